@@ -1,0 +1,1 @@
+"""Benchmark and reproducibility harness for LLM-guided evolution of neural networks."""
