@@ -84,7 +84,8 @@ class Genome:
     @cached_property
     def digest(self) -> str:
         """Hash of the syntax tree: comments and formatting do not count, all else does."""
-        return hashlib.sha256(normalised(self.source).encode()).hexdigest()[:16]
+        text = normalised(self.source)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def normalised(source: str) -> str:

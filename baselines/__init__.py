@@ -1,0 +1,1 @@
+"""Methods that GE is compared against, and the networks that evolution starts from."""

@@ -1,0 +1,196 @@
+"""From configurations to finished runs: open the laboratory once, run what is not complete."""
+
+import contextlib
+import dataclasses
+import platform
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.compose import ROOT, build, takes
+from harness.config import Config
+from harness.data import Dataset
+from harness.display import Display
+from harness.errors import InputError
+from harness.evaluation import Evaluator
+from harness.genome import Genome
+from harness.journal import Journal, is_complete
+from harness.models import Model
+from harness.run import Arm, Laboratory, RecordedModel, digest_of, run
+from harness.sandbox import Sandbox
+from harness.studies import Study, load_study
+from harness.tracking import mirrored
+from harness.validation import Interface, Validator, network_class
+
+_PACKAGES = ("guided-evolution", "torch", "torchvision", "numpy", "moocore", "ruff", "hydra-core")
+_PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
+_NOT_IDENTITY = frozenset(
+    {"compare", "model", "prompts", "workers", "llm_workers", "wait_s", "display", "tracking"}
+)
+_OF_THE_ARM = frozenset({"ablation", "arm", "seed", "proposer", "selection", "sizes", "rates"})
+
+
+def complete_runs(configs: Sequence[Config]) -> list[Path]:
+    """Run each configuration that has no complete run yet; return all run folders, in order.
+
+    All configurations share task, network, recipe, limits and device: they are arms of one
+    comparison.
+    """
+    first = configs[0]
+    dataset: Dataset = build(first.task).load()
+    network = read_network(Path(first.network.path))
+    identities = [identity(config, dataset, network) for config in configs]
+    folders = [
+        Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(known)}"
+        for config, known in zip(configs, identities, strict=True)
+    ]
+    todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
+    models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
+    if todo:
+        with laboratory(first, dataset, network) as lab:
+            for i in todo:
+                _complete(configs[i], identities[i], folders[i], lab, models[i])
+    return folders
+
+
+@contextlib.contextmanager
+def laboratory(config: Config, dataset: Dataset, network: Genome) -> Iterator[Laboratory]:
+    """Start the worker and give it the training data."""
+    interface = Interface(
+        class_name=network_class(network, path=Path(config.network.path)),
+        input_shape=dataset.input_shape,
+        n_classes=dataset.n_classes,
+    )
+    with Sandbox(config.limits, device=config.device) as sandbox:
+        yield Laboratory(
+            dataset=dataset,
+            network=network,
+            validate=Validator(sandbox, interface, config.recipe),
+            evaluate=Evaluator(sandbox, dataset, interface, config.recipe),
+            machine={"device": sandbox.device, **sandbox.machine},
+        )
+
+
+def read_network(path: Path) -> Genome:
+    """Read a seed network; InputError where the file or its segments are missing."""
+    try:
+        # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a network's Python file, it cannot be read ({error.strerror})."
+        ) from None
+    return Genome.parse(text, origin=str(path))
+
+
+def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any]:
+    """Everything that decides a run's outcome, and nothing else, as plain values."""
+    known = _plain(dataclasses.asdict(config))
+    kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
+    study = _study(config)
+    return kept | {
+        "data": dataset.digest,
+        "network": network.digest,
+        "study": digest_of([list(study.calls), dict(study.scores)]) if study else None,
+        "version": version("guided-evolution"),
+    }
+
+
+def comparison(known: dict[str, Any]) -> str:
+    """Name what must be equal between arms that stand in one table."""
+    shared = {k: v for k, v in known.items() if k not in _OF_THE_ARM | {"study"}}
+    return digest_of(shared)
+
+
+def _complete(
+    config: Config, known: dict[str, Any], folder: Path, lab: Laboratory, model: Model | None
+) -> None:
+    display = Display(
+        f"{config.arm}, seed {config.seed}",
+        evaluations=config.budget.evaluations,
+        mode=config.display,
+    )
+    with Journal(folder, wait_s=config.wait_s, listener=display.show) as journal, display:
+        if is_complete(folder):  # by the process that was waited for
+            return
+        journal.record("manifest", _manifest(config, known, lab))
+        (folder / "config.json").write_text(_pretty(known), encoding="utf-8")
+        with mirrored(config.tracking, folder):
+            run(config, _arm(config, model, journal), lab, journal)
+
+
+def _model(config: Config) -> Model | None:
+    """Build the model of an arm that asks one."""
+    return build(config.model) if takes(config.proposer, "model") else None
+
+
+def _arm(config: Config, model: Model | None, journal: Journal) -> Arm:
+    parts = {"model": RecordedModel(model, journal)} if model else {}
+    return Arm(
+        proposer=build(config.proposer, **parts),
+        selection=build(config.selection),
+        study=_study(config),
+    )
+
+
+def _study(config: Config) -> Study | None:
+    """Return the recorded study, for an arm that asks a model at all."""
+    if config.study is None or not takes(config.proposer, "model"):
+        return None
+    return load_study(Path(config.study))
+
+
+def _manifest(config: Config, known: dict[str, Any], lab: Laboratory) -> dict[str, Any]:
+    study = _study(config)
+    dataset = lab.dataset
+    return {
+        "arm": config.arm,
+        "seed": config.seed,
+        "comparison": comparison(known),
+        "variant": digest_of({k: v for k, v in known.items() if k not in {"seed", "study"}}),
+        "config": known,
+        "data": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "n_classes": dataset.n_classes,
+            "n_train": len(dataset.train),
+            "n_validation": len(dataset.validation),
+            "n_test": len(dataset.test),
+        },
+        "study": {"model": study.model, "date": study.date} if study else None,
+        "prompts": digest_of(config.prompts),
+        "machine": {
+            **lab.machine,
+            "cpu": platform.processor(),
+            "python": platform.python_version(),
+        },
+        "packages": {name: version(name) for name in _PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """The checkout's commit, marked where files differ from it; None outside a checkout."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
+
+
+def _plain(value: Any) -> Any:
+    """Copy nested values without what only says where files lie."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items() if k not in _PATHS}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _pretty(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"

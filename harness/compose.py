@@ -1,0 +1,173 @@
+"""From the command line to a typed configuration and live parts. The door to Hydra.
+
+Every command composes here, so every command takes the same overrides and refuses the same
+mistakes, before any work, with exit status 2.
+"""
+
+import inspect
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser  # the only parser of Hydra's own flags
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.config import Config
+from harness.errors import HarnessError, InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
+_RESULT = "result.json"
+
+ConfigStore.instance().store(name="schema", node=Config)
+OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
+OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=True)
+
+
+def compose(overrides: Sequence[str]) -> Config:
+    """Compose ``conf/`` with command-line overrides; InputError in one sentence if it cannot be."""
+    try:
+        if GlobalHydra.instance().is_initialized():
+            node = hydra.compose("config", list(overrides))
+        else:
+            with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+                node = hydra.compose("config", list(overrides))
+        return _typed(node)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_one_sentence(error)) from None
+
+
+def build(node: Any, **parts: Any) -> Any:
+    """Construct the object that a node's ``_target_`` names, with some arguments replaced."""
+    kept = {key: value for key, value in node.items() if key not in parts}
+    return instantiate(kept, _convert_="all", **parts)
+
+
+def takes(node: Any, argument: str) -> bool:
+    """Say whether a strategy's node sets this argument."""
+    return argument in node
+
+
+def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
+    """Run a job for one configuration, or for each of a multirun, and exit with its status.
+
+    The job gets the configuration and the overrides behind it, and returns its run folders.
+    Everything on the command line is composed once beforehand, so mistakes cost nothing.
+    """
+    try:
+        for overrides in _expanded(sys.argv[1:]):
+            config = compose(overrides)
+            _check_writable(config)
+    except InputError as error:
+        fail(error)
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+    def entry(node: DictConfig) -> None:
+        overrides = [str(o) for o in HydraConfig.get().overrides.task]
+        multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        result: dict[str, Any] = {"overrides": overrides, "runs": [], "failed": None}
+        try:
+            result["runs"] = [str(path) for path in job(_typed(node), overrides)]
+        except HarnessError as error:
+            result["failed"] = str(error)
+            if not multirun:
+                fail(error)
+            print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
+        finally:
+            (folder / _RESULT).write_text(json.dumps(result))
+
+    entry()
+    raise SystemExit(0)
+
+
+class Summary(Callback):
+    """Ends a multirun with one table over all its jobs, and a status that tells of failures."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the table of every job's runs; exit 1 where a job failed."""
+        from harness.report import print_comparison
+
+        folder = Path(config.hydra.sweep.dir)
+        results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]
+        runs = {Path(path): None for result in results for path in result["runs"]}
+        if runs:
+            print_comparison(list(runs), Path(config.runs_dir))
+        failed = [r for r in results if r["failed"]]
+        for result in failed:
+            print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)
+        if failed:
+            raise SystemExit(1)
+
+
+def fail(error: HarnessError) -> NoReturn:
+    """End the command with the error's sentence and status."""
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(error.exit_status)
+
+
+def _typed(node: DictConfig) -> Config:
+    config = OmegaConf.to_object(node)
+    assert isinstance(config, Config)
+    for name in ("task", "selection", "proposer", "model"):
+        _check_arguments(name, getattr(config, name))
+    return config
+
+
+def _check_arguments(name: str, node: Any) -> None:
+    """InputError where a strategy is given an argument that its constructor does not have."""
+    target = get_object(node["_target_"])
+    known = set(inspect.signature(target).parameters)
+    unknown = sorted(set(node) - known - {"_target_"})
+    if unknown:
+        raise InputError(
+            f"{name}.{unknown[0]}: expected an argument of {node['_target_']}, which takes "
+            f"{', '.join(sorted(known)) or 'none'}. An ablation fits only a {name} that has the "
+            f"part it removes; name another +ablation or {name}."
+        )
+
+
+def _check_writable(config: Config) -> None:
+    from harness.journal import check_writable
+
+    check_writable(Path(config.runs_dir))
+
+
+def _expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the overrides of every job that a command line means."""
+    flags = get_args_parser().parse_args(arguments)
+    if flags.help or flags.hydra_help or flags.info:
+        return
+    try:
+        parsed = OverridesParser.create().parse_overrides(flags.overrides)
+    except HydraException as error:
+        raise InputError(_one_sentence(error)) from None
+    if not flags.multirun:
+        yield flags.overrides
+        return
+    choices = [
+        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+        if o.is_sweep_override()
+        else [o.input_line or ""]
+        for o in parsed
+    ]
+    for combination in itertools.product(*choices):
+        yield list(combination)
+
+
+def _one_sentence(error: Exception) -> str:
+    lines = (line.strip() for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line and not line.startswith("object_type"))

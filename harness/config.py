@@ -1,0 +1,123 @@
+"""The schema of the configuration: what may be set, of which type, in which unit.
+
+Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work
+is done. Strategies (task, proposer, model, selection, tracking) are nodes with ``_target_``; they
+are checked by the constructors they name. Not frozen: Hydra must fill them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MISSING: Any = "???"
+"""What omegaconf takes for a value that must be given."""
+
+
+@dataclass(kw_only=True)
+class Network:
+    """The seed network: a file with marked segments."""
+
+    path: str = MISSING
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """How a network is trained: a warm-up, then a linear decay to zero, over a fixed length."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    lr: float = MISSING
+    weight_decay: float = MISSING
+    warmup_share: float = MISSING
+    """Share of all steps over which the rate rises linearly from zero."""
+    flip: bool = MISSING
+    """Mirror half of the training images; wrong for digits and text."""
+    shift_px: int = MISSING
+    """Translate every training image by up to so many pixels in each direction."""
+
+
+@dataclass(kw_only=True)
+class Sizes:
+    """How many individuals make a generation."""
+
+    founders: int = MISSING
+    offspring: int = MISSING
+
+
+@dataclass(kw_only=True)
+class Rates:
+    """Chances of the operators, equal for every arm unless an ablation says otherwise."""
+
+    p_mate: float = MISSING
+    p_mutate: float = MISSING
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """Limits of one run; the first one reached ends it, null is no limit."""
+
+    evaluations: int = MISSING
+    proposals: int = MISSING
+    generations: int | None = None
+    llm_calls: int | None = None
+    tokens: int | None = None
+    train_s: float | None = None
+
+
+@dataclass(kw_only=True)
+class Limits:
+    """What one candidate may use; beyond it the candidate is killed and rejected."""
+
+    build_s: float = MISSING
+    train_s: float = MISSING
+    memory_mib: int = MISSING
+    """Address space beyond that of the worker at its start; not enforced on a GPU."""
+    threads: int = MISSING
+    """CPU threads per candidate; part of a run's identity, since results depend on it."""
+
+
+@dataclass(kw_only=True)
+class Final:
+    """How the result is measured after the search, on the test split."""
+
+    seeds: int = MISSING
+    """Fresh training seeds for the pick and for the seed network."""
+    tolerance: float = MISSING
+    """The pick is the smallest network this close to the seed's validation accuracy."""
+
+
+@dataclass(kw_only=True)
+class Config:
+    """Everything that ``python -m harness`` can be told."""
+
+    ablation: str = MISSING
+    """What ``+ablation=`` chose."""
+    arm: str = MISSING
+    """Name of the arm: the ablation, marked where its answers are not its own."""
+    seed: int = MISSING
+    compare: list[str] = MISSING
+    """Arms that run beside the composed one, at the same seed and budget."""
+    network: Network = field(default_factory=Network)
+    task: Any = MISSING
+    recipe: Recipe = field(default_factory=Recipe)
+    proposer: Any = MISSING
+    model: Any = MISSING
+    prompts: Any = MISSING
+    selection: Any = MISSING
+    sizes: Sizes = field(default_factory=Sizes)
+    rates: Rates = field(default_factory=Rates)
+    budget: Budget = field(default_factory=Budget)
+    limits: Limits = field(default_factory=Limits)
+    final: Final = field(default_factory=Final)
+    study: str | None = None
+    """Recorded study whose scores drive selection, so that its prompts come out the same."""
+    device: str = MISSING
+    workers: int = MISSING
+    """Candidates trained at once; results do not depend on it."""
+    llm_workers: int = MISSING
+    """LLM calls under way at once; results do not depend on it."""
+    runs_dir: str = MISSING
+    wait_s: float = MISSING
+    """How long to wait for another process that holds the same run."""
+    display: str = MISSING
+    """``auto``, ``live`` or ``plain``."""
+    tracking: Any = MISSING

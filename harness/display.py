@@ -1,0 +1,133 @@
+"""What a person sees while a run works: a live panel on a terminal, plain lines elsewhere.
+
+The door to rich. Reads only the journal's events, as they are recorded.
+"""
+
+from collections import Counter
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from harness.journal import Event
+
+_MINUTE_S = 60
+_PIPE_WIDTH = 200
+
+
+class Display:
+    """Shows one run; ``mode`` is ``auto``, ``live`` or ``plain``."""
+
+    def __init__(self, title: str, *, evaluations: int, mode: str) -> None:
+        self._console = Console(highlight=False)
+        live = mode == "live" or (mode == "auto" and self._console.is_terminal)
+        self._live = Live(self, console=self._console, refresh_per_second=4) if live else None
+        self._title, self._evaluations = title, evaluations
+        self._phase = "starting the worker"
+        self._generation = 0
+        self._fates: Counter[str] = Counter()
+        self._trained_s: list[float] = []
+        self._accuracies: list[float] = []
+        self._sizes: list[int] = []
+
+    def show(self, event: Event) -> None:
+        """Take in one event; on no terminal, print a line for those that matter."""
+        line = getattr(self, f"_on_{event.kind}", lambda _: None)(event)
+        if line and self._live is None:
+            self._console.print(f"{self._title}: {line}", soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __rich__(self) -> Table:
+        """The live panel: phase, fates, best accuracy and size, time left."""
+        panel = Table.grid(padding=(0, 2))
+        panel.add_column(style="bold")
+        panel.add_column()
+        panel.add_row(self._title, self._phase)
+        panel.add_row("evaluated", f"{len(self._accuracies)} of {self._evaluations}")
+        refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._fates.items()))
+        panel.add_row("refused", refused or "none")
+        if self._accuracies:
+            panel.add_row("best accuracy", f"{max(self._accuracies):.2%}")
+            panel.add_row("smallest", f"{min(self._sizes):,} parameters")
+        if self._trained_s:
+            panel.add_row("search time left", _duration(self._left_s()))
+        return panel
+
+    def _left_s(self) -> float:
+        per_training = sum(self._trained_s) / len(self._trained_s)
+        return per_training * max(0, self._evaluations - len(self._accuracies))
+
+    def _on_reference(self, event: Event) -> str:
+        self._phase = "founders"
+        return f"seed network: {_objectives(event.content['measured'])}"
+
+    def _on_call(self, event: Event) -> None:
+        self._phase = f"generation {self._generation}: answer to {event.key.split('/')[1]}"
+
+    def _on_training(self, event: Event) -> None:
+        if "train_s" in event.content and event.key.split("/")[1] == "search":
+            self._trained_s.append(event.content["train_s"])
+            self._phase = f"generation {self._generation}: training"
+
+    def _on_proposal(self, event: Event) -> str:
+        fate, step = event.content["measured"], event.key.split("/")[1]
+        if "gate" in fate:
+            self._fates[fate["gate"]] += 1
+            return f"{step} refused by {fate['gate']}: {fate['reason']}"
+        self._accuracies.append(fate["accuracy"])
+        self._sizes.append(fate["n_params"])
+        return f"{step} {_operators(event.content)}: {_objectives(fate)}"
+
+    def _on_generation(self, event: Event) -> None:
+        self._generation = int(event.key.split("/")[1]) + 1
+        self._phase = f"generation {self._generation}"
+
+    def _on_final(self, event: Event) -> str | None:
+        self._phase = "re-training the result on fresh seeds"
+        _, step, k = event.key.split("/")
+        if "accuracy" not in event.content:
+            return f"{step} re-trained ({int(k) + 1}): {event.content['reason']}"
+        return f"{step} re-trained ({int(k) + 1}): test accuracy {event.content['accuracy']:.2%}"
+
+    def _on_complete(self, _: Event) -> str:
+        self._phase = "complete"
+        return "complete"
+
+
+def show_table(rows: list[list[str]], *, title: str, notes: list[str]) -> None:
+    """Print a table with a header row, and what a reader must know beside it."""
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a pipe has no width of its own: fold nothing at 80 columns
+        console = Console(highlight=False, width=_PIPE_WIDTH)
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for i, name in enumerate(rows[0]):
+        table.add_column(name, justify="right" if i else "left", overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+    for note in notes:
+        console.print(note, soft_wrap=not console.is_terminal)
+
+
+def _operators(content: Any) -> str:
+    changes = (f"{v['operator']} of {v['segment']}" for v in content["variations"])
+    return " + ".join(changes)
+
+
+def _objectives(fate: Any) -> str:
+    return f"accuracy {fate['accuracy']:.2%}, {fate['n_params']:,} parameters"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), _MINUTE_S)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,18 @@
+"""Train and score one network: ``python -m harness.evaluate FILE [--json]``.
+
+Prints validation accuracy, number of parameters and seconds, or the gate that refused it.
+"""
+
+from harness.genome import Genome
+from harness.population import Fate
+from harness.run import Laboratory, training_seed
+from harness.single import judge_file
+
+
+def judge(lab: Laboratory, network: Genome, seed: int) -> Fate:
+    """Return what a search with this seed would measure."""
+    return lab.validate(network) or lab.evaluate.search(network, seed=training_seed(seed))
+
+
+if __name__ == "__main__":
+    judge_file(judge, prog="python -m harness.evaluate", description=__doc__)

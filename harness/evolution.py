@@ -1,0 +1,136 @@
+"""Evolution of one arm at one seed: found, select, vary, assess, survive.
+
+The loop never looks inside a proposal. The LLM arm and every baseline run these same lines, so a
+difference in the table is a difference in the proposer or the selection composed into them.
+(Morris 2024, algorithm 1.)
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.config import Rates, Sizes
+from harness.genome import Genome
+from harness.ledger import Ledger
+from harness.population import Fate, Individual, Proposal, Rejection, Variation
+from harness.proposal import Proposer, Scene
+from harness.seeding import stream
+from harness.selection import Selection
+
+
+class Recorder(Protocol):
+    """Where the loop tells what happened."""
+
+    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+        """Record one child and its fate."""
+        ...
+
+    def generation(self, number: int, population: Sequence[Individual]) -> None:
+        """Record who lives after a generation."""
+        ...
+
+
+Assess = Callable[[Sequence[Proposal]], Sequence[Fate]]
+"""Judges a generation's proposals together; their fates come back in proposal order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conception:
+    """What is to become of one child: its parent, its mate if any, whether it is mutated."""
+
+    parent: Individual
+    mate: Individual | None
+    mutates: bool
+
+
+def evolve(
+    reference: Individual,
+    *,
+    proposer: Proposer,
+    selection: Selection,
+    assess: Assess,
+    sizes: Sizes,
+    rates: Rates,
+    ledger: Ledger,
+    record: Recorder,
+    seed: int,
+    llm_workers: int,
+) -> None:
+    """Evolve from the reference until the budget is spent; the record holds the result."""
+    population: list[Individual] = []
+    for generation in itertools.count():
+        if ledger.generations_spent(generation):
+            return
+        if population:
+            elites = selection.elites(population)
+            rng = stream(seed, "parents", generation)
+            parents = selection.parents(population, n=sizes.offspring, rng=rng)
+            conceptions = pair_up(parents, rates, seed=seed, generation=generation)
+        else:  # founders: copies of the seed, each through one mutation
+            elites = []
+            conceptions = [Conception(parent=reference, mate=None, mutates=True)] * sizes.founders
+        conceptions = [conception for conception in conceptions if ledger.admit()]
+        if not conceptions:
+            return
+
+        scenes = [
+            Scene(
+                step=f"g{generation}.c{child}",
+                seed=seed,
+                founding=not population,
+                reference=reference,
+                elites=elites,
+            )
+            for child in range(len(conceptions))
+        ]
+        with ThreadPoolExecutor(llm_workers) as pool:
+            proposals = list(pool.map(lambda c, s: bear(c, proposer, s), conceptions, scenes))
+        fates = assess(proposals)
+
+        offspring = []
+        for proposal, fate in zip(proposals, fates, strict=True):
+            ledger.charge(proposal, fate)
+            record.proposal(generation, proposal, fate)
+            if not isinstance(fate, Rejection) and isinstance(proposal.child, Genome):
+                offspring.append(
+                    Individual(step=proposal.step, genome=proposal.child, evaluation=fate)
+                )
+        population = selection.survivors(elites, offspring)
+        record.generation(generation, population)
+
+
+def pair_up(
+    parents: Sequence[Individual], rates: Rates, *, seed: int, generation: int
+) -> list[Conception]:
+    """Pair neighbours; both of a pair mate or none; whoever got no mate is mutated for certain.
+
+    Parents with equal segments have nothing to exchange, so they do not mate.
+    """
+    conceptions = []
+    for i, parent in enumerate(parents):
+        partner = parents[i ^ 1] if (i ^ 1) < len(parents) else None
+        willing = stream(seed, "mate", generation, i // 2).random() < rates.p_mate
+        differs = partner is not None and bool(parent.genome.differing(partner.genome))
+        mate = partner if willing and differs else None
+        mutates = stream(seed, "mutate", generation, i).random() < rates.p_mutate
+        conceptions.append(Conception(parent=parent, mate=mate, mutates=mutates or mate is None))
+    return conceptions
+
+
+def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:
+    """Let the proposer mate and mutate one child as conceived."""
+    child: Genome | Rejection = conception.parent.genome
+    parents = [conception.parent.step]
+    variations: list[Variation] = []
+    if conception.mate is not None and isinstance(child, Genome):
+        child, variation = proposer.mate(child, conception.mate.genome, scene)
+        parents.append(conception.mate.step)
+        variations.append(variation)
+    if conception.mutates and isinstance(child, Genome):
+        child, variation = proposer.mutate(child, scene)
+        variations.append(variation)
+    return Proposal(
+        step=scene.step, parents=tuple(parents), variations=tuple(variations), child=child
+    )

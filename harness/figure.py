@@ -1,0 +1,55 @@
+"""The Pareto plot. The door to matplotlib."""
+
+from pathlib import Path
+
+from harness.results import RunResult
+from harness.table import Comparison
+
+# Okabe and Ito's palette tells apart in common colour blindness; markers tell apart in grey.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+_MARKERS = "os^Dv<>"
+
+
+def pareto(comparison: Comparison, path: Path) -> None:
+    """Write a PNG: validation accuracy against parameters, each arm's front as a line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    seen: dict[str, int] = {}
+    for run in comparison.runs:
+        style = seen.setdefault(run.arm, len(seen))
+        _draw(axes, run, style, labelled=run is _first(comparison, run.arm))
+    for i, run in enumerate(comparison.runs):
+        accuracy, n_params = run.seed_objectives
+        label = "seed network" if i == 0 else None
+        axes.plot(n_params, 100 * accuracy, "k*", markersize=13, label=label, zorder=4)
+    axes.set(
+        xscale="log",
+        xlabel="parameters (log scale; fewer is better)",
+        ylabel="validation accuracy, % (higher is better)",
+        title=comparison.title,
+    )
+    axes.grid(visible=True, which="both", alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _draw(axes: object, run: RunResult, style: int, *, labelled: bool) -> None:
+    colour, marker = _COLOURS[style % len(_COLOURS)], _MARKERS[style % len(_MARKERS)]
+    others = [c.objectives for c in run.evaluated if c.objectives and c not in run.front]
+    front = [c.objectives for c in run.front if c.objectives]
+    plot = axes.plot  # type: ignore[attr-defined]
+    plot(
+        [n for _, n in others], [100 * a for a, _ in others],
+        marker, color=colour, alpha=0.35, markersize=5, markeredgewidth=0,
+    )  # fmt: skip
+    plot(
+        [n for _, n in front], [100 * a for a, _ in front],
+        marker + "-", color=colour, markersize=7, drawstyle="steps-post",
+        label=f"{run.arm}: front" if labelled else None, zorder=3,
+    )  # fmt: skip
+
+
+def _first(comparison: Comparison, arm: str) -> RunResult:
+    return next(run for run in comparison.runs if run.arm == arm)

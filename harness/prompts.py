@@ -1,0 +1,120 @@
+"""Prompt texts in, code out: the only place that renders a prompt or reads an answer."""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Template
+
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """All texts of the method, from ``conf/prompts``; ``$name`` marks what is filled in.
+
+    categories: what a mutation asks for, by name. characters: who is asked to speak, by name
+    (Character Role Play). neutral: the opening without a character. matings: what a merge is
+    asked to favour, by name.
+    """
+
+    categories: Mapping[str, str]
+    characters: Mapping[str, str]
+    neutral: str
+    matings: Mapping[str, str]
+    rules: str
+    mutation: str
+    eot: str
+    mating: str
+
+    def mutation_text(self, *, category: str, character: str, segment: str, code: str) -> str:
+        """Render the plain mutation of one segment."""
+        return self._render(
+            self.mutation,
+            opening=self._opening(character),
+            request=self.categories[category],
+            segment=segment,
+            code=code,
+        )
+
+    def eot_text(self, *, character: str, segment: str, code: str, example: "Example") -> str:
+        """Render the mutation that reflects on an earlier change (Evolution of Thought)."""
+        return self._render(
+            self.eot,
+            opening=self._opening(character),
+            segment=segment,
+            code=code,
+            example=example.segment,
+            before=example.before,
+            after=example.after,
+            accuracy_change=example.accuracy_change,
+            params_change=example.params_change,
+        )
+
+    def mating_text(self, *, favour: str, segment: str, code: str, mate: str) -> str:
+        """Render the merge of two versions of one segment."""
+        return self._render(
+            self.mating, request=self.matings[favour], segment=segment, code=code, mate=mate
+        )
+
+    @property
+    def digest(self) -> str:
+        """Hash of every text."""
+        texts = json.dumps(vars(self), sort_keys=True)
+        return hashlib.sha256(texts.encode()).hexdigest()[:16]
+
+    def _opening(self, character: str) -> str:
+        return self.characters[character] if character else self.neutral
+
+    def _render(self, text: str, **values: str) -> str:
+        rules = Template(self.rules).substitute(segment=values["segment"])
+        return Template(text).substitute(values, rules=rules).strip() + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A change that evolution made to one segment, with what was measured of it."""
+
+    segment: str
+    before: str
+    after: str
+    accuracy_change: str
+    params_change: str
+
+
+def change_in_accuracy(before: float, after: float) -> str:
+    """Say how the validation accuracy changed, in percentage points."""
+    return f"from {before:.2%} to {after:.2%} ({100 * (after - before):+.2f} percentage points)"
+
+
+def change_in_params(before: int, after: int) -> str:
+    """Say how the number of parameters changed, in percent."""
+    return f"from {before:,} to {after:,} ({(after - before) / before:+.1%})"
+
+
+def extract_code(answer: str, *, segment: str) -> str | None:
+    """Return the answer's code for one segment, or None when there is none.
+
+    Of the fenced blocks, the longest that defines the segment's name; an answer without fences
+    counts as code where it parses and defines the name.
+    """
+    blocks = [match[2] for match in _FENCE.finditer(answer)] or [answer]
+    fitting = [block for block in blocks if segment in defined_names(block)]
+    if fitting:
+        return max(fitting, key=len).strip("\n")
+    # A fenced block that does not parse is still the answer: the parse gate names what is wrong.
+    return max(blocks, key=len).strip("\n") if _FENCE.search(answer) else None
+
+
+def defined_names(source: str) -> list[str]:
+    """Names of the classes and functions that a source defines at its top level."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    return [node.name for node in tree.body if isinstance(node, kinds)]

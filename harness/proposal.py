@@ -1,0 +1,41 @@
+"""The protocol between the loop and whoever varies genomes, LLM or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from harness.genome import Genome
+from harness.population import Individual, Rejection, Variation
+from harness.seeding import stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What a proposer may know besides the genome at hand."""
+
+    step: str
+    seed: int
+    founding: bool
+    """The child is a founder: nothing has been evaluated yet but the seed network."""
+    reference: Individual
+    """The seed network, evaluated."""
+    elites: Sequence[Individual]
+
+    def rng(self, purpose: str) -> Random:
+        """Return the stream of one purpose within this step."""
+        return stream(self.seed, self.step, purpose)
+
+
+class Proposer(Protocol):
+    """Varies genomes; never sees validation data, never evaluates."""
+
+    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+        """Change one segment; a rejection when no code came of it."""
+        ...
+
+    def mate(
+        self, genome: Genome, mate: Genome, scene: Scene
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Bring the mate's version of one segment, at which the two differ, into the genome."""
+        ...

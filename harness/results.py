@@ -1,0 +1,189 @@
+"""What a run's journal says, as values: the one reading behind table, figures and display."""
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness import fitness
+from harness.errors import RecordError
+from harness.journal import read_events
+
+_ROUNDING = 1e-9
+"""Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One proposal as recorded; objectives are this machine's, None where it was refused."""
+
+    step: str
+    source: str
+    operators: tuple[str, ...]
+    objectives: fitness.Objectives | None
+    gate: str | None
+    """Gate that refused it, None where it was evaluated."""
+    reason: str | None
+    machine_dependent: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One run: what was composed, what came of each proposal, what was measured at the end."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    seed_objectives: fitness.Objectives
+    candidates: tuple[Candidate, ...]
+    finals: Mapping[str, tuple[float, ...]]
+    """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
+    llm_calls: int
+    tokens: int | None
+    """Prompt and completion tokens, None where the model reports none."""
+    train_s: float
+    complete: bool
+    models: tuple[str, ...]
+
+    @property
+    def arm(self) -> str:
+        """Name of the arm."""
+        return str(self.manifest["arm"])
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.manifest["seed"])
+
+    @cached_property
+    def evaluated(self) -> tuple[Candidate, ...]:
+        """Candidates that have objectives."""
+        return tuple(c for c in self.candidates if c.objectives is not None)
+
+    @property
+    def evaluations(self) -> int:
+        """Trainings charged to the budget, failed ones included."""
+        return len(self.evaluated) + self.gates["train"]
+
+    @cached_property
+    def gates(self) -> Counter[str]:
+        """How many candidates each gate refused."""
+        return Counter(c.gate for c in self.candidates if c.gate is not None)
+
+    @cached_property
+    def front(self) -> tuple[Candidate, ...]:
+        """Candidates that no other dominates, smallest first, equal objectives once."""
+        objectives = [c.objectives for c in self.evaluated if c.objectives is not None]
+        members = [self.evaluated[i] for i in fitness.front(objectives)]
+        distinct = {c.objectives: c for c in reversed(members)}
+        return tuple(
+            sorted(distinct.values(), key=lambda c: c.objectives[1] if c.objectives else 0)
+        )
+
+    @cached_property
+    def pick(self) -> Candidate | None:
+        """The smallest of the front within the tolerance of the seed's accuracy.
+
+        Where none is so accurate, the most accurate. None where nothing was evaluated.
+        """
+        near = [c for c in self.front if self._near_the_seed(c)]
+        return near[0] if near else next(reversed(self.front), None)
+
+    @property
+    def within_noise(self) -> bool:
+        """Say whether the pick is as accurate as the seed network, up to the tolerance."""
+        return self.pick is not None and self._near_the_seed(self.pick)
+
+    def _near_the_seed(self, candidate: Candidate) -> bool:
+        assert candidate.objectives is not None
+        tolerance: float = self.manifest["config"]["final"]["tolerance"]
+        return self.seed_objectives[0] - candidate.objectives[0] <= tolerance + _ROUNDING
+
+    @cached_property
+    def best_within_seed_size(self) -> float | None:
+        """Best validation accuracy among networks no larger than the seed."""
+        limit = self.seed_objectives[1]
+        fitting = [
+            c.objectives[0] for c in self.evaluated if c.objectives and c.objectives[1] <= limit
+        ]
+        return max(fitting, default=None)
+
+    @cached_property
+    def hypervolume(self) -> float:
+        """Hypervolume of the front, see ``fitness.hypervolume``."""
+        return self.hypervolume_of([c.objectives for c in self.front if c.objectives])
+
+    def hypervolume_of(self, objectives: Sequence[fitness.Objectives]) -> float:
+        """Hypervolume of any points, with this run's reference point."""
+        return fitness.hypervolume(
+            objectives,
+            n_classes=self.manifest["data"]["n_classes"],
+            seed_params=self.seed_objectives[1],
+        )
+
+
+def read_runs(folders: Sequence[Path]) -> list[RunResult]:
+    """Read the runs that have come as far as their seed network's evaluation."""
+    return [run for folder in folders if (run := _read(folder)) is not None]
+
+
+def read_run(folder: Path) -> RunResult:
+    """Read one run's journal; RecordError where it has not evaluated its seed network."""
+    run = _read(folder)
+    if run is None:
+        raise RecordError(
+            f"{folder}: expected a run that has evaluated its seed network, this one has not. "
+            f"Start the same command again; it goes on from here."
+        )
+    return run
+
+
+def _read(folder: Path) -> RunResult | None:
+    events = {event.key: event.content for _, event in read_events(folder)}
+    if "reference" not in events:
+        return None
+    calls = [c for key, c in events.items() if key.startswith("call/")]
+    counts = [c[name] for c in calls for name in ("prompt_tokens", "completion_tokens")]
+    finals: dict[str, list[float]] = {}
+    for key, content in events.items():
+        kind, _, rest = key.partition("/")
+        if kind == "final" and "accuracy" in content:
+            finals.setdefault(rest.rsplit("/", 1)[0], []).append(content["accuracy"])
+    seed = events["reference"]["measured"]
+    return RunResult(
+        folder=folder,
+        manifest=events["manifest"],
+        seed_objectives=(seed["accuracy"], seed["n_params"]),
+        candidates=tuple(
+            _candidate(key.split("/")[1], c)
+            for key, c in events.items()
+            if key.startswith("proposal/")
+        ),
+        finals={step: tuple(values) for step, values in finals.items()},
+        llm_calls=len(calls),
+        tokens=None if None in counts else sum(counts),
+        train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
+        complete="complete" in events,
+        models=tuple(sorted({c["model"] for c in calls})),
+    )
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation, the latter None for a single value."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
+    measured = content["measured"]
+    evaluated = "accuracy" in measured
+    return Candidate(
+        step=step,
+        source=content["source"] or "",
+        operators=tuple(v["operator"] for v in content["variations"]),
+        objectives=(measured["accuracy"], measured["n_params"]) if evaluated else None,
+        gate=measured.get("gate"),
+        reason=measured.get("reason"),
+        machine_dependent=measured.get("machine_dependent", False),
+    )

@@ -1,0 +1,262 @@
+"""One run, one arm at one seed: wire the parts, evolve, measure the result, record everything."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from harness.config import Config
+from harness.data import Dataset
+from harness.errors import InputError
+from harness.evaluation import Evaluator
+from harness.evolution import evolve
+from harness.genome import Genome
+from harness.journal import Journal
+from harness.ledger import Ledger
+from harness.models import Call, Completion, Model, Request, completion_of, recorded_call
+from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
+from harness.proposal import Proposer
+from harness.seeding import derived_seed
+from harness.selection import Selection
+from harness.studies import Study
+from harness.validation import Validator
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """What the arms of one command share: the data, the seed network, gates and evaluation."""
+
+    dataset: Dataset
+    network: Genome
+    validate: Validator
+    evaluate: Evaluator
+    machine: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arm:
+    """What is composed into the loop for one arm."""
+
+    proposer: Proposer
+    selection: Selection
+    study: Study | None
+    """Recorded study whose scores decide instead of the measured ones."""
+
+
+class RecordedModel:
+    """Asks a model once per step: what the journal holds is never asked, or paid, again."""
+
+    def __init__(self, model: Model, journal: Journal) -> None:
+        self._model, self._journal = model, journal
+
+    def complete(self, request: Request) -> Completion:
+        """Return the journal's answer to this very prompt, else the model's, recorded first."""
+        key = f"call/{request.step}"
+        found = self._journal.find(key)
+        if found is not None and found["prompt"] == request.prompt:
+            return completion_of(found)
+        completion = self._model.complete(request)
+        self._journal.record(key, recorded_call(Call(request=request, completion=completion)))
+        return completion
+
+
+class Trainer:
+    """Trains once per genome, seed and split; what the journal holds is not trained again."""
+
+    def __init__(self, laboratory: Laboratory, journal: Journal) -> None:
+        self._evaluate, self._journal = laboratory.evaluate, journal
+
+    def search(self, genome: Genome, *, seed: int) -> Fate:
+        """Score on the validation split."""
+        return self._once(
+            f"training/search/{genome.digest}/{seed}", self._evaluate.search, genome, seed
+        )
+
+    def final(self, genome: Genome, *, seed: int) -> Fate:
+        """Score on the test split."""
+        return self._once(
+            f"training/final/{genome.digest}/{seed}", self._evaluate.final, genome, seed
+        )
+
+    def _once(self, key: str, evaluate: Any, genome: Genome, seed: int) -> Fate:
+        found = self._journal.find(key)
+        if found is not None:
+            return fate_of(found)
+        fate: Fate = evaluate(genome, seed=seed)
+        self._journal.record(key, content_of(fate))
+        return fate
+
+
+class Assessor:
+    """Judges a generation together: gates in parallel, duplicates in order, training in parallel.
+
+    With a recorded study the recorded fate of a step decides, and ``measured`` keeps this
+    machine's own.
+    """
+
+    def __init__(
+        self, laboratory: Laboratory, trainer: Trainer, config: Config, study: Study | None
+    ) -> None:
+        self._validate, self._trainer = laboratory.validate, trainer
+        self._workers, self._scores = config.workers, study.scores if study else {}
+        self._seed = training_seed(config.seed)
+        self._known = {laboratory.network.digest: "the seed"}
+        self.measured: dict[str, Fate] = {}
+
+    def reference(self, genome: Genome) -> Evaluation:
+        """Gate and evaluate the seed network; InputError when it fails, for nothing can follow."""
+        refusal = self._validate(genome)
+        measured = refusal or self._trainer.search(genome, seed=self._seed)
+        decided = self._decided("seed", measured)
+        for fate in (measured, decided):
+            if isinstance(fate, Rejection):
+                raise InputError(
+                    f"network.path: expected a seed network that passes every gate, but "
+                    f"{fate.gate} refused it: {fate.reason}."
+                )
+        assert isinstance(decided, Evaluation)
+        return decided
+
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Fate]:
+        """Return the fates of a generation's proposals, in their order."""
+        with ThreadPoolExecutor(self._workers) as pool:
+            refusals = list(pool.map(self._gate, proposals))
+            refusals = [
+                refusal or self._duplicate(proposal)
+                for proposal, refusal in zip(proposals, refusals, strict=True)
+            ]
+            fates = list(pool.map(self._train, proposals, refusals))
+        for proposal, fate in zip(proposals, fates, strict=True):
+            self.measured[proposal.step] = fate
+        return [self._decided(p.step, fate) for p, fate in zip(proposals, fates, strict=True)]
+
+    def _gate(self, proposal: Proposal) -> Rejection | None:
+        child = proposal.child
+        return child if isinstance(child, Rejection) else self._validate(child)
+
+    def _duplicate(self, proposal: Proposal) -> Rejection | None:
+        assert isinstance(proposal.child, Genome)
+        digest = proposal.child.digest
+        twin = self._known.setdefault(digest, proposal.step)
+        if twin == proposal.step:
+            return None
+        return Rejection(gate="duplicates", reason=f"the same network as {twin}")
+
+    def _train(self, proposal: Proposal, refusal: Rejection | None) -> Fate:
+        if refusal is not None:
+            return refusal
+        assert isinstance(proposal.child, Genome)
+        return self._trainer.search(proposal.child, seed=self._seed)
+
+    def _decided(self, step: str, measured: Fate) -> Fate:
+        return fate_of(self._scores[step]) if step in self._scores else measured
+
+
+class RunRecord:
+    """Writes what the loop tells into the journal, as plain values."""
+
+    def __init__(self, journal: Journal, measured: Mapping[str, Fate]) -> None:
+        self._journal, self._measured = journal, measured
+
+    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+        """Record a child: where it comes from, its source, what was decided and measured."""
+        child = proposal.child
+        content = {
+            "generation": generation,
+            "parents": list(proposal.parents),
+            "variations": [
+                {
+                    "operator": v.operator,
+                    "segment": v.segment,
+                    "detail": dict(v.detail),
+                    "call": v.call.request.step if v.call else None,
+                }
+                for v in proposal.variations
+            ],
+            "digest": child.digest if isinstance(child, Genome) else None,
+            "source": child.source if isinstance(child, Genome) else None,
+            "fate": content_of(fate),
+            "measured": content_of(self._measured[proposal.step]),
+        }
+        self._journal.record(f"proposal/{proposal.step}", content)
+
+    def generation(self, number: int, population: Sequence[Individual]) -> None:
+        """Record the steps of those who live."""
+        living = sorted(individual.step for individual in population)
+        self._journal.record(f"generation/{number}", {"population": living})
+
+
+def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> None:
+    """Evolve, then score the result on the test split; ends with the event ``complete``."""
+    trainer = Trainer(laboratory, journal)
+    assess = Assessor(laboratory, trainer, config, arm.study)
+    evaluation = assess.reference(laboratory.network)
+    reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
+    measured = trainer.search(laboratory.network, seed=training_seed(config.seed))
+    journal.record(
+        "reference",
+        {
+            "digest": laboratory.network.digest,
+            "source": laboratory.network.source,
+            "fate": content_of(evaluation),
+            "measured": content_of(measured),
+        },
+    )
+    evolve(
+        reference,
+        proposer=arm.proposer,
+        selection=arm.selection,
+        assess=assess,
+        sizes=config.sizes,
+        rates=config.rates,
+        ledger=Ledger(budget=config.budget),
+        record=RunRecord(journal, assess.measured),
+        seed=config.seed,
+        llm_workers=config.llm_workers,
+    )
+    _score_result(config, laboratory, trainer, journal)
+    journal.record("complete", {})
+
+
+def _score_result(
+    config: Config, laboratory: Laboratory, trainer: Trainer, journal: Journal
+) -> None:
+    """Re-train on fresh seeds and score on the test split: seed, pick, the rest of the front.
+
+    The pick and the seed get ``final.seeds`` fresh seeds, the other members of the front one.
+    """
+    from harness.results import read_run
+
+    result = read_run(journal.folder)
+    seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]
+    tasks = [("seed", laboratory.network, seeds)]
+    for candidate in result.front:
+        genome = Genome.parse(candidate.source)
+        tasks.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
+    trials = [(step, genome, k, seed) for step, genome, ks in tasks for k, seed in enumerate(ks)]
+    with ThreadPoolExecutor(config.workers) as pool:
+        fates = list(pool.map(lambda t: trainer.final(t[1], seed=t[3]), trials))
+    for (step, _, k, _), fate in zip(trials, fates, strict=True):
+        journal.record(f"final/{step}/{k}", content_of(fate))
+
+
+def training_seed(seed: int) -> int:
+    """Return the seed that every network of a search trains with: differences are the networks'."""
+    return derived_seed(seed, "training")
+
+
+def content_of(fate: Fate) -> dict[str, Any]:
+    """Turn a fate into plain values for the journal."""
+    return dict(vars(fate))
+
+
+def fate_of(content: Mapping[str, Any]) -> Fate:
+    """Turn a journal's values back into a fate."""
+    return Rejection(**content) if "gate" in content else Evaluation(**content)
+
+
+def digest_of(value: Any) -> str:
+    """Hash of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,271 @@
+"""The comparison table, from journals alone: ``python -m harness.table RUNS_DIR``."""
+
+import csv
+import io
+import json
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.results import RunResult
+
+NONE = "–"
+HEADER = [
+    "arm", "seeds", "valid %", "best val. acc. %", "test acc. % of the pick", "parameters",
+    "hypervolume", "evaluations", "LLM calls", "tokens", "train s",
+]  # fmt: skip
+TIME_COLUMNS = ("train s",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs that may stand in one table: same task, network, recipe, budget; rows in their order."""
+
+    title: str
+    headings: tuple[str, ...]
+    """Where the answers come from: what a reader must know before the first number."""
+    rows: tuple[tuple[str, ...], ...]
+    headline: str
+    notes: tuple[str, ...]
+    runs: tuple[RunResult, ...]
+
+
+def compare(runs: Sequence[RunResult]) -> Comparison:
+    """Build the table of runs that share a comparison; one row per arm and its settings."""
+    rows = _by_arm(runs)
+    manifest = runs[0].manifest
+    budget = manifest["config"]["budget"]
+    seeds = sorted({run.seed for run in runs})
+    return Comparison(
+        title=f"{manifest['data']['name']}: {budget['evaluations']} evaluations per arm, "
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}",
+        headings=tuple(dict.fromkeys(_heading(name, arm[0]) for name, arm in rows.items())),
+        rows=(_seed_row(runs), *(_row(name, arm) for name, arm in rows.items())),
+        headline=_headline(rows, manifest["config"]["final"]["tolerance"]),
+        notes=tuple(_notes(runs)),
+        runs=tuple(runs),
+    )
+
+
+def comparisons(runs: Sequence[RunResult]) -> list[Comparison]:
+    """Split runs into those that may be compared, each a table of its own."""
+    groups: dict[str, list[RunResult]] = {}
+    for run in runs:
+        groups.setdefault(run.manifest["comparison"], []).append(run)
+    return [compare(group) for group in groups.values()]
+
+
+def render(comparison: Comparison, style: str) -> str:
+    """Return the table as ``markdown``, ``latex``, ``csv`` or ``json`` text."""
+    return _STYLES[style](comparison)
+
+
+def _by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """Group runs that differ in their seed alone; settings tell arms of one name apart."""
+    variants: dict[str, list[RunResult]] = {}
+    for run in runs:
+        variants.setdefault(run.manifest["variant"], []).append(run)
+    names = Counter(group[0].arm for group in variants.values())
+    return {
+        group[0].arm + (f" ({variant[:4]})" if names[group[0].arm] > 1 else ""): group
+        for variant, group in variants.items()
+    }
+
+
+def _heading(name: str, run: RunResult) -> str:
+    study = run.manifest["study"]
+    if study:
+        return f"search recorded {study['date']} with {study['model']}; networks trained here"
+    if run.models:
+        return f"{name}: answers by {', '.join(run.models)}; networks trained here"
+    return f"{name}: searched and trained here"
+
+
+def _headline(rows: Mapping[str, Sequence[RunResult]], tolerance: float) -> str:
+    """Parameters at the seed's accuracy: on an easy task the one claim above the noise."""
+    found = []
+    for name, runs in rows.items():
+        near = [run for run in runs if run.within_noise]
+        if len(near) < len(runs):
+            found.append(f"{name} none in {len(runs) - len(near)} of {len(runs)}")
+        sizes = [
+            r.pick.objectives[1] / r.seed_objectives[1]
+            for r in near
+            if r.pick and r.pick.objectives
+        ]
+        if sizes:
+            saved = 100 * (1 - statistics.median(sizes))
+            found.append(
+                f"{name} {abs(saved):.1f} % {'fewer' if saved >= 0 else 'more'} parameters"
+            )
+    return (
+        f"Smallest network within {100 * tolerance:g} point of the seed network's validation "
+        f"accuracy: {', '.join(found)}."
+    )
+
+
+def _seed_row(runs: Sequence[RunResult]) -> tuple[str, ...]:
+    """The seed network, re-trained on the same fresh seeds: the noise floor."""
+    by_seed = {run.seed: run for run in runs}.values()
+    objectives = [run.seed_objectives for run in by_seed]
+    volumes = [run.hypervolume_of([run.seed_objectives]) for run in by_seed]
+    return (
+        "seed network", str(len(by_seed)), NONE,
+        _percent([accuracy for accuracy, _ in objectives]),
+        _percent([value for run in by_seed for value in run.finals.get("seed", ())]),
+        f"{objectives[0][1]:,}", f"{statistics.median(volumes):.3f}",
+        NONE, NONE, NONE, NONE,
+    )  # fmt: skip
+
+
+def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
+    proposals = sum(len(run.candidates) for run in runs)
+    picks = [run.pick for run in runs]
+    tests = [v for r, p in zip(runs, picks, strict=True) if p for v in r.finals.get(p.step, ())]
+    sizes = [pick.objectives[1] for pick in picks if pick and pick.objectives]
+    best = [run.best_within_seed_size for run in runs]
+    tokens = [run.tokens for run in runs]
+    return (
+        name,
+        str(len(runs)),
+        f"{100 * sum(len(r.evaluated) for r in runs) / proposals:.0f}" if proposals else NONE,
+        _percent([b for b in best if b is not None]),
+        _percent(tests),
+        f"{statistics.median(sizes):,.0f}" if sizes else NONE,
+        f"{statistics.median(run.hypervolume for run in runs):.3f}",
+        str(sum(run.evaluations for run in runs)),
+        str(sum(run.llm_calls for run in runs)),
+        f"{sum(t for t in tokens if t is not None):,}" if None not in tokens else "unknown",
+        f"{sum(run.train_s for run in runs):.0f}",
+    )
+
+
+def _notes(runs: Sequence[RunResult]) -> list[str]:
+    final = runs[0].manifest["config"]["final"]
+    notes = [
+        f"{HEADER[2]}: proposals that passed every gate and trained. {HEADER[3]}: the best "
+        f"validation accuracy among networks of at most the seed's size.",
+        f"Pick: the smallest network of the front within {100 * final['tolerance']:g} point of "
+        f"the seed network's validation accuracy, else the most accurate. Test acc. and "
+        f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds, mean ± standard "
+        f"deviation; the search never saw the test split.",
+        "Hypervolume: accuracy above chance times decades below ten times the seed's parameters.",
+    ]
+    for run in runs:
+        if run.gates:
+            where = ", ".join(f"{n} {gate}" for gate, n in sorted(run.gates.items()))
+            notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
+        limited = sum(c.machine_dependent for c in run.candidates)
+        if limited:
+            notes.append(f"{run.arm}, seed {run.seed}: {limited} fates depend on this machine.")
+        if not run.complete:
+            notes.append(f"{run.arm}, seed {run.seed}: not complete; the same command goes on.")
+    if any("~" in run.arm for run in runs):
+        notes.append("An arm named ~pool got answers to other prompts: no evidence about GE.")
+    if len({run.seed for run in runs}) == 1:
+        notes.append("One seed: a demonstration, supports no conclusion.")
+    return notes
+
+
+def _percent(values: Sequence[float]) -> str:
+    if not values:
+        return NONE
+    mean = f"{100 * statistics.fmean(values):.2f}"
+    return f"{mean} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else mean
+
+
+def _markdown(comparison: Comparison) -> str:
+    rows = [HEADER, *comparison.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    pad = [str.ljust] + [str.rjust] * (len(HEADER) - 1)
+    lines = [
+        "| " + " | ".join(pad[i](cell, widths[i]) for i, cell in enumerate(row)) + " |"
+        for row in rows
+    ]
+    rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
+    lines.insert(1, "| " + " | ".join(rule) + " |")
+    headings = [f"*{heading}*" for heading in comparison.headings]
+    notes = [f"- {note}" for note in comparison.notes]
+    parts = [
+        f"**{comparison.title}**", "  \n".join(headings), "\n".join(lines), comparison.headline,
+        "\n".join(notes),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex(comparison: Comparison) -> str:
+    lines = [
+        *(f"% {line}" for line in (comparison.title, *comparison.headings)),
+        r"\begin{tabular}{l" + "r" * (len(HEADER) - 1) + "}",
+        r"\toprule",
+        _latex_row(HEADER),
+        r"\midrule",
+        *map(_latex_row, comparison.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(f"% {line}" for line in (comparison.headline, *comparison.notes)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(map(_escaped, cells)) + r" \\"
+
+
+def _csv(comparison: Comparison) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([HEADER, *comparison.rows])
+    return text.getvalue()
+
+
+def _json(comparison: Comparison) -> str:
+    rows = [dict(zip(HEADER, row, strict=True)) for row in comparison.rows]
+    content = {
+        "title": comparison.title,
+        "headings": comparison.headings,
+        "rows": rows,
+        "headline": comparison.headline,
+        "notes": comparison.notes,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _escaped(text: str) -> str:
+    for character, escape in (("%", r"\%"), ("_", r"\_"), ("~", r"\textasciitilde{}")):
+        text = text.replace(character, escape)
+    return text.replace("±", r"$\pm$").replace("–", "--")
+
+
+_STYLES = {"markdown": _markdown, "latex": _latex, "csv": _csv, "json": _json}
+STYLES = tuple(_STYLES)
+
+
+def main() -> None:
+    """Print the tables of all runs below a folder."""
+    import argparse
+
+    from harness.errors import HarnessError, InputError
+    from harness.journal import find_runs
+    from harness.results import read_runs
+
+    parser = argparse.ArgumentParser(prog="python -m harness.table", description=main.__doc__)
+    parser.add_argument("runs_dir", type=Path)
+    parser.add_argument("--format", choices=STYLES, default="markdown", dest="style")
+    arguments = parser.parse_args()
+    try:
+        folders = find_runs(arguments.runs_dir)
+        if not folders:
+            raise InputError(
+                f"{arguments.runs_dir}: expected a folder with runs, found no journal in it. "
+                f"Run python -m harness runs_dir={arguments.runs_dir} first."
+            )
+        tables = comparisons(read_runs(folders))
+    except HarnessError as error:
+        parser.exit(error.exit_status, f"error: {error}\n")
+    print("\n".join(render(table, arguments.style) for table in tables), end="")
+
+
+if __name__ == "__main__":
+    main()

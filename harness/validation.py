@@ -1,0 +1,177 @@
+"""Gates: ordered checks between a proposed source and a genome worth training.
+
+Cheap before dear; each gate has a name that shows in tables, and a reason per refusal. The seed
+network passes the same gates.
+"""
+
+import ast
+import json
+import re
+import subprocess
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import Recipe
+from harness.errors import GenomeError, MachineError
+from harness.genome import Genome
+from harness.population import Rejection
+from harness.prompts import defined_names
+from harness.sandbox import Refused, Sandbox
+
+MAX_SOURCE_BYTES = 64 * 1024
+_RUFF_TIMEOUT_S = 20
+
+# Rules that mean the code cannot run as written; style is nobody's business here.
+_RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
+
+ALLOWED_IMPORTS = frozenset(
+    {
+        "__future__", "abc", "collections", "copy", "dataclasses", "enum", "functools",
+        "itertools", "math", "numbers", "operator", "torch", "typing", "warnings",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What a network must fit: the class to build, the input it gets, the classes it tells."""
+
+    class_name: str
+    input_shape: tuple[int, int, int]
+    n_classes: int
+
+
+def intake(genome: Genome) -> str | None:
+    """Size and characters: a huge source stalls parsers, invisible ones mislead readers."""
+    size = len(genome.source.encode("utf-8", errors="surrogatepass"))
+    if size > MAX_SOURCE_BYTES:
+        return f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}"
+    for number, line in enumerate(genome.source.splitlines(), start=1):
+        for character in line:
+            if character != "\t" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"}:
+                return f"line {number} holds the invisible character U+{ord(character):04X}"
+    if _cut_again(genome) != genome.names:
+        return "the answer holds segment markers, which belong to the harness"
+    return None
+
+
+def parse(genome: Genome) -> str | None:
+    """Syntax, and each segment still defines the class or function it is named after."""
+    try:
+        ast.parse(genome.source)
+    except SyntaxError as error:
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"the source cannot be parsed ({type(error).__name__})"
+    for segment in genome.segments:
+        if segment.name not in defined_names(segment.source):
+            return f"segment {segment.name} does not define {segment.name} any more"
+    return None
+
+
+def lint(genome: Genome) -> str | None:
+    """Ruff with pinned rules; isolated, since any configuration or noqa would change verdicts."""
+    from ruff import find_ruff_bin
+
+    command = [
+        find_ruff_bin(), "check", "--isolated", "--ignore-noqa", "--no-cache", "--quiet",
+        f"--select={_RUFF_RULES}", "--output-format=json", "--stdin-filename=candidate.py", "-",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command,
+            input=genome.source.encode(),
+            capture_output=True,
+            timeout=_RUFF_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "ruff took too long on this source"
+    if done.returncode < 0:
+        return "ruff crashed on this source"
+    if done.returncode > 1:
+        raise MachineError(f"ruff could not run: {done.stderr.decode(errors='replace').strip()}")
+    findings = json.loads(done.stdout)
+    if not findings:
+        return None
+    first = findings[0]
+    return f"{first['code']}: {first['message']} (line {first['location']['row']})"
+
+
+def imports(genome: Genome) -> str | None:
+    """Imports only from the allow-list: a statement of intent, not a security boundary."""
+    for node in ast.walk(ast.parse(genome.source)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module or "."] if not node.level else ["."]
+        else:
+            continue
+        for module in modules:
+            if module.split(".")[0] not in ALLOWED_IMPORTS:
+                return f"import of {module} is not allowed (line {node.lineno})"
+    return None
+
+
+STATIC_GATES: tuple[Callable[[Genome], str | None], ...] = (intake, parse, lint, imports)
+
+
+class Validator:
+    """All gates but ``duplicates``, which needs to know the others of a generation."""
+
+    def __init__(self, sandbox: Sandbox, interface: Interface, recipe: Recipe) -> None:
+        self._sandbox, self._interface, self._recipe = sandbox, interface, recipe
+
+    def __call__(self, genome: Genome) -> Rejection | None:
+        """Return the first refusal, or None for a genome worth training."""
+        for gate in STATIC_GATES:
+            reason = gate(genome)
+            if reason is not None:
+                return Rejection(gate=gate.__name__, reason=reason)
+        return self._build(genome)
+
+    def _build(self, genome: Genome) -> Rejection | None:
+        """Build in a separate process: shapes, parameters, gradients, time, memory."""
+        job = build_job("build", genome, self._interface, self._recipe, seed=0)
+        try:
+            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
+                session.receive()
+        except Refused as refused:
+            return refused.rejection
+        return None
+
+
+def build_job(
+    task: str, genome: Genome, interface: Interface, recipe: Recipe, *, seed: int
+) -> dict[str, object]:
+    """Describe one candidate to a worker."""
+    return {
+        "task": task,
+        "source": genome.source,
+        "class_name": interface.class_name,
+        "input_shape": list(interface.input_shape),
+        "n_classes": interface.n_classes,
+        "recipe": vars(recipe),
+        "seed": seed,
+    }
+
+
+def network_class(genome: Genome, *, path: Path) -> str:
+    """Return the name of the class to build: the last segment that is a class."""
+    names = genome.names
+    classes = [n for n in names if re.search(rf"^class {n}\b", genome[n], re.MULTILINE)]
+    if not classes:
+        raise GenomeError(
+            f"{path}: expected a segment with the network's class, built by "
+            f"NAME(class_num, img_channels), found only {', '.join(genome.names)}."
+        )
+    return classes[-1]
+
+
+def _cut_again(genome: Genome) -> tuple[str, ...]:
+    try:
+        return Genome.parse(genome.source).names
+    except GenomeError:
+        return ()
