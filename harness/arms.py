@@ -16,9 +16,9 @@ from harness.display import Display
 from harness.errors import InputError
 from harness.evaluation import Evaluator
 from harness.genome import Genome
-from harness.journal import Journal, is_complete
+from harness.journal import Journal, digest_of, is_complete
 from harness.models import Model
-from harness.run import Arm, Laboratory, RecordedModel, digest_of, run
+from harness.run import Arm, Laboratory, RecordedModel, run
 from harness.sandbox import Sandbox
 from harness.studies import Study, load_study
 from harness.tracking import mirrored

@@ -7,6 +7,7 @@ Exactly one process writes (an operating-system lock says which); readers open r
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import sqlite3
@@ -57,14 +58,11 @@ class Journal:
         self._lock_file = _locked(folder / "lock", wait_s=wait_s)
         self._mutex = Lock()
         self._listener = listener
-        self._db = sqlite3.connect(folder / JOURNAL_NAME, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            self._db.executescript(f"{_SCHEMA} PRAGMA user_version={JOURNAL_FORMAT};")
-        elif found != JOURNAL_FORMAT:
-            raise _other_format(folder, found)
+        try:
+            self._db = _opened(folder)
+        except RecordError:
+            self._lock_file.close()
+            raise
 
     def record(self, key: str, content: Mapping[str, Any]) -> None:
         """Append an event, durable on return; a key that is there already stays as it is."""
@@ -95,6 +93,11 @@ class Journal:
         self.close()
 
 
+def digest_of(value: Any) -> str:
+    """Hash of plain values: names runs, comparisons, prompts."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def read_events(folder: Path, *, after: int = 0) -> list[tuple[int, Event]]:
     """Return a run's events with their sequence numbers, oldest first, without writing."""
     path = folder / JOURNAL_NAME
@@ -107,9 +110,7 @@ def read_events(folder: Path, *, after: int = 0) -> list[tuple[int, Event]]:
                 "SELECT seq, key, json, at FROM event WHERE seq > ? ORDER BY seq", (after,)
             ).fetchall()
     except (sqlite3.Error, ValueError) as error:
-        raise RecordError(
-            f"{path}: expected a run's journal, it cannot be read: {error}."
-        ) from None
+        raise _unreadable(folder, error) from None
     return [(seq, Event(key=key, content=json.loads(text), at=at)) for seq, key, text, at in rows]
 
 
@@ -134,6 +135,30 @@ def check_writable(runs_dir: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise _cannot_write(runs_dir, error) from None
+
+
+def _opened(folder: Path) -> sqlite3.Connection:
+    """Open a journal for writing, new where there is none."""
+    db = sqlite3.connect(folder / JOURNAL_NAME, check_same_thread=False)
+    try:
+        found = db.execute("PRAGMA user_version").fetchone()[0]
+        if found not in {0, JOURNAL_FORMAT}:
+            raise _other_format(folder, found)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        if found == 0:
+            db.executescript(f"{_SCHEMA} PRAGMA user_version={JOURNAL_FORMAT};")
+    except (sqlite3.Error, RecordError) as error:
+        db.close()
+        raise error if isinstance(error, RecordError) else _unreadable(folder, error) from None
+    return db
+
+
+def _unreadable(folder: Path, error: Exception) -> RecordError:
+    return RecordError(
+        f"{folder / JOURNAL_NAME}: expected a run's journal, it cannot be read: {error}. Restore "
+        f"it from a copy, or use another runs_dir."
+    )
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -1,15 +1,14 @@
 """Prompt texts in, code out: the only place that renders a prompt or reads an answer."""
 
 import ast
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
+# As in CommonMark, a fence is indented by three spaces at most: deeper ones are text in a string.
 _FENCE = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+    r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^ {0,3}\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
 )
 
 
@@ -60,12 +59,6 @@ class Prompts:
         return self._render(
             self.mating, request=self.matings[favour], segment=segment, code=code, mate=mate
         )
-
-    @property
-    def digest(self) -> str:
-        """Hash of every text."""
-        texts = json.dumps(vars(self), sort_keys=True)
-        return hashlib.sha256(texts.encode()).hexdigest()[:16]
 
     def _opening(self, character: str) -> str:
         return self.characters[character] if character else self.neutral

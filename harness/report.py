@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.display import show_table
 from harness.figure import pareto
+from harness.journal import digest_of
 from harness.results import read_runs
 from harness.table import HEADER, STYLES, Comparison, comparisons, render
 from harness.tracking import publish
@@ -42,6 +43,4 @@ def _print(comparison: Comparison, folder: Path) -> None:
 
 def _name(comparison: Comparison) -> str:
     """Name a set of runs by what it holds, so that another set never overwrites it."""
-    from harness.run import digest_of
-
     return digest_of(sorted(run.folder.name for run in comparison.runs))[:8]

@@ -1,8 +1,6 @@
 """One run, one arm at one seed: wire the parts, evolve, measure the result, record everything."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -255,8 +253,3 @@ def content_of(fate: Fate) -> dict[str, Any]:
 def fate_of(content: Mapping[str, Any]) -> Fate:
     """Turn a journal's values back into a fate."""
     return Rejection(**content) if "gate" in content else Evaluation(**content)
-
-
-def digest_of(value: Any) -> str:
-    """Hash of plain values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

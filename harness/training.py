@@ -32,6 +32,16 @@ def as_input(images: torch.Tensor) -> torch.Tensor:
     return images.float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
+def lay_channels_last(network: nn.Module) -> None:
+    """Lay convolution weights out as the images are; other shapes have no such layout.
+
+    ``Module.to(memory_format=...)`` refuses a network with a parameter of five dimensions.
+    """
+    for parameter in nn.Module.parameters(network):
+        if parameter.dim() == 4:  # noqa: PLR2004 - (out, in, height, width)
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+
 def train(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,

@@ -25,7 +25,15 @@ import torch._dynamo  # else every child pays two seconds for it at its first op
 from torch import nn
 
 from harness.config import Recipe
-from harness.training import DivergedError, Images, as_input, count_params, predict, train
+from harness.training import (
+    DivergedError,
+    Images,
+    as_input,
+    count_params,
+    lay_channels_last,
+    predict,
+    train,
+)
 from harness.wire import Channel, WireError
 
 _MAX_JOB_BYTES = 1 << 32
@@ -197,7 +205,8 @@ def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
         network = getattr(module, job["class_name"])(job["n_classes"], channels)
         if not isinstance(network, nn.Module):
             raise TypeError(f"{job['class_name']} is not a torch.nn.Module")
-        network.to(device=job["device"]).to(memory_format=torch.channels_last)
+        network.to(device=job["device"])
+        lay_channels_last(network)
         network(as_input(torch.zeros(2, *job["input_shape"]).to(job["device"])))
         optimizer = module.get_optimizer(network, recipe["lr"], recipe["weight_decay"], True)
         if not isinstance(optimizer, torch.optim.Optimizer):

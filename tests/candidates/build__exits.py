@@ -1,0 +1,4 @@
+# expects: SystemExit
+# segment: DW
+class DW(nn.Module):
+    raise SystemExit(0)

@@ -1,0 +1,5 @@
+# expects: took longer than
+# segment: DW
+class DW(nn.Module):
+    while True:
+        pass

@@ -1,0 +1,4 @@
+# expects: get_optimizer did not return a torch.optim.Optimizer
+# segment: get_optimizer
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return lr

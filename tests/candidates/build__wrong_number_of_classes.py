@@ -1,0 +1,9 @@
+# expects: expected logits of shape (2, 10), got (2, 384)
+# segment: ExquisiteNetV2
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, 384, 1)
+
+    def forward(self, x):
+        return self.mix(x).mean(dim=(2, 3))

@@ -1,0 +1,7 @@
+# expects: import of subprocess is not allowed
+# segment: DW
+class DW(nn.Module):
+    def forward(self, x):
+        from subprocess import run
+
+        return run(x)

@@ -1,0 +1,4 @@
+# expects: invisible character U+202E
+# segment: DW
+class DW(nn.Module):
+    note = "‮"

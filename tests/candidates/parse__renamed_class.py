@@ -1,0 +1,4 @@
+# expects: does not define DW
+# segment: DW
+class Depthwise(nn.Module):
+    pass

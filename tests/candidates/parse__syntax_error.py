@@ -1,0 +1,4 @@
+# expects: SyntaxError
+# segment: DW
+class DW(nn.Module:
+    pass

@@ -1,0 +1,54 @@
+"""What many tests share: the seed network, the digits, one warm worker."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.arms import laboratory
+from harness.compose import build, compose
+from harness.genome import Genome
+
+ROOT = Path(__file__).parents[1]
+SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"
+
+SMALL = (
+    "recipe.epochs=1", "final.seeds=1", "budget.evaluations=2", "sizes.founders=2",
+    "sizes.offspring=2", "display=plain",
+)  # fmt: skip
+"""Settings under which a run takes seconds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _offline():
+    """No test reaches for a network or a key of the person who runs it."""
+    for name in ("OPENAI_API_KEY", "WANDB_API_KEY"):
+        os.environ.pop(name, None)
+    os.environ["WANDB_MODE"] = "offline"
+
+
+@pytest.fixture(scope="session")
+def network_path():
+    return SEED_NETWORK
+
+
+@pytest.fixture(scope="session")
+def network():
+    return Genome.parse(SEED_NETWORK.read_text())
+
+
+@pytest.fixture(scope="session")
+def config():
+    return compose(SMALL)
+
+
+@pytest.fixture(scope="session")
+def digits(config):
+    return build(config.task).load()
+
+
+@pytest.fixture(scope="session")
+def lab(config, digits, network):
+    """One laboratory with a real worker, for every test that only reads from it."""
+    with laboratory(config, digits, network) as opened:
+        yield opened

@@ -1,0 +1,132 @@
+"""Every YAML in conf/ composes, and what it names can be built."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.utils import get_object
+
+from harness.arms import identity
+from harness.compose import CONF, build, compose
+from harness.errors import InputError
+from tests.conftest import ROOT
+
+FILES = sorted(p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.name != "config.yaml")
+ARMS = sorted(p.stem for p in (CONF / "ablation").glob("*.yaml"))
+STRATEGIES = ("task", "proposer", "model", "selection")
+
+
+def override(file):
+    group = file.parent.as_posix()
+    return f"{'+' if group == 'ablation' else ''}{group}={file.stem}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_composes_and_instantiates(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    config = compose([override(file), f"runs_dir={tmp_path}"])
+    model = build(config.model)
+    for name in STRATEGIES:
+        node = getattr(config, name)
+        parts = {"model": model} if "model" in node else {}
+        built = build(node, **parts)
+        assert type(built) is get_object(node["_target_"])
+    for value in (config.budget.evaluations, config.sizes.founders, config.recipe.epochs):
+        assert value > 0
+    assert config.prompts["categories"]
+
+
+def test_every_strategy_class_is_reachable_from_a_yaml():
+    """A class that no YAML names cannot be run."""
+    named = {yaml.safe_load((CONF / f).read_text()).get("_target_") for f in FILES}
+    named |= {
+        yaml.safe_load((CONF / f).read_text()).get("model", {}).get("_target_")
+        for f in FILES
+        if f.parent.name == "model"
+    }
+    from harness import data, models
+
+    for module, method in ((data, "load"), (models, "complete")):
+        for name, cls in inspect.getmembers(module, inspect.isclass):
+            if hasattr(cls, method) and not getattr(cls, "_is_protocol", False):
+                assert f"{module.__name__}.{name}" in named
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
+    full, other = compose([]), compose([f"+ablation={arm}"])
+    listed = yaml.safe_load((CONF / "ablation" / f"{arm}.yaml").read_text())
+    for name, value in vars(full).items():
+        if value != getattr(other, name):
+            assert name in {*listed, "arm", "study", "proposer"}
+    assert other.arm == other.ablation == arm
+
+
+def test_without_an_ablation_the_arm_is_full():
+    assert compose([]) == compose(["+ablation=full"])
+    assert compose([]).compare == ["full", "random_mutation"]
+
+
+def test_evaluations_bound_proposals():
+    assert compose(["budget.evaluations=7"]).budget.proposals == 35
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["+ablation=no_such"], "no_such"),
+        (["no_such=1"], "no_such"),
+        (["budget.evaluations=many"], "many"),
+        (["recipe.epoch=3"], "epoch"),
+        (["task=no_such"], "no_such"),
+        (["proposer.no_such=3"], "no_such"),
+        (["+proposer.no_such=3"], "expected an argument of harness.guided.Guided"),
+        (["+ablation=no_eot", "proposer=random_mutation"], "eot_probability"),
+        (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
+        (["+ablation=full", "+ablation=no_eot"], "ablation"),
+    ],
+)
+def test_mistakes_are_one_sentence(overrides, told):
+    with pytest.raises(InputError) as error:
+        compose(overrides)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_status == 2
+
+
+class TestIdentity:
+    @pytest.fixture
+    def of(self, digits, network, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "any")
+        return lambda *overrides: identity(
+            compose(["+ablation=random_mutation", *overrides]), digits, network
+        )
+
+    @pytest.mark.parametrize(
+        "override",
+        ["runs_dir=elsewhere", "workers=2", "llm_workers=1", "tracking=wandb", "display=plain",
+         "wait_s=1", "compare=[]", "model=pool"],
+    )  # fmt: skip
+    def test_what_cannot_change_the_outcome_is_no_part(self, of, override):
+        assert of(override) == of()
+
+    @pytest.mark.parametrize(
+        "override",
+        ["seed=1", "recipe.epochs=9", "budget.evaluations=9", "limits.threads=1",
+         "rates.p_mate=0.1", "final.seeds=5", "device=cpu"],
+    )  # fmt: skip
+    def test_what_can_change_it_is(self, of, override):
+        assert of(override) != of()
+
+    def test_the_llm_is_part_of_an_arm_that_asks_it(self, digits, network, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "any")
+
+        def known(name):
+            return identity(compose(["model=openai", f"model.name={name}"]), digits, network)
+
+        assert known("a") != known("b")
+
+    def test_no_path_is_in_it(self, of):
+        assert str(ROOT) not in repr(of())
+        assert str(Path.home()) not in repr(of())

@@ -1,0 +1,168 @@
+"""Training in the worker, scoring outside it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from harness.arms import laboratory
+from harness.config import Recipe
+from harness.population import Evaluation
+from harness.training import Images, count_params, predict, train
+
+RECIPE = Recipe(
+    epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
+)
+
+
+def test_the_seed_network_learns(config, digits, network):
+    with laboratory(
+        replace(config, recipe=replace(config.recipe, epochs=4)), digits, network
+    ) as lab:
+        fate = lab.evaluate.search(network, seed=1)
+    assert isinstance(fate, Evaluation)
+    assert fate.accuracy > 0.9
+    assert fate.n_params == 518_230
+
+
+def test_same_seed_same_bits_in_another_worker_other_seed_other_network(
+    config, digits, network, lab
+):
+    with laboratory(config, digits, network) as other:
+        first, again = lab.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
+        third = other.evaluate.search(network, seed=6)
+    assert isinstance(first, Evaluation)
+    assert replace(first, train_s=0) == replace(again, train_s=0)
+    assert replace(first, train_s=0) != replace(third, train_s=0)
+
+
+def test_accuracy_is_the_share_of_right_labels_computed_outside(lab, network, digits):
+    """A network that always answers class 3 scores the share of threes, whatever it claims."""
+    body = """class ExquisiteNetV2(nn.Module):
+    accuracy = 1.0
+
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def forward(self, x):
+        logits = self.mix(x).mean(dim=(2, 3))
+        return logits if self.training else logits * 0 + F.one_hot(torch.tensor(3), 10)
+"""
+    fate = lab.evaluate.search(network.replace("ExquisiteNetV2", body), seed=0)
+    assert isinstance(fate, Evaluation)
+    assert fate.accuracy == pytest.approx(np.mean(digits.validation.labels == 3))
+    final = lab.evaluate.final(network.replace("ExquisiteNetV2", body), seed=0)
+    assert isinstance(final, Evaluation)
+    assert final.accuracy == pytest.approx(np.mean(digits.test.labels == 3))
+
+
+def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
+    frozen = """def get_optimizer(model, lr, weight_decay, nesterov):
+    return torch.optim.SGD(model.parameters(), lr=0.0)
+"""
+    fate = lab.evaluate.search(network.replace("get_optimizer", frozen), seed=1)
+    assert isinstance(fate, Evaluation)
+    assert fate.accuracy < 0.35
+
+
+class Linear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.linear(x.flatten(1))
+
+
+def test_each_group_keeps_its_own_rate_and_momentum_under_warm_up_and_decay():
+    rates = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            rates.append(tuple((g["lr"], g["momentum"]) for g in self.param_groups))
+            return super().step(closure)
+
+    network = Linear()
+    groups = [
+        {"params": [network.linear.weight], "lr": 0.5, "momentum": 0.3},
+        {"params": [network.linear.bias], "lr": 0.05},
+    ]
+    rng = np.random.default_rng(0)
+    data = Images(
+        images=rng.integers(0, 255, (64, 3, 2, 2), "u1"), labels=rng.integers(0, 2, 64).astype("i8")
+    )
+    train(network, Watched(groups, momentum=0.9), data, recipe=RECIPE, seed=0, device="cpu")
+    assert len(rates) == 16
+    peaks = [max(step[g][0] for step in rates) for g in (0, 1)]
+    assert peaks == pytest.approx([0.5, 0.05])
+    assert rates[0][0][0] == pytest.approx(0.125)
+    assert rates[-1][0][0] < 0.06
+    assert {step[0][1] for step in rates} == {0.3}
+    assert all(step[0][0] == pytest.approx(10 * step[1][0]) for step in rates)
+
+
+def test_augmentation_mirrors_half_and_shifts_within_reach():
+    from harness.training import _augment
+
+    image = torch.zeros(400, 1, 9, 9, dtype=torch.uint8)
+    image[:, 0, 4, 3] = 255
+    out = _augment(image, RECIPE, torch.Generator().manual_seed(0))
+    rows, columns = (out[:, 0] == 255).nonzero()[:, 1], (out[:, 0] == 255).nonzero()[:, 2]
+    assert len(rows) == 400
+    assert set(rows.tolist()) == {2, 3, 4, 5, 6}
+    assert set(columns.tolist()) == {1, 2, 3, 4, 5, 6, 7}  # 3 or mirrored 5, two either way
+    plain = replace(RECIPE, flip=False, shift_px=0)
+    assert torch.equal(_augment(image, plain, torch.Generator()), image)
+
+
+def test_logits_do_not_depend_on_the_batch():
+    network = Linear().eval()
+    images = np.random.default_rng(0).integers(0, 255, (50, 3, 2, 2), "u1")
+    whole = predict(network, images, device="cpu")
+    parts = predict(network, images, device="cpu", batch_size=7)
+    assert np.allclose(whole, parts, atol=1e-6)
+    assert whole.dtype == np.float32
+
+
+class Hoarder(nn.Module):
+    """Hides weights in a buffer, shares one, and claims to have none."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4, bias=False)
+        self.b = nn.Linear(4, 4, bias=False)
+        self.b.weight = self.a.weight
+        self.register_buffer("hidden", torch.zeros(100))
+        self.norm = nn.BatchNorm1d(4)
+
+    def parameters(self, recurse=True):
+        return iter(())
+
+
+def test_parameters_are_counted_once_buffers_too_running_statistics_not():
+    assert count_params(Hoarder()) == 16 + 100 + 8
+
+
+def test_no_harness_module_starts_torch_in_the_process_that_keeps_the_labels():
+    """Fork safety and speed: only ``training`` and ``worker`` import torch."""
+    root = Path(__file__).parents[1] / "harness"
+    importing = {p.stem for p in root.glob("*.py") if "import torch\n" in p.read_text()}
+    assert importing == {"training", "worker"}
+
+
+def test_parameters_of_any_number_of_dimensions_train(lab, network):
+    """A network that torch's own ``to(memory_format=...)`` would refuse."""
+    body = (
+        network["DW"]
+        .replace(
+            "self.act =", "self.gate = nn.Parameter(torch.ones(1, 1, c, 1, 1))\n        self.act ="
+        )
+        .replace("self.act(self.dw(x))", "self.act(self.dw(x)) * self.gate[0]")
+    )
+    genome = network.replace("DW", body)
+    assert lab.validate(genome) is None
+    assert isinstance(lab.evaluate.search(genome, seed=0), Evaluation)

@@ -1,0 +1,85 @@
+"""Imports point down, and each third-party library has its doors."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+LAYERS = (
+    {"errors", "seeding", "config", "wire"},
+    {"genome", "fitness", "data", "training", "journal", "studies", "prompts"},
+    {"models", "worker"},
+    {"population"},
+    {"proposal", "selection", "ledger", "sandbox", "results"},
+    {"evolution", "guided", "validation", "display", "table", "tracking", "recording"},
+    {"evaluation", "figure"},
+    {"report"},
+    {"run", "compose"},
+    {"arms"},
+    {"single", "__main__"},
+    {"validate", "evaluate"},
+)
+LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+DOORS = {
+    "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"models"}, "wandb": {"tracking"},
+    "torch": {"training", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
+    "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
+    "PIL": {"data"}, "ruff": {"validation"},
+}  # fmt: skip
+MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
+
+
+def imports(path):
+    """Yield the dotted names that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_has_its_layer():
+    assert set(LEVEL) == set(MODULES)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_down(module):
+    for name in imports(MODULES[module]):
+        package, _, rest = name.partition(".")
+        assert package not in {"baselines", "reproductions", "tests"}, name
+        other = rest.split(".")[0]
+        if package == "harness" and other in LEVEL:
+            late = module == "compose" and other == "report"  # Hydra calls back at the very end
+            assert LEVEL[other] < LEVEL[module] or late, f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("library", sorted(DOORS))
+def test_each_library_has_its_doors(library):
+    using = {
+        m for m, path in MODULES.items() if library in {n.split(".")[0] for n in imports(path)}
+    }
+    assert using == DOORS[library]
+
+
+def test_baselines_see_the_loops_protocols_and_nothing_above():
+    for path in (ROOT / "baselines").glob("*.py"):
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "harness" and len(parts) > 1 and parts[1] in LEVEL:
+                assert LEVEL[parts[1]] <= LEVEL["proposal"], f"{path.name} imports {name}"
+
+
+def test_importing_the_loop_starts_no_heavy_library():
+    code = (
+        "import sys, harness.evolution, harness.table;"
+        "print({'torch', 'openai', 'wandb', 'hydra', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "set()\n"

@@ -1,0 +1,207 @@
+"""Where answers come from: a real HTTP server, real files, real recordings."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from harness.errors import InputError, MachineError, RecordError, ReplayMiss
+from harness.models import (
+    Call,
+    Exchange,
+    OpenAI,
+    Pool,
+    Recorded,
+    Request,
+    Scripted,
+    Settings,
+    recorded_call,
+)
+from harness.studies import Study, load_study, save_study
+
+
+def request(step="g0.c0.mutation", prompt="Write code.", segment="A"):
+    settings = Settings(temperature=0.25, top_p=0.1, max_tokens=900)
+    return Request(step=step, segment=segment, prompt=prompt, settings=settings)
+
+
+@pytest.fixture
+def server():
+    """A chat completions server that answers with whatever ``replies`` holds next."""
+    seen, replies = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append((self.path, self.headers["Authorization"], body))
+            status, reply = replies.pop(0)
+            text = reply if isinstance(reply, str) else json.dumps(reply)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    httpd.seen, httpd.replies = seen, replies
+    httpd.url = f"http://127.0.0.1:{httpd.server_port}/v1"
+    yield httpd
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def reply(text="```\nclass A: pass\n```", **more):
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": text},
+    }
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    return {
+        "id": "1", "object": "chat.completion", "created": 0, "model": "served-model-2",
+        "choices": [choice], "usage": usage,
+    } | more  # fmt: skip
+
+
+def client(server, monkeypatch, **more):
+    monkeypatch.setenv("SOME_KEY", "sk-secret")
+    settings = {"name": "asked", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 5.0}
+    return OpenAI(**settings | {"max_retries": 2} | more)
+
+
+def test_openai_asks_with_the_drawn_settings_and_keeps_what_came(server, monkeypatch):
+    server.replies.append((200, reply()))
+    completion = client(server, monkeypatch).complete(request())
+    path, key, body = server.seen[0]
+    assert (path, key) == ("/v1/chat/completions", "Bearer sk-secret")
+    assert body["model"] == "asked"
+    assert body["messages"] == [{"role": "user", "content": "Write code."}]
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.25, 0.1, 900)
+    assert completion.text == "```\nclass A: pass\n```"
+    assert completion.model == "served-model-2"
+    assert completion.finish_reason == "stop"
+    assert (completion.prompt_tokens, completion.completion_tokens) == (11, 7)
+
+
+def test_openai_retries_what_passes_and_unknown_usage_is_none(server, monkeypatch):
+    server.replies += [(500, {}), (429, {}), (200, reply(usage=None))]
+    completion = client(server, monkeypatch).complete(request())
+    assert len(server.seen) == 3
+    assert completion.prompt_tokens is None
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [[(401, {})], [(200, "<html>")], [(200, reply(choices=[]))], [(500, {})] * 3],
+    ids=["key", "no JSON", "no choice", "down"],
+)
+def test_openai_without_a_usable_answer_stops_the_run(server, monkeypatch, replies):
+    server.replies += replies
+    with pytest.raises(MachineError, match="same command continues"):
+        client(server, monkeypatch).complete(request())
+
+
+def test_a_missing_key_is_said_before_anything_is_asked(monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(InputError, match="environment variable SOME_KEY"):
+        OpenAI(name="x", base_url=None, key_env="SOME_KEY", timeout_s=1, max_retries=0)
+
+
+def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):
+    model = Exchange(folder=str(tmp_path / "x"), name="a person", settle_s=0.6)
+
+    def person():
+        while not list((tmp_path / "x").glob("*.prompt.md")):
+            time.sleep(0.02)
+        prompt = next((tmp_path / "x").glob("*.prompt.md"))
+        assert prompt.read_text() == "Write code."
+        answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
+        for text in ("", "class A:", "class A: pass"):  # written slowly, as editors do
+            answer.write_text(text)
+            time.sleep(0.2)
+
+    writer = threading.Thread(target=person)
+    writer.start()
+    completion = model.complete(request())
+    writer.join()
+    assert (completion.text, completion.model) == ("class A: pass", "a person")
+    assert completion.applied is None
+    assert completion.completion_tokens is None
+
+
+def study(tmp_path, *, name="full-s0.json", **more):
+    answered = [
+        recorded_call(
+            Call(request=r, completion=Scripted(answers=[f"answer to {r.step}"]).complete(r))
+        )
+        for r in (request(), request(step="g0.c1.mutation", segment="B"))
+    ]
+    path = tmp_path / name
+    content = {
+        "path": str(path), "settings": "+ablation=full seed=0", "model": "some LLM",
+        "date": "2026-01-01", "prompts_digest": "x", "calls": tuple(answered), "scores": {},
+    }  # fmt: skip
+    save_study(path, Study(**content | more))
+    return path
+
+
+def test_recorded_serves_exactly_the_prompt_and_step_it_answered(tmp_path):
+    model = Recorded(study=str(study(tmp_path)))
+    assert model.complete(request()).text == "answer to g0.c0.mutation"
+    for other, why in [
+        (request(prompt="Write other code."), "with another prompt"),
+        (request(step="g0.c9.mutation"), "not at all"),
+    ]:
+        with pytest.raises(ReplayMiss) as miss:
+            model.complete(other)
+        told = str(miss.value)
+        assert other.step in told
+        assert why in told
+        assert "model=openai or model=exchange" in told
+        assert "+ablation=full seed=0" in told
+
+
+def test_pool_answers_for_the_same_segment_whatever_the_prompt(tmp_path):
+    study(tmp_path)
+    model = Pool(folder=str(tmp_path))
+    assert model.complete(request(prompt="Other")).text == "answer to g0.c0.mutation"
+    assert "No answer is recorded" in model.complete(request(segment="Z")).text
+
+
+def test_pool_and_scripted_want_something_to_answer_with(tmp_path):
+    with pytest.raises(InputError, match="expected recorded studies"):
+        Pool(folder=str(tmp_path))
+    with pytest.raises(InputError, match="answers"):
+        Scripted(answers=[]).complete(request())
+
+
+def test_a_study_is_read_as_it_was_written(tmp_path):
+    path = study(tmp_path)
+    assert load_study(path).calls[0]["requested"] == {
+        "temperature": 0.25, "top_p": 0.1, "max_tokens": 900,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("{", "does not parse"), ('{"format": 99}', "format 1, found 99"), ("[]", "does not parse"),
+     ('{"format": 1, "calls": []}', "does not parse")],
+)  # fmt: skip
+def test_a_damaged_or_newer_study_is_refused(tmp_path, text, told):
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(RecordError, match=told):
+        load_study(tmp_path / "s.json")
+
+
+def test_a_missing_study_names_those_that_exist(tmp_path):
+    study(tmp_path, name="no_eot-s0.json")
+    with pytest.raises(RecordError, match=r"no_crp-s0.json.*Recorded there: no_eot-s0"):
+        load_study(tmp_path / "no_crp-s0.json")

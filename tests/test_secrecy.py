@@ -1,0 +1,86 @@
+"""The worker's memory and environment hold no validation label, no test image, no key.
+
+The search reads the processes' memory from outside, so a find cannot be the needle itself; the
+training data and the validation images, which do belong there, show that the search finds.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.arms import laboratory
+from harness.validation import build_job
+
+SECRET = "sk-" + "secret-of-the-person-who-runs-it"
+
+
+def memory(pid):
+    """Yield the bytes of every writable region of a process."""
+    process = Path(f"/proc/{pid}")
+    with (process / "maps").open() as maps, (process / "mem").open("rb", buffering=0) as mem:
+        for line in maps:
+            span, permissions = line.split()[:2]
+            start, end = (int(part, 16) for part in span.split("-"))
+            if permissions.startswith("rw"):
+                with contextlib.suppress(OSError, ValueError):  # a region that cannot be read
+                    mem.seek(start)
+                    yield mem.read(end - start)
+
+
+def holds(pid, needles):
+    found = set()
+    for region in memory(pid):
+        found |= {name for name, needle in needles.items() if needle in region}
+    return found
+
+
+@pytest.fixture
+def needles(digits):
+    def images(split):
+        return split.images[:3].tobytes()
+
+    def labels(split):
+        return {
+            f"{width} bytes": split.labels[:48].astype(f"<i{width}").tobytes()
+            for width in (1, 4, 8)
+        }
+
+    return {
+        "training images": images(digits.train),
+        "training labels 8 bytes": labels(digits.train)["8 bytes"],
+        "validation images": images(digits.validation),
+        **{f"validation labels {k}": v for k, v in labels(digits.validation).items()},
+        "test images": images(digits.test),
+        **{f"test labels {k}": v for k, v in labels(digits.test).items()},
+        "key": SECRET.encode(),
+    }
+
+
+def test_the_worker_holds_what_it_may_and_nothing_else(
+    config, digits, network, needles, monkeypatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    with laboratory(config, digits, network) as lab:
+        sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+        job = build_job("train", network, interface, config.recipe, seed=0)
+        with sandbox.run(job, time_limit_s=60) as session:
+            session.receive()  # it has trained, and has seen no validation image
+            server = sandbox._process.pid
+            (child,) = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            assert "validation images" not in holds(child, needles)
+            session.ask(digits.validation.images)
+            assert holds(os.getpid(), {"key": SECRET.encode()}) == {"key"}
+            assert holds(server, needles) == {"training images", "training labels 8 bytes"}
+            assert holds(child, needles) == {
+                "training images", "training labels 8 bytes", "validation images",
+            }  # fmt: skip
+            for pid in (server, child):
+                names = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                assert {name.split(b"=")[0] for name in names if name} <= {
+                    b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"CUDA_VISIBLE_DEVICES",
+                    b"LD_LIBRARY_PATH",
+                }  # fmt: skip
+                files = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
+                assert not [f for f in files if "sqlite" in f or "sklearn" in f]

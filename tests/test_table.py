@@ -1,0 +1,186 @@
+"""The table from journals alone: golden files, arithmetic, honesty."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.journal import Journal
+from harness.results import read_run, read_runs
+from harness.table import HEADER, STYLES, comparisons, render
+
+GOLDEN = Path(__file__).parent / "golden"
+SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
+
+
+def record_run(
+    folder,
+    *,
+    arm,
+    seed,
+    children,
+    study=None,
+    tokens=100,
+    complete=True,
+    comparison="c",
+    variant=None,
+):
+    """Write a run's journal by hand; a child is (step, fate, source)."""
+    manifest = {
+        "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
+        "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01}},
+        "data": {"name": "digits", "n_classes": 10}, "study": study,
+    }  # fmt: skip
+    with Journal(folder, wait_s=0) as journal:
+        journal.record("manifest", manifest)
+        seed_fate = {"accuracy": 0.98, "n_params": 1000, "train_s": 2.0}
+        journal.record("training/search/seed/1", seed_fate)
+        journal.record("reference", {"fate": seed_fate, "measured": seed_fate, "source": ""})
+        for k, (step, fate) in enumerate(children):
+            if tokens != 0:
+                call = {"model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20}
+                journal.record(f"call/{step}.mutation", call)
+            if "accuracy" in fate:
+                journal.record(f"training/search/{step}/1", fate)
+            variation = {"operator": "mutation", "segment": "A", "detail": {}, "call": None}
+            child = {"variations": [variation], "source": f"# segment: A\nx = {k}\n"}
+            journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
+        for step in ("seed", *(s for s, f in children if "accuracy" in f)):
+            for k, accuracy in enumerate((0.97, 0.98, 0.99)):
+                journal.record(f"final/{step}/{k}", {"accuracy": accuracy, "train_s": 2.0})
+        if complete:
+            journal.record("complete", {})
+
+
+def evaluated(accuracy, n_params):
+    return {"accuracy": accuracy, "n_params": n_params, "train_s": 1.5}
+
+
+LINT = {"gate": "lint", "reason": "F821", "machine_dependent": False}
+SLOW = {"gate": "train", "reason": "took longer than 60 s", "machine_dependent": True}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    study = {"model": "some_LLM 50%", "date": "2026-01-02"}
+    record_run(
+        tmp_path / "a", arm="full", seed=0, study=study,
+        children=[
+            ("g0.c0", evaluated(0.975, 600)), ("g0.c1", LINT),
+            ("g0.c2", evaluated(0.99, 2000)), ("g1.c0", SLOW),
+        ],
+    )  # fmt: skip
+    record_run(
+        tmp_path / "b", arm="random_mutation", seed=0, tokens=0,
+        children=[("g0.c0", evaluated(0.9, 500)), ("g0.c1", evaluated(0.981, 990))],
+    )  # fmt: skip
+    record_run(
+        tmp_path / "c", arm="guided~pool:full", seed=0, tokens=None, complete=False,
+        children=[("g0.c0", evaluated(0.5, 100))],
+    )  # fmt: skip
+    return read_runs([tmp_path / "a", tmp_path / "b", tmp_path / "c"])
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_golden(runs, style):
+    (comparison,) = comparisons(runs)
+    golden = GOLDEN / f"table.{SUFFIXES[style]}"
+    assert render(comparison, style) == golden.read_text()
+
+
+def row(runs, arm):
+    (comparison,) = comparisons(runs)
+    rows = list(csv.DictReader(io.StringIO(render(comparison, "csv"))))
+    return next(r for r in rows if r["arm"] == arm)
+
+
+def test_numbers_by_hand(runs):
+    full = row(runs, "full")
+    assert full["valid %"] == "50"
+    assert full["best val. acc. %"] == "97.50"  # 99 % is larger than the seed
+    assert full["parameters"] == "600"  # within one point of the seed's 98 %
+    assert full["test acc. % of the pick"] == "98.00 ± 1.00"
+    assert full["evaluations"] == "3"  # the one that took too long is charged, the lint one not
+    assert (full["LLM calls"], full["tokens"]) == ("4", "480")
+    assert float(full["hypervolume"]) == pytest.approx(
+        (0.975 - 0.1) * 1.2218 + (0.99 - 0.975) * 0.699, abs=1e-3
+    )
+    assert row(runs, "random_mutation")["tokens"] == "0"
+    assert row(runs, "guided~pool:full")["tokens"] == "unknown"
+    seed = row(runs, "seed network")
+    assert (seed["parameters"], seed["test acc. % of the pick"]) == ("1,000", "98.00 ± 1.00")
+    assert float(seed["hypervolume"]) == pytest.approx(0.88)
+
+
+def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
+    children = [
+        ("a", evaluated(0.97, 400)),
+        ("b", evaluated(0.969, 300)),
+        ("c", evaluated(0.98, 900)),
+    ]
+    record_run(tmp_path / "near", arm="full", seed=0, children=children)
+    near = read_run(tmp_path / "near")
+    assert near.pick is not None
+    assert (near.pick.step, near.within_noise) == ("a", True)  # exactly one point below counts
+    children = [("a", evaluated(0.8, 400)), ("b", evaluated(0.5, 300))]
+    record_run(tmp_path / "far", arm="full", seed=0, children=children)
+    far = read_run(tmp_path / "far")
+    assert far.pick is not None
+    assert (far.pick.step, far.within_noise) == ("a", False)
+
+
+def test_it_says_what_it_does_not_show(runs):
+    (comparison,) = comparisons(runs)
+    notes = " ".join(comparison.notes)
+    assert "One seed: a demonstration, supports no conclusion." in notes
+    assert "no evidence about GE" in notes
+    assert "1 fates depend on this machine" in notes
+    assert "guided~pool:full, seed 0: not complete" in notes
+    assert (
+        "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in comparison.headings
+    )
+    assert "guided~pool:full none in 1 of 1" in comparison.headline
+    assert "full 40.0 % fewer parameters" in comparison.headline
+
+
+def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):
+    children = [("g0.c0", evaluated(0.9, 500))]
+    record_run(tmp_path / "a", arm="full", seed=0, children=children)
+    record_run(tmp_path / "b", arm="full", seed=0, children=children, comparison="other")
+    assert len(comparisons(read_runs([tmp_path / "a", tmp_path / "b"]))) == 2
+
+
+def test_settings_tell_arms_of_one_name_apart_and_seeds_share_a_row(tmp_path):
+    children = [("g0.c0", evaluated(0.9, 500))]
+    for name, seed, variant in (("a", 0, "1111"), ("b", 1, "1111"), ("c", 0, "2222")):
+        record_run(tmp_path / name, arm="full", seed=seed, children=children, variant=variant)
+    (comparison,) = comparisons(read_runs([tmp_path / n for n in "abc"]))
+    assert [r[:2] for r in comparison.rows[1:]] == [("full (1111)", "2"), ("full (2222)", "1")]
+    assert "supports no conclusion" not in " ".join(comparison.notes)
+
+
+def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
+    with Journal(tmp_path / "begun", wait_s=0) as journal:
+        journal.record("manifest", {})
+    assert read_runs([tmp_path / "begun"]) == []
+
+
+def test_latex_has_as_many_cells_as_columns_and_escapes_them(runs):
+    text = render(comparisons(runs)[0], "latex")
+    columns = re.search(r"\{tabular\}\{(\w+)\}", text)
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert columns is not None
+    assert len(rows) == 5
+    for line in rows:
+        assert line.count("&") == len(columns[1]) - 1 == len(HEADER) - 1
+        assert not re.search(r"(?<!\\)[%_]", line)
+
+
+def test_json_parses(runs):
+    content = json.loads(render(comparisons(runs)[0], "json"))
+    assert [r["arm"] for r in content["rows"]] == [
+        "seed network", "full", "random_mutation", "guided~pool:full",
+    ]  # fmt: skip
