@@ -18,6 +18,7 @@ from harness.evaluation import Evaluator
 from harness.genome import Genome
 from harness.journal import Journal, digest_of, is_complete
 from harness.models import Model
+from harness.results import FRONT, read_run
 from harness.run import Arm, Laboratory, RecordedModel, run
 from harness.sandbox import Sandbox
 from harness.studies import Study, load_study
@@ -52,6 +53,8 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
         with laboratory(first, dataset, network) as lab:
             for i in todo:
                 _complete(configs[i], identities[i], folders[i], lab, models[i])
+    for folder in folders:
+        write_front(folder)
     return folders
 
 
@@ -119,6 +122,13 @@ def _complete(
         (folder / "config.json").write_text(_pretty(known), encoding="utf-8")
         with mirrored(config.tracking, folder):
             run(config, _arm(config, model, journal), lab, journal)
+
+
+def write_front(folder: Path) -> None:
+    """Write the networks of a run's front as files: what a person wants to open."""
+    (folder / FRONT).mkdir(exist_ok=True)
+    for candidate in read_run(folder).front:
+        (folder / FRONT / f"{candidate.step}.py").write_text(candidate.source, encoding="utf-8")
 
 
 def _model(config: Config) -> Model | None:

@@ -169,5 +169,7 @@ def _expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _one_sentence(error: Exception) -> str:
-    lines = (line.strip() for line in str(error).splitlines())
-    return "; ".join(line for line in lines if line and not line.startswith("object_type"))
+    told = str(error).split("Config search path:")[0]
+    lines = (line.strip() for line in told.splitlines())
+    kept = (line for line in lines if line and not line.startswith(("object_type", "See https")))
+    return "; ".join(kept).replace(":; ", ": ")

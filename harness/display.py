@@ -14,6 +14,8 @@ from harness.journal import Event
 
 _MINUTE_S = 60
 _PIPE_WIDTH = 200
+_SIDE_BY_SIDE = 6
+"""Header, seed network and up to four arms."""
 
 
 class Display:
@@ -58,7 +60,7 @@ class Display:
         if self._accuracies:
             panel.add_row("best accuracy", f"{max(self._accuracies):.2%}")
             panel.add_row("smallest", f"{min(self._sizes):,} parameters")
-        if self._trained_s:
+        if self._trained_s and len(self._accuracies) < self._evaluations:
             panel.add_row("search time left", _duration(self._left_s()))
         return panel
 
@@ -104,13 +106,18 @@ class Display:
 
 
 def show_table(rows: list[list[str]], *, title: str, notes: list[str]) -> None:
-    """Print a table with a header row, and what a reader must know beside it."""
+    """Print a table with a header row, and what a reader must know beside it.
+
+    A few arms stand side by side, which fits any terminal; many stand one below the other.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:  # a pipe has no width of its own: fold nothing at 80 columns
         console = Console(highlight=False, width=_PIPE_WIDTH)
+    if len(rows) <= _SIDE_BY_SIDE:
+        rows = [list(row) for row in zip(*rows, strict=True)]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if i else "left", overflow="fold")
+        table.add_column(name, justify="right" if i else "left", overflow="fold", no_wrap=not i)
     for row in rows[1:]:
         table.add_row(*row)
     console.print()

@@ -134,6 +134,7 @@ class Exchange:
 
     def __init__(self, *, folder: str, name: str, settle_s: float) -> None:
         self._folder, self._name, self._settle_s = Path(folder), name, settle_s
+        print(f"model=exchange: answer each {folder}/NAME.prompt.md in NAME.answer.md", flush=True)
 
     def complete(self, request: Request) -> Completion:
         """Write the prompt and wait for the answer, as long as it takes."""

@@ -7,7 +7,7 @@ from typing import Any
 from harness.display import show_table
 from harness.figure import pareto
 from harness.journal import digest_of
-from harness.results import read_runs
+from harness.results import FRONT, read_runs
 from harness.table import HEADER, STYLES, Comparison, comparisons, render
 from harness.tracking import publish
 
@@ -38,7 +38,8 @@ def _print(comparison: Comparison, folder: Path) -> None:
     print(f"\nTable (Markdown, LaTeX, CSV, JSON): {folder}/table.*")
     print(f"Pareto plot: {folder / 'pareto.png'}")
     for run in comparison.runs:
-        print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}")
+        pick = f", the pick is {FRONT}/{run.pick.step}.py" if run.pick else ""
+        print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{pick}")
 
 
 def _name(comparison: Comparison) -> str:

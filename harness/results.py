@@ -12,6 +12,8 @@ from harness import fitness
 from harness.errors import RecordError
 from harness.journal import read_events
 
+FRONT = "front"
+"""Folder within a run's, for the networks of its front."""
 _ROUNDING = 1e-9
 """Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
 

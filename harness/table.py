@@ -159,7 +159,9 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
             notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
         limited = sum(c.machine_dependent for c in run.candidates)
         if limited:
-            notes.append(f"{run.arm}, seed {run.seed}: {limited} fates depend on this machine.")
+            notes.append(
+                f"{run.arm}, seed {run.seed}: fates that depend on this machine: {limited}."
+            )
         if not run.complete:
             notes.append(f"{run.arm}, seed {run.seed}: not complete; the same command goes on.")
     if any("~" in run.arm for run in runs):

@@ -8,6 +8,7 @@ import pytest
 from harness.arms import laboratory
 from harness.compose import build, compose
 from harness.genome import Genome
+from harness.journal import read_events
 
 ROOT = Path(__file__).parents[1]
 SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"
@@ -17,6 +18,22 @@ SMALL = (
     "sizes.offspring=2", "display=plain",
 )  # fmt: skip
 """Settings under which a run takes seconds."""
+
+
+TIMES = {"train_s", "at"}
+
+
+def told(folder):
+    """Events by key, without times and without what names the machine."""
+
+    def timeless(value):
+        if isinstance(value, dict):
+            return {k: timeless(v) for k, v in value.items() if k not in TIMES}
+        return value
+
+    events = {e.key: timeless(e.content) for _, e in read_events(folder)}
+    del events["manifest"]
+    return events
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,7 +46,12 @@ def record_run(
             if "accuracy" in fate:
                 journal.record(f"training/search/{step}/1", fate)
             variation = {"operator": "mutation", "segment": "A", "detail": {}, "call": None}
-            child = {"variations": [variation], "source": f"# segment: A\nx = {k}\n"}
+            child = {
+                "generation": int(step[1]),
+                "parents": ["seed"],
+                "variations": [variation],
+                "source": f"# segment: A\nx = {k}\n",
+            }
             journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
         for step in ("seed", *(s for s, f in children if "accuracy" in f)):
             for k, accuracy in enumerate((0.97, 0.98, 0.99)):
@@ -117,19 +122,19 @@ def test_numbers_by_hand(runs):
 
 def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
     children = [
-        ("a", evaluated(0.97, 400)),
-        ("b", evaluated(0.969, 300)),
-        ("c", evaluated(0.98, 900)),
+        ("g0.a", evaluated(0.97, 400)),
+        ("g0.b", evaluated(0.969, 300)),
+        ("g0.c", evaluated(0.98, 900)),
     ]
     record_run(tmp_path / "near", arm="full", seed=0, children=children)
     near = read_run(tmp_path / "near")
     assert near.pick is not None
-    assert (near.pick.step, near.within_noise) == ("a", True)  # exactly one point below counts
-    children = [("a", evaluated(0.8, 400)), ("b", evaluated(0.5, 300))]
+    assert (near.pick.step, near.within_noise) == ("g0.a", True)  # exactly one point below counts
+    children = [("g0.a", evaluated(0.8, 400)), ("g0.b", evaluated(0.5, 300))]
     record_run(tmp_path / "far", arm="full", seed=0, children=children)
     far = read_run(tmp_path / "far")
     assert far.pick is not None
-    assert (far.pick.step, far.within_noise) == ("a", False)
+    assert (far.pick.step, far.within_noise) == ("g0.a", False)
 
 
 def test_it_says_what_it_does_not_show(runs):
@@ -137,7 +142,7 @@ def test_it_says_what_it_does_not_show(runs):
     notes = " ".join(comparison.notes)
     assert "One seed: a demonstration, supports no conclusion." in notes
     assert "no evidence about GE" in notes
-    assert "1 fates depend on this machine" in notes
+    assert "fates that depend on this machine: 1" in notes
     assert "guided~pool:full, seed 0: not complete" in notes
     assert (
         "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in comparison.headings

@@ -1,0 +1,177 @@
+"""One run in this process, with a real worker and seconds of training."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from baselines.edits import mutate_segment
+from harness.arms import complete_runs
+from harness.compose import compose
+from harness.errors import InputError, RecordError
+from harness.genome import Genome
+from harness.journal import Journal, is_complete, read_events
+from harness.results import read_run
+from tests.conftest import SEED_NETWORK, SMALL, told
+
+NETWORK = Genome.parse(SEED_NETWORK.read_text())
+
+
+def answer(seed):
+    """An LLM's answer with a changed version of every segment, one fenced block each."""
+    edited = (mutate_segment(NETWORK[name], rng=Random(seed)) for name in NETWORK.names)
+    return "Think.\n" + "\n".join(f"```python\n{source}\n```" for source, _ in edited if source)
+
+
+ANSWERS = [*map(answer, range(6)), "```python\nclass SE(nn.Module):\n    pass (\n```", "no code"]
+
+
+def composed(folder, *overrides):
+    config = compose(
+        [*SMALL, "budget.evaluations=3", "limits.threads=1", f"runs_dir={folder}", *overrides]
+    )
+    if "model" in config.proposer:
+        config.model = {"_target_": "harness.models.Scripted", "answers": ANSWERS}
+        config.proposer["model"], config.study = config.model, None
+    return config
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Both arms at one seed, run twice: with one worker, then with two."""
+    found = []
+    for workers in (1, 2):
+        folder = tmp_path_factory.mktemp("runs")
+        common = (f"workers={workers}", f"llm_workers={workers}")
+        arms = [
+            composed(folder, f"+ablation={arm}", *common) for arm in ("full", "random_mutation")
+        ]
+        found.append(complete_runs(arms))
+    return found
+
+
+def test_same_seed_and_answers_same_events_for_any_number_of_workers(runs):
+    for first, second in zip(*runs, strict=True):
+        assert told(first) == told(second)
+        assert first.name == second.name
+
+
+def test_a_run_records_everything_from_manifest_to_complete(runs):
+    for folder in runs[0]:
+        events = {e.key: e.content for _, e in read_events(folder)}
+        keys = list(events)
+        assert keys[0] == "manifest"
+        assert keys[-1] == "complete"
+        assert events["manifest"]["packages"]["torch"]
+        assert events["manifest"]["machine"]["device"] == "cpu"
+        assert (folder / "config.json").exists()
+        result = read_run(folder)
+        assert result.evaluations == 3
+        assert result.evaluations == len(result.evaluated) + result.gates["train"]
+        assert len(result.finals["seed"]) == 1
+        assert set(result.finals) == {"seed", *(c.step for c in result.front)}
+        for candidate in result.front:
+            assert len(result.finals[candidate.step]) == 1
+
+
+def test_fates_calls_and_parents_are_kept(runs):
+    events = {e.key: e.content for _, e in read_events(runs[0][0])}
+    proposals = {k.split("/")[1]: v for k, v in events.items() if k.startswith("proposal/")}
+    for step, proposal in proposals.items():
+        assert set(proposal["parents"]) <= {"seed", *proposals}
+        for variation in proposal["variations"]:
+            assert f"call/{variation['call']}" in events
+            assert variation["call"].startswith(step)
+    assert {"accuracy", "gate"} <= {key for p in proposals.values() for key in p["fate"]}
+
+
+def test_a_complete_run_is_reused(runs, monkeypatch):
+    folder = runs[0][0]
+    before = (folder / "journal.sqlite").stat().st_mtime_ns
+    config = composed(folder.parent, "+ablation=full")
+    monkeypatch.setattr("harness.arms.Sandbox", None)  # nothing could be trained
+    assert complete_runs([config]) == [folder]
+    assert (folder / "journal.sqlite").stat().st_mtime_ns == before
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(runs, tmp_path):
+    """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
+    whole = runs[0][0]
+    events = [e for _, e in read_events(whole)]
+    half = events[: len(events) // 2]
+    with Journal(tmp_path / whole.name, wait_s=0) as journal:
+        for event in half:
+            journal.record(event.key, event.content)
+    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")])
+    assert resumed.name == whole.name
+    assert told(resumed) == told(whole)
+    times = {e.key: e.content.get("train_s") for _, e in read_events(resumed)}
+    for event in half:
+        assert times[event.key] == event.content.get("train_s")
+    assert is_complete(resumed)
+
+
+def test_a_seed_network_that_fails_a_gate_ends_the_command(tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropout(undefined)"))
+    config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={bad}")
+    with pytest.raises(InputError, match=r"passes every gate, but lint refused it: F821"):
+        complete_runs([config])
+
+
+OWN_NETWORK = '''"""A user's own network."""
+
+import torch
+from torch import nn
+
+
+# segment: get_optimizer
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return torch.optim.SGD(model.parameters(), lr=lr * 0.1, momentum=0.9)
+
+
+# segment: Net
+class Net(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(img_channels, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.head = nn.Linear(16, class_num)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean(dim=(2, 3)))
+
+
+# segment: notes
+notes = "not a class"
+'''
+
+
+def test_a_users_own_network_evolves(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
+    config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
+    (folder,) = complete_runs([config])
+    assert read_run(folder).evaluations == 3
+
+
+def test_a_run_held_by_another_process_is_not_run_twice(runs, tmp_path):
+    config = composed(tmp_path, "+ablation=random_mutation", "wait_s=0")
+    name = runs[0][1].name
+    with (
+        Journal(tmp_path / name, wait_s=0),
+        pytest.raises(RecordError, match="nobody else works on"),
+    ):
+        complete_runs([config])
+
+
+def test_training_that_the_machine_cut_short_is_marked(tmp_path):
+    config = composed(tmp_path, "+ablation=random_mutation")
+    config = replace(config, limits=replace(config.limits, train_s=0.01))
+    with pytest.raises(InputError, match=r"took longer than 0\.01 s"):
+        complete_runs([config])
+    (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
+    training = [e.content for _, e in read_events(folder) if e.kind == "training"]
+    assert [t["machine_dependent"] for t in training] == [True]
