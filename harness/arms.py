@@ -13,7 +13,7 @@ from harness.compose import ROOT, build, takes
 from harness.config import Config
 from harness.data import Dataset
 from harness.display import Display
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.genome import Genome
 from harness.journal import Journal, digest_of, is_complete
@@ -92,7 +92,7 @@ def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any
     """Everything that decides a run's outcome, and nothing else, as plain values."""
     known = _plain(dataclasses.asdict(config))
     kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
-    study = _study(config)
+    study = _study(config, dataset)
     return kept | {
         "data": dataset.digest,
         "network": network.digest,
@@ -121,7 +121,7 @@ def _complete(
         journal.record("manifest", _manifest(config, known, lab))
         (folder / "config.json").write_text(_pretty(known), encoding="utf-8")
         with mirrored(config.tracking, folder):
-            run(config, _arm(config, model, journal), lab, journal)
+            run(config, _arm(config, lab.dataset, model, journal), lab, journal)
 
 
 def write_front(folder: Path) -> None:
@@ -136,25 +136,31 @@ def _model(config: Config) -> Model | None:
     return build(config.model) if takes(config.proposer, "model") else None
 
 
-def _arm(config: Config, model: Model | None, journal: Journal) -> Arm:
+def _arm(config: Config, dataset: Dataset, model: Model | None, journal: Journal) -> Arm:
     parts = {"model": RecordedModel(model, journal)} if model else {}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
-        study=_study(config),
+        study=_study(config, dataset),
     )
 
 
-def _study(config: Config) -> Study | None:
+def _study(config: Config, dataset: Dataset) -> Study | None:
     """Return the recorded study, for an arm that asks a model at all."""
     if config.study is None or not takes(config.proposer, "model"):
         return None
-    return load_study(Path(config.study))
+    study = load_study(Path(config.study))
+    if study.task != dataset.name:
+        raise RecordError(
+            f"{study.path}: expected a study searched on {dataset.name}, this one was on "
+            f"{study.task}. Use that task, or model=openai or model=exchange."
+        )
+    return study
 
 
 def _manifest(config: Config, known: dict[str, Any], lab: Laboratory) -> dict[str, Any]:
-    study = _study(config)
     dataset = lab.dataset
+    study = _study(config, dataset)
     return {
         "arm": config.arm,
         "seed": config.seed,

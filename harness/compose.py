@@ -18,7 +18,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
@@ -53,7 +53,10 @@ def compose(overrides: Sequence[str]) -> Config:
 def build(node: Any, **parts: Any) -> Any:
     """Construct the object that a node's ``_target_`` names, with some arguments replaced."""
     kept = {key: value for key, value in node.items() if key not in parts}
-    return instantiate(kept, _convert_="all", **parts)
+    try:
+        return instantiate(kept, _convert_="all", **parts)
+    except InstantiationException as error:
+        raise error.__cause__ if isinstance(error.__cause__, HarnessError) else error from None
 
 
 def takes(node: Any, argument: str) -> bool:
@@ -68,8 +71,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     Everything on the command line is composed once beforehand, so mistakes cost nothing.
     """
     try:
-        for overrides in _expanded(sys.argv[1:]):
-            config = compose(overrides)
+        for config in [compose(overrides) for overrides in _expanded(sys.argv[1:])]:
             _check_writable(config)
     except InputError as error:
         fail(error)

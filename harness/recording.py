@@ -30,6 +30,7 @@ def study_of(folder: Path) -> Study:
         path=str(folder),
         settings=f"+ablation={config['ablation']} seed={config['seed']} "
         f"budget.evaluations={config['budget']['evaluations']} task={manifest['data']['name']}",
+        task=manifest["data"]["name"],
         model=", ".join(sorted({call["model"] for call in calls})),
         date=max(call["date"] for call in calls),
         prompts_digest=manifest["prompts"],

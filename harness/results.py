@@ -46,6 +46,8 @@ class RunResult:
     tokens: int | None
     """Prompt and completion tokens, None where the model reports none."""
     train_s: float
+    started: float
+    """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
     models: tuple[str, ...]
 
@@ -143,7 +145,8 @@ def read_run(folder: Path) -> RunResult:
 
 
 def _read(folder: Path) -> RunResult | None:
-    events = {event.key: event.content for _, event in read_events(folder)}
+    recorded = read_events(folder)
+    events = {event.key: event.content for _, event in recorded}
     if "reference" not in events:
         return None
     calls = [c for key, c in events.items() if key.startswith("call/")]
@@ -167,6 +170,7 @@ def _read(folder: Path) -> RunResult | None:
         llm_calls=len(calls),
         tokens=None if None in counts else sum(counts),
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
+        started=recorded[0][1].at,
         complete="complete" in events,
         models=tuple(sorted({c["model"] for c in calls})),
     )

@@ -18,6 +18,8 @@ class Study:
     path: str
     settings: str
     """The command-line settings that it was recorded with."""
+    task: str
+    """Name of the data that it was searched on."""
     model: str
     date: str
     prompts_digest: str

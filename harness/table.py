@@ -50,9 +50,9 @@ def compare(runs: Sequence[RunResult]) -> Comparison:
 
 
 def comparisons(runs: Sequence[RunResult]) -> list[Comparison]:
-    """Split runs into those that may be compared, each a table of its own."""
+    """Split runs into those that may be compared, each a table of its own, oldest run first."""
     groups: dict[str, list[RunResult]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.started):
         groups.setdefault(run.manifest["comparison"], []).append(run)
     return [compare(group) for group in groups.values()]
 

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from harness.arms import laboratory
 from harness.compose import build, compose
@@ -34,6 +37,21 @@ def told(folder):
     events = {e.key: timeless(e.content) for _, e in read_events(folder)}
     del events["manifest"]
     return events
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Settings for a folder of so few images that a training takes a fraction of a second."""
+    folder = tmp_path_factory.mktemp("tiny")
+    digits = load_digits()
+    for label in range(4):
+        members = np.flatnonzero(digits.target == label)
+        for part, chosen in (("train", members[:15]), ("test", members[15:20])):
+            where = folder / part / str(label)
+            where.mkdir(parents=True)
+            for i in chosen:
+                Image.fromarray((digits.images[i] * 15).astype("u1")).save(where / f"{i}.png")
+    return (*SMALL, "task=image_folder", f"task.path={folder}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -146,7 +146,7 @@ def study(tmp_path, *, name="full-s0.json", **more):
     ]
     path = tmp_path / name
     content = {
-        "path": str(path), "settings": "+ablation=full seed=0", "model": "some LLM",
+        "path": str(path), "settings": "+ablation=full seed=0", "task": "digits", "model": "some LLM",
         "date": "2026-01-01", "prompts_digest": "x", "calls": tuple(answered), "scores": {},
     }  # fmt: skip
     save_study(path, Study(**content | more))

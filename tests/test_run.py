@@ -1,5 +1,6 @@
 """One run in this process, with a real worker and seconds of training."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -12,8 +13,9 @@ from harness.compose import compose
 from harness.errors import InputError, RecordError
 from harness.genome import Genome
 from harness.journal import Journal, is_complete, read_events
-from harness.results import read_run
-from tests.conftest import SEED_NETWORK, SMALL, told
+from harness.results import read_run, read_runs
+from harness.table import TIME_COLUMNS, comparisons, render
+from tests.conftest import SEED_NETWORK, told
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
@@ -27,18 +29,20 @@ def answer(seed):
 ANSWERS = [*map(answer, range(6)), "```python\nclass SE(nn.Module):\n    pass (\n```", "no code"]
 
 
-def composed(folder, *overrides):
-    config = compose(
-        [*SMALL, "budget.evaluations=3", "limits.threads=1", f"runs_dir={folder}", *overrides]
-    )
-    if "model" in config.proposer:
-        config.model = {"_target_": "harness.models.Scripted", "answers": ANSWERS}
-        config.proposer["model"], config.study = config.model, None
-    return config
+@pytest.fixture(scope="module")
+def composed(tiny):
+    def compose_for(folder, *overrides):
+        config = compose([*tiny, "budget.evaluations=3", f"runs_dir={folder}", *overrides])
+        if "model" in config.proposer:
+            config.model = {"_target_": "harness.models.Scripted", "answers": ANSWERS}
+            config.proposer["model"], config.study = config.model, None
+        return config
+
+    return compose_for
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, composed):
     """Both arms at one seed, run twice: with one worker, then with two."""
     found = []
     for workers in (1, 2):
@@ -55,6 +59,16 @@ def test_same_seed_and_answers_same_events_for_any_number_of_workers(runs):
     for first, second in zip(*runs, strict=True):
         assert told(first) == told(second)
         assert first.name == second.name
+
+
+def test_same_seed_and_answers_same_table_but_for_the_columns_of_time(runs):
+    tables = []
+    for folders in runs:
+        (comparison,) = comparisons(read_runs(folders))
+        rows = csv.DictReader(render(comparison, "csv").splitlines())
+        tables.append([{k: v for k, v in row.items() if k not in TIME_COLUMNS} for row in rows])
+    assert tables[0] == tables[1]
+    assert [row["arm"] for row in tables[0]] == ["seed network", "full", "random_mutation"]
 
 
 def test_a_run_records_everything_from_manifest_to_complete(runs):
@@ -86,7 +100,7 @@ def test_fates_calls_and_parents_are_kept(runs):
     assert {"accuracy", "gate"} <= {key for p in proposals.values() for key in p["fate"]}
 
 
-def test_a_complete_run_is_reused(runs, monkeypatch):
+def test_a_complete_run_is_reused(runs, composed, monkeypatch):
     folder = runs[0][0]
     before = (folder / "journal.sqlite").stat().st_mtime_ns
     config = composed(folder.parent, "+ablation=full")
@@ -95,7 +109,7 @@ def test_a_complete_run_is_reused(runs, monkeypatch):
     assert (folder / "journal.sqlite").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(runs, tmp_path):
+def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path):
     """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
     whole = runs[0][0]
     events = [e for _, e in read_events(whole)]
@@ -112,7 +126,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, tmp_path):
     assert is_complete(resumed)
 
 
-def test_a_seed_network_that_fails_a_gate_ends_the_command(tmp_path):
+def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropout(undefined)"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={bad}")
@@ -149,7 +163,7 @@ notes = "not a class"
 '''
 
 
-def test_a_users_own_network_evolves(tmp_path):
+def test_a_users_own_network_evolves(composed, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
@@ -157,7 +171,7 @@ def test_a_users_own_network_evolves(tmp_path):
     assert read_run(folder).evaluations == 3
 
 
-def test_a_run_held_by_another_process_is_not_run_twice(runs, tmp_path):
+def test_a_run_held_by_another_process_is_not_run_twice(runs, composed, tmp_path):
     config = composed(tmp_path, "+ablation=random_mutation", "wait_s=0")
     name = runs[0][1].name
     with (
@@ -167,7 +181,7 @@ def test_a_run_held_by_another_process_is_not_run_twice(runs, tmp_path):
         complete_runs([config])
 
 
-def test_training_that_the_machine_cut_short_is_marked(tmp_path):
+def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):
     config = composed(tmp_path, "+ablation=random_mutation")
     config = replace(config, limits=replace(config.limits, train_s=0.01))
     with pytest.raises(InputError, match=r"took longer than 0\.01 s"):
@@ -175,3 +189,10 @@ def test_training_that_the_machine_cut_short_is_marked(tmp_path):
     (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
     training = [e.content for _, e in read_events(folder) if e.kind == "training"]
     assert [t["machine_dependent"] for t in training] == [True]
+
+
+def test_answers_recorded_on_other_data_are_refused(tiny, tmp_path):
+    with pytest.raises(
+        RecordError, match=r"expected a study searched on tiny.*this one was on digits"
+    ):
+        complete_runs([compose([*tiny, f"runs_dir={tmp_path}"])])

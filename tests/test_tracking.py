@@ -14,7 +14,7 @@ from harness.compose import compose
 from harness.journal import Journal
 from harness.results import read_run
 from harness.tracking import mirrored, publish
-from tests.conftest import SMALL, told
+from tests.conftest import told
 from tests.test_table import LINT, evaluated, record_run
 
 WANDB = {"mode": "wandb", "project": "some-project", "entity": None, "finish_s": 60}
@@ -117,7 +117,9 @@ def test_off_starts_nothing(folder, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["missing", "hangs"])
-def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(tmp_path, monkeypatch, capsys, how):
+def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
+    tmp_path, tiny, monkeypatch, capsys, how
+):
     """A package of that name that cannot be imported, or never returns, stands in its way."""
     fake = tmp_path / "fake" / "wandb.py"
     fake.parent.mkdir()
@@ -125,7 +127,7 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(tmp_path, monkeypatch
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
 
     def run(name, *overrides):
-        settings = [*SMALL, "+ablation=random_mutation", f"runs_dir={tmp_path / name}"]
+        settings = [*tiny, "+ablation=random_mutation", f"runs_dir={tmp_path / name}"]
         (folder,) = complete_runs([compose([*settings, "budget.evaluations=1", *overrides])])
         return told(folder)
 

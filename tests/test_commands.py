@@ -1,0 +1,237 @@
+"""The commands as a user types them: real processes, exit status, what they print."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from harness.journal import JOURNAL_NAME, Journal
+from harness.results import read_run
+from tests.conftest import ROOT, SEED_NETWORK, SMALL
+
+
+def run(*command, env=None, module="harness"):
+    """Run a command from another folder than the checkout's."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, command)],
+        capture_output=True, text=True, check=False, timeout=200, cwd=ROOT,
+        env={**os.environ, **(env or {})},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The ablation's command, small: three arms, one table."""
+    runs_dir = tmp_path_factory.mktemp("commands") / "runs"
+    return runs_dir, run("+ablation=no_eot", f"runs_dir={runs_dir}", *SMALL, "sizes.founders=4")
+
+
+def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
+    runs_dir, done = first
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"│ (?:arm|seeds) .*", done.stdout) or "random_mutation" in done.stdout
+    folders = sorted(p.name.split("-s0-")[0] for p in runs_dir.iterdir() if "-s0-" in p.name)
+    assert folders == ["full", "no_eot", "random_mutation"]
+    assert (
+        "search recorded 2026-11-24 with Claude (Anthropic); networks trained here" in done.stdout
+    )
+    assert "One seed: a demonstration, supports no conclusion." in done.stdout
+    (comparison,) = runs_dir.glob("comparison-*")
+    assert {p.name for p in comparison.iterdir()} == {
+        "pareto.png", "table.md", "table.tex", "table.csv", "table.json",
+    }  # fmt: skip
+    for folder in runs_dir.glob("*-s0-*"):
+        result = read_run(folder)
+        assert {p.stem for p in (folder / "front").iterdir()} == {c.step for c in result.front}
+    assert {p.name for p in runs_dir.parent.iterdir()} == {"runs"}
+
+
+def test_the_same_command_again_reuses_and_prints_the_same(first):
+    runs_dir, done = first
+    again = run("+ablation=no_eot", f"runs_dir={runs_dir}", *SMALL, "sizes.founders=4")
+    assert again.returncode == 0
+    assert "mutation of" not in again.stdout
+    table = done.stdout[done.stdout.index("digits: 2 evaluations") :]
+    assert again.stdout.strip().endswith(table.strip())
+
+
+@pytest.mark.parametrize("style", ["markdown", "latex", "csv", "json"])
+def test_the_table_is_printed_again_from_the_journals_alone(first, style):
+    runs_dir, _ = first
+    done = run(runs_dir, "--format", style, module="harness.table")
+    (comparison,) = runs_dir.glob("comparison-*")
+    suffix = {"markdown": "md", "latex": "tex"}.get(style, style)
+    written = (comparison / f"table.{suffix}").read_text()
+    assert done.stdout == written
+
+
+def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path):
+    done = run(
+        "-m", "+ablation=no_crp,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",
+        *SMALL, "budget.evaluations=1",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("failed: +ablation=no_crp seed=0") == 1
+    assert "no_crp-s0.json" in done.stderr
+    names = sorted(p.name[:18] for p in tmp_path.glob("*-s?-*"))
+    assert names == ["random_mutation-s0", "random_mutation-s1"]
+    table = done.stdout[done.stdout.rindex("digits: 1 evaluations per arm, seeds 0, 1") :]
+    assert "random_mutation" in table
+    assert "supports no conclusion" not in table
+    assert (tmp_path / ".hydra").is_dir()
+
+
+def test_cfg_job_prints_the_configuration_and_runs_nothing(tmp_path):
+    done = run("--cfg", "job", f"runs_dir={tmp_path / 'runs'}")
+    assert done.returncode == 0
+    assert "ablation: full" in done.stdout
+    assert not list(tmp_path.rglob(JOURNAL_NAME))
+
+
+def test_help_lists_the_arms():
+    done = run("--help")
+    assert done.returncode == 0
+    assert (
+        "ablation: full, no_crossover, no_crp, no_eot, no_eot_no_crp, random_mutation"
+        in done.stdout
+    )
+
+
+def newer_journal(folder):
+    for name in run_names(folder):
+        with Journal(folder / name, wait_s=0):
+            pass
+        with sqlite3.connect(folder / name / JOURNAL_NAME) as db:
+            db.execute("PRAGMA user_version=7")
+        db.close()
+
+
+def run_names(folder):
+    from harness.arms import identity, read_network
+    from harness.compose import build, compose
+    from harness.journal import digest_of
+
+    config = compose(["+ablation=random_mutation", f"runs_dir={folder}"])
+    known = identity(config, build(config.task).load(), read_network(SEED_NETWORK))
+    return [f"random_mutation-s0-{digest_of(known)}"]
+
+
+class TestBadInput:
+    """One clear sentence and exit status 2."""
+
+    def refused(self, *command, told, env=None, module="harness"):
+        done = run(*command, env=env, module=module)
+        assert done.returncode == 2, done.stdout + done.stderr
+        (sentence,) = done.stderr.strip().splitlines()
+        assert sentence.startswith("error: ")
+        assert re.search(told, sentence), sentence
+
+    def test_unknown_ablation(self, tmp_path):
+        self.refused(f"runs_dir={tmp_path}/runs", "+ablation=no_such", told="full; no_crossover")
+        assert not (tmp_path / "runs").exists()
+
+    def test_unknown_key(self, tmp_path):
+        self.refused(f"runs_dir={tmp_path}/runs", "budget.evalutions=3", told="evalutions")
+        assert not (tmp_path / "runs").exists()
+
+    def test_a_mistake_in_any_job_of_a_multirun(self, tmp_path):
+        command = ("-m", f"runs_dir={tmp_path}/runs", "+ablation=full,no_such")
+        self.refused(*command, told="no_such")
+        assert not (tmp_path / "runs").exists()
+
+    def test_missing_key(self, tmp_path):
+        self.refused(
+            f"runs_dir={tmp_path}", "model=openai", told="OPENAI_API_KEY, which is not set"
+        )
+
+    def test_missing_image_folder(self, tmp_path):
+        command = (f"runs_dir={tmp_path}", "task=image_folder", f"task.path={tmp_path}/no")
+        self.refused(*command, told=r"train/<class>/ and test/<class>/")
+
+    def test_seed_file_without_segments(self, tmp_path):
+        (tmp_path / "net.py").write_text("x = 1\n")
+        command = (f"runs_dir={tmp_path}", f"network.path={tmp_path}/net.py")
+        self.refused(*command, told="expected at least one evolvable segment, found none")
+
+    def test_missing_seed_file(self, tmp_path):
+        self.refused(f"runs_dir={tmp_path}", "network.path=no.py", told=r"no\.py: expected")
+
+    def test_journal_of_another_format(self, tmp_path):
+        newer_journal(tmp_path)
+        command = (f"runs_dir={tmp_path}", "+ablation=random_mutation", "compare=[]")
+        self.refused(*command, told="expected a journal of format 1, found 7")
+        self.refused(tmp_path, module="harness.table", told="format 1, found 7")
+
+    def test_runs_dir_that_cannot_be_written(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        self.refused(f"runs_dir={tmp_path}/file/runs", told="expected a folder that can be written")
+
+    def test_a_second_process_on_the_same_run(self, tmp_path):
+        (name,) = run_names(tmp_path)
+        with Journal(tmp_path / name, wait_s=0):
+            done = run(
+                f"runs_dir={tmp_path}", "+ablation=random_mutation", "compare=[]", "wait_s=0.5"
+            )
+        assert done.returncode == 2
+        assert f"process {os.getpid()} on" in done.stderr
+
+    def test_an_answer_that_is_not_recorded(self, tmp_path):
+        command = (f"runs_dir={tmp_path}", "compare=[]", "seed=0", "sizes.founders=5", *SMALL[:2],
+                   "budget.evaluations=5", "limits.threads=2")  # fmt: skip
+        done = run(*command)
+        assert done.returncode == 2
+        told = done.stderr.strip().splitlines()[-1]
+        assert re.search(r"g0\.c4\.mutation: .* holds this step not at all\..*model=openai", told)
+
+    def test_a_folder_without_runs(self, tmp_path):
+        self.refused(tmp_path, module="harness.table", told="found no journal")
+
+
+class TestOneFile:
+    def test_validate(self, tmp_path):
+        assert run(SEED_NETWORK, module="harness.validate").returncode == 0
+        bad = tmp_path / "bad.py"
+        bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropot(0.5)"))
+        done = run(bad, "--json", module="harness.validate")
+        assert done.returncode == 1
+        assert '"gate": "build"' in done.stdout
+        assert "Dropot" in done.stdout
+        done = run(tmp_path / "none.py", module="harness.validate")
+        assert (done.returncode, done.stdout) == (2, "")
+
+    def test_evaluate(self):
+        done = run(SEED_NETWORK, "recipe.epochs=1", "--json", module="harness.evaluate")
+        assert done.returncode == 0
+        assert '"n_params": 518230' in done.stdout
+        assert '"accuracy"' in done.stdout
+
+
+def test_a_person_answers_through_the_exchange_folder(tmp_path):
+    settings = [*SMALL, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
+
+    def person():
+        while True:
+            for prompt in tmp_path.glob("exchange/*/*.prompt.md"):
+                source = prompt.read_text().split("```python\n")[1].split("```")[0]
+                answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
+                answer.write_text(f"Here.\n```python\n{source}\nA_NEW_NAME = 1\n```\n")
+                return
+            if done.is_set():
+                return
+            done.wait(0.1)
+
+    done = threading.Event()
+    thread = threading.Thread(target=person)
+    thread.start()
+    command = run("compare=[]", "model=exchange", "model.name=me", *settings)
+    done.set()
+    thread.join()
+    assert command.returncode == 0, command.stderr
+    assert "answer each" in command.stdout
+    assert "full: answers by me" in command.stdout
