@@ -18,7 +18,7 @@ SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"
 
 SMALL = (
     "recipe.epochs=1", "final.seeds=1", "budget.evaluations=2", "sizes.founders=2",
-    "sizes.offspring=2", "display=plain",
+    "sizes.offspring=2", "display=plain", "limits.threads=1",
 )  # fmt: skip
 """Settings under which a run takes seconds."""
 

@@ -183,7 +183,7 @@ class TestBadInput:
 
     def test_an_answer_that_is_not_recorded(self, tmp_path):
         command = (f"runs_dir={tmp_path}", "compare=[]", "seed=0", "sizes.founders=5", *SMALL[:2],
-                   "budget.evaluations=5", "limits.threads=2")  # fmt: skip
+                   "budget.evaluations=5")  # fmt: skip
         done = run(*command)
         assert done.returncode == 2
         told = done.stderr.strip().splitlines()[-1]
