@@ -76,7 +76,9 @@ class Display:
         self._phase = f"generation {self._generation}: answer to {event.key.split('/')[1]}"
 
     def _on_training(self, event: Event) -> None:
-        if "train_s" in event.content and event.key.split("/")[1] == "search":
+        if event.key.split("/")[1] == "final":
+            self._phase = "re-training the result on fresh seeds"
+        elif "train_s" in event.content:
             self._trained_s.append(event.content["train_s"])
             self._phase = f"generation {self._generation}: training"
 
@@ -94,7 +96,6 @@ class Display:
         self._phase = f"generation {self._generation}"
 
     def _on_final(self, event: Event) -> str | None:
-        self._phase = "re-training the result on fresh seeds"
         _, step, k = event.key.split("/")
         if "accuracy" not in event.content:
             return f"{step} re-trained ({int(k) + 1}): {event.content['reason']}"

@@ -1,0 +1,47 @@
+"""The contributor's vocabulary: ``nox -l`` lists it, ``nox -s NAME -- ARGS`` runs it."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format with ruff; ``nox -s lint -- --fix`` mends what it can."""
+    session.install("ruff>=0.9")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", *([] if session.posargs else ["--check"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    session.install("-e", ".[dev]")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the fast suite: on the CPU, offline, under five minutes; arguments go to pytest.
+
+    ``nox -s tests -- -m slow`` runs what takes minutes.
+    """
+    session.install("-e", ".[dev]")
+    session.run("pytest", *session.posargs, env={"CUDA_VISIBLE_DEVICES": ""})
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what a candidate costs beside its training, and training against a bare loop."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-n0", "tests/bench/bench_candidate.py", "--benchmark-only",
+                *session.posargs)  # fmt: skip
+
+
+@nox.session(default=False)
+def reproduce(session: nox.Session) -> None:
+    """Run a reproduction and write its table: ``nox -s reproduce -- quickstart``."""
+    session.install("-e", ".")
+    session.run("python", "-m", "reproductions", *(session.posargs or ["quickstart"]))

@@ -1,0 +1,51 @@
+"""Run a reproduction and write its table: ``python -m reproductions NAME [overrides]``.
+
+A reproduction is a folder with ``arms.yaml``: the arms, the seeds and what they share.
+"""
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from harness.arms import complete_runs
+from harness.compose import compose
+from harness.errors import HarnessError, InputError
+from harness.results import read_runs
+from harness.table import comparisons, render
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Run every arm at every seed that is not complete yet, then write ``table.md``."""
+    names = sorted(path.parent.name for path in HERE.glob("*/arms.yaml"))
+    parser = argparse.ArgumentParser(prog="python -m reproductions", description=main.__doc__)
+    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(names)}")
+    parser.add_argument("overrides", nargs="*", help="settings, such as device=cuda")
+    arguments = parser.parse_args()
+    try:
+        if arguments.name not in names:
+            raise InputError(
+                f"expected a reproduction, one of {', '.join(names)}, got {arguments.name}."
+            )
+        print(reproduce(HERE / arguments.name, arguments.overrides))
+    except HarnessError as error:
+        parser.exit(error.exit_status, f"error: {error}\n")
+
+
+def reproduce(folder: Path, overrides: list[str]) -> str:
+    """Return the table's text, written to the reproduction's folder."""
+    plan = yaml.safe_load((folder / "arms.yaml").read_text(encoding="utf-8"))
+    runs: list[Path] = []
+    for seed in plan["seeds"]:
+        common = [*plan["overrides"], f"seed={seed}", *overrides]
+        configs = [compose([f"+ablation={arm}", *common]) for arm in plan["arms"]]
+        runs += complete_runs(configs)
+    text = "\n".join(render(table, "markdown") for table in comparisons(read_runs(runs)))
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    return text
+
+
+if __name__ == "__main__":
+    main()
