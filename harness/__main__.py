@@ -1,6 +1,5 @@
 """``python -m harness``: run the composed arm beside those in ``compare``, then compare them."""
 
-import contextlib
 from pathlib import Path
 
 from harness.arms import complete_runs
@@ -20,5 +19,4 @@ def job(config: Config, overrides: list[str]) -> list[Path]:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        launch(job)
+    launch(job)

@@ -7,6 +7,8 @@ mistakes, before any work, with exit status 2.
 import inspect
 import itertools
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,12 +27,13 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import Config
+from harness.config import Config, problems
 from harness.errors import HarnessError, InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
 _RESULT = "result.json"
+_INTERRUPTED = 128 + signal.SIGINT
 
 ConfigStore.instance().store(name="schema", node=Config)
 OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
@@ -46,7 +49,7 @@ def compose(overrides: Sequence[str]) -> Config:
             with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
                 node = hydra.compose("config", list(overrides))
         return _typed(node)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises all three
         raise InputError(_one_sentence(error)) from None
 
 
@@ -89,9 +92,13 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
             if not multirun:
                 fail(error)
             print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
+        except Exception as error:
+            result["failed"] = repr(error)
+            raise
         finally:
             (folder / _RESULT).write_text(json.dumps(result))
 
+    signal.signal(signal.SIGINT, _interrupted)
     entry()
     raise SystemExit(0)
 
@@ -115,6 +122,14 @@ class Summary(Callback):
             raise SystemExit(1)
 
 
+def _interrupted(*_: object) -> NoReturn:
+    """End at once: threads may wait for an LLM for ever, and the journal needs no farewell."""
+    if sys.stdout.isatty():
+        print("\033[?25h", flush=True)  # the live display hid the cursor
+    print("interrupted; the same command goes on from here", file=sys.stderr)
+    os._exit(_INTERRUPTED)
+
+
 def fail(error: HarnessError) -> NoReturn:
     """End the command with the error's sentence and status."""
     print(f"error: {error}", file=sys.stderr)
@@ -124,6 +139,8 @@ def fail(error: HarnessError) -> NoReturn:
 def _typed(node: DictConfig) -> Config:
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
+    for problem in problems(config):
+        raise InputError(problem)
     for name in ("task", "selection", "proposer", "model"):
         _check_arguments(name, getattr(config, name))
     return config

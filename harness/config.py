@@ -5,11 +5,20 @@ is done. Strategies (task, proposer, model, selection, tracking) are nodes with 
 are checked by the constructors they name. Not frozen: Hydra must fill them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 MISSING: Any = "???"
 """What omegaconf takes for a value that must be given."""
+
+CHOICES = {"device": ("auto", "cpu", "cuda"), "display": ("auto", "live", "plain")}
+AT_LEAST_ONE = (
+    "sizes.founders", "sizes.offspring", "budget.evaluations", "budget.proposals", "recipe.epochs",
+    "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
+)  # fmt: skip
+SHARES = ("rates.p_mate", "rates.p_mutate", "recipe.warmup_share", "final.tolerance")
 
 
 @dataclass(kw_only=True)
@@ -121,3 +130,16 @@ class Config:
     display: str = MISSING
     """``auto``, ``live`` or ``plain``."""
     tracking: Any = MISSING
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Say, in a sentence each, which values no run could have."""
+    for name, choices in CHOICES.items():
+        if (value := getattr(config, name)) not in choices:
+            yield f"{name}: expected one of {', '.join(choices)}, got {value}."
+    for name in AT_LEAST_ONE:
+        if (value := attrgetter(name)(config)) < 1:
+            yield f"{name}: expected a number of at least 1, got {value}."
+    for name in SHARES:
+        if not 0 <= (value := attrgetter(name)(config)) <= 1:
+            yield f"{name}: expected a share from 0 to 1, got {value}."

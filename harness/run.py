@@ -1,13 +1,13 @@
 """One run, one arm at one seed: wire the parts, evolve, measure the result, record everything."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from harness.config import Config
 from harness.data import Dataset
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.evolution import evolve
 from harness.genome import Genome
@@ -50,41 +50,55 @@ class RecordedModel:
         self._model, self._journal = model, journal
 
     def complete(self, request: Request) -> Completion:
-        """Return the journal's answer to this very prompt, else the model's, recorded first."""
+        """Return the journal's answer to this prompt, else the model's, recorded first."""
         key = f"call/{request.step}"
         found = self._journal.find(key)
-        if found is not None and found["prompt"] == request.prompt:
+        if found is not None:
+            if found["prompt"] != request.prompt:
+                raise RecordError(
+                    f"{self._journal.folder}: expected the recorded prompt of {request.step}, this "
+                    f"run asks another. Something that decides its course has changed since; start "
+                    f"anew with another runs_dir."
+                )
             return completion_of(found)
         completion = self._model.complete(request)
         self._journal.record(key, recorded_call(Call(request=request, completion=completion)))
         return completion
 
 
-class Trainer:
-    """Trains once per genome, seed and split; what the journal holds is not trained again."""
+class RecordedLaboratory:
+    """Gates and trains a genome once; what the journal holds is not done again.
+
+    So a limit of the machine that acted once decides for good, and a resumed run takes the course
+    that it began.
+    """
 
     def __init__(self, laboratory: Laboratory, journal: Journal) -> None:
-        self._evaluate, self._journal = laboratory.evaluate, journal
+        self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
+        self._journal = journal
+
+    def gates(self, genome: Genome) -> Rejection | None:
+        """Return the first gate's refusal, or None."""
+        verdict = self._once(f"gates/{genome.digest}", lambda: self._validate(genome))
+        return cast("Rejection | None", verdict)
 
     def search(self, genome: Genome, *, seed: int) -> Fate:
-        """Score on the validation split."""
-        return self._once(
-            f"training/search/{genome.digest}/{seed}", self._evaluate.search, genome, seed
-        )
+        """Train with this seed and score on the validation split."""
+        key = f"training/search/{genome.digest}/{seed}"
+        return cast("Fate", self._once(key, lambda: self._evaluate.search(genome, seed=seed)))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
-        """Score on the test split."""
-        return self._once(
-            f"training/final/{genome.digest}/{seed}", self._evaluate.final, genome, seed
-        )
+        """Train with this seed and score on the test split."""
+        key = f"training/final/{genome.digest}/{seed}"
+        return cast("Fate", self._once(key, lambda: self._evaluate.final(genome, seed=seed)))
 
-    def _once(self, key: str, evaluate: Any, genome: Genome, seed: int) -> Fate:
+    def _once(self, key: str, judge: Callable[[], Fate | None]) -> Fate | None:
         found = self._journal.find(key)
-        if found is not None:
-            return fate_of(found)
-        fate: Fate = evaluate(genome, seed=seed)
-        self._journal.record(key, content_of(fate))
-        return fate
+        if found is None:
+            verdict = judge()
+            self._journal.record(key, content_of(verdict) if verdict else {})
+            return verdict
+        return fate_of(found) if found else None
 
 
 class Assessor:
@@ -95,18 +109,18 @@ class Assessor:
     """
 
     def __init__(
-        self, laboratory: Laboratory, trainer: Trainer, config: Config, study: Study | None
+        self, laboratory: RecordedLaboratory, network: Genome, config: Config, study: Study | None
     ) -> None:
-        self._validate, self._trainer = laboratory.validate, trainer
+        self._laboratory = laboratory
         self._workers, self._scores = config.workers, study.scores if study else {}
         self._seed = training_seed(config.seed)
-        self._known = {laboratory.network.digest: "the seed"}
+        self._known = {network.digest: "the seed"}
         self.measured: dict[str, Fate] = {}
 
     def reference(self, genome: Genome) -> Evaluation:
         """Gate and evaluate the seed network; InputError when it fails, for nothing can follow."""
-        refusal = self._validate(genome)
-        measured = refusal or self._trainer.search(genome, seed=self._seed)
+        refusal = self._laboratory.gates(genome)
+        measured = refusal or self._laboratory.search(genome, seed=self._seed)
         decided = self._decided("seed", measured)
         for fate in (measured, decided):
             if isinstance(fate, Rejection):
@@ -132,7 +146,7 @@ class Assessor:
 
     def _gate(self, proposal: Proposal) -> Rejection | None:
         child = proposal.child
-        return child if isinstance(child, Rejection) else self._validate(child)
+        return child if isinstance(child, Rejection) else self._laboratory.gates(child)
 
     def _duplicate(self, proposal: Proposal) -> Rejection | None:
         assert isinstance(proposal.child, Genome)
@@ -146,7 +160,7 @@ class Assessor:
         if refusal is not None:
             return refusal
         assert isinstance(proposal.child, Genome)
-        return self._trainer.search(proposal.child, seed=self._seed)
+        return self._laboratory.search(proposal.child, seed=self._seed)
 
     def _decided(self, step: str, measured: Fate) -> Fate:
         return fate_of(self._scores[step]) if step in self._scores else measured
@@ -188,11 +202,11 @@ class RunRecord:
 
 def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
-    trainer = Trainer(laboratory, journal)
-    assess = Assessor(laboratory, trainer, config, arm.study)
+    recorded = RecordedLaboratory(laboratory, journal)
+    assess = Assessor(recorded, laboratory.network, config, arm.study)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
-    measured = trainer.search(laboratory.network, seed=training_seed(config.seed))
+    measured = recorded.search(laboratory.network, seed=training_seed(config.seed))
     journal.record(
         "reference",
         {
@@ -214,12 +228,12 @@ def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> N
         seed=config.seed,
         llm_workers=config.llm_workers,
     )
-    _score_result(config, laboratory, trainer, journal)
+    _score_result(config, laboratory.network, recorded, journal)
     journal.record("complete", {})
 
 
 def _score_result(
-    config: Config, laboratory: Laboratory, trainer: Trainer, journal: Journal
+    config: Config, network: Genome, laboratory: RecordedLaboratory, journal: Journal
 ) -> None:
     """Re-train on fresh seeds and score on the test split: seed, pick, the rest of the front.
 
@@ -229,13 +243,13 @@ def _score_result(
 
     result = read_run(journal.folder)
     seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]
-    tasks = [("seed", laboratory.network, seeds)]
+    tasks = [("seed", network, seeds)]
     for candidate in result.front:
         genome = Genome.parse(candidate.source)
         tasks.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
     trials = [(step, genome, k, seed) for step, genome, ks in tasks for k, seed in enumerate(ks)]
     with ThreadPoolExecutor(config.workers) as pool:
-        fates = list(pool.map(lambda t: trainer.final(t[1], seed=t[3]), trials))
+        fates = list(pool.map(lambda t: laboratory.final(t[1], seed=t[3]), trials))
     for (step, _, k, _), fate in zip(trials, fates, strict=True):
         journal.record(f"final/{step}/{k}", content_of(fate))
 

@@ -80,7 +80,10 @@ class Server:
                 self._woken.recv(4096)
                 self._reap()
             if self._control in ready and not self._request():
-                return
+                break
+        for pid in self._statuses:  # the harness is gone: nobody waits for these
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
     def _request(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, 1, 2)
@@ -101,8 +104,10 @@ class Server:
         if pid == 0:
             code = 1
             try:
-                status.close()
-                self._control.close()
+                for end in (status, self._control, self._woken, self._wakeup):
+                    end.close()
+                for sibling in self._statuses.values():  # else its end is not seen before ours
+                    sibling.close()
                 code = _child(job, self._data)
             finally:
                 os._exit(code)
@@ -121,11 +126,11 @@ class Server:
 
 
 def _child(sock: socket.socket, data: Images) -> int:
+    signal.set_wakeup_fd(-1)
     os.setsid()
     silence = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(silence, fd)
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     channel = Channel(sock, max_bytes=_MAX_JOB_BYTES)
     try:

@@ -2,14 +2,17 @@
 
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from harness.journal import JOURNAL_NAME, Journal
+from harness.journal import JOURNAL_NAME, Journal, read_events
 from harness.results import read_run
 from tests.conftest import ROOT, SEED_NETWORK, SMALL
 
@@ -50,6 +53,8 @@ def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
         result = read_run(folder)
         assert {p.stem for p in (folder / "front").iterdir()} == {c.step for c in result.front}
     assert {p.name for p in runs_dir.parent.iterdir()} == {"runs"}
+    assert not (ROOT / "outputs").exists()
+    assert not (ROOT / "multirun").exists()
 
 
 def test_the_same_command_again_reuses_and_prints_the_same(first):
@@ -235,3 +240,35 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path):
     assert command.returncode == 0, command.stderr
     assert "answer each" in command.stdout
     assert "full: answers by me" in command.stdout
+
+
+def children_of(pid):
+    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid):
+    """Say whether a process runs; what only waits to be reaped does not."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_path):
+    """Interrupted while it waits for a person's answer, as Ctrl-C does."""
+    settings = [*SMALL, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
+    command = [sys.executable, "-m", "harness", "compare=[]", "model=exchange", *settings]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while not list(tmp_path.glob("exchange/*/*.prompt.md")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    (server,) = children_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (
+        130, b"interrupted; the same command goes on from here\n",
+    )  # fmt: skip
+    deadline = time.monotonic() + 10
+    while alive(server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(server)
+    (folder,) = tmp_path.glob("full-s0-*")
+    assert any(event.kind == "reference" for _, event in read_events(folder))

@@ -86,6 +86,10 @@ def test_evaluations_bound_proposals():
         (["+ablation=no_eot", "proposer=random_mutation"], "eot_probability"),
         (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
+        (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),
+        (["workers=0"], "workers: expected a number of at least 1, got 0"),
+        (["rates.p_mate=1.5"], "rates.p_mate: expected a share from 0 to 1, got 1.5"),
+        (["task=null"], "Config group override must be a string"),
     ],
 )
 def test_mistakes_are_one_sentence(overrides, told):

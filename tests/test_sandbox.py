@@ -1,0 +1,86 @@
+"""The worker server: children end with their harness, and do not wait for one another."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from harness.validation import build_job
+from tests.conftest import ROOT
+from tests.test_commands import alive, children_of
+
+LEAVES = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from harness.sandbox import Sandbox
+from tests.conftest import SMALL
+from harness.compose import compose
+sandbox = Sandbox(compose(SMALL).limits, device="cpu")
+job = {"task": "train", "source": "while True: pass", "class_name": "X", "input_shape": [3, 32, 32],
+       "n_classes": 10, "recipe": {"lr": 0.1, "weight_decay": 0.0}, "seed": 0}
+with sandbox.run(job, time_limit_s=60):
+    server = sandbox._process.pid
+    while not (children := Path(f"/proc/{server}/task/{server}/children").read_text().split()):
+        pass
+    print(server, *children, flush=True)
+    os._exit(1)
+"""
+
+
+def sleeper(network, seconds):
+    """A network whose class takes its time to be defined."""
+    return network.replace("DW", f"import time\ntime.sleep({seconds})\n{network['DW']}")
+
+
+def test_a_candidate_that_runs_ends_with_the_harness_that_died():
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES, str(ROOT)], capture_output=True, text=True, check=False
+    )
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2, done.stderr
+    deadline = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, pids))
+
+
+def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network):
+    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+    recipe = lab.evaluate._recipe
+
+    def build(seconds):
+        job = build_job("build", sleeper(network, seconds), interface, recipe, seed=0)
+        with sandbox.run(job, time_limit_s=30) as session:
+            session.receive()
+
+    first, second = (threading.Thread(target=build, args=(s,)) for s in (1, 8))
+    start = time.monotonic()
+    first.start()
+    time.sleep(0.3)
+    second.start()
+    first.join()
+    assert time.monotonic() - start < 6
+    second.join()
+
+
+def test_no_child_and_no_descriptor_is_left(lab, network):
+    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+    job = build_job("build", network, interface, lab.evaluate._recipe, seed=0)
+
+    def left():
+        pid = sandbox._process.pid
+        return children_of(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+    def build():
+        with sandbox.run(job, time_limit_s=30) as session:
+            session.receive()
+
+    build()
+    before, mine = left(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        build()
+    assert left() == before
+    assert before[0] == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == mine
