@@ -16,7 +16,7 @@ LIMITS = ("machine_dependent", "took longer", "memory")
 @pytest.fixture(scope="module")
 def strict(config, digits, network):
     """A laboratory that waits for no hanging candidate."""
-    limits = replace(config.limits, build_s=4, train_s=6, memory_mib=1024)
+    limits = replace(config.limits, build_s=6, train_s=8, memory_mib=512)
     with laboratory(replace(config, limits=limits), digits, network) as lab:
         yield lab
 

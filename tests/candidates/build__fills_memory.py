@@ -1,4 +1,4 @@
 # expects: memory
 # segment: DW
 class DW(nn.Module):
-    hoard = [bytearray(2**28) for _ in range(1000)]
+    hoard = [bytearray(2**26) for _ in range(1000)]
