@@ -1,0 +1,37 @@
+"""Reproductions run from their plan, and the shipped ones compose."""
+
+import pytest
+import yaml
+
+from harness.compose import compose
+from reproductions.__main__ import HERE, reproduce
+from tests.test_commands import run
+
+PLANS = sorted(HERE.glob("*/arms.yaml"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda p: p.parent.name)
+def test_every_shipped_plan_composes_and_has_its_table(path):
+    plan = yaml.safe_load(path.read_text())
+    for arm in plan["arms"]:
+        for seed in plan["seeds"]:
+            assert compose([f"+ablation={arm}", f"seed={seed}", *plan["overrides"]]).arm == arm
+    table = (path.parent / "table.md").read_text()
+    assert all(f"| {arm} " in table for arm in plan["arms"])
+    assert "not complete" not in table
+    assert (path.parent / "README.md").exists()
+
+
+def test_a_plan_is_run_and_its_table_written(tmp_path, tiny):
+    settings = [*tiny, "budget.evaluations=1", f"runs_dir={tmp_path / 'runs'}"]
+    plan = {"arms": ["random_mutation"], "seeds": [0, 1], "overrides": settings}
+    (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan))
+    text = reproduce(tmp_path, ["final.seeds=1"])
+    assert (tmp_path / "table.md").read_text() == text
+    assert "1 evaluations per arm, seeds 0, 1" in text
+
+
+def test_an_unknown_name_says_which_there_are():
+    done = run("no_such", module="reproductions")
+    assert done.returncode == 2
+    assert "one of quickstart, got no_such" in done.stderr
