@@ -8,7 +8,7 @@ is as strong as a plain evolutionary algorithm is. Every option differs from wha
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -16,7 +16,7 @@ ACTIVATIONS = ("ReLU", "SiLU", "GELU", "Hardswish", "LeakyReLU", "ELU", "Mish")
 FUNCTIONS = ("relu", "silu", "gelu", "hardswish", "leaky_relu", "elu", "mish")
 GATES = ("sigmoid", "tanh")
 ODD_KERNELS, EVEN_KERNELS = (1, 3, 5, 7), (2, 4, 6)
-WIDTH_FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
+WIDTH_FACTORS = (1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2)
 DROPOUT_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
 MOMENTA = (0.5, 0.8, 0.9, 0.95, 0.99)
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3)
@@ -34,18 +34,25 @@ class Edit:
     changes: tuple[tuple[ast.expr, str], ...]
 
 
-def mutate_segment(source: str, *, rng: Random) -> tuple[str, Edit] | None:
-    """Return the source after one random edit, or None where it holds nothing to edit.
+def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit] | None:
+    """Draw one edit of one of several segments; return its name, its new source, and the edit.
 
-    First a kind is drawn from those that apply, then a site with its new value.
+    First a kind is drawn from those that occur in any segment, then a site with its new value: so
+    widths, which decide the size of a network, are as likely as any other kind wherever they stand.
+    None where there is nothing to edit.
     """
-    tree = ast.parse(source)
-    options = [edit for find in FINDERS for edit in find(tree)]
+    options = [(name, edit) for name, source in sources.items() for edit in edits_of(source)]
     if not options:
         return None
-    kind = rng.choice(sorted({edit.kind for edit in options}))
-    edit = rng.choice([edit for edit in options if edit.kind == kind])
-    return _rewritten(source, edit.changes), edit
+    kind = rng.choice(sorted({edit.kind for _, edit in options}))
+    name, edit = rng.choice([option for option in options if option[1].kind == kind])
+    return name, _rewritten(sources[name], edit.changes), edit
+
+
+def edits_of(source: str) -> list[Edit]:
+    """Every edit that a segment offers, in a fixed order."""
+    tree = ast.parse(source)
+    return [edit for find in FINDERS for edit in find(tree)]
 
 
 def widths(tree: ast.Module) -> Iterator[Edit]:
@@ -57,7 +64,7 @@ def widths(tree: ast.Module) -> Iterator[Edit]:
             if value is not None and value >= MIN_WIDTH:
                 places.setdefault(value, []).append(argument)
     for width, constants in places.items():
-        for new in sorted({max(4, round(width * factor / 4) * 4) for factor in WIDTH_FACTORS}):
+        for new in sorted({max(MIN_WIDTH, round(width * f / 4) * 4) for f in WIDTH_FACTORS}):
             if new not in places:
                 yield Edit(
                     kind="width",

@@ -4,29 +4,26 @@ Edits the syntax tree of the segments that GE rewrites, and mates by swapping a 
 that what differs between the two arms is the LLM alone.
 """
 
-from baselines.edits import mutate_segment
+from baselines.edits import mutated
 from harness.genome import Genome
 from harness.population import Rejection, Variation
 from harness.proposal import Scene
 
 
 class RandomMutation:
-    """One random edit per mutation, of a random segment that has something to edit."""
+    """One random edit per mutation, of whichever segment offers it."""
 
     def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
-        """Apply one edit; segments are tried in random order until one can be edited."""
-        rng = scene.rng("mutation")
-        segments = list(genome.names)
-        rng.shuffle(segments)
-        for segment in segments:
-            mutated = mutate_segment(genome[segment], rng=rng)
-            if mutated is not None:
-                source, edit = mutated
-                detail = {"kind": edit.kind, "site": edit.site}
-                variation = Variation(operator="mutation", segment=segment, detail=detail)
-                return genome.replace(segment, source), variation
-        nothing = Rejection(gate="extract", reason="no segment holds anything to edit")
-        return nothing, Variation(operator="mutation", segment=segments[0])
+        """Apply one edit, its kind drawn first, then its place."""
+        sources = {segment.name: segment.source for segment in genome.segments}
+        found = mutated(sources, rng=scene.rng("mutation"))
+        if found is None:
+            nothing = Rejection(gate="extract", reason="no segment holds anything to edit")
+            return nothing, Variation(operator="mutation", segment=genome.names[0])
+        segment, source, edit = found
+        detail = {"kind": edit.kind, "site": edit.site}
+        variation = Variation(operator="mutation", segment=segment, detail=detail)
+        return genome.replace(segment, source), variation
 
     def mate(
         self, genome: Genome, mate: Genome, scene: Scene

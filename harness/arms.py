@@ -16,7 +16,7 @@ from harness.display import Display
 from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.genome import Genome
-from harness.journal import Journal, digest_of, is_complete
+from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.models import Model
 from harness.results import FRONT, read_run
 from harness.run import Arm, Laboratory, RecordedModel, run
@@ -47,6 +47,11 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
         Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(known)}"
         for config, known in zip(configs, identities, strict=True)
     ]
+    if len({comparison(known) for known in identities}) > 1:
+        raise InputError(
+            f"{', '.join(c.arm for c in configs)}: expected arms that differ in proposer, "
+            f"selection, sizes or rates alone, these differ in more. Use compare=[]."
+        )
     todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
     models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
     if todo:
@@ -98,6 +103,7 @@ def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any
         "network": network.digest,
         "study": digest_of([list(study.calls), dict(study.scores)]) if study else None,
         "version": version("guided-evolution"),
+        "torch": version("torch"),
     }
 
 
@@ -118,6 +124,7 @@ def _complete(
     with Journal(folder, wait_s=config.wait_s, listener=display.show) as journal, display:
         if is_complete(folder):  # by the process that was waited for
             return
+        display.recall([event for _, event in read_events(folder)])
         journal.record("manifest", _manifest(config, known, lab))
         (folder / "config.json").write_text(_pretty(known), encoding="utf-8")
         with mirrored(config.tracking, folder):

@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import hydra
-from hydra._internal.utils import get_args_parser  # the only parser of Hydra's own flags
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,6 +35,7 @@ from harness.errors import HarnessError, InputError
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
 _RESULT = "result.json"
+_SIMPLE: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
 _INTERRUPTED = 128 + signal.SIGINT
 
 ConfigStore.instance().store(name="schema", node=Config)
@@ -42,6 +45,7 @@ OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=T
 
 def compose(overrides: Sequence[str]) -> Config:
     """Compose ``conf/`` with command-line overrides; InputError in one sentence if it cannot be."""
+    _check_names(overrides)
     try:
         if GlobalHydra.instance().is_initialized():
             node = hydra.compose("config", list(overrides))
@@ -75,7 +79,8 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     """
     try:
         for config in [compose(overrides) for overrides in _expanded(sys.argv[1:])]:
-            _check_writable(config)
+            if not get_args_parser().parse_args(sys.argv[1:]).cfg:
+                _check_writable(config)
     except InputError as error:
         fail(error)
 
@@ -87,14 +92,15 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
         result: dict[str, Any] = {"overrides": overrides, "runs": [], "failed": None}
         try:
             result["runs"] = [str(path) for path in job(_typed(node), overrides)]
-        except HarnessError as error:
-            result["failed"] = str(error)
-            if not multirun:
-                fail(error)
-            print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
         except Exception as error:
-            result["failed"] = repr(error)
-            raise
+            result["failed"] = str(error) if isinstance(error, HarnessError) else repr(error)
+            if isinstance(error, HarnessError) and not multirun:
+                fail(error)
+            if not multirun:
+                raise
+            if not isinstance(error, HarnessError):
+                traceback.print_exc()  # a defect of ours: the other jobs go on, the trace is told
+            print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
         finally:
             (folder / _RESULT).write_text(json.dumps(result))
 
@@ -114,7 +120,8 @@ class Summary(Callback):
         results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]
         runs = {Path(path): None for result in results for path in result["runs"]}
         if runs:
-            print_comparison(list(runs), Path(config.runs_dir))
+            tracking = OmegaConf.to_container(config.tracking, resolve=True)
+            print_comparison(list(runs), Path(config.runs_dir), cast("dict[str, Any]", tracking))
         failed = [r for r in results if r["failed"]]
         for result in failed:
             print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)
@@ -146,10 +153,28 @@ def _typed(node: DictConfig) -> Config:
     return config
 
 
+def _check_names(overrides: Sequence[str]) -> None:
+    """InputError where an arm would run under a name that is not its own."""
+    keys = {override.lstrip("+").split("=")[0] for override in overrides}
+    if "arm" in keys:
+        raise InputError("arm: expected no such setting, an arm is named by its +ablation=NAME.")
+    if "proposer" in keys and "ablation" not in keys:
+        raise InputError(
+            "proposer: expected +ablation=NAME, which names the arm and chooses its proposer; a "
+            "proposer alone would run under the name of full."
+        )
+
+
 def _check_arguments(name: str, node: Any) -> None:
     """InputError where a strategy is given an argument that its constructor does not have."""
     target = get_object(node["_target_"])
-    known = set(inspect.signature(target).parameters)
+    parameters = inspect.signature(target).parameters
+    known = set(parameters)
+    for key in sorted(known & set(node)):
+        kinds = _SIMPLE.get(parameters[key].annotation)
+        if kinds and node[key] is not None and type(node[key]) not in kinds:
+            wanted = parameters[key].annotation.__name__
+            raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {node[key]}.")
     unknown = sorted(set(node) - known - {"_target_"})
     if unknown:
         raise InputError(
@@ -171,18 +196,16 @@ def _expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
     if flags.help or flags.hydra_help or flags.info:
         return
     try:
-        parsed = OverridesParser.create().parse_overrides(flags.overrides)
+        loader = ConfigLoaderImpl(create_config_search_path(str(CONF)))
+        parsed = OverridesParser.create(loader).parse_overrides(flags.overrides)
+        choices = [
+            [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+            if flags.multirun and o.is_sweep_override()
+            else [o.input_line or ""]
+            for o in parsed
+        ]
     except HydraException as error:
         raise InputError(_one_sentence(error)) from None
-    if not flags.multirun:
-        yield flags.overrides
-        return
-    choices = [
-        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
-        if o.is_sweep_override()
-        else [o.input_line or ""]
-        for o in parsed
-    ]
     for combination in itertools.product(*choices):
         yield list(combination)
 

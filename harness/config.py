@@ -100,7 +100,7 @@ class Config:
 
     ablation: str = MISSING
     """What ``+ablation=`` chose."""
-    arm: str = MISSING
+    arm: str = "${ablation}"
     """Name of the arm: the ablation, marked where its answers are not its own."""
     seed: int = MISSING
     compare: list[str] = MISSING

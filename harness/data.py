@@ -183,6 +183,12 @@ def _held_out(
     train: Split, test: Split, *, name: str, n_classes: int, share: float, seed: int
 ) -> Dataset:
     kept, validation, _ = _by_class(train.labels, (1 - share, share), seed)
+    if not len(kept) or not len(validation):
+        raise InputError(
+            f"{name}: expected enough training images of each class to hold out a share of "
+            f"{share:g} for validation, got {np.bincount(train.labels).min()}. Add images, or "
+            f"change task.validation_share."
+        )
     return Dataset(
         name=name,
         train=Split(images=train.images[kept], labels=train.labels[kept]),

@@ -3,7 +3,9 @@
 The door to rich. Reads only the journal's events, as they are recorded.
 """
 
+import statistics
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -29,15 +31,19 @@ class Display:
         self._phase = "starting the worker"
         self._generation = 0
         self._fates: Counter[str] = Counter()
-        self._trained_s: list[float] = []
-        self._accuracies: list[float] = []
-        self._sizes: list[int] = []
+        self._measuring = False
+        self._trainings: list[Mapping[str, Any]] = []  # the seed network's first
 
     def show(self, event: Event) -> None:
         """Take in one event; on no terminal, print a line for those that matter."""
         line = getattr(self, f"_on_{event.kind}", lambda _: None)(event)
         if line and self._live is None:
             self._console.print(f"{self._title}: {line}", soft_wrap=True)
+
+    def recall(self, events: Sequence[Event]) -> None:
+        """Take in what an earlier process recorded of this run, without a line for each."""
+        for event in events:
+            getattr(self, f"_on_{event.kind}", lambda _: None)(event)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -54,19 +60,21 @@ class Display:
         panel.add_column(style="bold")
         panel.add_column()
         panel.add_row(self._title, self._phase)
-        panel.add_row("evaluated", f"{len(self._accuracies)} of {self._evaluations}")
+        trained = self._trainings[1:]
+        accepted = [fate for fate in trained if "accuracy" in fate]
+        panel.add_row("evaluated", f"{len(trained)} of {self._evaluations}")
         refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._fates.items()))
         panel.add_row("refused", refused or "none")
-        if self._accuracies:
-            panel.add_row("best accuracy", f"{max(self._accuracies):.2%}")
-            panel.add_row("smallest", f"{min(self._sizes):,} parameters")
-        if self._trained_s and len(self._accuracies) < self._evaluations:
+        if accepted:
+            panel.add_row("best accuracy", f"{max(f['accuracy'] for f in accepted):.2%}")
+            panel.add_row("smallest", f"{min(f['n_params'] for f in accepted):,} parameters")
+        if 0 < len(self._trainings) <= self._evaluations and not self._measuring:
             panel.add_row("search time left", _duration(self._left_s()))
         return panel
 
     def _left_s(self) -> float:
-        per_training = sum(self._trained_s) / len(self._trained_s)
-        return per_training * max(0, self._evaluations - len(self._accuracies))
+        known = [fate["train_s"] for fate in self._trainings if "train_s" in fate]
+        return statistics.fmean(known or [0]) * (1 + self._evaluations - len(self._trainings))
 
     def _on_reference(self, event: Event) -> str:
         self._phase = "founders"
@@ -78,8 +86,9 @@ class Display:
     def _on_training(self, event: Event) -> None:
         if event.key.split("/")[1] == "final":
             self._phase = "re-training the result on fresh seeds"
-        elif "train_s" in event.content:
-            self._trained_s.append(event.content["train_s"])
+            self._measuring = True
+        else:
+            self._trainings.append(event.content)
             self._phase = f"generation {self._generation}: training"
 
     def _on_proposal(self, event: Event) -> str:
@@ -87,8 +96,6 @@ class Display:
         if "gate" in fate:
             self._fates[fate["gate"]] += 1
             return f"{step} refused by {fate['gate']}: {fate['reason']}"
-        self._accuracies.append(fate["accuracy"])
-        self._sizes.append(fate["n_params"])
         return f"{step} {_operators(event.content)}: {_objectives(fate)}"
 
     def _on_generation(self, event: Event) -> None:

@@ -104,6 +104,8 @@ def read_events(folder: Path, *, after: int = 0) -> list[tuple[int, Event]]:
     try:
         with contextlib.closing(_read_only(path)) as db:
             found = db.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:  # just being made, or its maker died doing so
+                return []
             if found != JOURNAL_FORMAT:
                 raise _other_format(folder, found)
             rows = db.execute(

@@ -6,6 +6,7 @@ kept verbatim in the journal, and a recorded study serves it again to exactly th
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class OpenAI:
                 max_tokens=settings.max_tokens,
             )
             choice = answer.choices[0]
-        except (openai.OpenAIError, ValueError, IndexError, TypeError) as error:
+        except (openai.OpenAIError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise MachineError(
                 f"{request.step}: the LLM server at {self._client.base_url} gave no usable answer "
                 f"({type(error).__name__}: {error}). The same command continues from here."
@@ -121,7 +122,6 @@ class OpenAI:
             finish_reason=choice.finish_reason,
             prompt_tokens=usage.prompt_tokens if usage else None,
             completion_tokens=usage.completion_tokens if usage else None,
-            applied=dict(vars(settings)),
         )
 
 
@@ -133,8 +133,12 @@ class Exchange:
     """
 
     def __init__(self, *, folder: str, name: str, settle_s: float) -> None:
-        self._folder, self._name, self._settle_s = Path(folder), name, settle_s
-        print(f"model=exchange: answer each {folder}/NAME.prompt.md in NAME.answer.md", flush=True)
+        slug = re.sub(r"\W+", "-", name).strip("-")  # another LLM never finds this one's answers
+        self._folder, self._name, self._settle_s = Path(folder) / slug, name, settle_s
+        print(
+            f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md",
+            flush=True,
+        )
 
     def complete(self, request: Request) -> Completion:
         """Write the prompt and wait for the answer, as long as it takes."""
@@ -160,14 +164,21 @@ class Recorded:
 
     def __init__(self, *, study: str) -> None:
         self._study = load_study(Path(study))
-        self._calls = {(c["step"], c["prompt"]): c for c in self._study.calls}
+        self._calls = {c["step"]: c for c in self._study.calls}
 
     def complete(self, request: Request) -> Completion:
-        """Return the recorded answer; ReplayMiss for any other step or prompt."""
-        call = self._calls.get((request.step, request.prompt))
+        """Return the recorded answer; ReplayMiss for any other step, prompt or draw of settings."""
+        call = self._calls.get(request.step)
         if call is None:
-            steps = [c["step"] for c in self._study.calls]
-            why = "with another prompt" if request.step in steps else "not at all"
+            why = "not at all"
+        elif call["prompt"] != request.prompt:
+            why = "with another prompt"
+        elif call["requested"] != vars(request.settings):
+            why = f"asked with other settings ({call['requested']})"
+        else:
+            why = ""
+        if call is None or why:
+            steps = list(self._calls)
             raise ReplayMiss(
                 f"{request.step}: the recorded study {self._study.path} holds this step {why}. "
                 f"It was recorded with {self._study.settings}, steps {steps[0]} to {steps[-1]}. "

@@ -95,6 +95,7 @@ def extract_code(answer: str, *, segment: str) -> str | None:
     Of the fenced blocks, the longest that defines the segment's name; an answer without fences
     counts as code where it parses and defines the name.
     """
+    answer = answer.replace("\r\n", "\n")
     blocks = [match[2] for match in _FENCE.finditer(answer)] or [answer]
     fitting = [block for block in blocks if segment in defined_names(block)]
     if fitting:

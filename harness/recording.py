@@ -21,6 +21,11 @@ def study_of(folder: Path) -> Study:
     events = [event for _, event in read_events(folder)]
     manifest = next(e.content for e in events if e.kind == "manifest")
     calls = [e.content for e in events if e.kind == "call"]
+    if "~" in manifest["arm"]:
+        raise RecordError(
+            f"{folder}: expected an arm whose answers are its own, {manifest['arm']} got them from "
+            f"elsewhere. Record a run with model=openai or model=exchange."
+        )
     if not calls:
         raise RecordError(f"{folder}: expected a run that asked an LLM, this one asked none.")
     scores = {e.key.split("/")[1]: e.content["fate"] for e in events if e.kind == "proposal"}
@@ -52,6 +57,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         save_study(arguments.file, study_of(arguments.run_dir))
+    except OSError as error:
+        parser.exit(2, f"error: {arguments.file}: expected a file to write ({error.strerror}).\n")
     except HarnessError as error:
         parser.exit(error.exit_status, f"error: {error}\n")
 

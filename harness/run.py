@@ -11,7 +11,7 @@ from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.evolution import evolve
 from harness.genome import Genome
-from harness.journal import Journal
+from harness.journal import Journal, digest_of
 from harness.ledger import Ledger
 from harness.models import Call, Completion, Model, Request, completion_of, recorded_call
 from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
@@ -79,7 +79,9 @@ class RecordedLaboratory:
 
     def gates(self, genome: Genome) -> Rejection | None:
         """Return the first gate's refusal, or None."""
-        verdict = self._once(f"gates/{genome.digest}", lambda: self._validate(genome))
+        # By the exact text: intake looks at comments, which the digest leaves out.
+        text = digest_of(genome.source)
+        verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
         return cast("Rejection | None", verdict)
 
     def search(self, genome: Genome, *, seed: int) -> Fate:

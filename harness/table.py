@@ -100,9 +100,13 @@ def _headline(rows: Mapping[str, Sequence[RunResult]], tolerance: float) -> str:
             found.append(
                 f"{name} {abs(saved):.1f} % {'fewer' if saved >= 0 else 'more'} parameters"
             )
+    volumes = (
+        f"{name} {statistics.median(run.hypervolume for run in runs):.3f}"
+        for name, runs in rows.items()
+    )
     return (
         f"Smallest network within {100 * tolerance:g} point of the seed network's validation "
-        f"accuracy: {', '.join(found)}."
+        f"accuracy: {', '.join(found)}. Hypervolume: {', '.join(volumes)}."
     )
 
 
@@ -149,14 +153,19 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
         f"validation accuracy among networks of at most the seed's size.",
         f"Pick: the smallest network of the front within {100 * final['tolerance']:g} point of "
         f"the seed network's validation accuracy, else the most accurate. Test acc. and "
-        f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds, mean ± standard "
-        f"deviation; the search never saw the test split.",
-        "Hypervolume: accuracy above chance times decades below ten times the seed's parameters.",
+        f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds per run, mean ± "
+        f"standard deviation over all of them; the search never saw the test split.",
+        "Hypervolume: accuracy above chance times decades below ten times the seed's parameters. "
+        "train s: all trainings, those of the seed network and after the search included.",
     ]
     for run in runs:
         if run.gates:
             where = ", ".join(f"{n} {gate}" for gate, n in sorted(run.gates.items()))
             notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
+        planned = final["seeds"] * (1 + bool(run.pick)) if run.complete else 0
+        steps = ["seed", *([run.pick.step] if run.pick else [])]
+        if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
+            notes.append(f"{run.arm}, seed {run.seed}: re-trainings that failed: {missing}.")
         limited = sum(c.machine_dependent for c in run.candidates)
         if limited:
             notes.append(
@@ -164,8 +173,10 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
             )
         if not run.complete:
             notes.append(f"{run.arm}, seed {run.seed}: not complete; the same command goes on.")
+    if runs[0].manifest["config"]["budget"].get("train_s"):
+        notes.append("budget.train_s was set: when an arm ends depends on the machine.")
     if any("~" in run.arm for run in runs):
-        notes.append("An arm named ~pool got answers to other prompts: no evidence about GE.")
+        notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
     return notes
@@ -264,9 +275,17 @@ def main() -> None:
                 f"Run python -m harness runs_dir={arguments.runs_dir} first."
             )
         tables = comparisons(read_runs(folders))
+        if not tables:
+            raise InputError(
+                f"{arguments.runs_dir}: expected runs that have evaluated their seed network, none "
+                f"has yet. Let one come so far, then ask again."
+            )
     except HarnessError as error:
         parser.exit(error.exit_status, f"error: {error}\n")
-    print("\n".join(render(table, arguments.style) for table in tables), end="")
+    texts = [render(table, arguments.style) for table in tables]
+    if arguments.style == "json" and len(texts) > 1:  # several comparisons are one document still
+        texts = ["[", ",".join(texts), "]\n"]
+    print("\n".join(texts), end="")
 
 
 if __name__ == "__main__":

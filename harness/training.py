@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -123,13 +122,27 @@ def _shift(batch: torch.Tensor, reach: int, rng: torch.Generator) -> torch.Tenso
 def count_params(network: nn.Module) -> int:
     """Elements of all distinct parameter and buffer storage, running statistics left out.
 
-    Calls ``nn.Module``'s own methods, whatever the candidate's class overrides.
+    Looks into the modules' own tables, so no method that a candidate overrides is asked.
     """
-    tensors: dict[int, Any] = {}
-    for parameter in nn.Module.parameters(network):
-        tensors[parameter.untyped_storage().data_ptr()] = parameter
-    for module in nn.Module.modules(network):
+    tensors: dict[int, torch.Tensor] = {}
+    for module in _modules(network):
+        tables = object.__getattribute__(module, "__dict__")
+        held = dict(tables["_parameters"])
         if not isinstance(module, nn.modules.batchnorm._NormBase):  # noqa: SLF001 - no public name
-            for buffer in nn.Module.buffers(module, recurse=False):
-                tensors[buffer.untyped_storage().data_ptr()] = buffer
+            held |= tables["_buffers"]
+        for tensor in held.values():
+            if tensor is not None:
+                tensors[tensor.untyped_storage().data_ptr()] = tensor
     return sum(t.untyped_storage().nbytes() // t.element_size() for t in tensors.values())
+
+
+def _modules(network: nn.Module) -> Iterator[nn.Module]:
+    """Yield a network's modules, each once."""
+    waiting, seen = [network], set()
+    while waiting:
+        module = waiting.pop()
+        if id(module) not in seen:
+            seen.add(id(module))
+            yield module
+            inner = object.__getattribute__(module, "__dict__")["_modules"].values()
+            waiting += [m for m in inner if m is not None]

@@ -22,6 +22,8 @@ from harness.sandbox import Refused, Sandbox
 
 MAX_SOURCE_BYTES = 64 * 1024
 _RUFF_TIMEOUT_S = 20
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode's control, format, surrogate and private characters, and its own line ends."""
 
 # Rules that mean the code cannot run as written; style is nobody's business here.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
@@ -48,9 +50,9 @@ def intake(genome: Genome) -> str | None:
     size = len(genome.source.encode("utf-8", errors="surrogatepass"))
     if size > MAX_SOURCE_BYTES:
         return f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}"
-    for number, line in enumerate(genome.source.splitlines(), start=1):
+    for number, line in enumerate(genome.source.split("\n"), start=1):
         for character in line:
-            if character != "\t" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"}:
+            if character != "\t" and unicodedata.category(character) in _INVISIBLE:
                 return f"line {number} holds the invisible character U+{ord(character):04X}"
     if _cut_again(genome) != genome.names:
         return "the answer holds segment markers, which belong to the harness"
@@ -71,7 +73,7 @@ def parse(genome: Genome) -> str | None:
     return None
 
 
-def lint(genome: Genome) -> str | None:
+def lint(genome: Genome) -> str | Rejection | None:
     """Ruff with pinned rules; isolated, since any configuration or noqa would change verdicts."""
     from ruff import find_ruff_bin
 
@@ -88,9 +90,9 @@ def lint(genome: Genome) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return "ruff took too long on this source"
+        return _limited("ruff took too long on this source")
     if done.returncode < 0:
-        return "ruff crashed on this source"
+        return _limited("ruff crashed on this source")
     if done.returncode > 1:
         raise MachineError(f"ruff could not run: {done.stderr.decode(errors='replace').strip()}")
     findings = json.loads(done.stdout)
@@ -115,7 +117,17 @@ def imports(genome: Genome) -> str | None:
     return None
 
 
-STATIC_GATES: tuple[Callable[[Genome], str | None], ...] = (intake, parse, lint, imports)
+def _limited(reason: str) -> Rejection:
+    """Refuse for a limit of the machine, which may act otherwise elsewhere."""
+    return Rejection(gate="lint", reason=reason, machine_dependent=True)
+
+
+STATIC_GATES: tuple[Callable[[Genome], str | Rejection | None], ...] = (
+    intake,
+    parse,
+    lint,
+    imports,
+)
 
 
 class Validator:
@@ -128,8 +140,10 @@ class Validator:
         """Return the first refusal, or None for a genome worth training."""
         for gate in STATIC_GATES:
             reason = gate(genome)
-            if reason is not None:
+            if isinstance(reason, str):
                 return Rejection(gate=gate.__name__, reason=reason)
+            if reason is not None:
+                return reason
         return self._build(genome)
 
     def _build(self, genome: Genome) -> Rejection | None:

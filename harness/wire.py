@@ -37,15 +37,15 @@ class Channel:
         self._sock = sock
         self._max_bytes = max_bytes
 
-    def send_json(self, value: Any) -> None:
-        """Send one JSON value."""
-        self._send(b"j", json.dumps(value).encode())
+    def send_json(self, value: Any, *, deadline: float = math.inf) -> None:
+        """Send one JSON value; TimeoutError past the deadline."""
+        self._send(b"j", json.dumps(value).encode(), deadline)
 
-    def send_array(self, array: Array) -> None:
+    def send_array(self, array: Array, *, deadline: float = math.inf) -> None:
         """Send a uint8, float32 or int64 array, as its bytes in C order."""
         code = _CODES[array.dtype]
         shape = struct.pack(f"!B{array.ndim}Q", array.ndim, *array.shape)
-        self._send(b"a", code + shape + np.ascontiguousarray(array).tobytes())
+        self._send(b"a", code + shape + np.ascontiguousarray(array).tobytes(), deadline)
 
     def receive_json(self, *, deadline: float = math.inf) -> Any:
         """Receive a JSON value; WireError for anything else, TimeoutError past the deadline."""
@@ -76,11 +76,13 @@ class Channel:
         """Close this end; the peer's next read fails."""
         self._sock.close()
 
-    def _send(self, kind: bytes, payload: bytes) -> None:
+    def _send(self, kind: bytes, payload: bytes, deadline: float) -> None:
+        left = max(deadline - time.monotonic(), 1e-3)
         try:
-            self._sock.settimeout(None)
-            self._sock.sendall(_HEAD.pack(kind, len(payload)))
-            self._sock.sendall(payload)
+            self._sock.settimeout(None if math.isinf(left) else left)
+            self._sock.sendall(_HEAD.pack(kind, len(payload)) + payload)
+        except TimeoutError:
+            raise
         except OSError as error:
             raise WireError(f"the peer does not read: {error}") from error
 

@@ -81,6 +81,7 @@ class Server:
                 self._reap()
             if self._control in ready and not self._request():
                 break
+        signal.set_wakeup_fd(-1)
         for pid in self._statuses:  # the harness is gone: nobody waits for these
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)

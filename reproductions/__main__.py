@@ -15,6 +15,8 @@ from harness.results import read_runs
 from harness.table import comparisons, render
 
 HERE = Path(__file__).parent
+FREE = ("runs_dir=", "device=", "workers=", "llm_workers=", "display=", "tracking=")
+"""Settings that leave a reproduction what it is; under others its table is printed, not written."""
 
 
 def main() -> None:
@@ -35,15 +37,22 @@ def main() -> None:
 
 
 def reproduce(folder: Path, overrides: list[str]) -> str:
-    """Return the table's text, written to the reproduction's folder."""
+    """Return the table's text, written to the reproduction's folder unless settings differ."""
     plan = yaml.safe_load((folder / "arms.yaml").read_text(encoding="utf-8"))
     runs: list[Path] = []
     for seed in plan["seeds"]:
         common = [*plan["overrides"], f"seed={seed}", *overrides]
         configs = [compose([f"+ablation={arm}", *common]) for arm in plan["arms"]]
+        for config in configs:
+            if "~" in config.arm:
+                raise InputError(
+                    f"a reproduction needs answers to its own prompts, {config.arm} has others. "
+                    f"Leave out model=pool and model=scripted."
+                )
         runs += complete_runs(configs)
     text = "\n".join(render(table, "markdown") for table in comparisons(read_runs(runs)))
-    (folder / "table.md").write_text(text, encoding="utf-8")
+    if all(override.startswith(FREE) for override in overrides):
+        (folder / "table.md").write_text(text, encoding="utf-8")
     return text
 
 

@@ -1,6 +1,5 @@
 """Every bad module is refused by the gate in its file's name, for the reason in its first line."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,4 +71,4 @@ def test_reasons_are_printable(strict, network):
 def test_what_candidates_print_goes_nowhere(strict, network, capfd):
     body = 'print("hello")\ntorch.os.write(1, b"hello")\ntorch.os.write(2, b"hello")\n'
     assert strict.validate(network.replace("DW", body + network["DW"])) is None
-    assert os.linesep not in "".join(capfd.readouterr())
+    assert "hello" not in "".join(capfd.readouterr())

@@ -38,7 +38,13 @@ def first(tmp_path_factory):
 def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
     runs_dir, done = first
     assert done.returncode == 0, done.stderr
-    assert re.findall(r"│ (?:arm|seeds) .*", done.stdout) or "random_mutation" in done.stdout
+    (header,) = re.findall(r"┃ arm .*", done.stdout)
+    assert re.findall(r"[\w ]*\w", header)[1:] == [
+        "seed network",
+        "no_eot",
+        "full",
+        "random_mutation",
+    ]
     folders = sorted(p.name.split("-s0-")[0] for p in runs_dir.iterdir() if "-s0-" in p.name)
     assert folders == ["full", "no_eot", "random_mutation"]
     assert (
@@ -150,6 +156,24 @@ class TestBadInput:
         self.refused(*command, told="no_such")
         assert not (tmp_path / "runs").exists()
 
+    def test_a_value_of_another_type(self, tmp_path):
+        self.refused(
+            f"runs_dir={tmp_path}", "task.size=abc", told="task.size: expected a value of type int"
+        )
+        done = run(SEED_NETWORK, "task.size=abc", module="harness.validate")
+        assert done.returncode == 2
+
+    def test_a_sweep_that_cannot_be_listed(self, tmp_path):
+        self.refused(
+            "-m", f"runs_dir={tmp_path}", "seed=interval(0,1)", told="interval|sweep|Interval"
+        )
+
+    def test_an_arm_under_another_name(self, tmp_path):
+        self.refused(f"runs_dir={tmp_path}", "arm=mine", told="an arm is named by its")
+        self.refused(
+            f"runs_dir={tmp_path}", "proposer=random_mutation", told="expected .ablation=NAME"
+        )
+
     def test_missing_key(self, tmp_path):
         self.refused(
             f"runs_dir={tmp_path}", "model=openai", told="OPENAI_API_KEY, which is not set"
@@ -222,7 +246,7 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path):
 
     def person():
         while True:
-            for prompt in tmp_path.glob("exchange/*/*.prompt.md"):
+            for prompt in tmp_path.glob("exchange/*/me/*.prompt.md"):
                 source = prompt.read_text().split("```python\n")[1].split("```")[0]
                 answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
                 answer.write_text(f"Here.\n```python\n{source}\nA_NEW_NAME = 1\n```\n")
@@ -238,7 +262,7 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path):
     done.set()
     thread.join()
     assert command.returncode == 0, command.stderr
-    assert "answer each" in command.stdout
+    assert "model=exchange: answer " in command.stdout
     assert "full: answers by me" in command.stdout
 
 
@@ -257,7 +281,7 @@ def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_p
     settings = [*SMALL, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
     command = [sys.executable, "-m", "harness", "compare=[]", "model=exchange", *settings]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    while not list(tmp_path.glob("exchange/*/*.prompt.md")):
+    while not list(tmp_path.glob("exchange/*/*/*.prompt.md")):
         assert process.poll() is None
         time.sleep(0.1)
     (server,) = children_of(process.pid)

@@ -26,7 +26,8 @@ def override(file):
 def test_composes_and_instantiates(file, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     answers = [] if file.parent.name == "model" else ["model=scripted"]  # not every arm is recorded
-    config = compose([override(file), *answers, f"runs_dir={tmp_path}"])
+    arm = ["+ablation=full"] if file.parent.name == "proposer" else []
+    config = compose([override(file), *arm, *answers, f"runs_dir={tmp_path}"])
     model = build(config.model)
     for name in STRATEGIES:
         node = getattr(config, name)
@@ -56,12 +57,19 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
-    full, other = compose(["model=scripted"]), compose([f"+ablation={arm}", "model=scripted"])
+    full, other = compose(["model=exchange"]), compose([f"+ablation={arm}", "model=exchange"])
     listed = yaml.safe_load((CONF / "ablation" / f"{arm}.yaml").read_text())
     for name, value in vars(full).items():
         if value != getattr(other, name):
-            assert name in {*listed, "arm", "proposer"}
+            assert name in {*listed, "arm", "proposer", "model"}
     assert other.arm == other.ablation == arm
+
+
+@pytest.mark.parametrize("arm", ["full", "no_eot", "no_crossover"])
+@pytest.mark.parametrize("model", ["pool", "scripted"])
+def test_answers_to_other_prompts_mark_the_arms_name(arm, model):
+    assert compose([f"+ablation={arm}", f"model={model}"]).arm == f"guided~{model}:{arm}"
+    assert compose(["+ablation=random_mutation", f"model={model}"]).arm == "random_mutation"
 
 
 def test_without_an_ablation_the_arm_is_full():
@@ -82,8 +90,10 @@ def test_evaluations_bound_proposals():
         (["recipe.epoch=3"], "epoch"),
         (["task=no_such"], "no_such"),
         (["proposer.no_such=3"], "no_such"),
+        (["task.size=abc"], "task.size: expected a value of type int, got abc"),
         (["+proposer.no_such=3"], "expected an argument of harness.guided.Guided"),
         (["+ablation=no_eot", "proposer=random_mutation"], "eot_probability"),
+        (["proposer=random_mutation"], "which names the arm"),
         (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),

@@ -104,6 +104,13 @@ def test_folder_without_images_other_classes_or_a_broken_image(folder):
         load("task=image_folder", f"task.path={folder}")
 
 
+def test_too_few_images_to_hold_any_out(folder):
+    for file in folder.glob("train/*/[2-9].*"):
+        file.unlink()
+    with pytest.raises(InputError, match=r"to hold out a share of 0\.2 for validation, got 2"):
+        load("task=image_folder", f"task.path={folder}")
+
+
 def test_cifar10_without_a_network_says_what_to_do_by_hand(tmp_path, monkeypatch):
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens: no packet leaves

@@ -17,6 +17,7 @@ def events():
     variation = {"operator": "mutation", "segment": "DW", "detail": {}, "call": None}
     good, bad = evaluated(0.9, 1234), LINT
     for key, content in (
+        ("training/search/seed/1", good),
         ("reference", {"measured": good}),
         ("call/g0.c0.mutation", {}),
         ("training/search/abc/1", good),
@@ -90,3 +91,14 @@ def test_the_pareto_plot_is_a_picture_of_every_arm(tmp_path):
     colours = {colour for _, colour in both.convert("RGB").getcolors(2**20)}
     assert {(0, 114, 178), (213, 94, 0)} <= colours
     assert (213, 94, 0) not in {colour for _, colour in one.convert("RGB").getcolors(2**20)}
+
+
+def test_a_resumed_run_shows_what_was_done_before_and_prints_none_of_it_again(capsys):
+    display = Display("full, seed 0", evaluations=4, mode="plain")
+    seed = Event(key="training/search/seed/1", content=evaluated(0.95, 2000), at=0.0)
+    display.recall([seed, *list(events())[2:7]])
+    assert capsys.readouterr().out == ""
+    text = " ".join(str(cell) for column in display.__rich__().columns for cell in column._cells)
+    assert "1 of 4" in text
+    assert "1 lint" in text
+    assert "90.00%" in text

@@ -142,6 +142,12 @@ class Hoarder(nn.Module):
     def parameters(self, recurse=True):
         return iter(())
 
+    def named_parameters(self, *args, **kwargs):
+        return iter(())
+
+    def named_modules(self, *args, **kwargs):
+        return iter(())
+
 
 def test_parameters_are_counted_once_buffers_too_running_statistics_not():
     assert count_params(Hoarder()) == 16 + 100 + 8

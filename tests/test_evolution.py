@@ -70,13 +70,13 @@ def reference(network):
 def play(reference):
     def run(
         *, budget=None, seed=0, llm_workers=4, assess=measured, proposer=None, sizes=(4, 4),
-        p_mate=0.5,
+        p_mate=0.5, n_elites=4,
     ):  # fmt: skip
         notes, ledger = Notes(), Ledger(budget=budget or Budget(evaluations=16, proposals=80))
         evolve(
             reference,
             proposer=proposer or RandomMutation(),
-            selection=EliteTournament(n_elites=4),
+            selection=EliteTournament(n_elites=n_elites),
             assess=assess,
             sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
             rates=Rates(p_mate=p_mate, p_mutate=0.8),
@@ -120,6 +120,18 @@ def test_parents_live_and_elites_stay(play):
     for number in list(populations)[1:]:
         stayed = set(populations[number]) & set(populations[number - 1])
         assert len(stayed) == 4
+
+
+def test_parents_come_from_all_of_the_population_not_from_its_elites(play):
+    """Where elites are few, some parents are none of them."""
+    notes, _ = play(budget=Budget(evaluations=60, proposals=80), sizes=(8, 8), n_elites=2)
+    populations = dict(notes.generations)
+    others = set()
+    for generation, proposal, _ in notes.children:
+        if generation in populations and generation:
+            elites = set(populations[generation - 1]) & set(populations[generation])
+            others |= set(proposal.parents) - elites
+    assert others
 
 
 def test_same_seed_same_events_whatever_the_workers_and_their_order(play):

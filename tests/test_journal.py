@@ -116,6 +116,15 @@ def test_a_journal_of_another_format_is_refused_by_writer_and_reader(tmp_path):
             attempt()
 
 
+def test_a_journal_whose_maker_died_making_it_is_begun_anew(tmp_path):
+    sqlite3.connect(tmp_path / JOURNAL_NAME).close()
+    (tmp_path / JOURNAL_NAME).touch()
+    assert not is_complete(tmp_path)
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record("complete", {})
+    assert is_complete(tmp_path)
+
+
 def test_what_is_no_journal_is_refused(tmp_path):
     (tmp_path / JOURNAL_NAME).write_text("not a database, but long enough to look like a file" * 20)
     with pytest.raises(RecordError, match="cannot be read"):

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -36,10 +37,10 @@ def server():
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append((self.path, self.headers["Authorization"], body))
-            status, reply = replies.pop(0)
+            status, reply, kind = (*replies.pop(0), "application/json")[:3]
             text = reply if isinstance(reply, str) else json.dumps(reply)
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Retry-After", "0")
             self.end_headers()
             self.wfile.write(text.encode())
@@ -100,8 +101,14 @@ def test_openai_retries_what_passes_and_unknown_usage_is_none(server, monkeypatc
 
 @pytest.mark.parametrize(
     "replies",
-    [[(401, {})], [(200, "<html>")], [(200, reply(choices=[]))], [(500, {})] * 3],
-    ids=["key", "no JSON", "no choice", "down"],
+    [
+        [(401, {})],
+        [(200, "<html>")],
+        [(200, reply(choices=[]))],
+        [(500, {})] * 3,
+        [(200, "<html>", "text/html")],
+    ],
+    ids=["key", "no JSON", "no choice", "down", "a web page"],
 )
 def test_openai_without_a_usable_answer_stops_the_run(server, monkeypatch, replies):
     server.replies += replies
@@ -119,9 +126,9 @@ def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):
     model = Exchange(folder=str(tmp_path / "x"), name="a person", settle_s=0.6)
 
     def person():
-        while not list((tmp_path / "x").glob("*.prompt.md")):
+        while not list((tmp_path / "x" / "a-person").glob("*.prompt.md")):
             time.sleep(0.02)
-        prompt = next((tmp_path / "x").glob("*.prompt.md"))
+        prompt = next((tmp_path / "x" / "a-person").glob("*.prompt.md"))
         assert prompt.read_text() == "Write code."
         answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
         for text in ("", "class A:", "class A: pass"):  # written slowly, as editors do
@@ -135,6 +142,22 @@ def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):
     assert (completion.text, completion.model) == ("class A: pass", "a person")
     assert completion.applied is None
     assert completion.completion_tokens is None
+
+
+def test_exchange_never_takes_another_llms_answer(tmp_path):
+    """Their folders differ, so equal prompts of equal steps stay two questions."""
+    for name in ("alice", "bob"):
+        model = Exchange(folder=str(tmp_path), name=name, settle_s=0.0)
+        writer = threading.Thread(target=answered_by, args=(tmp_path / name, f"by {name}"))
+        writer.start()
+        assert model.complete(request()).text == f"by {name}"
+        writer.join()
+
+
+def answered_by(folder, text):
+    while not (prompts := list(folder.glob("*.prompt.md"))):
+        time.sleep(0.02)
+    prompts[0].with_name(prompts[0].name.replace("prompt", "answer")).write_text(text)
 
 
 def study(tmp_path, *, name="full-s0.json", **more):
@@ -159,6 +182,10 @@ def test_recorded_serves_exactly_the_prompt_and_step_it_answered(tmp_path):
     for other, why in [
         (request(prompt="Write other code."), "with another prompt"),
         (request(step="g0.c9.mutation"), "not at all"),
+        (
+            replace(request(), settings=Settings(temperature=0.3, top_p=0.1, max_tokens=900)),
+            "with other settings",
+        ),
     ]:
         with pytest.raises(ReplayMiss) as miss:
             model.complete(other)

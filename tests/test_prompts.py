@@ -81,11 +81,12 @@ def test_extraction_never_fails_and_bare_answers_must_define_the_name(text):
         (f"```python\nclass B:\n    long = 'enough to be the longest of the blocks here, yes'\n"
          f"```\n```\n{CODE}\n```", CODE),
         (f'```python\n{CODE}\ns = """\n    ```\n    """\n```', f'{CODE}\ns = """\n    ```\n    """'),
+        (f"```python\n{CODE}\n```\nThat is all.".replace("\n", "\r\n"), CODE),
         ("I cannot do that.", None),
         ("", None),
         ("```python\nclass A(:\n```", "class A(:"),
     ],
-    ids=["bare", "two", "unclosed", "other name", "fence in string", "prose", "empty", "broken"],
+    ids=["bare", "two", "unclosed", "other name", "fence in string", "CRLF", "prose", "empty", "broken"],
 )  # fmt: skip
 def test_extraction(answer, expected):
     assert extract_code(answer, segment="A") == expected

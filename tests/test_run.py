@@ -7,13 +7,16 @@ from random import Random
 
 import pytest
 
-from baselines.edits import mutate_segment
+from baselines.edits import mutated
 from harness.arms import complete_runs
 from harness.compose import compose
 from harness.errors import InputError, RecordError
 from harness.genome import Genome
 from harness.journal import Journal, is_complete, read_events
+from harness.population import Proposal, Rejection
+from harness.recording import study_of
 from harness.results import read_run, read_runs
+from harness.run import Assessor, RecordedLaboratory
 from harness.table import TIME_COLUMNS, comparisons, render
 from tests.conftest import SEED_NETWORK, told
 
@@ -22,8 +25,8 @@ NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
 def answer(seed):
     """An LLM's answer with a changed version of every segment, one fenced block each."""
-    edited = (mutate_segment(NETWORK[name], rng=Random(seed)) for name in NETWORK.names)
-    return "Think.\n" + "\n".join(f"```python\n{source}\n```" for source, _ in edited if source)
+    edited = (mutated({name: NETWORK[name]}, rng=Random(seed)) for name in NETWORK.names)
+    return "Think.\n" + "\n".join(f"```python\n{source}\n```" for _, source, _ in edited)
 
 
 ANSWERS = [*map(answer, range(6)), "```python\nclass SE(nn.Module):\n    pass (\n```", "no code"]
@@ -196,3 +199,64 @@ def test_answers_recorded_on_other_data_are_refused(tiny, tmp_path):
         RecordError, match=r"expected a study searched on tiny.*this one was on digits"
     ):
         complete_runs([compose([*tiny, f"runs_dir={tmp_path}"])])
+
+
+def test_an_ablation_that_changes_more_than_its_arm_is_not_trained_beside_the_others(
+    composed, tmp_path
+):
+    first, second = composed(tmp_path, "+ablation=random_mutation"), composed(tmp_path)
+    second = replace(second, recipe=replace(second.recipe, epochs=2))
+    with pytest.raises(InputError, match=r"random_mutation, full: .* these differ in more"):
+        complete_runs([first, second])
+
+
+def test_pool_and_scripted_runs_make_no_study(tmp_path):
+    manifest = {"arm": "guided~pool:full"}
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record("manifest", manifest)
+        journal.record("call/g0.c0.mutation", {})
+        journal.record("complete", {})
+    with pytest.raises(RecordError, match="whose answers are its own"):
+        study_of(tmp_path)
+
+
+class TestDuplicates:
+    """Assessed with a real worker; equal up to comments is the same network."""
+
+    @pytest.fixture
+    def assessed(self, lab, config, tmp_path):
+        def assess(*generations, workers=1):
+            with Journal(tmp_path / str(workers), wait_s=0) as journal:
+                recorded = RecordedLaboratory(lab, journal)
+                judge = Assessor(recorded, NETWORK, replace(config, workers=workers), None)
+                proposals = [
+                    [
+                        Proposal(step=f"g{g}.c{c}", parents=("seed",), variations=(), child=child)
+                        for c, child in enumerate(children)
+                    ]
+                    for g, children in enumerate(generations)
+                ]
+                return [[told_of(fate) for fate in judge(p)] for p in proposals]
+
+        return assess
+
+    def test_of_the_seed_within_a_generation_and_of_an_earlier_one(self, assessed):
+        new = NETWORK.replace("DW", NETWORK["DW"].replace("Hardswish", "ReLU"))
+        same = new.replace("DW", new["DW"] + "\n# a comment")
+        assert assessed([NETWORK, new, same], [same]) == [
+            ["the same network as the seed", "evaluated", "the same network as g0.c1"],
+            ["the same network as g0.c1"],
+        ]
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_a_twin_that_intake_refuses_condemns_only_itself(self, assessed, first):
+        clean = NETWORK.replace("DW", NETWORK["DW"].replace("Hardswish", "ReLU"))
+        dirty = clean.replace("DW", clean["DW"] + "  # \u200b")
+        children = [clean, dirty] if first else [dirty, clean]
+        one, two = assessed(children), assessed(children, workers=2)
+        assert one == two
+        assert [fate == "evaluated" for fate in one[0]] == [child is clean for child in children]
+
+
+def told_of(fate):
+    return fate.reason if isinstance(fate, Rejection) else "evaluated"

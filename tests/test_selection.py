@@ -1,9 +1,12 @@
 """Parents and survivors."""
 
+import math
 import random
+from collections import Counter
 
 import pytest
 
+from harness import fitness
 from harness.genome import Genome
 from harness.population import Evaluation, Individual
 from harness.selection import EliteTournament
@@ -51,3 +54,41 @@ def test_survivors_are_elites_and_offspring_each_genome_once(population):
     twin = individual("twin", 0.5, 10, text=population[0].step)
     kept = EliteTournament(n_elites=4).survivors(population[:2], [twin, population[5]])
     assert {i.step for i in kept} == {"i0", "i1", "i5"}
+
+
+def test_of_equal_rank_the_less_crowded_becomes_parent():
+    """By hand: b lies close to a and c, d far from both, all on one front; extremes are free."""
+    a, b = individual("a", 0.50, 1_000), individual("b", 0.52, 1_100)
+    c, d = individual("c", 0.54, 1_200), individual("d", 0.80, 30_000)
+    e = individual("e", 0.99, 1_000_000)
+    counts = Counter(
+        i.step
+        for seed in range(400)
+        for i in EliteTournament(n_elites=4).parents([a, b, c, d, e], n=1, rng=random.Random(seed))
+    )
+    assert counts["d"] > counts["c"] > counts["b"]
+    assert min(counts["a"], counts["e"]) > counts["d"]
+
+
+def test_distances_count_decades_of_parameters():
+    """By hand: in raw counts 10,000 lies beside 1,000, in decades half way to 100,000.
+
+    Of a front of four that must lose one, the pair that is close in both objectives loses.
+    """
+    members = [
+        individual("small", 0.10, 1_000), individual("middle", 0.40, 10_000),
+        individual("near large", 0.70, 80_000), individual("large", 0.72, 100_000),
+    ]  # fmt: skip
+    kept = {i.step for i in EliteTournament(n_elites=3).elites(members)}
+    assert kept == {"small", "middle", "large"}
+    crowding = fitness.crowding([i.objectives for i in members])
+    assert crowding[1] == pytest.approx((0.70 - 0.10) / 0.62 + math.log10(80) / 2)
+
+
+def test_ties_are_decided_by_digest_smallest_first():
+    twins = [individual(f"t{k}", 0.5, 1_000) for k in range(6)]
+    kept = EliteTournament(n_elites=2).elites(twins)
+    expected = sorted(i.genome.digest for i in twins)[:2]
+    assert sorted(i.genome.digest for i in kept) == expected
+    chosen = EliteTournament(n_elites=2).parents(twins[:2], n=20, rng=random.Random(0))
+    assert {i.genome.digest for i in chosen} == {min(i.genome.digest for i in twins[:2])}

@@ -141,7 +141,7 @@ def test_it_says_what_it_does_not_show(runs):
     (comparison,) = comparisons(runs)
     notes = " ".join(comparison.notes)
     assert "One seed: a demonstration, supports no conclusion." in notes
-    assert "no evidence about GE" in notes
+    assert "no evidence of GE" in notes
     assert "fates that depend on this machine: 1" in notes
     assert "guided~pool:full, seed 0: not complete" in notes
     assert (

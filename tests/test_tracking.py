@@ -2,7 +2,6 @@
 
 import json
 import struct
-import sys
 import time
 from pathlib import Path
 
@@ -136,5 +135,4 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
     assert time.monotonic() - start < 60
     assert with_it == run("without")
     assert "the results are complete without it" in capsys.readouterr().err
-    assert "wandb" not in sys.modules or "fake" not in str(sys.modules["wandb"].__file__)
     assert not list(Path(tmp_path).rglob("offline-run-*"))

@@ -1,0 +1,6 @@
+# expects: stopped answering
+# segment: DW
+class DW(nn.Module):
+    torch.os.closerange(3, 200)
+    while True:
+        pass

@@ -1,0 +1,4 @@
+# expects: invisible character U+2028
+# segment: DW
+class DW(nn.Module):
+    pass  #   import os
