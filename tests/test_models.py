@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from harness.compose import compose
 from harness.errors import InputError, MachineError, RecordError, ReplayMiss
 from harness.models import (
     Call,
@@ -114,6 +115,13 @@ def test_openai_without_a_usable_answer_stops_the_run(server, monkeypatch, repli
     server.replies += replies
     with pytest.raises(MachineError, match="same command continues"):
         client(server, monkeypatch).complete(request())
+
+
+def test_server_and_model_come_from_the_environment_and_are_recorded(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("OPENAI_MODEL", "some-model")
+    model = compose(["model=openai"]).model
+    assert (model["base_url"], model["name"]) == ("http://127.0.0.1:1/v1", "some-model")
 
 
 def test_a_missing_key_is_said_before_anything_is_asked(monkeypatch):

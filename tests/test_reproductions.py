@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from harness.compose import compose
+from harness.errors import InputError
 from reproductions.__main__ import HERE, reproduce
 from tests.test_commands import run
 
@@ -26,9 +27,15 @@ def test_a_plan_is_run_and_its_table_written(tmp_path, tiny):
     settings = [*tiny, "budget.evaluations=1", f"runs_dir={tmp_path / 'runs'}"]
     plan = {"arms": ["random_mutation"], "seeds": [0, 1], "overrides": settings}
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan))
-    text = reproduce(tmp_path, ["final.seeds=1"])
+    printed = reproduce(tmp_path, ["final.seeds=2"])
+    assert "re-trained on 2 fresh seeds" in printed
+    assert not (tmp_path / "table.md").exists()  # another comparison than the plan's
+    text = reproduce(tmp_path, ["device=cpu"])
     assert (tmp_path / "table.md").read_text() == text
     assert "1 evaluations per arm, seeds 0, 1" in text
+    (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan | {"arms": ["full"]}))
+    with pytest.raises(InputError, match="Leave out model=pool"):
+        reproduce(tmp_path, ["model=pool"])
 
 
 def test_an_unknown_name_says_which_there_are():
