@@ -16,7 +16,7 @@ class ProposerContract:
 
     @pytest.fixture
     def proposer(self):
-        raise NotImplementedError
+        pytest.fail("expected a fixture that builds the proposer")
 
     @pytest.fixture
     def scene(self, network):
