@@ -13,7 +13,7 @@ _MARKERS = "os^Dv<>"
 def pareto(comparison: Comparison, path: Path) -> None:
     """Write a PNG: validation accuracy against parameters, each arm's front as a line."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(7, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot()
@@ -31,8 +31,9 @@ def pareto(comparison: Comparison, path: Path) -> None:
         ylabel="validation accuracy, % (higher is better)",
         title=comparison.title,
     )
-    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        ticks(EngFormatter(sep=""))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path, metadata={"Software": None})
