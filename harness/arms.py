@@ -58,8 +58,11 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
         with laboratory(first, dataset, network) as lab:
             for i in todo:
                 _complete(configs[i], identities[i], folders[i], lab, models[i])
-    for folder in folders:
+    for i, folder in enumerate(folders):
         write_front(folder)
+        if i not in todo:  # complete before, perhaps without a mirror
+            with mirrored(configs[i].tracking, folder):
+                pass
     return folders
 
 

@@ -17,12 +17,14 @@ from typing import Any
 from harness.journal import read_events
 
 _POLL_S = 0.5
+_MARK = "tracking.done"
+"""Left in a run's folder when all of it has been mirrored."""
 
 
 @contextlib.contextmanager
 def mirrored(tracking: Mapping[str, Any], folder: Path) -> Iterator[None]:
-    """Mirror the run in this folder while the block runs, if tracking says so."""
-    if tracking["mode"] == "off":
+    """Mirror the run in this folder while the block runs, if tracking says so; once is enough."""
+    if tracking["mode"] == "off" or (folder / _MARK).exists():
         yield
         return
     process = _start(tracking, ["--run", str(folder), "--parent", str(os.getpid())], folder)
@@ -92,7 +94,7 @@ def _mirror(arguments: argparse.Namespace) -> None:
     cursor, events = 0, read_events(arguments.run)
     manifest = events[0][1].content
     run = _init(arguments, manifest, job_type=manifest["arm"], name=arguments.run.name)
-    done = False
+    done = complete = False
     while not done:
         # Asked before reading: what the run wrote last is then read below.
         done = not _alive(arguments.parent)
@@ -102,8 +104,11 @@ def _mirror(arguments: argparse.Namespace) -> None:
             values = _values(event.key, event.content)
             if values:
                 run.log(values, step=seq)
+            complete = event.kind == "complete"
         time.sleep(0 if done else _POLL_S)
     run.finish()
+    if complete:
+        (arguments.run / _MARK).touch()
 
 
 def _publish(arguments: argparse.Namespace) -> None:

@@ -108,6 +108,16 @@ def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     assert image.read_bytes() == (tmp_path / "pareto.png").read_bytes()
 
 
+def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, tiny):
+    settings = [*tiny, "+ablation=random_mutation", f"runs_dir={tmp_path}", "budget.evaluations=1"]
+    (folder,) = complete_runs([compose(settings)])
+    assert not (folder / "wandb").exists()
+    for _ in range(2):
+        complete_runs([compose([*settings, "tracking=wandb"])])
+        assert len(list(folder.glob("wandb/offline-run-*"))) == 1
+    assert run_record(folder).job_type == "random_mutation"
+
+
 def test_off_starts_nothing(folder, tmp_path):
     with mirrored({"mode": "off"}, folder):
         pass
