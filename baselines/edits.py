@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from harness.genome import syntax_tree
+
 ACTIVATIONS = ("ReLU", "SiLU", "GELU", "Hardswish", "LeakyReLU", "ELU", "Mish")
 FUNCTIONS = ("relu", "silu", "gelu", "hardswish", "leaky_relu", "elu", "mish")
 GATES = ("sigmoid", "tanh")
@@ -51,7 +53,7 @@ def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit]
 
 def edits_of(source: str) -> list[Edit]:
     """Every edit that a segment offers, in a fixed order."""
-    tree = ast.parse(source)
+    tree = syntax_tree(source)
     return [edit for find in FINDERS for edit in find(tree)]
 
 

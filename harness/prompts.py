@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
+from harness.genome import syntax_tree
+
 # As in CommonMark, a fence is indented by three spaces at most: deeper ones are text in a string.
 _FENCE = re.compile(
     r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^ {0,3}\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
@@ -107,7 +109,7 @@ def extract_code(answer: str, *, segment: str) -> str | None:
 def defined_names(source: str) -> list[str]:
     """Names of the classes and functions that a source defines at its top level."""
     try:
-        tree = ast.parse(source)
+        tree = syntax_tree(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     kinds = (ast.ClassDef, ast.FunctionDef)

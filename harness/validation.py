@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness.config import Recipe
 from harness.errors import GenomeError, MachineError
-from harness.genome import Genome
+from harness.genome import Genome, syntax_tree
 from harness.population import Rejection
 from harness.prompts import defined_names
 from harness.sandbox import Refused, Sandbox
@@ -62,7 +62,7 @@ def intake(genome: Genome) -> str | None:
 def parse(genome: Genome) -> str | None:
     """Syntax, and each segment still defines the class or function it is named after."""
     try:
-        ast.parse(genome.source)
+        syntax_tree(genome.source)
     except SyntaxError as error:
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
     except (ValueError, RecursionError, MemoryError) as error:
@@ -104,7 +104,7 @@ def lint(genome: Genome) -> str | Rejection | None:
 
 def imports(genome: Genome) -> str | None:
     """Imports only from the allow-list: a statement of intent, not a security boundary."""
-    for node in ast.walk(ast.parse(genome.source)):
+    for node in ast.walk(syntax_tree(genome.source)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

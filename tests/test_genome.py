@@ -1,13 +1,17 @@
 """Source to segments and back."""
 
+import ast
+import gc
 import keyword
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import GenomeError
-from harness.genome import MARKER, Genome, Segment
+from harness.genome import MARKER, Genome, Segment, syntax_tree
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name)
@@ -58,3 +62,21 @@ def test_comments_and_formatting_do_not_make_another_genome(network):
 def test_unusable_sources_say_what_was_expected(text, told):
     with pytest.raises(GenomeError, match=told):
         Genome.parse(text, origin="net.py")
+
+
+def test_sources_are_parsed_in_many_threads_at_once(network):
+    """Where a collection's callback lets another thread run, bare ``ast.parse`` fails at times."""
+
+    def give_way(*_):
+        time.sleep(0)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(give_way)
+    gc.set_threshold(100)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            trees = list(pool.map(syntax_tree, [network.source] * 300))
+    finally:
+        gc.callbacks.remove(give_way)
+        gc.set_threshold(*threshold)
+    assert len({ast.unparse(tree) for tree in trees}) == 1
