@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -36,8 +37,8 @@ _OF_THE_ARM = frozenset({"ablation", "arm", "seed", "proposer", "selection", "si
 def complete_runs(configs: Sequence[Config]) -> list[Path]:
     """Run each configuration that has no complete run yet; return all run folders, in order.
 
-    All configurations share task, network, recipe, limits and device: they are arms of one
-    comparison.
+    All are arms of one comparison, sharing task, network, recipe, budget, limits and device;
+    InputError where they do not.
     """
     first = configs[0]
     dataset: Dataset = build(first.task).load()
@@ -217,6 +218,4 @@ def _plain(value: Any) -> Any:
 
 
 def _pretty(value: Any) -> str:
-    import json
-
     return json.dumps(value, indent=2, sort_keys=True) + "\n"

@@ -94,9 +94,9 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
             result["runs"] = [str(path) for path in job(_typed(node), overrides)]
         except Exception as error:
             result["failed"] = str(error) if isinstance(error, HarnessError) else repr(error)
-            if isinstance(error, HarnessError) and not multirun:
-                fail(error)
             if not multirun:
+                if isinstance(error, HarnessError):
+                    fail(error)
                 raise
             if not isinstance(error, HarnessError):
                 traceback.print_exc()  # a defect of ours: the other jobs go on, the trace is told

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from harness.config import Budget
+from harness.errors import InputError
 from harness.population import Evaluation, Fate, Proposal
 
 
@@ -42,14 +43,23 @@ class Ledger:
         return self.budget.generations is not None and generation > self.budget.generations
 
     def charge(self, proposal: Proposal, fate: Fate) -> None:
-        """Add what one proposal and its fate cost; a training that failed costs as well."""
+        """Add what one proposal and its fate cost; a training that failed costs as well.
+
+        InputError where tokens are limited and the model does not report them.
+        """
         self.admitted -= 1
         self.proposals += 1
         for variation in proposal.variations:
             if variation.call is not None:
                 completion = variation.call.completion
                 self.llm_calls += 1
-                self.tokens += (completion.prompt_tokens or 0) + (completion.completion_tokens or 0)
+                counts = (completion.prompt_tokens, completion.completion_tokens)
+                if self.budget.tokens is not None and None in counts:
+                    raise InputError(
+                        f"budget.tokens: expected a model that reports its tokens, "
+                        f"{completion.model} does not. Limit budget.llm_calls instead."
+                    )
+                self.tokens += sum(count or 0 for count in counts)
         if isinstance(fate, Evaluation):
             self.evaluations += 1
             self.train_s += fate.train_s

@@ -1,6 +1,5 @@
 """What a run's journal says, as values: the one reading behind table, figures and display."""
 
-import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -174,11 +173,6 @@ def _read(folder: Path) -> RunResult | None:
         complete="complete" in events,
         models=tuple(sorted({c["model"] for c in calls})),
     )
-
-
-def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and sample standard deviation, the latter None for a single value."""
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
