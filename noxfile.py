@@ -33,6 +33,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def hostile(session: nox.Session) -> None:
+    """Feed every hostile candidate to the sandbox, at every level that this host offers."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-n0", "-m", "hostile", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what a candidate costs beside its training, and training against a bare loop."""
     session.install("-e", ".[dev]")

@@ -18,7 +18,9 @@ class RandomMutation:
         sources = {segment.name: segment.source for segment in genome.segments}
         found = mutated(sources, rng=scene.rng("mutation"))
         if found is None:
-            nothing = Rejection(gate="extract", reason="no segment holds anything to edit")
+            nothing = Rejection(
+                gate="extract", kind="extract", reason="no segment holds anything to edit"
+            )
             return nothing, Variation(operator="mutation", segment=genome.names[0])
         segment, source, edit = found
         detail = {"kind": edit.kind, "site": edit.site}

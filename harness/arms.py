@@ -68,20 +68,27 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def laboratory(config: Config, dataset: Dataset, network: Genome) -> Iterator[Laboratory]:
-    """Start the worker and give it the training data."""
+def laboratory(
+    config: Config, dataset: Dataset, network: Genome, *, most: str = "isolated"
+) -> Iterator[Laboratory]:
+    """Start the worker and give it the training data; InputError below ``sandbox.level``.
+
+    most: the most confinement to try.
+    """
     interface = Interface(
         class_name=network_class(network, path=Path(config.network.path)),
         input_shape=dataset.input_shape,
         n_classes=dataset.n_classes,
     )
-    with Sandbox(config.limits, device=config.device) as sandbox:
+    level = config.sandbox.level
+    with Sandbox(config.limits, level=level, most=most, device=config.device) as sandbox:
+        sandbox.require_level()
         yield Laboratory(
             dataset=dataset,
             network=network,
             validate=Validator(sandbox, interface, config.recipe),
             evaluate=Evaluator(sandbox, dataset, interface, config.recipe),
-            machine={"device": sandbox.device, **sandbox.machine},
+            machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
         )
 
 

@@ -13,7 +13,13 @@ from typing import Any
 MISSING: Any = "???"
 """What omegaconf takes for a value that must be given."""
 
-CHOICES = {"device": ("auto", "cpu", "cuda"), "display": ("auto", "live", "plain")}
+LEVELS = ("limits", "contained", "isolated")
+"""How far a candidate is confined, from weak to strong; each holds what those before it hold."""
+CHOICES = {
+    "device": ("auto", "cpu", "cuda"),
+    "display": ("auto", "live", "plain"),
+    "sandbox.level": LEVELS,
+}
 AT_LEAST_ONE = (
     "sizes.founders", "sizes.offspring", "budget.evaluations", "budget.proposals", "recipe.epochs",
     "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
@@ -73,15 +79,27 @@ class Budget:
 
 
 @dataclass(kw_only=True)
+class Sandbox:
+    """How far a candidate must be confined."""
+
+    level: str = MISSING
+    """``limits``, ``contained`` or ``isolated``: a run refuses to start where the host offers
+    less, and takes the most that the host offers."""
+
+
+@dataclass(kw_only=True)
 class Limits:
     """What one candidate may use; beyond it the candidate is killed and rejected."""
 
     build_s: float = MISSING
     train_s: float = MISSING
     memory_mib: int = MISSING
-    """Address space beyond that of the worker at its start; not enforced on a GPU."""
+    """Memory of its own. Address space beyond that of the worker at its start (not on a GPU,
+    whose driver reserves far more than it uses), and resident memory."""
     threads: int = MISSING
     """CPU threads per candidate; part of a run's identity, since results depend on it."""
+    flops: int | None = None
+    """Floating-point operations per image that a network may take; null is no limit."""
 
 
 @dataclass(kw_only=True)
@@ -116,6 +134,7 @@ class Config:
     rates: Rates = field(default_factory=Rates)
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
+    sandbox: Sandbox = field(default_factory=Sandbox)
     final: Final = field(default_factory=Final)
     study: str | None = None
     """Recorded study whose scores drive selection, so that its prompts come out the same."""
@@ -135,7 +154,7 @@ class Config:
 def problems(config: Config) -> Iterator[str]:
     """Say, in a sentence each, which values no run could have."""
     for name, choices in CHOICES.items():
-        if (value := getattr(config, name)) not in choices:
+        if (value := attrgetter(name)(config)) not in choices:
             yield f"{name}: expected one of {', '.join(choices)}, got {value}."
     for name in AT_LEAST_ONE:
         if (value := attrgetter(name)(config)) < 1:

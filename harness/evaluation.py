@@ -1,6 +1,9 @@
-"""Evaluation: train in the sandbox, score outside it.
+"""Evaluation: train in one process, replay in a clean one, score here.
 
-The worker returns logits for images whose labels it never had; accuracy is computed here.
+The process that runs candidate code trains and then offers a graph of what its network computes
+(``harness.graph``). It never sees an image to be scored. A second process, which runs no
+candidate code, counts what the graph reads and replays it on the images to be scored; labels
+never leave this process. So a score and a size belong to one and the same function.
 """
 
 import time
@@ -11,9 +14,17 @@ from harness.config import Recipe
 from harness.data import Dataset, Split
 from harness.genome import Genome
 from harness.population import Evaluation, Fate, Rejection
-from harness.sandbox import Refused, Sandbox, Session
+from harness.sandbox import Refused, Sandbox, Session, retried
+from harness.seeding import stream
 from harness.validation import Interface, build_job
 from harness.wire import Array
+
+BATCH_SIZES = (64, 48)
+"""Batches in which a network is recorded and asked, once each."""
+TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
+"""How far two answers to one image may differ, relative to the largest logit, by the coarsest
+dtype that the network computes with. Honest networks differ by 2e-6 in float32, 8e-3 in bfloat16
+and 1e-3 in float16 (``tests/test_audit.py`` prints it)."""
 
 
 class Evaluator:
@@ -47,35 +58,72 @@ class Evaluator:
         return self._known[key]
 
     def _train(self, genome: Genome, split: Split, *, seed: int) -> Fate:
-        job = build_job("train", genome, self._interface, self._recipe, seed=seed)
-        start = time.monotonic()
         try:
-            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.train_s) as session:
-                n_params = _count(session.receive())
-                train_s = time.monotonic() - start
-                logits = _logits(session, split.images, self._interface.n_classes)
+            return retried(lambda: self._score(genome, split, seed=seed))
         except Refused as refused:
             return refused.rejection
-        if isinstance(logits, Rejection):
-            return logits
-        accuracy = float(np.mean(logits.argmax(axis=1) == split.labels))
-        return Evaluation(accuracy=accuracy, n_params=n_params, train_s=round(train_s, 3))
+
+    def _score(self, genome: Genome, split: Split, *, seed: int) -> Fate:
+        job = build_job("train", genome, self._interface, self._recipe, seed=seed)
+        job["batch_sizes"] = BATCH_SIZES
+        limits = self._sandbox.limits
+        start = time.monotonic()
+        with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
+            graph = session.receive_array("u1"), session.receive_array("u1")
+            own = session.receive_array("f4")
+        train_s = round(time.monotonic() - start, 3)
+        with self._sandbox.run({"task": "audit"}, time_limit_s=limits.train_s) as session:
+            session.send(*graph)
+            counts = session.receive()
+            tolerance = max(TOLERANCE[dtype] for dtype in counts.pop("dtypes"))
+            _agree(session.receive_array("f4"), own, tolerance, _NOT_ITS_OWN)
+            if limits.flops is not None and counts["flops"] > limits.flops:
+                raise _refused(
+                    "cap", f"expected at most {limits.flops} FLOPs, got {counts['flops']}"
+                )
+            accuracy = self._accuracy(session, split, tolerance)
+        return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
+
+    def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
+        """Score the answers; asked in two orders and two batch sizes, they must be the same."""
+        shape = (len(split), self._interface.n_classes)
+        answers: list[Array] = []
+        for program in range(len(BATCH_SIZES)):
+            order = _order(split, program)
+            session.send(program, split.images[order])
+            logits = session.receive_array("f4")
+            if logits.shape != shape:
+                raise _refused("shape", f"expected logits {shape}, got {logits.shape}")
+            if not np.isfinite(logits).all():
+                raise _refused("nonfinite", "the logits are not all finite")
+            answers.append(logits[np.argsort(order)])
+        _agree(answers[0], answers[1], tolerance, _DEPENDS)
+        return float(np.mean(answers[0].argmax(axis=1) == split.labels))
 
 
-def _count(answer: object) -> int:
-    count = answer.get("n_params") if isinstance(answer, dict) else None
-    if not isinstance(count, int) or count < 1:
-        raise Refused(Rejection(gate="train", reason="sent no parameter count"))
-    return count
+_NOT_ITS_OWN = (
+    "replaying what the network computed does not give its own answers: it must compute the same "
+    "operations for every input"
+)
+_DEPENDS = "the answer to an image depends on the images beside it, their order or their number"
 
 
-def _logits(session: Session, images: Array, n_classes: int) -> Array | Rejection:
-    logits = session.ask(images)
-    expected = (len(images), n_classes)
-    if not isinstance(logits, np.ndarray) or logits.dtype != np.float32:
-        return Rejection(gate="train", reason="expected float32 logits, got something else")
-    if logits.shape != expected:
-        return Rejection(gate="train", reason=f"expected logits {expected}, got {logits.shape}")
-    if not np.isfinite(logits).all():
-        return Rejection(gate="train", reason="the logits are not all finite")
-    return logits
+def _order(split: Split, program: int) -> Array:
+    """Return an order in which position tells nothing about the label."""
+    rng = stream(0, "order", split.labels.tobytes().hex(), program)
+    order = list(range(len(split)))
+    rng.shuffle(order)
+    return np.array(order)
+
+
+def _agree(one: Array, other: Array, tolerance: float, reason: str) -> None:
+    if one.shape != other.shape:
+        raise _refused("audit", reason)
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        raise _refused("nonfinite", "the logits are not all finite")
+    if np.abs(one - other).max() > tolerance * max(1.0, np.abs(one).max()):
+        raise _refused("audit", reason)
+
+
+def _refused(kind: str, reason: str) -> Refused:
+    return Refused(Rejection(gate="audit", kind=kind, reason=reason))

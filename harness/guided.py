@@ -139,11 +139,11 @@ class Guided:
         variation = Variation(operator=operator, segment=segment, detail=detail, call=call)
         if call.completion.finish_reason == "length":
             reason = f"the answer was cut off at {settings.max_tokens} tokens"
-            return Rejection(gate="extract", reason=reason), variation
+            return Rejection(gate="extract", kind="extract", reason=reason), variation
         code = extract_code(call.completion.text, segment=segment)
         if code is None:
             reason = f"expected code that defines {segment}, found none in the answer"
-            return Rejection(gate="extract", reason=reason), variation
+            return Rejection(gate="extract", kind="extract", reason=reason), variation
         return genome.replace(segment, code), variation
 
     def _settings(self, purpose: str, rng: Random) -> Settings:

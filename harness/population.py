@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from harness.genome import Genome
 from harness.models import Call
@@ -14,9 +15,43 @@ class Evaluation:
     accuracy: float
     """Share of held-out images classified correctly, in [0, 1]."""
     n_params: int
-    """Elements of all distinct tensors that hold learned or fixed weights."""
+    """Elements of all storage that the evaluated function reads; ``harness.audit`` has the rule."""
     train_s: float
     """Wall time of training in the worker, in seconds."""
+    n_state: int | None = None
+    """Elements of running statistics, which ``n_params`` leaves out; None where not recorded."""
+    flops: int | None = None
+    """Floating-point operations per image, of products and convolutions; None as above."""
+
+
+KINDS = MappingProxyType(
+    {
+        "extract": "the answer holds no code for the segment that was asked",
+        "duplicate": "the same network was proposed before",
+        "intake": "size, encoding or characters",
+        "syntax": "the source does not parse or compile",
+        "lint": "a rule of ruff says that it cannot run as written",
+        "policy": "an import that is not on the list",
+        "import": "executing the module failed",
+        "construct": "building the network or its optimizer failed",
+        "forward": "computing or training failed",
+        "shape": "logits of another shape, or no tensor at all",
+        "dtype": "logits of another type",
+        "nonfinite": "logits that are not finite",
+        "diverged": "the training loss is not finite",
+        "audit": "what it computed cannot be replayed, counted or believed",
+        "cap": "more operations per image than allowed",
+        "timeout": "the wall clock",
+        "memory": "memory, resident or reserved; or killed by the kernel",
+        "signal": "the process died of a signal",
+        "protocol": "the process ended early, fell silent, or sent what it must not",
+    }
+)
+"""Why candidates are refused: every kind there is, and what it means. A failure of the machine
+is none of them: it is retried, and then ends the command."""
+
+MACHINE_DEPENDENT = frozenset({"timeout", "memory"})
+"""Kinds that a limit of the machine decides, so that another machine may decide otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +59,16 @@ class Rejection:
     """Named refusal of one candidate: data, not an error."""
 
     gate: str
-    """Where it was refused: a gate of ``validation``, ``extract`` or ``train``."""
+    """Where it was refused: a gate of ``validation``, ``extract``, ``train`` or ``audit``."""
+    kind: str
+    """Why, as one of ``KINDS``."""
     reason: str
     """One line, fit for a table and for the next prompt."""
-    machine_dependent: bool = False
-    """A wall-clock or memory limit acted, so another machine may decide otherwise."""
+
+    @property
+    def machine_dependent(self) -> bool:
+        """Whether another machine may decide otherwise."""
+        return self.kind in MACHINE_DEPENDENT
 
 
 Fate = Evaluation | Rejection

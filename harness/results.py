@@ -10,6 +10,7 @@ from typing import Any
 from harness import fitness
 from harness.errors import RecordError
 from harness.journal import read_events
+from harness.population import MACHINE_DEPENDENT
 
 FRONT = "front"
 """Folder within a run's, for the networks of its front."""
@@ -185,5 +186,5 @@ def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
         objectives=(measured["accuracy"], measured["n_params"]) if evaluated else None,
         gate=measured.get("gate"),
         reason=measured.get("reason"),
-        machine_dependent=measured.get("machine_dependent", False),
+        machine_dependent=measured.get("kind") in MACHINE_DEPENDENT,
     )

@@ -156,7 +156,7 @@ class Assessor:
         twin = self._known.setdefault(digest, proposal.step)
         if twin == proposal.step:
             return None
-        return Rejection(gate="duplicates", reason=f"the same network as {twin}")
+        return Rejection(gate="duplicates", kind="duplicate", reason=f"the same network as {twin}")
 
     def _train(self, proposal: Proposal, refusal: Rejection | None) -> Fate:
         if refusal is not None:
@@ -262,8 +262,8 @@ def training_seed(seed: int) -> int:
 
 
 def content_of(fate: Fate) -> dict[str, Any]:
-    """Turn a fate into plain values for the journal."""
-    return dict(vars(fate))
+    """Turn a fate into plain values for the journal, those that are known."""
+    return {name: value for name, value in vars(fate).items() if value is not None}
 
 
 def fate_of(content: Mapping[str, Any]) -> Fate:

@@ -1,8 +1,7 @@
 """The harness's side of a worker: start it warm, hand it jobs, watch it, kill it.
 
-What this stops: candidates that hang, loop, exhaust memory, crash, print, or die; and it keeps
-keys, validation labels and test images out of their process. What it does not stop yet is
-written in the README under "Trust".
+What this stops, and what it does not, is written in THREAT_MODEL.md; ``python -m harness.doctor``
+tries it on this host.
 """
 
 import contextlib
@@ -12,26 +11,58 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from harness.config import Limits
+import numpy as np
+
+from harness import attacks
+from harness.config import LEVELS, Limits
 from harness.errors import InputError, MachineError
-from harness.population import Rejection
+from harness.population import KINDS, Rejection
+from harness.process import Child
 from harness.wire import Array, Channel, WireError
 
 _START_TIMEOUT_S = 120
 _DEATH_S = 2.0
 """A process whose channel closed because it died is reaped well within this time."""
-_MAX_ANSWER_BYTES = 1 << 28
+_MAX_ANSWER_BYTES = 1 << 30
 _REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
-_THREADING = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "10000"}
+# torch.compile does nothing: it would start a compiler.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "10000", "TORCHDYNAMO_DISABLE": "1"}
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
-_BOOT = "import sys; sys.path.insert(0, {root!r}); from harness.worker import main; main()"
+_BOOT = """
+import sys
+sys.path.insert(0, {root!r})
+from harness.containment.namespaces import enter
+obstacle = enter() if {level!r} == "isolated" else ""
+from harness.worker import main
+main(obstacle, level={level!r})
+"""
+_ELSEWHERE = (
+    "Only Linux can confine a candidate: here it could read your files, use the network, start "
+    "processes and use up memory. Run in a Linux container or virtual machine, or accept that "
+    "with sandbox.level=limits."
+)
+
+T = TypeVar("T")
+
+
+class WorkerLostError(MachineError):
+    """The worker server died; nobody's fault but the machine's, so the job may be run again."""
+
+
+def retried(work: Callable[[], T], *, times: int = 2) -> T:
+    """Do the work, again when the worker was lost; WorkerLostError after that many more times."""
+    for _ in range(times):
+        with contextlib.suppress(WorkerLostError):
+            return work()
+    return work()
 
 
 class Refused(Exception):  # noqa: N818 - it carries a verdict, it reports no error
@@ -43,24 +74,44 @@ class Refused(Exception):  # noqa: N818 - it carries a verdict, it reports no er
 
 
 class Sandbox:
-    """A warm worker server; each job runs in a process of its own, forked from it."""
+    """A warm worker server; each job runs in a process of its own, forked from it.
 
-    def __init__(self, limits: Limits, *, device: str = "auto") -> None:
+    level: the least confinement to work with. most: the most to try, for tests and comparisons.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        level: str = "contained",
+        most: str = "isolated",
+        device: str = "auto",
+    ) -> None:
         self.limits = limits
+        self._required, self._most = level, most
         self._wanted_device = device
+        self._held: tuple[Array, Array] | None = None
+        self._lock = threading.RLock()
+        if sys.platform != "linux":
+            self._most = "limits"
+            if not hasattr(os, "fork") or level != "limits":
+                raise InputError(f"sandbox.level={level}: {_ELSEWHERE}")
+        self._start()
+
+    def _start(self) -> None:
+        self._machine: dict[str, Any] = {}
+        self._stopped: dict[str, str] = {}
         self._control, far = socket.socketpair()
-        root = str(Path(__file__).parents[1])
+        boot = _BOOT.format(root=str(Path(__file__).parents[1]), level=self._most)
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT.format(root=root), str(far.fileno())],
+                [sys.executable, "-I", "-c", boot, str(far.fileno())],
                 pass_fds=[far.fileno()],
-                env=_THREADING
-                | {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                env=_ENVIRONMENT | {n: os.environ[n] for n in _PASSED_ON if n in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._machine: dict[str, Any] = {}
 
     def close(self) -> None:
         """End the server; its children lose their channel and end too."""
@@ -79,11 +130,13 @@ class Sandbox:
 
     @property
     def machine(self) -> Mapping[str, Any]:
-        """The worker's torch version and the name of its GPU, or None for ``cuda``."""
-        if not self._machine:
-            with self._job({"task": "probe", "device": "cuda"}, time_limit_s=_START_TIMEOUT_S) as c:
-                self._machine = c.receive()
-        return self._machine
+        """The worker's torch version, its GPU's name or None, what it cannot confine and why."""
+        with self._lock:
+            if not self._machine:
+                job = {"task": "probe", "device": "cuda"}
+                with self._job(job, time_limit_s=_START_TIMEOUT_S) as session:
+                    self._machine = session.receive()
+            return self._machine
 
     @property
     def device(self) -> str:
@@ -97,8 +150,45 @@ class Sandbox:
             )
         return self._wanted_device
 
+    @property
+    def stopped(self) -> Mapping[str, str]:
+        """What stopped each attack on this host; empty where the attack succeeded."""
+        with self._lock:
+            if not self._stopped:
+                names = [n for n, a in attacks.ATTACKS.items()
+                         if self.device == "cpu" or not a.cpu_only]  # fmt: skip
+                with attacks.target() as target:
+                    # Where executing succeeds, nobody is left to answer.
+                    self._stopped = self._attack(target, [n for n in names if n != "execute"])
+                    try:
+                        self._stopped |= self._attack(target, ["execute"])
+                    except Refused:
+                        self._stopped["execute"] = ""
+            return self._stopped
+
+    @property
+    def level(self) -> str:
+        """The level that this host reaches: the highest whose attacks were all stopped."""
+        reached = LEVELS[0]
+        for level in LEVELS[: 1 + LEVELS.index(self._most)]:
+            if any(not self.stopped[n] for n in self.stopped if attacks.ATTACKS[n].level == level):
+                break
+            reached = level
+        return reached
+
+    def require_level(self) -> None:
+        """Raise InputError where this host does not reach the level asked for."""
+        if LEVELS.index(self.level) < LEVELS.index(self._required):
+            lacks = "; ".join(self.machine["missing"]) or "an attack succeeded"
+            raise InputError(
+                f"sandbox.level={self._required}: expected a host that confines candidates that "
+                f"far, this one reaches {self.level} ({lacks}). `python -m harness.doctor` shows "
+                f"what is open. Use another host, or sandbox.level={self.level}."
+            )
+
     def hold(self, images: Array, labels: Array) -> None:
         """Give the server the training images and labels that later jobs train on."""
+        self._held = images, labels
         near, far = socket.socketpair()
         channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES)
         with far:
@@ -110,10 +200,26 @@ class Sandbox:
 
     @contextlib.contextmanager
     def run(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:
-        """Run one candidate; Refused when it breaks a rule or a limit, and always killed after."""
+        """Run one job; Refused when it breaks a rule or a limit, and always killed after."""
+        with self._lock:
+            if self._process.poll() is not None:
+                self._restart()
         job = {**job, "device": self.device}
         with self._job(job, time_limit_s=time_limit_s) as session:
             yield session
+
+    def _restart(self) -> None:
+        self._control.close()
+        self._start()
+        self.require_level()
+        if self._held:
+            self.hold(*self._held)
+
+    def _attack(self, target: attacks.Target, names: list[str]) -> dict[str, str]:
+        job = {"task": "attack", "device": self.device, "target": vars(target), "attacks": names}
+        with self._job(job, time_limit_s=_START_TIMEOUT_S) as session:
+            found: dict[str, str] = session.receive()
+            return found
 
     @contextlib.contextmanager
     def _job(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:
@@ -121,77 +227,93 @@ class Sandbox:
         status, far_status = socket.socketpair()
         with far, far_status:
             self._hand_over(b"j", far, far_status)
+        message, handles, _, _ = socket.recv_fds(status, 32, 1)
+        if not message:
+            raise WorkerLostError(f"the worker server died (status {self._process.poll()})")
         ends = status.makefile("rb")
-        pid = int(self._line(ends))
-        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES)
+        child = Child(int(message), handles[0] if handles else None)
         gate = str(job["task"])
+
+        def watch() -> None:
+            if child.grown_bytes > self.limits.memory_mib * 2**20:
+                raise _refused(gate, "memory", f"used more than {self.limits.memory_mib} MiB")
+
+        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES, watch=watch)
         session = Session(channel, gate=gate, deadline=time.monotonic() + time_limit_s)
         try:
-            channel.send_json(
-                {**job, "memory_mib": self.limits.memory_mib, "threads": self.limits.threads}
-            )
+            session.send({
+                **job,
+                "memory_mib": self.limits.memory_mib,
+                "threads": self.limits.threads,
+                "time_limit_s": time_limit_s,
+            })  # fmt: skip
             yield session
         except TimeoutError:
-            raise _refused(gate, f"took longer than {time_limit_s:g} s", limit=True) from None
+            raise _refused(gate, "timeout", f"took longer than {time_limit_s:g} s") from None
         except WireError as error:
             channel.close()
             ended, _, _ = select.select([status], [], [], _DEATH_S)
             if not ended:  # it closed the channel and lives on
-                raise _refused(gate, f"stopped answering: {error}") from error
-            raise _died(gate, int(self._line(ends)), error) from error
+                raise _refused(gate, "protocol", f"stopped answering: {error}") from error
+            if not (line := ends.readline()):
+                lost = f"the worker server died (status {self._process.poll()})"
+                raise WorkerLostError(lost) from error
+            raise _died(gate, int(line), error) from error
         finally:
             channel.close()
-            _kill(pid)
+            child.kill()
             ends.read()  # until the server has reaped the child: nothing survives this block
             ends.close()
             status.close()
+            child.close()
 
     def _hand_over(self, kind: bytes, *sockets: socket.socket) -> None:
         try:
             socket.send_fds(self._control, [kind], [s.fileno() for s in sockets])
         except OSError as error:
-            raise MachineError(f"the worker server died (status {self._process.poll()})") from error
-
-    def _line(self, stream: Any) -> bytes:
-        line: bytes = stream.readline()
-        if not line:
-            raise MachineError(f"the worker server died (status {self._process.poll()})")
-        return line
+            raise WorkerLostError(
+                f"the worker server died (status {self._process.poll()})"
+            ) from error
 
 
 class Session:
-    """One running job, seen from the harness: ask and receive until the deadline."""
+    """One running job, seen from the harness: send and receive until the deadline."""
 
     def __init__(self, channel: Channel, *, gate: str, deadline: float) -> None:
         self._channel, self._gate, self._deadline = channel, gate, deadline
+
+    def send(self, *values: Any) -> None:
+        """Send arrays, and anything else as JSON."""
+        for value in values:
+            if isinstance(value, np.ndarray):
+                self._channel.send_array(value, deadline=self._deadline)
+            else:
+                self._channel.send_json(value, deadline=self._deadline)
 
     def receive(self) -> Any:
         """Return the child's next frame; Refused when it is a refusal."""
         frame = self._channel.receive(deadline=self._deadline)
         if isinstance(frame, dict) and "refused" in frame:
-            raise _refused(self._gate, str(frame["refused"]), limit=frame.get("limit") is True)
+            kind = str(frame.get("kind"))
+            raise _refused(self._gate, kind if kind in KINDS else "protocol", str(frame["refused"]))
         return frame
 
-    def ask(self, array: Array) -> Any:
-        """Send an array and return the answer."""
-        self._channel.send_array(array, deadline=self._deadline)
-        return self.receive()
+    def receive_array(self, dtype: str) -> Array:
+        """Return the child's next frame; Refused unless it is an array of this dtype."""
+        frame = self.receive()
+        if not isinstance(frame, np.ndarray) or frame.dtype != dtype:
+            raise _refused(self._gate, "protocol", f"expected an array of {dtype}, got none")
+        return frame
 
 
-def _refused(gate: str, reason: str, *, limit: bool = False) -> Refused:
-    """Build a refusal; a limit of the machine acted, or the candidate itself is to blame."""
-    return Refused(Rejection(gate=gate, reason=reason[:_REASON_CHARS], machine_dependent=limit))
+def _refused(gate: str, kind: str, reason: str) -> Refused:
+    printable = "".join(c if c.isprintable() else " " for c in reason[:_REASON_CHARS])
+    return Refused(Rejection(gate=gate, kind=kind, reason=printable))
 
 
 def _died(gate: str, status: int, error: WireError) -> Refused:
     if status == -signal.SIGKILL:
-        return _refused(gate, "was killed, most likely for memory", limit=True)
+        return _refused(gate, "memory", "was killed, most likely for memory or processor time")
     if status < 0:
-        return _refused(gate, f"died of {signal.Signals(-status).name}")
-    return _refused(gate, f"ended without an answer (status {status}): {error}")
-
-
-def _kill(pid: int) -> None:
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
+        return _refused(gate, "signal", f"died of {signal.Signals(-status).name}")
+    return _refused(gate, "protocol", f"ended without an answer (status {status}): {error}")

@@ -74,13 +74,10 @@ def train(
 
 
 @torch.no_grad()
-def predict(network: nn.Module, images: Array, *, device: str, batch_size: int = 256) -> Array:
-    """Return the logits of uint8 images, (n, classes) float32."""
+def predict(network: nn.Module, inputs: torch.Tensor, *, batch_size: int) -> Array:
+    """Return the logits of inputs as ``as_input`` gives them, (n, classes) float32."""
     network.eval()
-    pieces: list[Array] = []
-    for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(images[start : start + batch_size].copy()).to(device)
-        pieces.append(network(as_input(batch)).float().cpu().numpy())
+    pieces = [network(batch).float().cpu().numpy() for batch in torch.split(inputs, batch_size)]
     return np.concatenate(pieces).astype("<f4")
 
 
@@ -117,32 +114,3 @@ def _shift(batch: torch.Tensor, reach: int, rng: torch.Generator) -> torch.Tenso
     padded = nn.functional.pad(batch, (reach,) * 4)
     picked = torch.arange(n, device=batch.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[picked, rows, columns].permute(0, 3, 1, 2)
-
-
-def count_params(network: nn.Module) -> int:
-    """Elements of all distinct parameter and buffer storage, running statistics left out.
-
-    Looks into the modules' own tables, so no method that a candidate overrides is asked.
-    """
-    tensors: dict[int, torch.Tensor] = {}
-    for module in _modules(network):
-        tables = object.__getattribute__(module, "__dict__")
-        held = dict(tables["_parameters"])
-        if not isinstance(module, nn.modules.batchnorm._NormBase):  # noqa: SLF001 - no public name
-            held |= tables["_buffers"]
-        for tensor in held.values():
-            if tensor is not None:
-                tensors[tensor.untyped_storage().data_ptr()] = tensor
-    return sum(t.untyped_storage().nbytes() // t.element_size() for t in tensors.values())
-
-
-def _modules(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield a network's modules, each once."""
-    waiting, seen = [network], set()
-    while waiting:
-        module = waiting.pop()
-        if id(module) not in seen:
-            seen.add(id(module))
-            yield module
-            inner = object.__getattribute__(module, "__dict__")["_modules"].values()
-            waiting += [m for m in inner if m is not None]

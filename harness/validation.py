@@ -18,7 +18,7 @@ from harness.errors import GenomeError, MachineError
 from harness.genome import Genome, syntax_tree
 from harness.population import Rejection
 from harness.prompts import defined_names
-from harness.sandbox import Refused, Sandbox
+from harness.sandbox import Refused, Sandbox, retried
 
 MAX_SOURCE_BYTES = 64 * 1024
 _RUFF_TIMEOUT_S = 20
@@ -119,7 +119,7 @@ def imports(genome: Genome) -> str | None:
 
 def _limited(reason: str) -> Rejection:
     """Refuse for a limit of the machine, which may act otherwise elsewhere."""
-    return Rejection(gate="lint", reason=reason, machine_dependent=True)
+    return Rejection(gate="lint", kind="timeout", reason=reason)
 
 
 STATIC_GATES: tuple[Callable[[Genome], str | Rejection | None], ...] = (
@@ -128,6 +128,8 @@ STATIC_GATES: tuple[Callable[[Genome], str | Rejection | None], ...] = (
     lint,
     imports,
 )
+
+_KIND = {"intake": "intake", "parse": "syntax", "lint": "lint", "imports": "policy"}
 
 
 class Validator:
@@ -141,7 +143,7 @@ class Validator:
         for gate in STATIC_GATES:
             reason = gate(genome)
             if isinstance(reason, str):
-                return Rejection(gate=gate.__name__, reason=reason)
+                return Rejection(gate=gate.__name__, kind=_KIND[gate.__name__], reason=reason)
             if reason is not None:
                 return reason
         return self._build(genome)
@@ -149,9 +151,13 @@ class Validator:
     def _build(self, genome: Genome) -> Rejection | None:
         """Build in a separate process: shapes, parameters, gradients, time, memory."""
         job = build_job("build", genome, self._interface, self._recipe, seed=0)
-        try:
+
+        def build() -> None:
             with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
                 session.receive()
+
+        try:
+            retried(build)
         except Refused as refused:
             return refused.rejection
         return None

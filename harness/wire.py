@@ -9,6 +9,7 @@ import math
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _DTYPES: dict[bytes, np.dtype[Any]] = {
 }
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _MAX_DIMS = 8
+_MAX_JSON_BYTES = 1 << 20
+_WATCH_S = 0.02
 
 
 class WireError(Exception):
@@ -31,11 +34,17 @@ class WireError(Exception):
 
 
 class Channel:
-    """One end of a stream socket; every read has a deadline and a size limit."""
+    """One end of a stream socket; reads have a deadline, and limits per JSON frame and in all.
 
-    def __init__(self, sock: socket.socket, *, max_bytes: int) -> None:
+    ``watch`` is called every 20 ms while the peer is at it; what it raises ends the wait.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, max_bytes: int, watch: Callable[[], None] | None = None
+    ) -> None:
         self._sock = sock
-        self._max_bytes = max_bytes
+        self._bytes_left = max_bytes
+        self._watch, self._watch_at = watch, 0.0
 
     def send_json(self, value: Any, *, deadline: float = math.inf) -> None:
         """Send one JSON value; TimeoutError past the deadline."""
@@ -52,10 +61,7 @@ class Channel:
         kind, payload = self._receive(deadline)
         if kind != b"j":
             raise WireError("expected a JSON frame, got an array")
-        try:
-            return json.loads(payload)
-        except ValueError as error:
-            raise WireError("expected a JSON frame, got bytes that do not parse") from error
+        return _parsed(payload)
 
     def receive_array(self, *, deadline: float = math.inf) -> Array:
         """Receive an array; WireError for anything else, TimeoutError past the deadline."""
@@ -67,58 +73,72 @@ class Channel:
     def receive(self, *, deadline: float = math.inf) -> Any:
         """Receive whichever frame comes: an array or a JSON value."""
         kind, payload = self._receive(deadline)
-        try:
-            return _decode(payload) if kind == b"a" else json.loads(payload)
-        except ValueError as error:
-            raise WireError("the peer sent a frame that does not parse") from error
+        return _decode(payload) if kind == b"a" else _parsed(payload)
 
     def close(self) -> None:
         """Close this end; the peer's next read fails."""
         self._sock.close()
 
     def _send(self, kind: bytes, payload: bytes, deadline: float) -> None:
-        left = max(deadline - time.monotonic(), 1e-3)
-        try:
-            self._sock.settimeout(None if math.isinf(left) else left)
-            self._sock.sendall(_HEAD.pack(kind, len(payload)) + payload)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise WireError(f"the peer does not read: {error}") from error
+        left = memoryview(_HEAD.pack(kind, len(payload)) + payload)
+        while left:
+            left = left[self._patiently(lambda: self._sock.send(left), deadline) :]  # noqa: B023
 
-    def _receive(self, deadline: float) -> tuple[bytes, bytes]:
+    def _receive(self, deadline: float) -> tuple[bytes, memoryview]:
         kind, length = _HEAD.unpack(self._read(_HEAD.size, deadline))
-        if kind not in {b"j", b"a"} or length > self._max_bytes:
-            raise WireError(f"expected a frame of at most {self._max_bytes} bytes, got {length}")
+        limit = min(self._bytes_left, _MAX_JSON_BYTES if kind == b"j" else self._bytes_left)
+        if kind not in {b"j", b"a"} or length > limit:
+            raise WireError(f"expected a frame of at most {limit} bytes, got one of {length}")
+        self._bytes_left -= length
         return kind, self._read(length, deadline)
 
-    def _read(self, n_bytes: int, deadline: float) -> bytes:
-        buffer = bytearray()
-        while len(buffer) < n_bytes:
-            left = deadline - time.monotonic()
-            if left <= 0:
+    def _read(self, n_bytes: int, deadline: float) -> memoryview:
+        buffer = memoryview(bytearray(n_bytes))
+        filled = 0
+        while filled < n_bytes:
+            free = buffer[filled:]
+            got = self._patiently(lambda: self._sock.recv_into(free), deadline)  # noqa: B023
+            if not got:
+                raise WireError("the peer closed the channel")
+            filled += got
+        return buffer
+
+    def _patiently(self, step: Callable[[], int], deadline: float) -> int:
+        """Take one step on the socket, however long the peer makes it wait for one."""
+        while True:
+            now = time.monotonic()
+            if now >= deadline:
                 raise TimeoutError
-            self._sock.settimeout(None if math.isinf(left) else left)
+            if self._watch and now >= self._watch_at:
+                self._watch()
+                self._watch_at = now + _WATCH_S
+            patience = min(deadline - now, _WATCH_S if self._watch else math.inf)
+            self._sock.settimeout(None if math.isinf(patience) else patience)
             try:
-                piece = self._sock.recv(min(n_bytes - len(buffer), 1 << 20))
+                return step()
             except TimeoutError:
-                raise
+                continue
             except OSError as error:
                 raise WireError(f"the channel broke: {error}") from error
-            if not piece:
-                raise WireError("the peer closed the channel")
-            buffer += piece
-        return bytes(buffer)
 
 
-def _decode(payload: bytes) -> Array:
-    if len(payload) < 2 or payload[:1] not in _DTYPES or payload[1] > _MAX_DIMS:  # noqa: PLR2004
+def _parsed(payload: memoryview) -> Any:
+    try:
+        return json.loads(bytes(payload))
+    except (ValueError, RecursionError) as error:
+        raise WireError("the peer sent a JSON frame that does not parse") from error
+
+
+def _decode(payload: memoryview) -> Array:
+    if len(payload) < 2 or bytes(payload[:1]) not in _DTYPES or payload[1] > _MAX_DIMS:  # noqa: PLR2004
         raise WireError("the peer sent an array frame without a valid dtype and shape")
-    dtype, ndim = _DTYPES[payload[:1]], payload[1]
+    dtype, ndim = _DTYPES[bytes(payload[:1])], payload[1]
     start = 2 + 8 * ndim
     if len(payload) < start:
         raise WireError("the peer sent an array frame shorter than its shape")
     shape = struct.unpack(f"!{ndim}Q", payload[2:start])
+    if max(shape, default=0) > len(payload):
+        raise WireError("the peer sent an array frame of an impossible shape")
     if math.prod(shape) * dtype.itemsize != len(payload) - start:
         raise WireError("the peer sent an array frame whose bytes do not fill its shape")
     return np.frombuffer(payload, dtype=dtype, offset=start).reshape(shape)

@@ -39,6 +39,20 @@ def told(folder):
     return events
 
 
+def server_of(sandbox):
+    """Process number of the worker server; within namespaces its first process only waits."""
+    pid = sandbox._process.pid
+    return children_of(pid)[0] if sandbox.level == "isolated" else pid
+
+
+def children_of(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def children_of_worker(sandbox):
+    return children_of(server_of(sandbox))
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """Settings for a folder of so few images that a training takes a fraction of a second."""

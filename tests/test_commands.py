@@ -14,7 +14,7 @@ import pytest
 
 from harness.journal import JOURNAL_NAME, Journal, read_events
 from harness.results import read_run
-from tests.conftest import ROOT, SEED_NETWORK, SMALL
+from tests.conftest import ROOT, SEED_NETWORK, SMALL, children_of
 
 
 def run(*command, env=None, module="harness"):
@@ -260,10 +260,6 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path):
     assert command.returncode == 0, command.stderr
     assert "model=exchange: answer " in command.stdout
     assert "full: answers by me" in command.stdout
-
-
-def children_of(pid):
-    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def alive(pid):

@@ -55,7 +55,7 @@ def measured(proposals, *, refuse=lambda proposal: False):
     for proposal in proposals:
         rng = stream(0, proposal.child.digest)
         if refuse(proposal):
-            fates.append(Rejection(gate="lint", reason="refused"))
+            fates.append(Rejection(gate="lint", kind="lint", reason="refused"))
         else:
             fates.append(
                 Evaluation(accuracy=rng.random(), n_params=rng.randrange(10, 10**6), train_s=1.0)
@@ -179,7 +179,7 @@ def test_an_arm_whose_answers_are_all_refused_ends_at_its_proposals(play):
 def test_refused_trainings_are_charged_other_refusals_are_not(play):
     def assess(proposals):
         gates = itertools.cycle(["train", "lint"])
-        return [Rejection(gate=next(gates), reason="refused") for _ in proposals]
+        return [Rejection(gate=next(gates), kind="lint", reason="refused") for _ in proposals]
 
     _, ledger = play(budget=Budget(evaluations=4, proposals=80), assess=assess)
     assert ledger.evaluations == 4

@@ -9,11 +9,11 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    {"errors", "seeding", "config", "wire"},
-    {"genome", "fitness", "data", "training", "journal", "studies"},
-    {"models", "prompts", "worker"},
-    {"population"},
-    {"proposal", "selection", "ledger", "sandbox", "results"},
+    {"errors", "seeding", "config", "wire", "containment", "process"},
+    {"genome", "fitness", "data", "training", "journal", "studies", "graph", "attacks"},
+    {"models", "prompts", "tracing", "replay"},
+    {"population", "audit"},
+    {"proposal", "selection", "ledger", "sandbox", "results", "worker"},
     {"evolution", "guided", "validation", "display", "table", "tracking", "recording"},
     {"evaluation", "figure"},
     {"report"},
@@ -25,11 +25,12 @@ LAYERS = (
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"models"}, "wandb": {"tracking"},
-    "torch": {"training", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
+    "torch": {"training", "tracing", "replay", "audit", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "ruff": {"validation"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
+CONTAINMENT = sorted((ROOT / "harness" / "containment").glob("*.py"))
 
 
 def imports(path):
@@ -44,7 +45,15 @@ def imports(path):
 
 
 def test_every_module_has_its_layer():
-    assert set(LEVEL) == set(MODULES)
+    assert set(LEVEL) == set(MODULES) | {"containment"}
+
+
+def test_containment_stands_alone():
+    """It runs in processes that must not load anything else."""
+    for path in CONTAINMENT:
+        for name in imports(path):
+            top = name.split(".")[0]
+            assert top in sys.stdlib_module_names or name.startswith("harness.containment"), name
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

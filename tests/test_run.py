@@ -191,7 +191,7 @@ def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):
         complete_runs([config])
     (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
     training = [e.content for _, e in read_events(folder) if e.kind == "training"]
-    assert [t["machine_dependent"] for t in training] == [True]
+    assert [t["kind"] for t in training] == ["timeout"]
 
 
 def test_answers_recorded_on_other_data_are_refused(tiny, tmp_path):

@@ -7,21 +7,21 @@ import time
 from pathlib import Path
 
 from harness.validation import build_job
-from tests.conftest import ROOT
-from tests.test_commands import alive, children_of
+from tests.conftest import ROOT, children_of, server_of
+from tests.test_commands import alive
 
 LEAVES = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from harness.sandbox import Sandbox
-from tests.conftest import SMALL
+from tests.conftest import SMALL, server_of
 from harness.compose import compose
 sandbox = Sandbox(compose(SMALL).limits, device="cpu")
 job = {"task": "train", "source": "while True: pass", "class_name": "X", "input_shape": [3, 32, 32],
        "n_classes": 10, "recipe": {"lr": 0.1, "weight_decay": 0.0}, "seed": 0}
 with sandbox.run(job, time_limit_s=60):
-    server = sandbox._process.pid
+    server = server_of(sandbox)
     while not (children := Path(f"/proc/{server}/task/{server}/children").read_text().split()):
         pass
     print(server, *children, flush=True)
@@ -70,7 +70,7 @@ def test_no_child_and_no_descriptor_is_left(lab, network):
     job = build_job("build", network, interface, lab.evaluate._recipe, seed=0)
 
     def left():
-        pid = sandbox._process.pid
+        pid = server_of(sandbox)
         return children_of(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
     def build():

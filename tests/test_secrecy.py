@@ -1,4 +1,4 @@
-"""The worker's memory and environment hold no validation label, no test image, no key.
+"""The workers' memory and environment hold no validation label, no test image, no key.
 
 The search reads the processes' memory from outside, so a find cannot be the needle itself; the
 training data and the validation images, which do belong there, show that the search finds.
@@ -13,6 +13,7 @@ import pytest
 
 from harness.arms import laboratory
 from harness.validation import build_job
+from tests.conftest import children_of, server_of
 
 PAGE = os.sysconf("SC_PAGESIZE")
 SECRET = "sk-" + "secret-of-the-person-who-runs-it"
@@ -60,28 +61,38 @@ def needles(digits):
     }
 
 
-def test_the_worker_holds_what_it_may_and_nothing_else(
-    config, digits, network, needles, monkeypatch
-):
+def test_no_process_holds_more_than_it_may(config, digits, network, needles, monkeypatch):
+    """The one that runs a candidate never sees what is scored; no one but us sees a label of it."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    training = {"training images", "training labels 8 bytes"}
     with laboratory(config, digits, network) as lab:
         sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+        server = server_of(sandbox)
         job = build_job("train", network, interface, config.recipe, seed=0)
-        with sandbox.run(job, time_limit_s=60) as session:
-            session.receive()  # it has trained, and has seen no validation image
-            server = sandbox._process.pid
-            (child,) = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-            assert "validation images" not in holds(child, needles)
-            session.ask(digits.validation.images)
-            assert holds(server, needles) == {"training images", "training labels 8 bytes"}
-            assert holds(child, needles) == {
-                "training images", "training labels 8 bytes", "validation images",
-            }  # fmt: skip
-            for pid in (server, child):
-                names = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-                assert {name.split(b"=")[0] for name in names if name} <= {
-                    b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"CUDA_VISIBLE_DEVICES",
-                    b"LD_LIBRARY_PATH",
-                }  # fmt: skip
-                files = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
-                assert not [f for f in files if "sqlite" in f or "sklearn" in f]
+        with sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+            header = session.receive()  # it has trained, and waits to send all its weights
+            (child,) = children_of(server)
+            assert holds(child, needles) == training
+            check_environment_and_files(child)
+            payload = session.receive()
+        with sandbox.run({"task": "audit"}, time_limit_s=60) as session:
+            session.send(header, payload)
+            session.receive(), session.receive()  # counts, and answers to training images
+            (child,) = children_of(server)
+            assert holds(child, needles) == training
+            session.send(0, digits.validation.images)
+            session.receive()
+            assert training <= holds(child, needles) <= training | {"validation images"}
+            check_environment_and_files(child)
+        assert holds(server, needles) == training
+        check_environment_and_files(server)
+
+
+def check_environment_and_files(pid):
+    names = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert {name.split(b"=")[0] for name in names if name} <= {
+        b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"TORCHDYNAMO_DISABLE", b"CUDA_VISIBLE_DEVICES",
+        b"LD_LIBRARY_PATH",
+    }  # fmt: skip
+    files = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not [f for f in files if "sqlite" in f or "sklearn" in f]

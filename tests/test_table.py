@@ -64,8 +64,8 @@ def evaluated(accuracy, n_params):
     return {"accuracy": accuracy, "n_params": n_params, "train_s": 1.5}
 
 
-LINT = {"gate": "lint", "reason": "F821", "machine_dependent": False}
-SLOW = {"gate": "train", "reason": "took longer than 60 s", "machine_dependent": True}
+LINT = {"gate": "lint", "kind": "lint", "reason": "F821"}
+SLOW = {"gate": "train", "kind": "timeout", "reason": "took longer than 60 s"}
 
 
 @pytest.fixture

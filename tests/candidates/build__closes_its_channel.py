@@ -1,4 +1,5 @@
-# expects: stopped answering
+# expects: protocol: stopped answering
+# entry: 16
 # segment: DW
 class DW(nn.Module):
     torch.os.closerange(3, 200)

@@ -1,4 +1,5 @@
-# expects: took longer than
+# expects: timeout: took longer than
+# entry: 1
 # segment: DW
 class DW(nn.Module):
     while True:

@@ -1,4 +1,5 @@
-# expects: does not require grad
+# expects: forward: does not require grad
+# entry: own
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     def __init__(self, class_num, img_channels):

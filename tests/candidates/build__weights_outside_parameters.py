@@ -1,4 +1,5 @@
-# expects: expected parameters that receive a gradient
+# expects: construct: expected parameters that receive a gradient
+# entry: 35
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     def __init__(self, class_num, img_channels):

@@ -1,4 +1,5 @@
-# expects: expected logits of shape (2, 10), got (2, 384)
+# expects: shape: expected logits of shape (2, 10), got (2, 384)
+# entry: 34
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     def __init__(self, class_num, img_channels):

@@ -1,4 +1,5 @@
-# expects: RuntimeError
+# expects: construct: RuntimeError
+# entry: 34
 # segment: DW
 class DW(nn.Module):
     def __init__(self, c, k):

@@ -1,4 +1,5 @@
-# expects: import of subprocess is not allowed
+# expects: policy: import of subprocess is not allowed
+# entry: own
 # segment: DW
 class DW(nn.Module):
     def forward(self, x):

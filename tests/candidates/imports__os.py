@@ -1,4 +1,5 @@
-# expects: import of os is not allowed
+# expects: policy: import of os is not allowed
+# entry: own
 # segment: DW
 import os
 

@@ -1,4 +1,5 @@
-# expects: invisible character U+001C
+# expects: intake: invisible character U+001C
+# entry: 44
 # segment: DW
 class DW(nn.Module):
     pass  #  import os

@@ -1,4 +1,5 @@
-# expects: invisible character U+202E
+# expects: intake: invisible character U+202E
+# entry: 45
 # segment: DW
 class DW(nn.Module):
     note = "‮"

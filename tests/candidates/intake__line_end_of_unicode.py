@@ -1,4 +1,5 @@
-# expects: invisible character U+2028
+# expects: intake: invisible character U+2028
+# entry: 45
 # segment: DW
 class DW(nn.Module):
     pass  #   import os

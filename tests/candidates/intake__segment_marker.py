@@ -1,4 +1,5 @@
-# expects: segment markers
+# expects: intake: segment markers
+# entry: own
 # segment: DW
 class DW(nn.Module):
     pass

@@ -1,4 +1,5 @@
-# expects: F821
+# expects: lint: F821
+# entry: own
 # segment: DW
 # ruff: noqa
 class DW(nn.Module):

@@ -1,4 +1,5 @@
-# expects: F821
+# expects: lint: F821
+# entry: own
 # segment: DW
 class DW(nn.Module):
     def __init__(self, c, k):

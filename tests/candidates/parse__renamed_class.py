@@ -1,4 +1,5 @@
-# expects: does not define DW
+# expects: syntax: does not define DW
+# entry: 47
 # segment: DW
 class Depthwise(nn.Module):
     pass

@@ -1,4 +1,5 @@
-# expects: SyntaxError
+# expects: syntax: SyntaxError
+# entry: 44
 # segment: DW
 class DW(nn.Module:
     pass

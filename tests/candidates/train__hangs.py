@@ -1,4 +1,5 @@
-# expects: took longer than
+# expects: timeout: took longer than
+# entry: 2
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     calls = 0

@@ -1,4 +1,5 @@
-# expects: expected logits (359, 10)
+# expects: shape: expected logits of shape (64, 10), got (64, 3)
+# entry: 34
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     def __init__(self, class_num, img_channels):

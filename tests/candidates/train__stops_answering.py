@@ -1,4 +1,5 @@
-# expects: ended without an answer
+# expects: protocol: ended without an answer
+# entry: 12
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
     def __init__(self, class_num, img_channels):

@@ -1,4 +1,5 @@
-# expects: not all finite
+# expects: nonfinite: not all finite
+# entry: 33
 # segment: DW
 class DW(nn.Module):
     def __init__(self, c, k):

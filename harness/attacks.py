@@ -1,0 +1,310 @@
+"""Real attacks on the host, run from inside a confined process to see which of them succeed.
+
+``doctor`` and the start of every run use them, and so do the tests. Each attempt returns what it
+achieved, or raises what stopped it.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+_HARMLESS_VARIABLES = frozenset(
+    {
+        "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "TORCHDYNAMO_DISABLE", "TORCHINDUCTOR_CACHE_DIR",
+        "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LC_CTYPE",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the harness laid out for the attacks."""
+
+    folder: str
+    """A folder with a file ``secret``, readable and writable for this user."""
+    pid: int
+    """The harness, whose environment holds ``MARKER``."""
+    tcp: int
+    """Port on loopback where the harness listens."""
+    udp: int
+    abstract: str
+    """Name of a listening Unix socket in the abstract namespace."""
+
+
+@contextlib.contextmanager
+def target() -> Iterator[Target]:
+    """Lay out files and listening sockets, outside the confined process."""
+    name = f"guided-evolution-{os.getpid()}-{time.monotonic_ns()}"
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for file in ("secret", "doomed"):
+            (folder / file).write_text("secret", encoding="ascii")
+        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        udp.bind(("127.0.0.1", 0))
+        abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+        if sys.platform == "linux":
+            abstract.bind(f"\0{name}")
+            abstract.listen()
+        yield Target(
+            folder=str(folder),
+            pid=os.getpid(),
+            tcp=tcp.getsockname()[1],
+            udp=udp.getsockname()[1],
+            abstract=name,
+        )
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attempt: which level must stop it, what it tries, how."""
+
+    level: str
+    tries: str
+    attempt: Callable[[Target], None]
+    cpu_only: bool = False
+    """A GPU's driver needs what this attack uses."""
+
+    def run(self, target: Target) -> str:
+        """Return what stopped the attack, empty where nothing did."""
+        try:
+            self.attempt(target)
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
+            return str(getattr(error, "strerror", None) or error or type(error).__name__)
+        return ""
+
+
+def _secret(target: Target) -> None:
+    (Path(target.folder) / "secret").read_bytes()
+
+
+def _list(target: Target) -> None:
+    os.listdir(target.folder)  # noqa: PTH208 - the plain call is the attack
+
+
+def _write(target: Target) -> None:
+    (Path(target.folder) / "planted").write_bytes(b"")
+
+
+def _overwrite(target: Target) -> None:
+    os.close(os.open(Path(target.folder) / "secret", os.O_WRONLY | os.O_TRUNC))
+
+
+def _change_mode(target: Target) -> None:
+    (Path(target.folder) / "secret").chmod(0o777)
+
+
+def _touch(target: Target) -> None:
+    os.utime(Path(target.folder) / "secret", (0, 0))
+
+
+def _delete(target: Target) -> None:
+    (Path(target.folder) / "doomed").unlink()
+
+
+def _password_file(_: Target) -> None:
+    Path("/etc/passwd").read_bytes()
+
+
+def _environment(target: Target) -> None:
+    Path(f"/proc/{target.pid}/environ").read_bytes()
+
+
+def _memory(target: Target) -> None:
+    Path(f"/proc/{target.pid}/mem").open("rb").close()
+
+
+def _read_remote(target: Target) -> None:
+    _system_call(310, target.pid, 0, 0, 0, 0, 0)  # process_vm_readv
+
+
+def _trace(target: Target) -> None:
+    _system_call(101, 0x4206, target.pid, 0, 0)  # ptrace(PTRACE_SEIZE)
+
+
+def _signal(target: Target) -> None:
+    os.kill(target.pid, 0)
+
+
+def _limit_of_another(target: Target) -> None:
+    resource.prlimit(target.pid, resource.RLIMIT_CORE)
+
+
+def _priority(target: Target) -> None:
+    os.setpriority(os.PRIO_PROCESS, target.pid, 0)
+
+
+def _signal_by_owner(target: Target) -> None:
+    import fcntl
+
+    near, _far = socket.socketpair()
+    fcntl.fcntl(near, fcntl.F_SETOWN, target.pid)
+
+
+def _tcp(target: Target) -> None:
+    socket.create_connection(("127.0.0.1", target.tcp), timeout=2)
+
+
+def _udp(target: Target) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", ("127.0.0.1", target.udp))
+
+
+def _abstract(target: Target) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(2)
+        sock.connect(f"\0{target.abstract}")
+
+
+def _bind(_: Target) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+
+
+def _fork(_: Target) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def _execute(_: Target) -> None:
+    os.execv("/bin/true", ["true"])  # noqa: S606 - the attack; where it succeeds, nobody answers
+
+
+def _new_user(_: Target) -> None:
+    _system_call(272, 0x10000000)  # unshare(CLONE_NEWUSER)
+
+
+def _mount(_: Target) -> None:
+    _system_call(165, 0, 0, 0, 0, 0, allowed=(14,))  # mount: EFAULT means it may
+
+
+def _shared_memory_file(_: Target) -> None:
+    path = Path("/dev/shm/guided-evolution-attack")  # noqa: S108 - the attack
+    path.write_bytes(b"")
+    path.unlink()
+
+
+def _shared_memory_segment(_: Target) -> None:
+    _system_call(29, 0, 4096, 0o1600)  # shmget(IPC_PRIVATE)
+
+
+def _memory_file(_: Target) -> None:
+    fd = os.memfd_create("attack")
+    os.write(fd, bytes(4096))
+
+
+def _io_uring(_: Target) -> None:
+    _system_call(425, 1, 0, allowed=(14,))
+
+
+def _kernel_program(_: Target) -> None:
+    _system_call(321, 0, 0, 0, allowed=(14, 22, 7))  # bpf
+
+
+def _regain_capability(_: Target) -> None:
+    _succeeds_if(os.geteuid() == 0)
+    os.chroot("/")
+
+
+def _write_a_core(_: Target) -> None:
+    _succeeds_if(resource.getrlimit(resource.RLIMIT_CORE)[1] != 0)
+
+
+def _raise_own_limit(_: Target) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+def _own_environment(_: Target) -> None:
+    _succeeds_if(os.environ.keys() - _HARMLESS_VARIABLES)
+
+
+def _inherited_files(_: Target) -> None:
+    """Anything open but the channel and the standard three, which lead nowhere."""
+    kept = 0
+    for fd in range(3, 256):
+        with contextlib.suppress(OSError):
+            os.fstat(fd)
+            kept += 1
+    _succeeds_if(kept > 1)
+
+
+def _address_space(_: Target) -> None:
+    import mmap
+
+    mmap.mmap(-1, 1 << 44)
+
+
+def _see_processes(_: Target) -> None:
+    _succeeds_if(any(name.isdigit() for name in os.listdir("/proc")))  # noqa: PTH208
+
+
+def _is_not_the_first_process(_: Target) -> None:
+    _succeeds_if(os.getpid() != 1)
+
+
+def _succeeds_if(condition: object) -> None:
+    if not condition:
+        raise RuntimeError("without effect")
+
+
+def _system_call(number: int, *arguments: int, allowed: tuple[int, ...] = ()) -> None:
+    """Make a system call of x86_64; an error in ``allowed`` shows that it was let through."""
+    _succeeds_if(os.uname().machine == "x86_64")
+    libc = ctypes.CDLL(None, use_errno=True)
+    given = [ctypes.c_ulong(a) for a in arguments]
+    if libc.syscall(ctypes.c_long(number), *given) < 0 and ctypes.get_errno() not in allowed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+ATTACKS = MappingProxyType(
+    {
+        "own environment": Attack("limits", "find a key in its environment", _own_environment),
+        "inherited files": Attack("limits", "use files left open for it", _inherited_files),
+        "address space": Attack("limits", "map 16 TiB of memory", _address_space, cpu_only=True),
+        "core dump": Attack("limits", "fill the disk with a core dump", _write_a_core),
+        "file size": Attack("limits", "raise its own limits", _raise_own_limit, cpu_only=True),
+        "read a file": Attack("contained", "read a file of this user", _secret),
+        "list a folder": Attack("contained", "list a folder of this user", _list),
+        "read /etc": Attack("contained", "read /etc/passwd", _password_file),
+        "write a file": Attack("contained", "create a file", _write),
+        "truncate a file": Attack("contained", "empty a file", _overwrite),
+        "delete a file": Attack("contained", "delete a file", _delete),
+        "change a mode": Attack("contained", "change a file's mode", _change_mode),
+        "change times": Attack("contained", "change a file's times", _touch),
+        "harness environment": Attack("contained", "read the harness's environment", _environment),
+        "harness memory": Attack("contained", "open the harness's memory", _memory),
+        "read remotely": Attack("contained", "copy the harness's memory", _read_remote),
+        "trace": Attack("contained", "trace the harness", _trace),
+        "signal": Attack("contained", "signal the harness", _signal),
+        "signal by owner": Attack("contained", "have the kernel signal it", _signal_by_owner),
+        "limits of others": Attack("contained", "touch the harness's limits", _limit_of_another),
+        "priority": Attack("contained", "touch the harness's priority", _priority),
+        "TCP": Attack("contained", "connect by TCP", _tcp),
+        "UDP": Attack("contained", "send by UDP", _udp),
+        "listen": Attack("contained", "bind a port", _bind),
+        "abstract socket": Attack("contained", "connect to an abstract socket", _abstract),
+        "fork": Attack("contained", "start a process", _fork),
+        "execute": Attack("contained", "execute a program", _execute),
+        "new user": Attack("contained", "become root of a namespace", _new_user),
+        "mount": Attack("contained", "mount a file system", _mount),
+        "shared memory": Attack("contained", "leave a file in /dev/shm", _shared_memory_file),
+        "segments": Attack("contained", "leave a shared segment", _shared_memory_segment),
+        "memory file": Attack("contained", "hide memory in a file", _memory_file, cpu_only=True),
+        "io_uring": Attack("contained", "go around the filter", _io_uring),
+        "kernel program": Attack("contained", "load a program into the kernel", _kernel_program),
+        "capabilities": Attack("contained", "use a capability of root", _regain_capability),
+        "processes": Attack("contained", "see other processes", _see_processes),
+        "own processes": Attack("isolated", "share process numbers", _is_not_the_first_process),
+    }
+)

@@ -1,0 +1,63 @@
+"""A child process of the worker, seen from the harness: what memory it holds, how it ends."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGESIZE")
+
+
+class Child:
+    """One child and whatever it starts; the handle names it without doubt, where there is one."""
+
+    def __init__(self, pid: int, handle: int | None) -> None:
+        self.pid = pid if handle is None else _number_here(handle)
+        self._handle = handle
+        self._at_start = self.resident_bytes()
+
+    def resident_bytes(self) -> int:
+        """Memory in use by the child and its descendants, 0 where the host does not tell."""
+        total = 0
+        for pid in _tree(self.pid):
+            with contextlib.suppress(OSError, IndexError):  # it ended meanwhile
+                pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+                total += int(pages) * _PAGE
+        return total
+
+    @property
+    def grown_bytes(self) -> int:
+        """Memory in use beyond what it shared with the server when it began."""
+        return self.resident_bytes() - self._at_start
+
+    def kill(self) -> None:
+        """Kill the child and its process group; a PID namespace ends with its first process."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._handle is None:
+                os.kill(self.pid, signal.SIGKILL)
+            else:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of the handle."""
+        if self._handle is not None:
+            os.close(self._handle)
+
+
+def _number_here(handle: int) -> int:
+    """Return the process's number in our own PID namespace."""
+    for line in Path(f"/proc/self/fdinfo/{handle}").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pid":
+            return int(value)
+    raise ProcessLookupError
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            yield from _tree(int(child))

@@ -1,0 +1,178 @@
+"""Replay a graph, operation by operation, without any candidate code. A door to torch."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
+from harness.wire import Array
+
+_NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
+_REFUSED = re.compile(r"from_file|set_data|record_stream|pin_memory|storage")
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.uint8,
+        torch.int8, torch.int16, torch.int32, torch.int64, torch.complex64, torch.complex128,
+    )
+}  # fmt: skip
+_FORMATS = {
+    str(form).removeprefix("torch."): form
+    for form in (
+        torch.contiguous_format, torch.channels_last, torch.channels_last_3d, torch.preserve_format,
+    )
+}  # fmt: skip
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "dtype": DTYPES.__getitem__,
+    "memory_format": _FORMATS.__getitem__,
+    "device": torch.device,
+    "layout": {"strided": torch.strided}.__getitem__,
+    "complex": lambda parts: complex(*parts),
+}
+
+Watch = Callable[[int, dict[str, Any]], None]
+"""Called before each operation with its place and its arguments by name, which it may change."""
+
+
+class Step:
+    """One operation, resolved: what to call, and the tensors that nothing reads after it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.op = _operation(node.op)
+        names = [argument.name for argument in self.op._schema.arguments]  # noqa: SLF001
+        if len(node.args) > len(names):
+            raise GraphError(f"{node.op} got more arguments than it has")
+        self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
+        self.done_with: list[int] = []
+
+    def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
+        """Compute, and store what comes out under its numbers."""
+        outcome = self.op(*list(named.values())[: len(self.node.args)],
+                          **{name: named[name] for name in self.node.kwargs})  # fmt: skip
+        outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
+        numbered = zip(self.node.outputs, outputs, strict=True)
+        tensors |= {number: output for number, output in numbered if number is not None}
+        for number in self.done_with:
+            tensors.pop(number, None)
+
+
+class Replay:
+    """A graph ready to run on a device; every batch starts from the recorded constants.
+
+    GraphError where the graph cannot be replayed, whatever the reason.
+    """
+
+    def __init__(self, graph: Graph, *, device: str) -> None:
+        self.graph, self._device = graph, device
+        self.steps = [_steps(program) for program in graph.programs]
+
+    def logits(self, images: torch.Tensor, *, program: int) -> Array:
+        """Return the logits of images, as the network gets them, (n, classes) float32.
+
+        The last batch is filled up with repetitions, for a program knows one batch size.
+        """
+        size = self.graph.programs[program].batch_size
+        pieces = []
+        for start in range(0, len(images), size):
+            batch = images[torch.arange(start, start + size) % len(images)]
+            answer = self.run(batch, program=program)
+            pieces.append(_as_logits(answer, size)[: len(images) - start])
+        return np.concatenate(pieces)
+
+    def dtypes(self) -> list[str]:
+        """Return the floating-point dtypes that the graph names, sorted."""
+        found = {c.dtype for c in self.graph.constants}
+        for program in self.graph.programs:
+            for node in program.nodes:
+                values = (*node.args, *node.kwargs.values())
+                found |= {v["dtype"] for v in values if isinstance(v, dict) and "dtype" in v}
+        return sorted(dtype for dtype in found if "float" in dtype)
+
+    def run(self, batch: torch.Tensor, *, program: int, watch: Watch | None = None) -> torch.Tensor:
+        """Compute one batch of the program's own size."""
+        chosen = self.graph.programs[program]
+        try:
+            with torch.no_grad():
+                return self._computed(chosen, self.steps[program], batch, watch)
+        except GraphError:
+            raise
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever ATen says of an operation that a candidate sent
+            raise GraphError(f"{type(error).__name__}: {error}") from error
+
+    def _computed(
+        self, program: Program, steps: list[Step], batch: torch.Tensor, watch: Watch | None
+    ) -> torch.Tensor:
+        storages = [torch.from_numpy(s.copy()).to(self._device) for s in self.graph.storages]
+        tensors = {0: batch.to(self._device)}
+        for number, index in program.constants.items():
+            constant = self.graph.constants[index]
+            tensors[number] = _view(storages[constant.storage], constant)
+        for place, step in enumerate(steps):
+            named = {name: _decoded(v, tensors) for name, v in step.arguments.items()}
+            if watch is not None:
+                watch(place, named)
+            step(tensors, named)
+        return tensors[program.result]
+
+
+def _steps(program: Program) -> list[Step]:
+    steps = [Step(node) for node in program.nodes]
+    last: dict[int, int] = {}
+    for place, step in enumerate(steps):
+        for number in (*tensors_in(list(step.arguments.values())), *step.node.outputs):
+            if number is not None:
+                last[number] = place
+    for number, place in last.items():
+        if number != program.result:
+            steps[place].done_with.append(number)
+    return steps
+
+
+def _operation(name: str) -> Any:
+    if not _NAME.fullmatch(name) or _REFUSED.search(name):
+        raise GraphError(f"computes {name[:80]}, which the audit does not replay")
+    found: Any = torch.ops
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, torch._ops.OpOverload):  # noqa: SLF001 - no public name
+        raise GraphError(f"computes {name[:80]}, which this torch does not have")
+    if torch.Tag.nondeterministic_seeded in found.tags:
+        raise GraphError(f"draws random numbers when it is evaluated ({name[:80]})")
+    return found
+
+
+def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
+    dtype = DTYPES.get(constant.dtype)
+    if dtype is None:
+        raise GraphError(f"reads a tensor of dtype {constant.dtype[:40]}, which is not supported")
+    whole = torch.empty(0, dtype=dtype, device=storage.device)
+    return whole.set_(storage.untyped_storage(), constant.offset, constant.shape, constant.stride)
+
+
+def _decoded(value: Value, tensors: Mapping[int, torch.Tensor]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_decoded(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind not in _KINDS:
+        raise GraphError(f"passes a {kind[:40]} to an operation")
+    return _KINDS[kind](content)
+
+
+def _as_logits(answer: Any, n_images: int) -> Array:
+    if not isinstance(answer, torch.Tensor) or answer.dim() != 2 or len(answer) != n_images:  # noqa: PLR2004
+        got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+        raise GraphError(f"expected logits of {n_images} images, got {got}")
+    if not answer.is_floating_point():
+        raise GraphError(f"expected logits of a floating-point dtype, got {answer.dtype}")
+    return answer.float().cpu().numpy().astype("<f4")
