@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff; ``nox -s lint -- --fix`` mends what it can."""
-    session.install("ruff>=0.9")
+    session.install("ruff==0.17.6")
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", *([] if session.posargs else ["--check"]))
 

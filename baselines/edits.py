@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from harness.genome import syntax_tree
+from harness.parsing import syntax_tree
 
 ACTIVATIONS = ("ReLU", "SiLU", "GELU", "Hardswish", "LeakyReLU", "ELU", "Mish")
 FUNCTIONS = ("relu", "silu", "gelu", "hardswish", "leaky_relu", "elu", "mish")

@@ -113,8 +113,8 @@ class Display:
         return "complete"
 
 
-def show_table(rows: list[list[str]], *, title: str, notes: list[str]) -> None:
-    """Print a table with a header row, and what a reader must know beside it.
+def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: bool = False) -> None:
+    """Print a table with a header row, of numbers or of text, and what a reader must know.
 
     A few arms stand side by side, which fits any terminal; many stand one below the other.
     """
@@ -125,7 +125,9 @@ def show_table(rows: list[list[str]], *, title: str, notes: list[str]) -> None:
         rows = [list(row) for row in zip(*rows, strict=True)]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if i else "left", overflow="fold", no_wrap=not i)
+        table.add_column(
+            name, justify="right" if i and not text else "left", overflow="fold", no_wrap=not i
+        )
     for row in rows[1:]:
         table.add_row(*row)
     console.print()

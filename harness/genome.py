@@ -10,12 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from threading import RLock
 
 from harness.errors import GenomeError
+from harness.parsing import syntax_tree
 
 MARKER = "# segment: "
-_PARSING = RLock()
 _MARKER_LINE = re.compile(rf"^{re.escape(MARKER)}(\w+)[ \t]*$", re.MULTILINE)
 
 
@@ -90,20 +89,9 @@ class Genome:
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def syntax_tree(source: str) -> ast.Module:
-    """Parse a source, as ``ast.parse`` does; every parse goes through here.
-
-    CPython counts the depth of the tree that it builds once per process. Where a garbage
-    collection amid a parse lets another thread parse, one fails with a SystemError (seen with
-    3.11.7; compare cpython#106905).
-    """
-    with _PARSING:
-        return ast.parse(source)
-
-
 def normalised(source: str) -> str:
     """Source printed from its syntax tree, or as it is where it does not parse."""
     try:
         return ast.unparse(syntax_tree(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError):  # unparsing recurses, too
         return source

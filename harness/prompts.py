@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
-from harness.genome import syntax_tree
+from harness.parsing import syntax_tree
 
 # As in CommonMark, a fence is indented by three spaces at most: deeper ones are text in a string.
 _FENCE = re.compile(
@@ -110,7 +110,7 @@ def defined_names(source: str) -> list[str]:
     """Names of the classes and functions that a source defines at its top level."""
     try:
         tree = syntax_tree(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError):
         return []
     kinds = (ast.ClassDef, ast.FunctionDef)
     return [node.name for node in tree.body if isinstance(node, kinds)]

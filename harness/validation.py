@@ -7,20 +7,23 @@ network passes the same gates.
 import ast
 import json
 import re
+import resource
 import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 
 from harness.config import Recipe
 from harness.errors import GenomeError, MachineError
-from harness.genome import Genome, syntax_tree
+from harness.genome import Genome
+from harness.parsing import MAX_SOURCE_BYTES, syntax_tree
 from harness.population import Rejection
 from harness.prompts import defined_names
 from harness.sandbox import Refused, Sandbox, retried
 
-MAX_SOURCE_BYTES = 64 * 1024
 _RUFF_TIMEOUT_S = 20
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode's control, format, surrogate and private characters, and its own line ends."""
@@ -65,8 +68,8 @@ def parse(genome: Genome) -> str | None:
         syntax_tree(genome.source)
     except SyntaxError as error:
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"the source cannot be parsed ({type(error).__name__})"
+    except ValueError as error:
+        return str(error)
     for segment in genome.segments:
         if segment.name not in defined_names(segment.source):
             return f"segment {segment.name} does not define {segment.name} any more"
@@ -81,21 +84,18 @@ def lint(genome: Genome) -> str | Rejection | None:
         find_ruff_bin(), "check", "--isolated", "--ignore-noqa", "--no-cache", "--quiet",
         f"--select={_RUFF_RULES}", "--output-format=json", "--stdin-filename=candidate.py", "-",
     ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            command,
-            input=genome.source.encode(),
-            capture_output=True,
-            timeout=_RUFF_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _limited("ruff took too long on this source")
-    if done.returncode < 0:
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}) as process:
+        _limit(process.pid)  # before it has read a byte
+        try:
+            found, complaint = process.communicate(genome.source.encode(), timeout=_RUFF_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return _limited("ruff took too long on this source")
+    if process.returncode < 0:
         return _limited("ruff crashed on this source")
-    if done.returncode > 1:
-        raise MachineError(f"ruff could not run: {done.stderr.decode(errors='replace').strip()}")
-    findings = json.loads(done.stdout)
+    if process.returncode > 1:
+        raise MachineError(f"ruff could not run: {complaint.decode(errors='replace').strip()}")
+    findings = json.loads(found)
     if not findings:
         return None
     first = findings[0]
@@ -115,6 +115,18 @@ def imports(genome: Genome) -> str | None:
             if module.split(".")[0] not in ALLOWED_IMPORTS:
                 return f"import of {module} is not allowed (line {node.lineno})"
     return None
+
+
+def _limit(pid: int) -> None:
+    """Bound what ruff may take: memory, processor time, files; nothing to write."""
+    if sys.platform == "linux":
+        for kind, value in (
+            (resource.RLIMIT_AS, 2**32),
+            (resource.RLIMIT_CPU, _RUFF_TIMEOUT_S),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.prlimit(pid, kind, (value, value))
 
 
 def _limited(reason: str) -> Rejection:

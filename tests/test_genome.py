@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import GenomeError
-from harness.genome import MARKER, Genome, Segment, syntax_tree
+from harness.genome import MARKER, Genome, Segment
+from harness.parsing import syntax_tree
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: not keyword.iskeyword(name)

@@ -1,0 +1,104 @@
+"""Attack the sandbox of this host, and tell what was stopped: ``python -m harness.doctor``.
+
+Settings may follow, such as ``sandbox.level=isolated`` or ``device=cpu``. Exit status 0: the host
+reaches ``sandbox.level``; 1: it does not; 2: could not run.
+"""
+
+import argparse
+import platform
+import sys
+from dataclasses import replace
+from importlib.metadata import version
+
+from harness.attacks import ATTACKS
+from harness.compose import compose
+from harness.config import LEVELS
+from harness.containment import landlock
+from harness.display import show_table
+from harness.errors import HarnessError
+from harness.journal import SQLITE
+from harness.sandbox import Refused, Sandbox
+
+COULD_NOT_RUN = 2
+_RUNAWAYS = {
+    "run for ever": "while True:\n    pass",
+    "sleep for ever": "import time\ntime.sleep(1e6)",
+    "ignore all signals": (
+        "import signal\n"
+        "for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "while True:\n    pass"
+    ),
+    "fill the memory": "kept = []\nwhile True:\n    kept.append(bytearray(1 << 24))",
+    "reserve 100 GB": "torch.empty(25 * 10**9)",
+    "start 10,000 threads": (
+        "import threading\n"
+        "for _ in range(10_000):\n"
+        "    threading.Thread(target=threading.Event().wait).start()"
+    ),
+    "crash": "import ctypes\nctypes.string_at(0)",
+    "leave without a word": "import os\nos._exit(0)",
+    "fall silent": "import os\nos.closerange(3, 64)\nwhile True:\n    pass",
+}
+"""Candidates that take what a machine has; each must be refused, and the host go on."""
+
+
+def main() -> int:
+    """Print the tables; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m harness.doctor", description=__doc__)
+    parser.add_argument("overrides", nargs="*", help="settings, such as sandbox.level=isolated")
+    try:
+        config = compose(parser.parse_args().overrides)
+        wanted = config.sandbox.level
+        limits = replace(config.limits, build_s=5.0, memory_mib=512)
+        with Sandbox(limits, level=LEVELS[0], device=config.device) as sandbox:
+            return _examine(sandbox, wanted)
+    except HarnessError as error:
+        parser.exit(COULD_NOT_RUN, f"error: {error}\n")
+
+
+def _examine(sandbox: Sandbox, wanted: str) -> int:
+    rows = [["a candidate tries to", "stopped from level", "what happened"]]
+    by_level = sorted(sandbox.stopped.items(), key=lambda a: LEVELS.index(ATTACKS[a[0]].level))
+    for name, how in by_level:
+        attack = ATTACKS[name]
+        rows.append([attack.tries, attack.level, f"stopped: {how}" if how else "SUCCEEDED"])
+    runaways = {tries: _outcome(sandbox, source) for tries, source in _RUNAWAYS.items()}
+    rows[1:1] = [[tries, LEVELS[0], outcome] for tries, outcome in runaways.items()]
+    show_table(rows, title="Attacks from inside the sandbox of this host", notes=[], text=True)
+    for line in _versions(sandbox):
+        print(line)
+    for reason in sandbox.machine["missing"]:
+        print(f"missing: {reason}")
+    held = all(outcome.startswith("stopped") for outcome in runaways.values())
+    enough = held and LEVELS.index(sandbox.level) >= LEVELS.index(wanted)
+    print(f"\nlevel: {sandbox.level if held else 'none'} (sandbox.level asks for {wanted})")
+    return 0 if enough else 1
+
+
+def _outcome(sandbox: Sandbox, source: str) -> str:
+    job = {
+        "task": "build", "source": f"import torch\n{source}", "class_name": "None",
+        "input_shape": [3, 8, 8], "n_classes": 2, "recipe": {}, "seed": 0,
+    }  # fmt: skip
+    try:
+        with sandbox.run(job, time_limit_s=sandbox.limits.build_s) as session:
+            session.receive()
+    except Refused as refused:
+        return f"stopped: {refused.rejection.reason}"
+    return "SUCCEEDED"
+
+
+def _versions(sandbox: Sandbox) -> list[str]:
+    gpu = sandbox.machine["cuda"] or "none"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "ruff"))
+    kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return [
+        f"kernel: {kernel}, Landlock version {landlock.version()}",
+        f"Python {platform.python_version()}, SQLite {SQLITE}, {packages}",
+        f"GPU: {gpu}; jobs run on {sandbox.device}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
