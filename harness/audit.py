@@ -40,18 +40,17 @@ class Counts:
 
 
 def count(replay: Replay, images: torch.Tensor) -> Counts:
-    """Count a function's parameters, state and operations, given training images as it gets them.
+    """Count parameters, state and operations of program 0, given training images as it gets them.
 
     GraphError where numbers in the operations could hold weights.
     """
     graph = replay.graph
     _refuse_many_numbers(graph)
     words: dict[int, int] = {}
-    for program in graph.programs:
-        for index in program.constants.values():
-            constant = graph.constants[index]
-            size = _words(graph.storages[constant.storage], constant.dtype)
-            words[constant.storage] = max(size, words.get(constant.storage, 0))
+    for index in graph.programs[0].constants.values():
+        constant = graph.constants[index]
+        size = _words(graph.storages[constant.storage], constant.dtype)
+        words[constant.storage] = max(size, words.get(constant.storage, 0))
     state = _statistics(replay, images) - _read_otherwise(replay)
     n_state = sum(words[storage] for storage in state)
     batch = images[torch.arange(graph.programs[0].batch_size) % len(images)]

@@ -1,0 +1,301 @@
+"""What is counted and scored is the function itself, for honest networks of every kind."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from harness.audit import MAX_NUMBERS, count
+from harness.evaluation import BATCH_SIZES, TOLERANCE
+from harness.graph import GraphError, graph_of
+from harness.replay import Replay
+from harness.tracing import Recorder
+from harness.training import predict
+
+
+def recorded(network, inputs, sizes=(8, 6)):
+    recorder = Recorder()
+    for size in sizes:
+        recorder.record(network, inputs[:size])
+    return recorder.graph()
+
+
+def travelled(graph):
+    """The graph as the other process gets it."""
+    return graph_of(json.loads(json.dumps(graph.header())), graph.payload())
+
+
+class Net(nn.Module):
+    """A stem, what is being tried, a head."""
+
+    def __init__(self, middle, *, flat=False):
+        super().__init__()
+        self.stem, self.middle, self.flat = nn.Conv2d(3, 8, 3, stride=2), middle, flat
+        self.head = nn.LazyLinear(4)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x.flatten(2).transpose(1, 2) if self.flat else x
+        return self.head(self.middle(x).flatten(1))
+
+
+class Run(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def p(*shape):
+    return nn.Parameter(torch.randn(*shape) / 4)
+
+
+HONEST = {
+    "batch norm": Net(nn.BatchNorm2d(8)),
+    "batch norm without affine": Net(nn.BatchNorm2d(8, affine=False)),
+    "batch norm by cumulative average": Net(nn.BatchNorm2d(8, momentum=None)),
+    "instance norm": Net(nn.InstanceNorm2d(8, affine=True)),
+    "group norm": Net(nn.GroupNorm(2, 8)),
+    "layer norm": Net(nn.LayerNorm([8, 5, 5])),
+    "dropout": Net(nn.Sequential(nn.Dropout(0.5), nn.Dropout2d(0.1), nn.AlphaDropout(0.1))),
+    "activations": Net(
+        nn.Sequential(nn.PReLU(), nn.GELU(), nn.Mish(), nn.SELU(), nn.Hardswish(), nn.GLU(1))
+    ),
+    "transposed and dilated convolutions": Net(
+        nn.Sequential(nn.ConvTranspose2d(8, 8, 2, stride=2), nn.Conv2d(8, 8, 3, dilation=2))
+    ),
+    "pixel shuffle and interpolation": Net(
+        nn.Sequential(nn.PixelShuffle(2), nn.Upsample(scale_factor=1.5, mode="bilinear"))
+    ),
+    "fractional and adaptive pooling": Net(
+        nn.Sequential(nn.LPPool2d(2, 2), nn.AdaptiveMaxPool2d(2))
+    ),
+    "LSTM": Net(Run(lambda m, x: m.rnn(x)[0], rnn=nn.LSTM(8, 6, 2, batch_first=True)), flat=True),
+    "GRU both ways": Net(
+        Run(lambda m, x: m.rnn(x)[0], rnn=nn.GRU(8, 6, bidirectional=True, batch_first=True)),
+        flat=True,
+    ),
+    "attention": Net(
+        Run(
+            lambda m, x: m.attend(x, x, x)[0], attend=nn.MultiheadAttention(8, 2, batch_first=True)
+        ),
+        flat=True,
+    ),
+    "transformer": Net(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), flat=True),
+    "scaled dot product": Net(Run(lambda _, x: F.scaled_dot_product_attention(x, x, x)), flat=True),
+    "weight norm": Net(nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 1))),
+    "spectral norm": Net(nn.utils.parametrizations.spectral_norm(nn.Conv2d(8, 8, 1))),
+    "einsum": Net(Run(lambda m, x: torch.einsum("nchw,cd->ndhw", x, m.w), w=p(8, 8))),
+    "a filter in the frequency domain": Net(
+        Run(lambda m, x: torch.fft.irfft2(torch.fft.rfft2(x) * m.w, s=x.shape[-2:]), w=p(8, 5, 3))
+    ),
+    "unfold": Net(Run(lambda m, x: m.mix(F.unfold(x, 3)), mix=nn.Conv1d(72, 4, 1))),
+    "kernels computed from the input's mean": Net(
+        Run(
+            lambda m, x: x * torch.sigmoid(m.gate(x.mean((2, 3))))[:, :, None, None],
+            gate=nn.Linear(8, 8),
+        )
+    ),
+    "a computed kernel": Net(Run(lambda m, x: F.conv2d(x, m.w.tanh(), padding=1), w=p(8, 8, 3, 3))),
+    "tied weights": Net(Run(lambda m, x: m.a(m.a(x)), a=nn.Conv2d(8, 8, 1))),
+    "checkpointing": Net(
+        Run(lambda m, x: checkpoint(m.a, x, use_reentrant=False), a=nn.Conv2d(8, 8, 1))
+    ),
+    "in place": Net(Run(lambda m, x: F.relu_(x.clone().mul_(2).add_(m.b)), b=p(8, 1, 1))),
+    "positions": Net(
+        Run(lambda m, x: x + m.table(torch.arange(x.shape[1])), table=nn.Embedding(25, 8)),
+        flat=True,
+    ),
+    "bfloat16 inside": Net(
+        Run(lambda m, x: m.a(x.bfloat16()).float(), a=nn.Conv2d(8, 8, 1).bfloat16())
+    ),
+    "autocast": Net(Run(lambda m, x: autocast(m.a, x), a=nn.Conv2d(8, 8, 1))),
+    "double precision inside": Net(
+        Run(lambda m, x: m.a(x.double()).float(), a=nn.Conv2d(8, 8, 1, dtype=torch.float64))
+    ),
+    "an assertion on values": Net(Run(lambda _, x: x if x.isfinite().all() else x * 0)),
+}
+
+
+def autocast(layer, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer(x).float()
+
+
+@pytest.fixture
+def inputs():
+    return torch.rand(20, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_networks_are_replayed_and_counted(name, inputs):
+    torch.manual_seed(0)
+    network = HONEST[name]
+    network.train()(inputs)
+    network(inputs)
+    replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
+    own = predict(network, inputs, batch_size=8)
+    coarsest = max(TOLERANCE[dtype] for dtype in replay.dtypes())
+    for program in (0, 1):
+        difference = np.abs(replay.logits(inputs, program=program) - own).max()
+        assert difference <= coarsest * max(1.0, np.abs(own).max()) / 5  # five times to spare
+    parameters = sum(
+        p.numel() * (2 if p.dtype == torch.float64 else 1) for p in network.parameters()
+    )
+    others = {"spectral norm": 16, "a filter in the frequency domain": 0}.get(name, 0)
+    assert count(replay, inputs).n_params == parameters + others
+
+
+def test_the_seed_network_is_counted_as_published(network):
+    namespace = {}
+    exec(network.source, namespace)
+    images = torch.rand(64, 3, 32, 32)
+    built = namespace["ExquisiteNetV2"](10, 3).eval()
+    counts = count(Replay(travelled(recorded(built, images, BATCH_SIZES)), device="cpu"), images)
+    assert (counts.n_params, counts.n_state) == (518_230, 4_392)
+    assert counts.flops == 3_508_992
+
+
+class Plain(nn.Module):
+    """Maps the input's channel means through hidden numbers, held as the test says."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.visible = nn.Linear(3, 4)
+        self.hidden = hidden
+
+    def forward(self, x):
+        x = x.mean((2, 3))
+        return self.visible(x) + self.hidden(x)
+
+
+def size(network, inputs):
+    replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
+    return count(replay, inputs)
+
+
+LIST = [torch.randn(3, 4)]
+ARRAY = np.random.default_rng(0).random((3, 4), "f4")
+SHARED = torch.randn(12)
+PAIRS = torch.randint(-(2**62), 2**62, (6,))
+
+
+def unpacked(pairs):
+    return pairs.view(torch.int32).reshape(3, 4).float() / 2**31
+
+
+@pytest.mark.parametrize(
+    ("hidden", "n_hidden"),
+    [
+        (lambda x: x @ LIST[0], 12),
+        (lambda x: x @ torch.from_numpy(ARRAY), 12),
+        (lambda x: x @ SHARED.view(3, 4) + x @ SHARED.flip(0).view(3, 4), 12),
+        (lambda x: x @ SHARED[:3, None].expand(3, 4), 12),  # the whole storage is there to be read
+        (lambda x: x @ torch.tensor([[0.5, 0.25, 1.5, 2.0]] * 3), 12),
+        (lambda x: x @ unpacked(PAIRS), 12),
+        (lambda x: x @ LIST[0].half().float(), 12),
+        (lambda x: x.new_zeros(4), 0),
+    ],
+    ids=["list", "array", "shared", "expanded", "literal", "packed", "cast", "zeros"],
+)
+def test_numbers_count_wherever_they_are_kept(hidden, n_hidden, inputs):
+    assert size(Plain(hidden), inputs).n_params == 16 + n_hidden
+
+
+def test_running_statistics_that_describe_nothing_are_parameters(inputs):
+    norm = nn.BatchNorm1d(3, affine=False)
+    network = Plain(lambda x: torch.cat([norm(x), x[:, :1]], 1))
+    network.norm = norm
+    for _ in range(30):
+        network.train()(inputs)
+    honest = size(network, inputs)
+    assert (honest.n_params, honest.n_state) == (16, 6)
+    norm.running_mean.copy_(torch.tensor([5.0, -3.0, 9.0]))
+    forged = size(network, inputs)
+    assert (forged.n_params, forged.n_state) == (22, 0)
+
+
+def test_statistics_that_are_read_elsewhere_too_are_parameters(inputs):
+    norm = nn.BatchNorm1d(3, affine=False)
+    network = Plain(lambda x: torch.cat([norm(x) + norm.running_mean, x[:, :1]], 1))
+    network.norm = norm
+    for _ in range(30):
+        network.train()(inputs)
+    assert (size(network, inputs).n_params, size(network, inputs).n_state) == (19, 3)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "reason"),
+    [
+        (lambda x: torch.randn(len(x), 4), "draws random numbers"),
+        (lambda x: F.dropout(x, training=True) @ LIST[0], "draws random numbers"),
+        (lambda x: sum(x[:, :1] * (k / 7919) for k in range(MAX_NUMBERS + 9)), "different numbers"),
+    ],
+    ids=["noise", "dropout", "numbers in the code"],
+)
+def test_what_cannot_be_counted_is_refused(hidden, reason, inputs):
+    with pytest.raises(GraphError, match=reason):
+        size(Plain(hidden), inputs)
+
+
+def test_a_branch_on_values_shows_in_the_replay(inputs):
+    """Recorded on bright images, asked about dark ones: the replay takes the recorded branch."""
+    network = Plain(lambda x: x @ LIST[0] if x.mean() > 0.4 else x @ -LIST[0]).eval()
+    replay = Replay(travelled(recorded(network, inputs)), device="cpu")
+    dark = inputs / 4
+    own = predict(network, dark, batch_size=8)
+    assert np.abs(replay.logits(dark, program=0) - own).max() > 0.05
+
+
+HEADER = {"programs": [[1, [], [], 0]], "constants": [], "storages": []}
+
+
+def with_node(op, args=(), kwargs=None, outputs=(1,)):
+    return HEADER | {"programs": [[1, [], [[op, list(args), kwargs or {}, list(outputs)]], 1]]}
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({}, "malformed"),
+        (HEADER | {"storages": [5]}, "do not fill"),
+        (with_node("os.system.default"), "does not replay"),
+        (with_node("aten.from_file.default", ["/etc/passwd"]), "does not replay"),
+        (with_node("aten.nothing.default"), "does not have"),
+        (with_node("aten.relu.default", [{"tensor": 7}]), "KeyError"),
+        (with_node("aten.relu.default", [{"tensor": 0}], outputs=[1, 2]), "ValueError"),
+        (with_node("aten.relu.default", [{"pickle": "x"}]), "passes a pickle"),
+        (HEADER | {"constants": [[0, "float32", [9], [1], 0]]}, "expected logits"),
+    ],
+)
+def test_hand_made_graphs_are_refused_with_a_reason(header, reason, inputs):
+    with pytest.raises(GraphError, match=reason):
+        Replay(graph_of(header, np.empty(0, "u1")), device="cpu").logits(inputs, program=0)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60)
+@given(st.fixed_dictionaries(dict.fromkeys(HEADER, JSON)) | JSON)
+def test_any_other_header_is_refused_not_crashed_on(header):
+    with contextlib.suppress(GraphError):
+        Replay(graph_of(header, np.empty(0, "u1")), device="cpu")
