@@ -48,6 +48,9 @@ class Recipe:
     """Mirror half of the training images; wrong for digits and text."""
     shift_px: int = MISSING
     """Translate every training image by up to so many pixels in each direction."""
+    keep_best: bool = False
+    """Take the network as it was after the epoch with the best validation accuracy, not the last.
+    Training is told nothing of it: it offers every epoch's network, and the choice is made here."""
 
 
 @dataclass(kw_only=True)

@@ -7,6 +7,7 @@ never leave this process. So a score and a size belong to one and the same funct
 """
 
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,14 @@ TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2
 """How far two answers to one image may differ, relative to the largest logit, by the coarsest
 dtype that the network computes with. Honest networks differ by 2e-6 in float32, 8e-3 in bfloat16
 and 1e-3 in float16 (``tests/test_audit.py`` prints it)."""
+
+
+class Offer(NamedTuple):
+    """What the process that trained sends: a graph, and its own logits of a sample."""
+
+    header: Array
+    payload: Array
+    own: Array
 
 
 class Evaluator:
@@ -64,25 +73,35 @@ class Evaluator:
             return refused.rejection
 
     def _score(self, genome: Genome, split: Split, *, seed: int) -> Fate:
+        """Train; take the last network, or the best on validation; audit and score it."""
         job = build_job("train", genome, self._interface, self._recipe, seed=seed)
         job["batch_sizes"] = BATCH_SIZES
-        limits = self._sandbox.limits
+        n_offers = self._recipe.epochs if self._recipe.keep_best else 1
         start = time.monotonic()
-        with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
-            graph = session.receive_array("u1"), session.receive_array("u1")
-            own = session.receive_array("f4")
+        chosen: tuple[float, Offer] | None = None
+        with self._sandbox.run(job, time_limit_s=self._sandbox.limits.train_s) as session:
+            for _ in range(n_offers):
+                offer = Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+                score = self._audited(offer, self._dataset.validation)[0] if n_offers > 1 else 0.0
+                if chosen is None or score > chosen[0]:
+                    chosen = score, offer
+        assert chosen is not None
         train_s = round(time.monotonic() - start, 3)
-        with self._sandbox.run({"task": "audit"}, time_limit_s=limits.train_s) as session:
-            session.send(*graph)
-            counts = session.receive()
-            tolerance = max(TOLERANCE[dtype] for dtype in counts.pop("dtypes"))
-            _agree(session.receive_array("f4"), own, tolerance, _NOT_ITS_OWN)
-            if limits.flops is not None and counts["flops"] > limits.flops:
-                raise _refused(
-                    "cap", f"expected at most {limits.flops} FLOPs, got {counts['flops']}"
-                )
-            accuracy = self._accuracy(session, split, tolerance)
+        accuracy, counts = self._audited(chosen[1], split)
         return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
+
+    def _audited(self, offer: "Offer", split: Split) -> tuple[float, dict[str, int]]:
+        """Return the accuracy of an offered network, and what it is made of."""
+        limits = self._sandbox.limits
+        with self._sandbox.run({"task": "audit"}, time_limit_s=limits.train_s) as session:
+            session.send(offer.header, offer.payload)
+            counts = session.receive()
+            tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *counts.pop("dtypes")))
+            _agree(session.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
+            if limits.flops is not None and counts["flops"] > limits.flops:
+                reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
+                raise _refused("cap", reason)
+            return self._accuracy(session, split, tolerance), counts
 
     def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
         """Score the answers; asked in two orders and two batch sizes, they must be the same."""

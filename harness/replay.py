@@ -85,13 +85,12 @@ class Replay:
         return np.concatenate(pieces)
 
     def dtypes(self) -> list[str]:
-        """Return the floating-point dtypes that the graph names, sorted."""
-        found = {c.dtype for c in self.graph.constants}
-        for program in self.graph.programs:
-            for node in program.nodes:
-                values = (*node.args, *node.kwargs.values())
-                found |= {v["dtype"] for v in values if isinstance(v, dict) and "dtype" in v}
-        return sorted(dtype for dtype in found if "float" in dtype)
+        """Return the floating-point dtypes that the graph names."""
+        found: list[Value] = [c.dtype for c in self.graph.constants]
+        for step in (step for steps in self.steps for step in steps):
+            values = step.arguments.values()
+            found += [v["dtype"] for v in values if isinstance(v, dict) and "dtype" in v]
+        return [n for n, dtype in DTYPES.items() if dtype.is_floating_point and n in found]
 
     def run(self, batch: torch.Tensor, *, program: int, watch: Watch | None = None) -> torch.Tensor:
         """Compute one batch of the program's own size."""

@@ -49,6 +49,7 @@ def train(
     recipe: Recipe,
     seed: int,
     device: str,
+    after_epoch: Callable[[], None] | None = None,
 ) -> None:
     """Train in place; DivergedError as soon as an epoch's loss is not finite."""
     rng = torch.Generator().manual_seed(seed)
@@ -58,8 +59,8 @@ def train(
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, _rate_factor(n_batches * recipe.epochs, recipe.warmup_share)
     )
-    network.train()
     for epoch in range(recipe.epochs):
+        network.train()
         total = torch.zeros((), device=device)
         for batch in _batches(len(labels), recipe.batch_size, rng):
             inputs = as_input(_augment(images[batch.to(device)], recipe, rng))
@@ -71,6 +72,8 @@ def train(
             total += loss.detach()
         if not torch.isfinite(total):  # one synchronisation per epoch, not per step
             raise DivergedError(f"the training loss is not finite in epoch {epoch + 1}")
+        if after_epoch is not None:
+            after_epoch()
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ import torch._dynamo  # else every child pays two seconds for it at its first op
 from torch import nn
 
 from harness.attacks import ATTACKS, Target
-from harness.audit import Counts, count
+from harness.audit import count
 from harness.config import Recipe
 from harness.containment.child import Confinement
 from harness.containment.namespaces import PidNamespaces
@@ -229,22 +229,41 @@ def _build(job: dict[str, Any], _: Images, channel: Channel) -> None:
 
 
 def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
-    """Train, then send the graph of the network, its bytes, and its logits of some images."""
+    """Train, and offer the network at the end, or after every epoch where the best is kept."""
     network, optimizer = _construct(job)
     recipe, device = Recipe(**job["recipe"]), job["device"]
+    sample = _sample(data, device)
+
+    def offer() -> None:
+        _offer(network, sample, job, channel)
+
+    after_epoch = offer if recipe.keep_best else None
     _guarded(
         "forward",
-        lambda: train(network, optimizer, data, recipe=recipe, seed=job["seed"], device=device),
+        lambda: train(
+            network,
+            optimizer,
+            data,
+            recipe=recipe,
+            seed=job["seed"],
+            device=device,
+            after_epoch=after_epoch,
+        ),
     )
-    images = _sample(data, device)
+    if not recipe.keep_best:
+        offer()
+
+
+def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channel: Channel) -> None:
+    """Send the network's graph, its bytes, and the network's own logits of the sample."""
     recorder = Recorder()
     _guarded("forward", network.eval)
     for size in job["batch_sizes"]:
-        batch = images[torch.arange(size) % len(images)]
+        batch = sample[torch.arange(size) % len(sample)]
         logits = _guarded("audit", lambda: recorder.record(network, batch))  # noqa: B023
         _check_logits(logits, (size, job["n_classes"]))
     graph = _guarded("audit", recorder.graph)
-    own = _guarded("forward", lambda: predict(network, images, batch_size=job["batch_sizes"][0]))
+    own = _guarded("forward", lambda: predict(network, sample, batch_size=job["batch_sizes"][0]))
     channel.send_array(np.frombuffer(json.dumps(graph.header()).encode(), "u1"))
     channel.send_array(graph.payload())
     channel.send_array(own)
@@ -256,13 +275,14 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     header, payload = channel.receive_array(), channel.receive_array()
     sample = _sample(data, device)
 
-    def audited() -> tuple[Replay, Counts, Array]:
+    def audited() -> tuple[Replay, dict[str, Any], Array]:
         replay = Replay(graph_of(_parsed(header), payload), device=device)
-        return replay, count(replay, sample), replay.logits(sample, program=0)
+        counts = vars(count(replay, sample)) | {"dtypes": replay.dtypes()}
+        return replay, counts, replay.logits(sample, program=0)
 
-    replay, counts, own = _guarded("audit", audited)
-    channel.send_json(vars(counts) | {"dtypes": replay.dtypes()})
-    channel.send_array(own)
+    replay, counts, answers = _guarded("audit", audited)
+    channel.send_json(counts)
+    channel.send_array(answers)
     while True:
         program = channel.receive_json()
         asked = as_input(torch.from_numpy(channel.receive_array()).to(device))
@@ -319,6 +339,8 @@ def _guarded(kind: str, step: Callable[[], T]) -> T:
     """Run candidate code; whatever it raises becomes a refusal, even SystemExit."""
     try:
         return step()
+    except (RefusedError, WireError):
+        raise
     except DivergedError as error:
         raise RefusedError("diverged", str(error)) from error
     except GraphError as error:

@@ -61,6 +61,35 @@ def test_accuracy_is_the_share_of_right_labels_computed_outside(lab, network, di
     assert final.accuracy == pytest.approx(np.mean(digits.test.labels == 3))
 
 
+def test_the_best_epoch_is_kept_by_validation_and_never_told(config, digits, network):
+    """An optimizer that forgets all in the last epoch: the network before it is what counts."""
+    forgets = """class Forgetful(torch.optim.SGD):
+    steps = 0
+
+    def step(self, closure=None):
+        Forgetful.steps += 1
+        super().step(closure)
+        if Forgetful.steps > 60:  # 17 steps an epoch, so in the fourth
+            with torch.no_grad():
+                for group in self.param_groups:
+                    for parameter in group["params"]:
+                        parameter.zero_()
+
+
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return Forgetful(model.parameters(), lr=lr, momentum=0.9)
+"""
+    genome = network.replace("get_optimizer", forgets)
+    recipe = replace(config.recipe, epochs=4)
+    found = {}
+    for keep in (True, False):
+        chosen = replace(config, recipe=replace(recipe, keep_best=keep))
+        with laboratory(chosen, digits, network) as lab:
+            found[keep] = lab.evaluate.search(genome, seed=1), lab.evaluate.final(genome, seed=1)
+    assert all(fate.accuracy < 0.2 for fate in found[False])
+    assert all(fate.accuracy > 0.5 for fate in found[True])
+
+
 def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
     frozen = """def get_optimizer(model, lr, weight_decay, nesterov):
     return torch.optim.SGD(model.parameters(), lr=0.0)
