@@ -3,14 +3,21 @@
 Run with ``nox -s bench``; not part of the test suite.
 """
 
+import contextlib
 import os
+import statistics
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 
 from harness.arms import laboratory
+from harness.config import LEVELS
+from harness.validation import STATIC_GATES, build_job
+
+NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
 
 BARE_LOOP = """
 import sys, time
@@ -37,7 +44,57 @@ THREADS = min(2, os.cpu_count() or 1)
 
 
 def test_all_gates_without_training(benchmark, lab, network):
-    benchmark.pedantic(lab.validate, args=(network,), rounds=20, warmup_rounds=2)
+    benchmark.pedantic(lab.validate, args=(network,), rounds=40, warmup_rounds=5)
+
+
+@pytest.mark.parametrize("gate", STATIC_GATES, ids=lambda g: g.__name__)
+def test_one_static_gate(benchmark, gate, network):
+    """A source is parsed anew in the confined process only once; here it is another each time."""
+    fresh = (network.replace("DW", f"{network['DW']}\n\n\nN = {n}\n") for n in range(10**6))
+    benchmark.pedantic(gate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("task", ["nothing", "build"])
+def test_one_confined_process(benchmark, config, network, digits, level, task):
+    """Fork, confine, do nothing or build, end: what each level of the sandbox costs."""
+    sandbox = replace(config.sandbox, level="limits")
+    with laboratory(replace(config, sandbox=sandbox), digits, network, most=level) as lab:
+        box = lab.evaluate._sandbox
+        job = build_job("build", network, lab.evaluate._interface, config.recipe, seed=0)
+        if task == "nothing":
+            job = {"task": "attack", "attacks": [], "target": NOBODY}
+
+        def once():
+            with box.run(job, time_limit_s=30) as session:
+                session.receive()
+
+        benchmark.pedantic(once, rounds=40, warmup_rounds=5)
+
+
+def test_first_training_step_confined_and_not(config, network, digits):
+    """One step on one batch, from fork to the offered network, in turns; prints the ratio."""
+    times = {}
+    boxes = {}
+    with contextlib.ExitStack() as stack:
+        for level in ("limits", "isolated"):
+            sandbox = replace(config.sandbox, level="limits")
+            chosen = replace(config, sandbox=sandbox)
+            lab = stack.enter_context(laboratory(chosen, digits, network, most=level))
+            boxes[level] = lab.evaluate._sandbox
+            boxes[level].hold(digits.train.images[:64], digits.train.labels[:64])
+            times[level] = []
+        job = build_job("train", network, lab.evaluate._interface, config.recipe, seed=0)
+        for _ in range(45):
+            for level, box in boxes.items():
+                start = time.perf_counter()
+                with box.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+                    session.receive(), session.receive(), session.receive()
+                times[level].append(time.perf_counter() - start)
+    medians = {level: statistics.median(taken[5:]) for level, taken in times.items()}
+    ratios = [b / a for a, b in zip(*(t[5:] for t in times.values()), strict=True)]
+    print({k: f"{1e3 * v:.1f} ms" for k, v in medians.items()},
+          f"median of paired ratios {statistics.median(ratios):.3f}")  # fmt: skip
 
 
 @pytest.fixture
