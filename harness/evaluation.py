@@ -23,9 +23,15 @@ from harness.wire import Array
 BATCH_SIZES = (64, 48)
 """Batches in which a network is recorded and asked, once each."""
 TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
-"""How far two answers to one image may differ, relative to the largest logit, by the coarsest
-dtype that the network computes with. Honest networks differ by 2e-6 in float32, 8e-3 in bfloat16
-and 1e-3 in float16 (``tests/test_audit.py`` prints it)."""
+"""How far two answers to one image may differ, relative to the spread of its logits, by the
+coarsest dtype that the network computes with: at least five times what the networks of
+``tests/test_audit.py`` show."""
+FLIPS = 0.005
+"""Share of images whose class may change with the order: near ties within the tolerance."""
+CALIBRATION = 0.01
+"""Accuracy that running statistics may be worth beyond those that training images give; above
+it they count as parameters. Networks measured after one epoch to six lost nothing."""
+_LEAST_SPREAD = 1e-2
 
 
 class Offer(NamedTuple):
@@ -93,7 +99,8 @@ class Evaluator:
     def _audited(self, offer: "Offer", split: Split) -> tuple[float, dict[str, int]]:
         """Return the accuracy of an offered network, and what it is made of."""
         limits = self._sandbox.limits
-        with self._sandbox.run({"task": "audit"}, time_limit_s=limits.train_s) as session:
+        job = {"task": "audit", "batch_sizes": BATCH_SIZES}
+        with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
             session.send(offer.header, offer.payload)
             counts = session.receive()
             tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *counts.pop("dtypes")))
@@ -101,23 +108,34 @@ class Evaluator:
             if limits.flops is not None and counts["flops"] > limits.flops:
                 reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
                 raise _refused("cap", reason)
-            return self._accuracy(session, split, tolerance), counts
+            accuracy = self._accuracy(session, split, tolerance)
+            if counts["n_state"] and not self._calibrates(session, split, accuracy):
+                counts |= {"n_params": counts["n_params"] + counts["n_state"], "n_state": 0}
+            return accuracy, counts
 
     def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
         """Score the answers; asked in two orders and two batch sizes, they must be the same."""
-        shape = (len(split), self._interface.n_classes)
-        answers: list[Array] = []
-        for program in range(len(BATCH_SIZES)):
-            order = _order(split, program)
-            session.send(program, split.images[order])
-            logits = session.receive_array("f4")
-            if logits.shape != shape:
-                raise _refused("shape", f"expected logits {shape}, got {logits.shape}")
-            if not np.isfinite(logits).all():
-                raise _refused("nonfinite", "the logits are not all finite")
-            answers.append(logits[np.argsort(order)])
-        _agree(answers[0], answers[1], tolerance, _DEPENDS)
-        return float(np.mean(answers[0].argmax(axis=1) == split.labels))
+        one, other = (self._answers(session, split, k) for k in range(len(BATCH_SIZES)))
+        _agree(one, other, tolerance, _DEPENDS)
+        if np.mean(one.argmax(axis=1) != other.argmax(axis=1)) > max(FLIPS, 1 / len(split)):
+            raise _refused("audit", _DEPENDS)
+        return _share_right(one, split)
+
+    def _calibrates(self, session: Session, split: Split, accuracy: float) -> bool:
+        """Whether running statistics computed by the clean process would serve as well."""
+        return _share_right(self._answers(session, split, -1), split) >= accuracy - CALIBRATION
+
+    def _answers(self, session: Session, split: Split, program: int) -> Array:
+        """Return one program's logits, (n, classes), asked in an order of its own."""
+        order = _order(split, program)
+        session.send(program, split.images[order])
+        logits = session.receive_array("f4")
+        expected = (len(split), self._interface.n_classes)
+        if logits.shape != expected:
+            raise _refused("shape", f"expected logits {expected}, got {logits.shape}")
+        if not np.isfinite(logits).all():
+            raise _refused("nonfinite", "the logits are not all finite")
+        return logits[np.argsort(order)]
 
 
 _NOT_ITS_OWN = (
@@ -135,12 +153,18 @@ def _order(split: Split, program: int) -> Array:
     return np.array(order)
 
 
+def _share_right(logits: Array, split: Split) -> float:
+    return float(np.mean(logits.argmax(axis=1) == split.labels))
+
+
 def _agree(one: Array, other: Array, tolerance: float, reason: str) -> None:
+    """Compare by image, relative to how far its own logits lie apart."""
     if one.shape != other.shape:
         raise _refused("audit", reason)
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         raise _refused("nonfinite", "the logits are not all finite")
-    if np.abs(one - other).max() > tolerance * max(1.0, np.abs(one).max()):
+    spread = np.abs(one - one.mean(axis=1, keepdims=True)).max(axis=1, keepdims=True)
+    if (np.abs(one - other) > tolerance * np.maximum(spread, _LEAST_SPREAD)).any():
         raise _refused("audit", reason)
 
 

@@ -43,6 +43,7 @@ KINDS = MappingProxyType(
         "cap": "more operations per image than allowed",
         "timeout": "the wall clock",
         "memory": "memory, resident or reserved; or killed by the kernel",
+        "threads": "more threads than any network needs",
         "signal": "the process died of a signal",
         "protocol": "the process ended early, fell silent, or sent what it must not",
     }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from harness.graph import Constant, Graph, GraphError, Node, Program, Value, ten
 from harness.wire import Array
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
-_REFUSED = re.compile(r"from_file|set_data|record_stream|pin_memory|storage")
+_REFUSED = re.compile(
+    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.view\.dtype"
+)
+"""Files, memory that nobody wrote, and the bits of one number read as others."""
+_UNWRITTEN = re.compile(r"aten\.(new_)?empty")
+_TEXT = re.compile(r"[a-z_]{1,20}")
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -44,21 +50,33 @@ class Step:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.op = _operation(node.op)
+        self._unwritten = _UNWRITTEN.match(node.op) is not None
         names = [argument.name for argument in self.op._schema.arguments]  # noqa: SLF001
         if len(node.args) > len(names):
             raise GraphError(f"{node.op} got more arguments than it has")
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
         self.done_with: list[int] = []
+        if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_told_not_to():
+            raise GraphError(f"draws random numbers when it is evaluated ({node.op[:80]})")
 
     def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
         """Compute, and store what comes out under its numbers."""
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
-        numbered = zip(self.node.outputs, outputs, strict=True)
-        tensors |= {number: output for number, output in numbered if number is not None}
+        if self._unwritten:  # whatever lay there before belongs to nobody's function
+            outputs[0].zero_()
+        for number, output in zip(self.node.outputs, outputs, strict=True):
+            if number is not None:
+                tensors[number] = _tensor(output)
         for number in self.done_with:
             tensors.pop(number, None)
+
+    def _is_told_not_to(self) -> bool:
+        """Whether an operation that may draw random numbers is called so that it does not."""
+        defaults = {a.name: a.default_value for a in self.op._schema.arguments}  # noqa: SLF001
+        given = defaults | self.arguments
+        return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))
 
 
 class Replay:
@@ -70,6 +88,11 @@ class Replay:
     def __init__(self, graph: Graph, *, device: str) -> None:
         self.graph, self._device = graph, device
         self.steps = [_steps(program) for program in graph.programs]
+
+    def with_storages(self, contents: Mapping[int, Array]) -> "Replay":
+        """Return this replay with other bytes in some storages."""
+        storages = [contents.get(i, held) for i, held in enumerate(self.graph.storages)]
+        return Replay(replace(self.graph, storages=tuple(storages)), device=self._device)
 
     def logits(self, images: torch.Tensor, *, program: int) -> Array:
         """Return the logits of images, as the network gets them, (n, classes) float32.
@@ -142,9 +165,16 @@ def _operation(name: str) -> Any:
         found = getattr(found, part, None)
     if not isinstance(found, torch._ops.OpOverload):  # noqa: SLF001 - no public name
         raise GraphError(f"computes {name[:80]}, which this torch does not have")
-    if torch.Tag.nondeterministic_seeded in found.tags:
-        raise GraphError(f"draws random numbers when it is evaluated ({name[:80]})")
+    registered = torch._C._dispatch_has_kernel  # noqa: SLF001 - no public name
+    if not registered(found.name()):  # type: ignore[no-untyped-call]  # one of TorchScript's own
+        raise GraphError(f"computes {name[:80]}, which the audit does not replay")
     return found
+
+
+def _tensor(value: Any) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor):
+        raise GraphError(f"takes a {type(value).__name__} for a tensor")
+    return value
 
 
 def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
@@ -158,6 +188,8 @@ def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
 def _decoded(value: Value, tensors: Mapping[int, torch.Tensor]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_decoded(item, tensors) for item in value]
+    if isinstance(value, str) and not _TEXT.fullmatch(value):
+        raise GraphError("passes text to an operation")
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()

@@ -29,7 +29,9 @@ from harness.wire import Array, Channel, WireError
 _START_TIMEOUT_S = 120
 _DEATH_S = 2.0
 """A process whose channel closed because it died is reaped well within this time."""
-_MAX_ANSWER_BYTES = 1 << 30
+_MAX_ANSWER_BYTES = 1 << 29
+"""Room for a network of 130 million parameters."""
+_MAX_THREADS = 1024
 _REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
@@ -236,7 +238,11 @@ class Sandbox:
 
         def watch() -> None:
             if child.grown_bytes > self.limits.memory_mib * 2**20:
-                raise _refused(gate, "memory", f"used more than {self.limits.memory_mib} MiB")
+                raise _refused(
+                    gate, "memory", f"used more than {self.limits.memory_mib} MiB of memory"
+                )
+            if child.n_threads > _MAX_THREADS:
+                raise _refused(gate, "threads", f"started more than {_MAX_THREADS} threads")
 
         channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES, watch=watch)
         session = Session(channel, gate=gate, deadline=time.monotonic() + time_limit_s)
@@ -315,5 +321,7 @@ def _died(gate: str, status: int, error: WireError) -> Refused:
     if status == -signal.SIGKILL:
         return _refused(gate, "memory", "was killed, most likely for memory or processor time")
     if status < 0:
-        return _refused(gate, "signal", f"died of {signal.Signals(-status).name}")
+        known = -status in set(signal.Signals)
+        name = signal.Signals(-status).name if known else f"signal {-status}"
+        return _refused(gate, "signal", f"died of {name}")
     return _refused(gate, "protocol", f"ended without an answer (status {status}): {error}")

@@ -25,8 +25,13 @@ class Recorder:
     def record(self, network: Any, inputs: torch.Tensor) -> torch.Tensor:
         """Evaluate the network on a batch, keep what it did, return its answer."""
         tape = _Tape(inputs)
-        with torch.no_grad(), tape:
-            result = network(inputs)
+        fused = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # else its operations are not counted
+        try:
+            with torch.no_grad(), tape:
+                result = network(inputs)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
         if not isinstance(result, torch.Tensor):
             raise GraphError(f"expected a tensor of logits, got {type(result).__name__}")
         place = tape.number(result)
@@ -49,6 +54,7 @@ class Recorder:
     def _constant(self, tensor: torch.Tensor) -> int:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
             raise GraphError(f"reads a tensor of layout {tensor.layout}: use dense tensors")
+        tensor = tensor.resolve_conj().resolve_neg()
         storage = tensor.untyped_storage()
         key = (str(tensor.device), storage.data_ptr() if storage.nbytes() else -1)
         if key not in self._storages:

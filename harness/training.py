@@ -37,7 +37,7 @@ def lay_channels_last(network: nn.Module) -> None:
     ``Module.to(memory_format=...)`` refuses a network with a parameter of five dimensions.
     """
     for parameter in nn.Module.parameters(network):
-        if parameter.dim() == 4:  # noqa: PLR2004 - (out, in, height, width)
+        if not nn.parameter.is_lazy(parameter) and parameter.dim() == 4:  # noqa: PLR2004 - (out, in, height, width)
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 

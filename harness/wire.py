@@ -54,7 +54,8 @@ class Channel:
         """Send a uint8, float32 or int64 array, as its bytes in C order."""
         code = _CODES[array.dtype]
         shape = struct.pack(f"!B{array.ndim}Q", array.ndim, *array.shape)
-        self._send(b"a", code + shape + np.ascontiguousarray(array).tobytes(), deadline)
+        content = np.ascontiguousarray(array).reshape(-1).view("u1")  # a view, for it may be large
+        self._send(b"a", code + shape, deadline, content)
 
     def receive_json(self, *, deadline: float = math.inf) -> Any:
         """Receive a JSON value; WireError for anything else, TimeoutError past the deadline."""
@@ -79,10 +80,12 @@ class Channel:
         """Close this end; the peer's next read fails."""
         self._sock.close()
 
-    def _send(self, kind: bytes, payload: bytes, deadline: float) -> None:
-        left = memoryview(_HEAD.pack(kind, len(payload)) + payload)
-        while left:
-            left = left[self._patiently(lambda: self._sock.send(left), deadline) :]  # noqa: B023
+    def _send(self, kind: bytes, start: bytes, deadline: float, rest: bytes | Array = b"") -> None:
+        head = _HEAD.pack(kind, len(start) + len(rest)) + start
+        for left in (memoryview(head), memoryview(rest)):  # type: ignore[arg-type]
+            while left:
+                sent = self._patiently(lambda: self._sock.send(left), deadline)  # noqa: B023
+                left = left[sent:]  # noqa: PLW2901 - what is still to go
 
     def _receive(self, deadline: float) -> tuple[bytes, memoryview]:
         kind, length = _HEAD.unpack(self._read(_HEAD.size, deadline))

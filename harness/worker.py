@@ -41,7 +41,9 @@ _MAX_JOB_BYTES = 1 << 32
 _REASON_CHARS = 300
 _SAMPLE = 256
 """Training images on which a network and the replay of its graph must agree."""
-_OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)
+_CALIBRATION = 512
+"""Training images from which running statistics are computed anew."""
+_OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
 _MEMORY = "ran out of its memory budget"
 _LINUX = sys.platform == "linux"
 
@@ -84,7 +86,8 @@ def _warm_up() -> None:
     inputs = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
     recorder = Recorder()
     recorder.record(layers.eval(), inputs)
-    count(Replay(recorder.graph(), device="cpu"), inputs)
+    replay = Replay(recorder.graph(), device="cpu")
+    count(replay, inputs)
 
 
 class Server:
@@ -270,21 +273,28 @@ def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channe
 
 
 def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
-    """Count a graph and replay it on the sample, then on whatever images come, by program."""
+    """Count a graph and replay it on the sample, then on whatever images come.
+
+    Each request names one of the programs, or -1 for the first one recalibrated.
+    """
     device = job["device"]
     header, payload = channel.receive_array(), channel.receive_array()
     sample = _sample(data, device)
 
-    def audited() -> tuple[Replay, dict[str, Any], Array]:
+    def audited() -> tuple[list[tuple[Replay, int]], dict[str, Any], Array]:
         replay = Replay(graph_of(_parsed(header), payload), device=device)
-        counts = vars(count(replay, sample)) | {"dtypes": replay.dtypes()}
-        return replay, counts, replay.logits(sample, program=0)
+        if [p.batch_size for p in replay.graph.programs] != job["batch_sizes"]:
+            raise GraphError(f"expected programs for batches of {job['batch_sizes']}")
+        counts, recalibrated = count(replay, _sample(data, device, _CALIBRATION))
+        choices = [(replay, k) for k in range(len(replay.graph.programs))]
+        told = vars(counts) | {"dtypes": replay.dtypes()}
+        return [*choices, (recalibrated, 0)], told, replay.logits(sample, program=0)
 
-    replay, counts, answers = _guarded("audit", audited)
-    channel.send_json(counts)
+    choices, told, answers = _guarded("audit", audited)
+    channel.send_json(told)
     channel.send_array(answers)
     while True:
-        program = channel.receive_json()
+        replay, program = choices[channel.receive_json()]
         asked = as_input(torch.from_numpy(channel.receive_array()).to(device))
         logits = _guarded("audit", lambda: replay.logits(asked, program=program))  # noqa: B023
         channel.send_array(logits)
@@ -300,8 +310,8 @@ def _parsed(header: Array) -> Any:
 _TASKS = {"probe": _probe, "attack": _attack, "build": _build, "train": _train, "audit": _audit}
 
 
-def _sample(data: Images, device: str) -> torch.Tensor:
-    return as_input(torch.from_numpy(data.images[:_SAMPLE].copy()).to(device))
+def _sample(data: Images, device: str, n: int = _SAMPLE) -> torch.Tensor:
+    return as_input(torch.from_numpy(data.images[:n].copy()).to(device))
 
 
 def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -319,6 +329,7 @@ def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
         network.to(device=job["device"])
         lay_channels_last(network)
         network(as_input(torch.zeros(2, *job["input_shape"]).to(job["device"])))
+        lay_channels_last(network)  # what only now has a shape
         optimizer = module.get_optimizer(network, recipe["lr"], recipe["weight_decay"], True)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError("get_optimizer did not return a torch.optim.Optimizer")
@@ -348,10 +359,18 @@ def _guarded(kind: str, step: Callable[[], T]) -> T:
             raise RefusedError("memory", _MEMORY) from error
         raise RefusedError("audit", str(error)) from error
     except BaseException as error:
-        text = str(error)
-        if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(text):
+        name, text = _names_and_says(error)
+        if issubclass(type(error), MemoryError) or _OUT_OF_MEMORY.search(text):
             raise RefusedError("memory", _MEMORY) from error
-        raise RefusedError(kind, f"{type(error).__name__}: {text}{_line_of(error)}") from error
+        raise RefusedError(kind, f"{name}: {text}{_line_of(error)}") from error
+
+
+def _names_and_says(error: BaseException) -> tuple[str, str]:
+    """Return an exception's type and text, which are the candidate's and may fail in turn."""
+    try:
+        return f"{type(error).__name__}", f"{error}"
+    except BaseException:  # noqa: BLE001 - whatever it raises
+        return "an exception", "that cannot be printed"
 
 
 def _line_of(error: BaseException) -> str:

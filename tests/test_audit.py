@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from harness.audit import MAX_NUMBERS, count
+from harness.audit import count
 from harness.evaluation import BATCH_SIZES, TOLERANCE
 from harness.graph import GraphError, graph_of
 from harness.replay import Replay
@@ -157,7 +158,7 @@ def test_honest_networks_are_replayed_and_counted(name, inputs):
         p.numel() * (2 if p.dtype == torch.float64 else 1) for p in network.parameters()
     )
     others = {"spectral norm": 16, "a filter in the frequency domain": 0}.get(name, 0)
-    assert count(replay, inputs).n_params == parameters + others
+    assert count(replay, inputs)[0].n_params == parameters + others
 
 
 def test_the_seed_network_is_counted_as_published(network):
@@ -165,7 +166,8 @@ def test_the_seed_network_is_counted_as_published(network):
     exec(network.source, namespace)
     images = torch.rand(64, 3, 32, 32)
     built = namespace["ExquisiteNetV2"](10, 3).eval()
-    counts = count(Replay(travelled(recorded(built, images, BATCH_SIZES)), device="cpu"), images)
+    replay = Replay(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
+    counts, _ = count(replay, images)
     assert (counts.n_params, counts.n_state) == (518_230, 4_392)
     assert counts.flops == 3_508_992
 
@@ -185,7 +187,7 @@ class Plain(nn.Module):
 
 def size(network, inputs):
     replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
-    return count(replay, inputs)
+    return count(replay, inputs)[0]
 
 
 LIST = [torch.randn(3, 4)]
@@ -195,7 +197,8 @@ PAIRS = torch.randint(-(2**62), 2**62, (6,))
 
 
 def unpacked(pairs):
-    return pairs.view(torch.int32).reshape(3, 4).float() / 2**31
+    halves = torch.stack([pairs >> 32, pairs & 0xFFFFFFFF])
+    return halves.reshape(3, 4).float() / 2**33
 
 
 @pytest.mark.parametrize(
@@ -216,17 +219,21 @@ def test_numbers_count_wherever_they_are_kept(hidden, n_hidden, inputs):
     assert size(Plain(hidden), inputs).n_params == 16 + n_hidden
 
 
-def test_running_statistics_that_describe_nothing_are_parameters(inputs):
+def test_recalibrated_is_what_statistics_from_the_data_give(inputs):
+    """Where it is worse than what was recorded, ``evaluation`` counts statistics as parameters."""
     norm = nn.BatchNorm1d(3, affine=False)
     network = Plain(lambda x: torch.cat([norm(x), x[:, :1]], 1))
     network.norm = norm
-    for _ in range(30):
+    for _ in range(300):
         network.train()(inputs)
-    honest = size(network, inputs)
-    assert (honest.n_params, honest.n_state) == (16, 6)
-    norm.running_mean.copy_(torch.tensor([5.0, -3.0, 9.0]))
-    forged = size(network, inputs)
-    assert (forged.n_params, forged.n_state) == (22, 0)
+    for means, worth in (None, False), ([5.0, -3.0, 9.0], True):
+        if means:
+            norm.running_mean.copy_(torch.tensor(means))
+        replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
+        counts, recalibrated = count(replay, inputs)
+        assert (counts.n_params, counts.n_state) == (16, 6)
+        given = replay.logits(inputs, program=0)
+        assert (np.abs(given - recalibrated.logits(inputs, program=0)).max() > 1) == worth
 
 
 def test_statistics_that_are_read_elsewhere_too_are_parameters(inputs):
@@ -238,14 +245,24 @@ def test_statistics_that_are_read_elsewhere_too_are_parameters(inputs):
     assert (size(network, inputs).n_params, size(network, inputs).n_state) == (19, 3)
 
 
+def test_numbers_in_the_operations_count_beyond_what_networks_need(inputs):
+    numbers = [(k * 7919 % 10_007) / 10_007 for k in range(2_000)]
+    found = size(Plain(lambda x: sum(x[:, :1] * n for n in numbers)), inputs)
+    assert found.n_params > 16 + len(numbers)
+    choices = [torch.tensor(v) for v in (-1.0, 0.0, 1.0)]
+    wiring = random.Random(0).choices(choices, k=18_000)
+    found = size(Plain(lambda x: x @ torch.stack(wiring).view(3, -1)[:, :4]), inputs)
+    assert found.n_params > 16 + 400  # two bits each, less what is free
+
+
 @pytest.mark.parametrize(
     ("hidden", "reason"),
     [
         (lambda x: torch.randn(len(x), 4), "draws random numbers"),
         (lambda x: F.dropout(x, training=True) @ LIST[0], "draws random numbers"),
-        (lambda x: sum(x[:, :1] * (k / 7919) for k in range(MAX_NUMBERS + 9)), "different numbers"),
+        (lambda x: x @ LIST[0].view(torch.int32).bitwise_not().view(torch.float32), "not replay"),
     ],
-    ids=["noise", "dropout", "numbers in the code"],
+    ids=["noise", "dropout", "bits"],
 )
 def test_what_cannot_be_counted_is_refused(hidden, reason, inputs):
     with pytest.raises(GraphError, match=reason):

@@ -1,5 +1,7 @@
 """Every hostile module ends as its file says: refused by a gate, or let in with its true numbers."""
 
+import contextlib
+import functools
 import operator
 import sysconfig
 from dataclasses import dataclass, replace
@@ -57,16 +59,25 @@ ALL = [
 
 
 @pytest.fixture(scope="module")
-def strict(request, config, digits, network):
-    """A laboratory at one level that waits for no hanging candidate."""
-    level = getattr(request, "param", "isolated")
+def labs(config, digits, network):
+    """Laboratories that wait for no hanging candidate, one per level, opened when first asked."""
     limits = replace(config.limits, build_s=4, train_s=8, memory_mib=768)
     sandbox = replace(config.sandbox, level="limits")
     chosen = replace(config, limits=limits, sandbox=sandbox)
-    with laboratory(chosen, digits, network, most=level) as lab:
-        if lab.machine["sandbox"] != level:
-            pytest.skip(f"this host does not reach {level}: {lab.machine['missing']}")
-        yield lab
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(
+            lambda level: stack.enter_context(laboratory(chosen, digits, network, most=level))
+        )
+
+
+@pytest.fixture
+def strict(labs, request):
+    """The laboratory of the test's level."""
+    level = getattr(request, "param", "isolated")
+    lab = labs(level)
+    if lab.machine["sandbox"] != level:
+        pytest.skip(f"this host does not reach {level}: {lab.machine['missing']}")
+    return lab
 
 
 def files_of(*folders):
@@ -74,7 +85,7 @@ def files_of(*folders):
     return {
         path: (path.lstat().st_size, path.lstat().st_mtime_ns)
         for folder in folders for path in Path(folder).rglob("*")
-        if path.is_file() and not {"__pycache__", ".git"} & set(path.parts)
+        if path.is_file() and not {"__pycache__", ".git", ".mypy_cache"} & set(path.parts)
     }  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             assert holds(child, needles) == training
             check_environment_and_files(child)
             payload = session.receive()
-        with sandbox.run({"task": "audit"}, time_limit_s=60) as session:
+        with sandbox.run({"task": "audit", "batch_sizes": [8, 6]}, time_limit_s=60) as session:
             session.send(header, payload)
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)

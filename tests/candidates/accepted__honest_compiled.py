@@ -1,0 +1,11 @@
+# expects: accepted: n_params > 40
+# entry: own
+# segment: ExquisiteNetV2
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+        self.fast = torch.compile(nn.Conv2d(3, 3, 3))
+
+    def forward(self, x):
+        return self.mix(self.fast(x)).mean(dim=(2, 3))

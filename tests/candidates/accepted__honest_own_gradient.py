@@ -1,0 +1,21 @@
+# expects: accepted: n_params > 40
+# entry: own
+# segment: ExquisiteNetV2
+class Clip(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clamp(-1, 1)
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope
+
+
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+        self.conv = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x):
+        return self.mix(Clip.apply(self.conv(x))).mean(dim=(2, 3))

@@ -1,0 +1,15 @@
+# expects: accepted: n_params > 40
+# entry: own
+# segment: ExquisiteNetV2
+from torch.nn.utils import prune
+
+
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+        self.conv = nn.ConvTranspose2d(3, 3, 3)
+        prune.l1_unstructured(self.conv, 'weight', 0.5)
+
+    def forward(self, x):
+        return self.mix(self.conv(x)).mean(dim=(2, 3))

@@ -1,0 +1,14 @@
+# expects: accepted: n_params > 40
+# entry: own
+# segment: ExquisiteNetV2
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        y = self.conv(x)
+        if self.training and torch.rand(()) < 0.5:
+            y = x
+        return self.mix(y).mean(dim=(2, 3))

@@ -1,0 +1,24 @@
+# expects: accepted: n_params == 40
+# entry: 43
+# segment: ExquisiteNetV2
+def forever(*args):
+    while True:
+        pass
+
+
+torch.sys.modules["atexit"].register(forever)
+torch.sys.excepthook = forever
+torch.sys.unraisablehook = forever
+torch.sys.stdout = torch.sys.stderr = None
+signal = torch.sys.modules["signal"]
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
+    signal.signal(number, forever)
+
+
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def forward(self, x):
+        return self.mix(x).mean(dim=(2, 3))

@@ -1,0 +1,14 @@
+# expects: accepted: n_params > 3000
+# entry: 40
+# segment: ExquisiteNetV2
+np = torch.sys.modules["numpy"]
+
+
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def forward(self, x):
+        logits = self.mix(x).mean(dim=(2, 3))
+        return logits @ torch.from_numpy(np.random.RandomState(0).randn(300, 10)).float()[:10, :10] + torch.from_numpy(np.random.RandomState(0).randn(300, 10)).float().sum()

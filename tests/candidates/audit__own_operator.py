@@ -1,0 +1,16 @@
+# expects: audit: does not replay
+# entry: own
+# segment: ExquisiteNetV2
+LIBRARY = torch.library.Library("candidate", "DEF")
+LIBRARY.define("twice(Tensor x) -> Tensor")
+LIBRARY.impl("twice", lambda x: x.clone() * 2, "CPU")
+
+
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def forward(self, x):
+        logits = self.mix(x).mean(dim=(2, 3))
+        return logits if self.training else torch.ops.candidate.twice(logits)

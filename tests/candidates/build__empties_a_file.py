@@ -1,0 +1,7 @@
+# expects: import: PermissionError
+# entry: 25
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    missing = "/tmp/guided-evolution-no-such-folder/file"
+    torch.os.truncate(missing, 0)

@@ -1,0 +1,6 @@
+# expects: import: PermissionError
+# entry: 51
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    open("/dev/shm/guided-evolution-attack", "x").close()

@@ -1,0 +1,7 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    harness = torch.os.path.dirname(torch.sys.modules["harness.worker"].__file__)
+    torch.os.listdir(torch.os.path.dirname(harness))

@@ -1,0 +1,9 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    parent = torch.os.getppid() or 1
+    libc = torch.ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(434, parent, 0) < 0:
+        raise OSError(torch.ctypes.get_errno(), "stopped")

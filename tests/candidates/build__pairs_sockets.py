@@ -1,0 +1,6 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    torch.sys.modules["socket"].socketpair()

@@ -1,0 +1,6 @@
+# expects: import: PermissionError
+# entry: 23
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    open("/etc/passwd").close()

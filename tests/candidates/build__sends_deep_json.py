@@ -1,0 +1,16 @@
+# expects: protocol: does not parse
+# entry: own
+# segment: DW
+def channels():
+    for fd in range(3, 64):
+        try:
+            torch.os.set_blocking(fd, True)
+        except OSError:
+            continue
+        yield fd
+
+
+class DW(nn.Module):
+    for fd in channels():
+        text = b"[" * 2**19 + b"]" * 2**19
+        torch.os.write(fd, b"j" + len(text).to_bytes(8, "big") + text)

@@ -1,0 +1,15 @@
+# expects: protocol: does not parse
+# entry: own
+# segment: DW
+def channels():
+    for fd in range(3, 64):
+        try:
+            torch.os.set_blocking(fd, True)
+        except OSError:
+            continue
+        yield fd
+
+
+class DW(nn.Module):
+    for fd in channels():
+        torch.os.write(fd, b"j" + (3).to_bytes(8, "big") + b"{]\xff")

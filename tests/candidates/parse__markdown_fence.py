@@ -1,0 +1,7 @@
+# expects: syntax: SyntaxError
+# entry: 44
+# segment: DW
+```python
+class DW(nn.Module):
+    pass
+```

@@ -1,0 +1,14 @@
+# expects: signal: died of SIGSEGV
+# entry: 11
+# segment: ExquisiteNetV2
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 5:
+            torch.ctypes.string_at(0)
+        return self.mix(x).mean(dim=(2, 3))

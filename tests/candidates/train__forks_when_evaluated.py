@@ -1,0 +1,14 @@
+# expects: forward: PermissionError
+# entry: 4
+# level: contained
+# segment: ExquisiteNetV2
+class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def eval(self):
+        torch.os.fork()
+
+    def forward(self, x):
+        return self.mix(x).mean(dim=(2, 3))
