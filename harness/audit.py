@@ -31,7 +31,7 @@ def _recurrent(*shapes: Any, **_: Any) -> int:
     return sum(2 * steps * batch * rows * columns for rows, columns in weights)
 
 
-_FUSED = {torch.ops.aten.mkldnn_rnn_layer.default: _recurrent}
+_FUSED = {torch.ops.aten.mkldnn_rnn_layer: _recurrent}
 """What torch's own counter does not know."""
 
 

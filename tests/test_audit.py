@@ -316,3 +316,11 @@ JSON = st.recursive(
 def test_any_other_header_is_refused_not_crashed_on(header):
     with contextlib.suppress(GraphError):
         Replay(graph_of(header, np.empty(0, "u1")), device="cpu")
+
+
+def test_operations_of_a_fused_layer_count(inputs):
+    """An LSTM multiplies 12 features and 6 states by 24 columns, in each of 12 steps."""
+    network = nn.Sequential(
+        Run(lambda m, x: m.rnn(x.mean(1))[0][:, -1], rnn=nn.LSTM(12, 6, batch_first=True))
+    )
+    assert size(network, inputs).flops == 2 * 12 * (12 * 24 + 6 * 24)
