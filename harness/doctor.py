@@ -50,7 +50,7 @@ def main() -> int:
     try:
         config = compose(parser.parse_args().overrides)
         wanted = config.sandbox.level
-        limits = replace(config.limits, build_s=2.0, memory_mib=512)
+        limits = replace(config.limits, build_s=1.0, memory_mib=512)
         with Sandbox(limits, level=LEVELS[0], device=config.device) as sandbox:
             return _examine(sandbox, wanted)
     except HarnessError as error:

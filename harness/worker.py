@@ -39,9 +39,9 @@ from harness.wire import Array, Channel, WireError
 
 _MAX_JOB_BYTES = 1 << 32
 _REASON_CHARS = 300
-_SAMPLE = 256
+_SAMPLE = 128
 """Training images on which a network and the replay of its graph must agree."""
-_CALIBRATION = 512
+_CALIBRATION = 256
 """Training images from which running statistics are computed anew."""
 _OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
 _MEMORY = "ran out of its memory budget"

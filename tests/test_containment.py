@@ -200,3 +200,13 @@ def test_doctor_says_what_was_stopped_and_its_status_tells():
         r"level: (contained|isolated) \(sandbox.level asks for contained\)", done.stdout
     )
     assert "torch 2." in done.stdout
+
+
+def test_a_gpu_works_from_inside_the_sandbox(config, digits, network):
+    with laboratory(replace(config, device="auto"), digits, network) as lab:
+        if lab.machine["device"] != "cuda":
+            pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
+        assert lab.validate(network) is None
+        fate = lab.evaluate.search(network, seed=0)
+    assert isinstance(fate, Evaluation)
+    assert fate.n_params == 518_230

@@ -79,7 +79,6 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             session.send(header, payload)
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)
-            assert holds(child, needles) == training
             session.send(0, digits.validation.images)
             session.receive()
             assert training <= holds(child, needles) <= training | {"validation images"}
