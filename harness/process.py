@@ -41,8 +41,9 @@ class Child:
 
     def kill(self) -> None:
         """Kill the child and its process group; a PID namespace ends with its first process."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self.pid > 1:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self._handle is None:
                 os.kill(self.pid, signal.SIGKILL)
@@ -56,7 +57,7 @@ class Child:
 
 
 def _number_here(handle: int) -> int:
-    """Return the process's number in our own PID namespace."""
+    """Return the process's number in our own PID namespace, below 1 when it is gone."""
     for line in Path(f"/proc/self/fdinfo/{handle}").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == "Pid":
@@ -65,6 +66,8 @@ def _number_here(handle: int) -> int:
 
 
 def _tree(pid: int) -> Iterator[int]:
+    if pid < 1:
+        return
     yield pid
     with contextlib.suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():

@@ -89,6 +89,13 @@ def get_optimizer(model, lr, weight_decay, nesterov):
         assert lab.evaluate.final(genome, seed=1).accuracy > 0.5
 
 
+def test_more_operations_than_allowed_are_refused(config, digits, network):
+    for cap, kind in ((3_508_991, "cap"), (3_508_992, None)):
+        limited = replace(config, limits=replace(config.limits, flops=cap))
+        with laboratory(limited, digits, network) as lab:
+            assert getattr(lab.evaluate.search(network, seed=0), "kind", None) == kind
+
+
 def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
     frozen = """def get_optimizer(model, lr, weight_decay, nesterov):
     return torch.optim.SGD(model.parameters(), lr=0.0)

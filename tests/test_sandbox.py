@@ -1,11 +1,13 @@
 """The worker server: children end with their harness, and do not wait for one another."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from harness.process import Child
 from harness.validation import build_job
 from tests.conftest import ROOT, children_of, server_of
 from tests.test_commands import alive
@@ -84,3 +86,15 @@ def test_no_child_and_no_descriptor_is_left(lab, network):
     assert left() == before
     assert before[0] == []
     assert len(list(Path("/proc/self/fd").iterdir())) == mine
+
+
+def test_a_child_that_is_gone_is_killed_without_harm_to_others():
+    """Its number reads as -1 then, which must not be taken for a process group."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    handle = os.pidfd_open(process.pid)
+    process.wait()
+    child = Child(process.pid, handle)
+    assert child.pid < 1
+    assert (child.resident_bytes(), child.n_threads) == (0, 0)
+    child.kill()
+    child.close()
