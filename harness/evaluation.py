@@ -45,8 +45,8 @@ class Offer(NamedTuple):
 class Evaluator:
     """Trains genomes on one data set with one recipe.
 
-    The sandbox is given the training images and labels once; validation images go to a worker
-    after it has trained, test images only through ``final``.
+    The sandbox is given the training images and labels once; validation images go to a clean
+    process after training, test images only through ``final``.
     """
 
     def __init__(
