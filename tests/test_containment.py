@@ -80,12 +80,10 @@ def test_the_attacks_are_real_for_without_confinement_they_succeed(boxes):
         assert boxes["limits"].stopped[name] == "", name
 
 
-def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(config):
-    with (
-        Sandbox(config.limits, level="isolated", most="contained", device="cpu") as box,
-        pytest.raises(InputError, match=r"expected a host .* this one reaches contained"),
-    ):
-        box.require_level()
+def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(boxes, monkeypatch):
+    monkeypatch.setattr(boxes["contained"], "_required", "isolated")
+    with pytest.raises(InputError, match=r"expected a host .* this one reaches contained"):
+        boxes["contained"].require_level()
 
 
 def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
@@ -170,13 +168,13 @@ def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, co
     assert replace(fates[0], train_s=0) == replace(fates[1], train_s=0)
 
 
-def test_a_worker_that_died_is_started_again_and_the_job_with_it(config, digits, network):
-    with laboratory(config, digits, network) as lab:
-        sandbox = lab.evaluate._sandbox
-        sandbox._process.kill()
-        sandbox._process.wait()
-        assert lab.validate(network) is None
-        assert isinstance(lab.evaluate.search(network, seed=0), Evaluation)
+def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
+    lab = labs[0]
+    sandbox = lab.evaluate._sandbox
+    sandbox._process.kill()
+    sandbox._process.wait()
+    assert lab.validate(network) is None
+    assert isinstance(lab.evaluate.search(network, seed=0), Evaluation)
 
 
 def test_a_worker_that_dies_every_time_ends_the_command():

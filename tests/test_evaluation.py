@@ -69,7 +69,7 @@ def test_the_best_epoch_is_kept_by_validation_and_never_told(config, digits, net
     def step(self, closure=None):
         Forgetful.steps += 1
         super().step(closure)
-        if Forgetful.steps > 60:  # 17 steps an epoch, so in the fourth
+        if Forgetful.steps > 40:  # 17 steps an epoch, so in the third
             with torch.no_grad():
                 for group in self.param_groups:
                     for parameter in group["params"]:
@@ -80,20 +80,20 @@ def get_optimizer(model, lr, weight_decay, nesterov):
     return Forgetful(model.parameters(), lr=lr, momentum=0.9)
 """
     genome = network.replace("get_optimizer", forgets)
-    last = replace(config, recipe=replace(config.recipe, epochs=4))
+    last = replace(config, recipe=replace(config.recipe, epochs=3))
     best = replace(config, recipe=replace(last.recipe, keep_best=True))
     with laboratory(last, digits, network) as lab:
         assert lab.evaluate.search(genome, seed=1).accuracy < 0.2
     with laboratory(best, digits, network) as lab:
-        assert lab.evaluate.search(genome, seed=1).accuracy > 0.5
-        assert lab.evaluate.final(genome, seed=1).accuracy > 0.5
+        assert lab.evaluate.search(genome, seed=1).accuracy > 0.3
+        assert lab.evaluate.final(genome, seed=1).accuracy > 0.3
 
 
-def test_more_operations_than_allowed_are_refused(config, digits, network):
+def test_more_operations_than_allowed_are_refused(lab, network, monkeypatch):
+    sandbox = lab.evaluate._sandbox
     for cap, kind in ((3_508_991, "cap"), (3_508_992, None)):
-        limited = replace(config, limits=replace(config.limits, flops=cap))
-        with laboratory(limited, digits, network) as lab:
-            assert getattr(lab.evaluate.search(network, seed=0), "kind", None) == kind
+        monkeypatch.setattr(sandbox, "limits", replace(sandbox.limits, flops=cap))
+        assert getattr(lab.evaluate.search(network, seed=cap), "kind", None) == kind
 
 
 def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
