@@ -39,7 +39,7 @@ from harness.wire import Array, Channel, WireError
 
 _MAX_JOB_BYTES = 1 << 32
 _REASON_CHARS = 300
-_SAMPLE = 128
+_SAMPLE = 256
 """Training images on which a network and the replay of its graph must agree."""
 _CALIBRATION = 256
 """Training images from which running statistics are computed anew."""

@@ -1,4 +1,4 @@
-# expects: timeout: took longer than
+# expects: protocol: expected a frame of at most
 # entry: 16
 # segment: DW
 def channels():

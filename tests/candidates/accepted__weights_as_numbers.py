@@ -1,4 +1,4 @@
-# expects: audit: different numbers
+# expects: accepted: n_params > 3000
 # entry: own
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):

@@ -1,4 +1,4 @@
-# expects: accepted: n_params > 3000
+# expects: audit: does not replay
 # entry: 40
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
