@@ -2,9 +2,9 @@
 
 The rule for ``n_params``: the elements of all distinct storage that the function reads. An
 element that needs more than four bytes counts once per four, so that two weights packed into one
-number are two. Running statistics of torch's own batch
-normalisation are left out, at most two per channel, where statistics computed here from training
-images would serve as well; what is left out is ``n_state``.
+number are two. Running statistics of torch's own batch normalisation are left out, at most two per
+channel, where statistics computed here from training images would serve as well; what is left out
+is ``n_state``. Numbers and wiring in the operations count beyond ``FREE_BYTES``.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from harness.wire import Array
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
 _REFUSED = re.compile(
-    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.view\.dtype"
+    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set_|aten\.view\.dtype"
 )
 """Files, memory that nobody wrote, and the bits of one number read as others."""
 _UNWRITTEN = re.compile(r"aten\.(new_)?empty")

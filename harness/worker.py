@@ -40,9 +40,7 @@ from harness.wire import Array, Channel, WireError
 _MAX_JOB_BYTES = 1 << 32
 _REASON_CHARS = 300
 _SAMPLE = 256
-"""Training images on which a network and the replay of its graph must agree."""
-_CALIBRATION = 256
-"""Training images from which running statistics are computed anew."""
+"""Training images on which a network and its replay must agree, and that calibrate anew."""
 _OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
 _MEMORY = "ran out of its memory budget"
 _LINUX = sys.platform == "linux"
@@ -285,7 +283,7 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
         replay = Replay(graph_of(_parsed(header), payload), device=device)
         if [p.batch_size for p in replay.graph.programs] != job["batch_sizes"]:
             raise GraphError(f"expected programs for batches of {job['batch_sizes']}")
-        counts, recalibrated = count(replay, _sample(data, device, _CALIBRATION))
+        counts, recalibrated = count(replay, sample)
         choices = [(replay, k) for k in range(len(replay.graph.programs))]
         told = vars(counts) | {"dtypes": replay.dtypes()}
         return [*choices, (recalibrated, 0)], told, replay.logits(sample, program=0)
@@ -310,8 +308,8 @@ def _parsed(header: Array) -> Any:
 _TASKS = {"probe": _probe, "attack": _attack, "build": _build, "train": _train, "audit": _audit}
 
 
-def _sample(data: Images, device: str, n: int = _SAMPLE) -> torch.Tensor:
-    return as_input(torch.from_numpy(data.images[:n].copy()).to(device))
+def _sample(data: Images, device: str) -> torch.Tensor:
+    return as_input(torch.from_numpy(data.images[:_SAMPLE].copy()).to(device))
 
 
 def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:

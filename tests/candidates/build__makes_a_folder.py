@@ -3,5 +3,5 @@
 # level: contained
 # segment: DW
 class DW(nn.Module):
-    missing = "/tmp/guided-evolution-no-such-folder/file"
+    missing = "/guided-evolution-no-such-folder/file"
     torch.os.mkdir(missing)
