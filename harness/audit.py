@@ -4,7 +4,8 @@ The rule for ``n_params``: the elements of all distinct storage that the functio
 element that needs more than four bytes counts once per four, so that two weights packed into one
 number are two. Running statistics of torch's own batch normalisation are left out, at most two per
 channel, where statistics computed here from training images would serve as well; what is left out
-is ``n_state``. Numbers and wiring in the operations count beyond ``FREE_BYTES``.
+is ``n_state``. Wiring, and numbers written into it, count beyond ``FREE_BYTES``; where training
+had a hand in them, from the first byte on.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from harness.replay import DTYPES, Replay
 from harness.wire import Array
 
 FREE_BYTES = 2048
-"""Operations may take so much, compressed; beyond it four bytes are a parameter, for weights can
-hide in numbers, shapes and wiring. The seed network takes 560, a large vision transformer 2,200."""
+"""Wiring may take so much, compressed; beyond it four bytes are a parameter, for weights can hide
+in numbers, shapes and order. The seed network takes 560, a large vision transformer 2,200."""
 _WORD_BYTES = 4
 _MEAN, _VAR = "running_mean", "running_var"
 
@@ -45,9 +46,10 @@ class Counts:
     """Floating-point operations of products and convolutions, as torch counts them."""
 
 
-def count(replay: Replay, images: torch.Tensor) -> tuple[Counts, Replay]:
+def count(replay: Replay, images: torch.Tensor, *, foreseen: bool) -> tuple[Counts, Replay]:
     """Count program 0, given training images as it gets them, and return it recalibrated.
 
+    foreseen: it is wired as before training, so that its wiring holds nothing learned.
     ``n_params`` leaves all running statistics out. It may, as long as the function is as good with
     statistics that come from these images instead, which is what the second value computes.
     GraphError where the graph cannot be replayed.
@@ -60,7 +62,7 @@ def count(replay: Replay, images: torch.Tensor) -> tuple[Counts, Replay]:
         words[constant.storage] = max(size, words.get(constant.storage, 0))
     statistics = _statistics(replay, images)
     n_state = sum(words[storage] for storage in statistics)
-    beyond = max(0, information(graph, graph.programs[0]) - FREE_BYTES)
+    beyond = max(0, information(graph) - (FREE_BYTES if foreseen else 0))
     with FlopCounterMode(display=False, custom_mapping=_FUSED) as counter:
         replay.run(_batch(replay, images, 0), program=0)
     counts = Counts(

@@ -7,6 +7,7 @@ never leave this process. So a score and a size belong to one and the same funct
 """
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from harness.config import Recipe
 from harness.data import Dataset, Split
 from harness.genome import Genome
+from harness.images import Images
 from harness.population import Evaluation, Fate, Rejection
 from harness.sandbox import Refused, Sandbox, Session, retried
 from harness.seeding import stream
@@ -32,6 +34,7 @@ CALIBRATION = 0.01
 """Accuracy that running statistics may be worth beyond those that training images give; above
 it they count as parameters. Networks measured after one epoch to six lost nothing."""
 _LEAST_SPREAD = 1e-2
+_DIGEST_CHARS = 64
 
 
 class Offer(NamedTuple):
@@ -55,7 +58,7 @@ class Evaluator:
         self._sandbox, self._dataset = sandbox, dataset
         self._interface, self._recipe = interface, recipe
         self._known: dict[tuple[str, int, int], Fate] = {}
-        sandbox.hold(dataset.train.images, dataset.train.labels)
+        sandbox.hold(Images(images=dataset.train.images, labels=dataset.train.labels))
 
     def search(self, genome: Genome, *, seed: int) -> Fate:
         """Train with this seed and score on the validation split."""
@@ -82,24 +85,38 @@ class Evaluator:
         """Train; take the last network, or the best on validation; audit and score it."""
         job = build_job("train", genome, self._interface, self._recipe, seed=seed)
         job["batch_sizes"] = BATCH_SIZES
+        outline = self._outline(job)
         n_offers = self._recipe.epochs if self._recipe.keep_best else 1
         start = time.monotonic()
         chosen: tuple[float, Offer] | None = None
         with self._sandbox.run(job, time_limit_s=self._sandbox.limits.train_s) as session:
             for _ in range(n_offers):
                 offer = Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
-                score = self._audited(offer, self._dataset.validation)[0] if n_offers > 1 else 0.0
+                score = 0.0
+                if n_offers > 1:
+                    score, _ = self._audited(offer, outline, self._dataset.validation)
                 if chosen is None or score > chosen[0]:
                     chosen = score, offer
         assert chosen is not None
         train_s = round(time.monotonic() - start, 3)
-        accuracy, counts = self._audited(chosen[1], split)
+        accuracy, counts = self._audited(chosen[1], outline, split)
         return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
 
-    def _audited(self, offer: "Offer", split: Split) -> tuple[float, dict[str, int]]:
+    def _outline(self, job: Mapping[str, object]) -> str:
+        """Return how the network is wired before it sees an image; "" where it cannot tell."""
+        limit = self._sandbox.limits.build_s
+        try:
+            with self._sandbox.run({**job, "task": "outline"}, time_limit_s=limit) as session:
+                return str(session.receive())[:_DIGEST_CHARS]
+        except Refused as refused:
+            if refused.rejection.machine_dependent:
+                raise
+            return ""
+
+    def _audited(self, offer: Offer, outline: str, split: Split) -> tuple[float, dict[str, int]]:
         """Return the accuracy of an offered network, and what it is made of."""
         limits = self._sandbox.limits
-        job = {"task": "audit", "batch_sizes": BATCH_SIZES}
+        job = {"task": "audit", "batch_sizes": BATCH_SIZES, "outline": outline}
         with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
             session.send(offer.header, offer.payload)
             counts = session.receive()

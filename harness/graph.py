@@ -5,6 +5,7 @@ and sends them with the bytes of every tensor that they read. What is scored and
 is this one function, whatever the candidate's code claims.
 """
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -119,11 +120,12 @@ def tensors_in(value: Value) -> Iterator[int]:
                 waiting += item.values()
 
 
-def information(graph: Graph, program: Program) -> int:
-    """Return how many bytes the operations of a program take, without the tensors' contents.
+def wiring(graph: Graph) -> str:
+    """Return the operations of program 0, one a line, without the tensors' contents.
 
-    Compressed, with tensors named by their distance, so that what repeats takes next to nothing.
+    Tensors are named by their distance, so that what repeats is written alike.
     """
+    program = graph.programs[0]
     order = {0: 0}
     storages: dict[int, int] = {}
 
@@ -139,7 +141,7 @@ def information(graph: Graph, program: Program) -> int:
             order[number] = len(order)
             constant = graph.constants[program.constants[number]]
             first = storages.setdefault(constant.storage, len(storages)) - len(storages)
-            return [first, constant.shape, constant.stride, constant.offset]
+            return [first, constant.dtype, constant.shape, constant.stride, constant.offset]
         return len(order) - order.get(number, 0)
 
     lines = []
@@ -149,7 +151,18 @@ def information(graph: Graph, program: Program) -> int:
         for output in node.outputs:
             if output is not None:
                 order.setdefault(output, len(order))
-    return len(zlib.compress("\n".join(lines).encode(), level=9))
+    lines.append(json.dumps(plain({"tensor": program.result})))
+    return "\n".join(lines)
+
+
+def information(graph: Graph) -> int:
+    """Return how many bytes the wiring takes, compressed."""
+    return len(zlib.compress(wiring(graph).encode(), level=9))
+
+
+def fingerprint(graph: Graph) -> str:
+    """Return what two graphs share when they are wired alike, whatever their tensors hold."""
+    return hashlib.sha256(wiring(graph).encode()).hexdigest()
 
 
 def _program(batch_size: Any, constants: Any, nodes: Any, result: Any) -> Program:

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 import numpy as np
 
 from harness import attacks
 from harness.config import LEVELS, Limits
 from harness.errors import InputError, MachineError
+from harness.images import Images
 from harness.population import KINDS, Rejection
 from harness.process import Child
 from harness.wire import Array, Channel, WireError
@@ -92,7 +93,7 @@ class Sandbox:
         self.limits = limits
         self._required, self._most = level, most
         self._wanted_device = device
-        self._held: tuple[Array, Array] | None = None
+        self._held: IO[bytes] | None = None
         self._lock = threading.RLock()
         if sys.platform != "linux":
             self._most = "limits"
@@ -118,6 +119,8 @@ class Sandbox:
     def close(self) -> None:
         """End the server; its children lose their channel and end too."""
         self._control.close()
+        if self._held:
+            self._held.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -188,17 +191,12 @@ class Sandbox:
                 f"what is open. Use another host, or sandbox.level={self.level}."
             )
 
-    def hold(self, images: Array, labels: Array) -> None:
-        """Give the server the training images and labels that later jobs train on."""
-        self._held = images, labels
-        near, far = socket.socketpair()
-        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES)
-        with far:
-            self._hand_over(b"d", far)
-        channel.send_array(images)
-        channel.send_array(labels)
-        channel.receive_json(deadline=time.monotonic() + _START_TIMEOUT_S)
-        channel.close()
+    def hold(self, images: Images) -> None:
+        """Give the server training images and labels; jobs that train or audit see them."""
+        if self._held:
+            self._held.close()
+        self._held = images.to_file()
+        self._hand_over(b"d", self._held.fileno())
 
     @contextlib.contextmanager
     def run(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:
@@ -215,7 +213,7 @@ class Sandbox:
         self._start()
         self.require_level()
         if self._held:
-            self.hold(*self._held)
+            self._hand_over(b"d", self._held.fileno())
 
     def _attack(self, target: attacks.Target, names: list[str]) -> dict[str, str]:
         job = {"task": "attack", "device": self.device, "target": vars(target), "attacks": names}
@@ -228,7 +226,7 @@ class Sandbox:
         near, far = socket.socketpair()
         status, far_status = socket.socketpair()
         with far, far_status:
-            self._hand_over(b"j", far, far_status)
+            self._hand_over(b"j", far.fileno(), far_status.fileno())
         message, handles, _, _ = socket.recv_fds(status, 32, 1)
         if not message:
             raise WorkerLostError(f"the worker server died (status {self._process.poll()})")
@@ -273,9 +271,9 @@ class Sandbox:
             status.close()
             child.close()
 
-    def _hand_over(self, kind: bytes, *sockets: socket.socket) -> None:
+    def _hand_over(self, kind: bytes, *fds: int) -> None:
         try:
-            socket.send_fds(self._control, [kind], [s.fileno() for s in sockets])
+            socket.send_fds(self._control, [kind], fds)
         except OSError as error:
             raise WorkerLostError(
                 f"the worker server died (status {self._process.poll()})"

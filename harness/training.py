@@ -1,29 +1,18 @@
 """Training one network inside a worker. A door to torch."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from harness.config import Recipe
+from harness.images import Images
 from harness.wire import Array
 
 
 class DivergedError(Exception):
     """The training loss is not finite any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """Training images and their labels, as the worker holds them.
-
-    images: (n, channels, height, width) uint8; labels: (n,) int64.
-    """
-
-    images: Array
-    labels: Array
 
 
 def as_input(images: torch.Tensor) -> torch.Tensor:

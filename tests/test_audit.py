@@ -1,6 +1,7 @@
 """What is counted and scored is the function itself, for honest networks of every kind."""
 
 import contextlib
+import copy
 import json
 import random
 
@@ -15,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from harness.audit import count
 from harness.evaluation import BATCH_SIZES, TOLERANCE
-from harness.graph import GraphError, graph_of
+from harness.graph import GraphError, fingerprint, graph_of
 from harness.replay import Replay
 from harness.tracing import Recorder
 from harness.training import predict
@@ -158,7 +159,7 @@ def test_honest_networks_are_replayed_and_counted(name, inputs):
         p.numel() * (2 if p.dtype == torch.float64 else 1) for p in network.parameters()
     )
     others = {"spectral norm": 16, "a filter in the frequency domain": 0}.get(name, 0)
-    assert count(replay, inputs)[0].n_params == parameters + others
+    assert count(replay, inputs, foreseen=True)[0].n_params == parameters + others
 
 
 def test_the_seed_network_is_counted_as_published(network):
@@ -167,7 +168,7 @@ def test_the_seed_network_is_counted_as_published(network):
     images = torch.rand(64, 3, 32, 32)
     built = namespace["ExquisiteNetV2"](10, 3).eval()
     replay = Replay(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
-    counts, _ = count(replay, images)
+    counts, _ = count(replay, images, foreseen=True)
     assert (counts.n_params, counts.n_state) == (518_230, 4_392)
     assert counts.flops == 3_508_992
 
@@ -187,7 +188,7 @@ class Plain(nn.Module):
 
 def size(network, inputs):
     replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
-    return count(replay, inputs)[0]
+    return count(replay, inputs, foreseen=True)[0]
 
 
 LIST = [torch.randn(3, 4)]
@@ -230,7 +231,7 @@ def test_recalibrated_is_what_statistics_from_the_data_give(inputs):
         if means:
             norm.running_mean.copy_(torch.tensor(means))
         replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
-        counts, recalibrated = count(replay, inputs)
+        counts, recalibrated = count(replay, inputs, foreseen=True)
         assert (counts.n_params, counts.n_state) == (16, 6)
         given = replay.logits(inputs, program=0)
         assert (np.abs(given - recalibrated.logits(inputs, program=0)).max() > 1) == worth
@@ -253,6 +254,42 @@ def test_numbers_in_the_operations_count_beyond_what_networks_need(inputs):
     wiring = random.Random(0).choices(choices, k=18_000)
     found = size(Plain(lambda x: x @ torch.stack(wiring).view(3, -1)[:, :4]), inputs)
     assert found.n_params > 16 + 400  # two bits each, less what is free
+
+
+def test_wiring_that_training_changed_counts_from_the_first_byte(inputs):
+    """A learned sign, as the choice between adding and subtracting."""
+
+    class Signs(nn.Module):
+        def __init__(self, signs):
+            super().__init__()
+            self.signs = signs
+
+        def forward(self, x):
+            x = x.mean((2, 3))
+            return torch.stack(
+                [x[:, 0] + x[:, 1] if s else x[:, 0] - x[:, 1] for s in self.signs], 1
+            )
+
+    before, after = (recorded(Signs(signs), inputs) for signs in ([1, 1, 1, 1], [1, 0, 0, 1]))
+    again = recorded(Signs([1, 0, 0, 1]), inputs.flip(0))
+    assert fingerprint(after) == fingerprint(again) != fingerprint(before)
+    replay = Replay(travelled(after), device="cpu")
+    sizes = [count(replay, inputs, foreseen=foreseen)[0].n_params for foreseen in (True, False)]
+    assert sizes[0] == 0
+    assert sizes[1] >= 4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("name", HONEST)
+def test_training_leaves_the_wiring_of_honest_networks_as_it_was(name, inputs):
+    network = copy.deepcopy(HONEST[name])
+    network.train()(inputs)
+    outline = fingerprint(recorded(network.eval(), torch.zeros_like(inputs)))
+    optimizer = torch.optim.AdamW(network.parameters())
+    for _ in range(3):
+        network.train()(inputs).square().mean().backward()
+        optimizer.step()
+    assert fingerprint(travelled(recorded(network.eval(), inputs))) == outline
 
 
 @pytest.mark.parametrize(

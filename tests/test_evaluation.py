@@ -11,8 +11,9 @@ from torch import nn
 
 from harness.arms import laboratory
 from harness.config import Recipe
+from harness.images import Images
 from harness.population import Evaluation
-from harness.training import Images, as_input, predict, train
+from harness.training import as_input, predict, train
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2

@@ -6,6 +6,7 @@ training data and the validation images, which do belong there, show that the se
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,23 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
     with laboratory(config, digits, network) as lab:
         sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
         server = server_of(sandbox)
-        job = build_job("train", network, interface, config.recipe, seed=0)
-        with sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+        sizes = {"batch_sizes": [8, 6]}
+        job = build_job("train", network, interface, config.recipe, seed=0) | sizes
+        waits = job | {"task": "outline", "source": "mark = 'the candidate is here'\nwhile 1: pass"}
+        with sandbox.run(waits, time_limit_s=60):
+            (child,) = children_of(server)
+            here = {"candidate": b"the candidate is here"}
+            while "candidate" not in (found := holds(child, needles | here)):
+                time.sleep(0.05)
+            assert found == {"candidate"}  # what is wired before training knows no image
+            check_environment_and_files(child)
+        with sandbox.run(job, time_limit_s=60) as session:
             header = session.receive()  # it has trained, and waits to send all its weights
             (child,) = children_of(server)
             assert holds(child, needles) == training
             check_environment_and_files(child)
             payload = session.receive()
-        with sandbox.run({"task": "audit", "batch_sizes": [8, 6]}, time_limit_s=60) as session:
+        with sandbox.run({"task": "audit", "outline": ""} | sizes, time_limit_s=60) as session:
             session.send(header, payload)
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)
@@ -83,7 +93,8 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             session.receive()
             assert training <= holds(child, needles) <= training | {"validation images"}
             check_environment_and_files(child)
-        check_environment_and_files(server)  # its memory is what its children began with
+        assert not holds(server, needles)  # its memory is what its children began with
+        check_environment_and_files(server)
 
 
 def check_environment_and_files(pid):

@@ -15,6 +15,7 @@ import pytest
 
 from harness.arms import laboratory
 from harness.config import LEVELS
+from harness.images import Images
 from harness.validation import STATIC_GATES, build_job
 
 NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
@@ -76,13 +77,14 @@ def test_first_training_step_confined_and_not(config, network, digits):
     """One step on one batch, from fork to the offered network, in turns; prints the ratio."""
     times = {}
     boxes = {}
+    few = Images(images=digits.train.images[:64], labels=digits.train.labels[:64])
     with contextlib.ExitStack() as stack:
         for level in ("limits", "isolated"):
             sandbox = replace(config.sandbox, level="limits")
             chosen = replace(config, sandbox=sandbox)
             lab = stack.enter_context(laboratory(chosen, digits, network, most=level))
             boxes[level] = lab.evaluate._sandbox
-            boxes[level].hold(digits.train.images[:64], digits.train.labels[:64])
+            boxes[level].hold(few)
             times[level] = []
         job = build_job("train", network, lab.evaluate._interface, config.recipe, seed=0)
         for _ in range(45):

@@ -1,0 +1,255 @@
+"""What a child of the worker does: one function per task.
+
+A child that builds, outlines or trains runs a candidate; one that audits replays what a candidate
+computed and runs none. Only those that train or audit are given the training images.
+"""
+
+import json
+import re
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from harness.attacks import ATTACKS, Target
+from harness.audit import count
+from harness.config import Recipe
+from harness.graph import GraphError, fingerprint, graph_of
+from harness.images import Images
+from harness.replay import Replay
+from harness.tracing import Recorder
+from harness.training import DivergedError, as_input, lay_channels_last, predict, train
+from harness.wire import Array, Channel, WireError
+
+WITH_IMAGES = frozenset({"train", "audit"})
+"""Tasks that are given the training images."""
+_REASON_CHARS = 300
+_SAMPLE = 256
+"""Training images on which a network and its replay must agree, and that calibrate anew."""
+_OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
+_MEMORY = "ran out of its memory budget"
+
+T = TypeVar("T")
+
+
+class RefusedError(Exception):
+    """The candidate fails here: the kind of failure, and why."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def perform(job: dict[str, Any], data: Images | None, channel: Channel) -> None:
+    """Do what the job says and answer with frames; a candidate that fails is told as a refusal.
+
+    data: the training images, None for tasks that are not among ``WITH_IMAGES``.
+    """
+    torch.set_num_threads(job["threads"] if job["task"] in WITH_IMAGES else 1)
+    try:
+        _TASKS[job["task"]](job, data, channel)
+    except RefusedError as refusal:
+        channel.send_json({"refused": _one_line(str(refusal)), "kind": refusal.kind})
+
+
+def _probe(job: dict[str, Any], _: None, channel: Channel) -> None:
+    """Report what this worker computes on and what this host cannot confine."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    channel.send_json({"cuda": name, "torch": str(torch.__version__), "missing": job["missing"]})
+
+
+def _attack(job: dict[str, Any], _: None, channel: Channel) -> None:
+    """Attack the host from inside, and tell what stopped each attack, or that nothing did."""
+    target = Target(**job["target"])
+    channel.send_json({name: ATTACKS[name].run(target) for name in job["attacks"]})
+
+
+def _build(job: dict[str, Any], _: None, channel: Channel) -> None:
+    """Build gate: the class exists, builds, maps the input's shape to logits, has gradients."""
+    network, _optimizer = _construct(job)
+    inputs = torch.rand(2, *job["input_shape"], device=job["device"])
+    logits = _guarded("forward", lambda: network(inputs))
+    _check_logits(logits, (2, job["n_classes"]))
+    loss = logits.square().mean()
+    _guarded("forward", loss.backward)
+    if all(p.grad is None for p in nn.Module.parameters(network)):
+        raise RefusedError("construct", "expected parameters that receive a gradient, found none")
+    channel.send_json({"built": True})
+
+
+def _outline(job: dict[str, Any], _: None, channel: Channel) -> None:
+    """Tell the wiring of a network that has not seen the data: what training must not write in."""
+    network, _optimizer = _construct(job)
+    images = torch.zeros(job["batch_sizes"][0], *job["input_shape"], dtype=torch.uint8)
+    recorder = Recorder()
+    _guarded("forward", network.eval)
+    _guarded("audit", lambda: recorder.record(network, as_input(images.to(job["device"]))))
+    channel.send_json(_guarded("audit", lambda: fingerprint(recorder.graph())))
+
+
+def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
+    """Train, and offer the network at the end, or after every epoch where the best is kept."""
+    network, optimizer = _construct(job)
+    recipe, device = Recipe(**job["recipe"]), job["device"]
+    sample = _sample(data, device)
+
+    def offer() -> None:
+        _offer(network, sample, job, channel)
+
+    after_epoch = offer if recipe.keep_best else None
+    _guarded(
+        "forward",
+        lambda: train(
+            network,
+            optimizer,
+            data,
+            recipe=recipe,
+            seed=job["seed"],
+            device=device,
+            after_epoch=after_epoch,
+        ),
+    )
+    if not recipe.keep_best:
+        offer()
+
+
+def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channel: Channel) -> None:
+    """Send the network's graph, its bytes, and the network's own logits of the sample."""
+    recorder = Recorder()
+    _guarded("forward", network.eval)
+    for size in job["batch_sizes"]:
+        batch = sample[torch.arange(size) % len(sample)]
+        logits = _guarded("audit", lambda: recorder.record(network, batch))  # noqa: B023
+        _check_logits(logits, (size, job["n_classes"]))
+    graph = _guarded("audit", recorder.graph)
+    own = _guarded("forward", lambda: predict(network, sample, batch_size=job["batch_sizes"][0]))
+    channel.send_array(np.frombuffer(json.dumps(graph.header()).encode(), "u1"))
+    channel.send_array(graph.payload())
+    channel.send_array(own)
+
+
+def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
+    """Count a graph and replay it on the sample, then on whatever images come.
+
+    Each request names one of the programs, or -1 for the first one recalibrated.
+    """
+    device = job["device"]
+    header, payload = channel.receive_array(), channel.receive_array()
+    sample = _sample(data, device)
+
+    def audited() -> tuple[list[tuple[Replay, int]], dict[str, Any], Array]:
+        replay = Replay(graph_of(_parsed(header), payload), device=device)
+        if [p.batch_size for p in replay.graph.programs] != job["batch_sizes"]:
+            raise GraphError(f"expected programs for batches of {job['batch_sizes']}")
+        foreseen = fingerprint(replay.graph) == job["outline"]
+        counts, recalibrated = count(replay, sample, foreseen=foreseen)
+        choices = [(replay, k) for k in range(len(replay.graph.programs))]
+        told = vars(counts) | {"dtypes": replay.dtypes()}
+        return [*choices, (recalibrated, 0)], told, replay.logits(sample, program=0)
+
+    choices, told, answers = _guarded("audit", audited)
+    channel.send_json(told)
+    channel.send_array(answers)
+    while True:
+        replay, program = choices[channel.receive_json()]
+        asked = as_input(torch.from_numpy(channel.receive_array()).to(device))
+        logits = _guarded("audit", lambda: replay.logits(asked, program=program))  # noqa: B023
+        channel.send_array(logits)
+
+
+def _parsed(header: Array) -> Any:
+    try:
+        return json.loads(header.tobytes())
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"the graph is malformed ({type(error).__name__})") from error
+
+
+_TASKS: dict[str, Callable[..., None]] = {
+    "probe": _probe,
+    "attack": _attack,
+    "build": _build,
+    "outline": _outline,
+    "train": _train,
+    "audit": _audit,
+}
+
+
+def _sample(data: Images, device: str) -> torch.Tensor:
+    return as_input(torch.from_numpy(data.images[:_SAMPLE].copy()).to(device))
+
+
+def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(job["seed"])
+    channels, recipe = job["input_shape"][0], job["recipe"]
+    module = types.ModuleType("candidate")
+    sys.modules["candidate"] = module
+    code = _guarded("syntax", lambda: compile(job["source"], "candidate.py", "exec"))
+    _guarded("import", lambda: exec(code, module.__dict__))  # noqa: S102
+
+    def construct() -> tuple[nn.Module, torch.optim.Optimizer]:
+        network = getattr(module, job["class_name"])(job["n_classes"], channels)
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"{job['class_name']} is not a torch.nn.Module")
+        network.to(device=job["device"])
+        lay_channels_last(network)
+        network(as_input(torch.zeros(2, *job["input_shape"]).to(job["device"])))
+        lay_channels_last(network)  # what only now has a shape
+        optimizer = module.get_optimizer(network, recipe["lr"], recipe["weight_decay"], True)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError("get_optimizer did not return a torch.optim.Optimizer")
+        return network, optimizer
+
+    return _guarded("construct", construct)
+
+
+def _check_logits(logits: Any, expected: tuple[int, int]) -> None:
+    if type(logits) is not torch.Tensor or tuple(logits.shape) != expected:
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise RefusedError("shape", f"expected logits of shape {expected}, got {got}")
+    if logits.dtype != torch.float32:
+        raise RefusedError("dtype", f"expected float32 logits, got {logits.dtype}")
+
+
+def _guarded(kind: str, step: Callable[[], T]) -> T:
+    """Run candidate code; whatever it raises becomes a refusal, even SystemExit."""
+    try:
+        return step()
+    except (RefusedError, WireError):
+        raise
+    except DivergedError as error:
+        raise RefusedError("diverged", str(error)) from error
+    except GraphError as error:
+        if _OUT_OF_MEMORY.search(str(error)):
+            raise RefusedError("memory", _MEMORY) from error
+        raise RefusedError("audit", str(error)) from error
+    except BaseException as error:
+        name, text = _names_and_says(error)
+        if issubclass(type(error), MemoryError) or _OUT_OF_MEMORY.search(text):
+            raise RefusedError("memory", _MEMORY) from error
+        raise RefusedError(kind, f"{name}: {text}{_line_of(error)}") from error
+
+
+def _names_and_says(error: BaseException) -> tuple[str, str]:
+    """Return an exception's type and text, which are the candidate's and may fail in turn."""
+    try:
+        return f"{type(error).__name__}", f"{error}"
+    except BaseException:  # noqa: BLE001 - whatever it raises
+        return "an exception", "that cannot be printed"
+
+
+def _line_of(error: BaseException) -> str:
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "candidate.py":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" (line {line})" if line else ""
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:_REASON_CHARS]
