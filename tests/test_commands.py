@@ -78,17 +78,17 @@ def test_the_table_is_printed_again_from_the_journals_alone(first, style):
     assert done.stdout == written
 
 
-def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path):
+def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, tiny):
     done = run(
         "-m", "+ablation=no_crp,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",
-        *SMALL, "budget.evaluations=1",
+        *tiny, "budget.evaluations=1",
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.count("failed: +ablation=no_crp seed=0") == 1
     assert "no_crp-s0.json" in done.stderr
     names = sorted(p.name[:18] for p in tmp_path.glob("*-s?-*"))
     assert names == ["random_mutation-s0", "random_mutation-s1"]
-    table = done.stdout[done.stdout.rindex("digits: 1 evaluations per arm, seeds 0, 1") :]
+    table = done.stdout[done.stdout.rindex(": 1 evaluations per arm, seeds 0, 1") :]
     assert "random_mutation" in table
     assert "supports no conclusion" not in table
     assert (tmp_path / ".hydra").is_dir()
@@ -237,8 +237,8 @@ class TestOneFile:
         assert '"accuracy"' in done.stdout
 
 
-def test_a_person_answers_through_the_exchange_folder(tmp_path):
-    settings = [*SMALL, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
+def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
+    settings = [*tiny, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
 
     def person():
         while True:
@@ -268,9 +268,9 @@ def alive(pid):
     return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_path):
+def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_path, tiny):
     """Interrupted while it waits for a person's answer, as Ctrl-C does."""
-    settings = [*SMALL, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
+    settings = [*tiny, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
     command = [sys.executable, "-m", "harness", "compare=[]", "model=exchange", *settings]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     while not list(tmp_path.glob("exchange/*/*/*.prompt.md")):

