@@ -60,10 +60,10 @@ class Confinement:
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             prctl(PR_SET_NO_NEW_PRIVS, 1)
+            drop_capabilities()  # root's would lift the limits again
         limit(cuda=cuda, memory_mib=memory_mib, cpu_s=cpu_s)
         if not self.enforce:
             return
-        drop_capabilities()
         if self._rulesets:
             self._ruleset(cuda=cuda).restrict_self()
         if self._filters:
