@@ -4,28 +4,50 @@ Edits the syntax tree of the segments that GE rewrites, and mates by swapping a 
 that what differs between the two arms is the LLM alone.
 """
 
-from baselines.edits import mutated
+from collections.abc import Sequence
+
+from baselines.edits import Edit, mutated
 from harness.genome import Genome
 from harness.population import Rejection, Variation
 from harness.proposal import Scene
 
 
 class RandomMutation:
-    """One random edit per mutation, of whichever segment offers it."""
+    """Random edits, of whichever segment offers them.
+
+    edits: least and greatest number of edits per mutation, drawn uniformly.
+    """
+
+    def __init__(self, *, edits: Sequence[int]) -> None:
+        self._least, self._most = edits
 
     def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
-        """Apply one edit, its kind drawn first, then its place."""
-        sources = {segment.name: segment.source for segment in genome.segments}
-        found = mutated(sources, rng=scene.rng("mutation"))
-        if found is None:
-            nothing = Rejection(
-                gate="extract", kind="extract", reason="no segment holds anything to edit"
-            )
-            return nothing, Variation(operator="mutation", segment=genome.names[0])
-        segment, source, edit = found
-        detail = {"kind": edit.kind, "site": edit.site}
-        variation = Variation(operator="mutation", segment=segment, detail=detail)
-        return genome.replace(segment, source), variation
+        """Apply edits one by one, the kind of each drawn first, then its place."""
+        rng = scene.rng("mutation")
+        n_edits = self._least
+        if self._most > self._least:
+            n_edits = scene.rng("edits").randint(self._least, self._most)
+        child, made = genome, list[tuple[str, Edit]]()
+        for _ in range(n_edits):
+            sources = {segment.name: segment.source for segment in child.segments}
+            found = mutated(sources, rng=rng)
+            if found is not None:
+                segment, source, edit = found
+                child = child.replace(segment, source)
+                made.append((segment, edit))
+        segments = {segment for segment, _ in made}
+        variation = Variation(
+            operator="mutation",
+            segment=made[0][0] if len(segments) == 1 else "*",
+            detail={
+                "kind": ", ".join(edit.kind for _, edit in made),
+                "site": ", ".join(edit.site for _, edit in made),
+            },
+        )
+        if not child.differing(genome):
+            reason = "the edits undo each other" if made else "no segment holds anything to edit"
+            return Rejection(gate="extract", kind="extract", reason=reason), variation
+        return child, variation
 
     def mate(
         self, genome: Genome, mate: Genome, scene: Scene

@@ -29,9 +29,21 @@ from harness.validation import Interface, Validator, network_class
 _PACKAGES = ("guided-evolution", "torch", "torchvision", "numpy", "moocore", "ruff", "hydra-core")
 _PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
 _NOT_IDENTITY = frozenset(
-    {"compare", "model", "prompts", "workers", "llm_workers", "wait_s", "display", "tracking"}
+    {
+        "compare",
+        "model",
+        "prompts",
+        "workers",
+        "llm_workers",
+        "wait_s",
+        "display",
+        "tracking",
+        "eot",
+    }
 )
-_OF_THE_ARM = frozenset({"ablation", "arm", "seed", "proposer", "selection", "sizes", "rates"})
+_OF_THE_ARM = frozenset(
+    {"ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search"}
+)
 
 
 def complete_runs(configs: Sequence[Config]) -> list[Path]:
@@ -51,7 +63,7 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
     if len({comparison(known) for known in identities}) > 1:
         raise InputError(
             f"{', '.join(c.arm for c in configs)}: expected arms that differ in proposer, "
-            f"selection, sizes or rates alone, these differ in more. Use compare=[]."
+            f"selection, sizes, rates or search alone, these differ in more. Use compare=[]."
         )
     todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
     models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work

@@ -19,12 +19,19 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "display": ("auto", "live", "plain"),
     "sandbox.level": LEVELS,
+    "search.split": ("validation", "test"),
 }
 AT_LEAST_ONE = (
     "sizes.founders", "sizes.offspring", "budget.evaluations", "budget.proposals", "recipe.epochs",
     "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
 )  # fmt: skip
-SHARES = ("rates.p_mate", "rates.p_mutate", "recipe.warmup_share", "final.tolerance")
+SHARES = (
+    "rates.p_mate",
+    "rates.p_mutate",
+    "eot.probability",
+    "recipe.warmup_share",
+    "final.tolerance",
+)
 
 
 @dataclass(kw_only=True)
@@ -67,6 +74,31 @@ class Rates:
 
     p_mate: float = MISSING
     p_mutate: float = MISSING
+    """Chance of a mutation after mating; who does not mate is mutated for certain. At 0 there is
+    no mutation but the founders', and who has no mate beside it mates with any that differs."""
+    mate_identical: bool = False
+    """Mate parents that have no segment to exchange, too, as the published code does."""
+
+
+@dataclass(kw_only=True)
+class Eot:
+    """Evolution of Thought: a mutation that reflects on what an elite's change did."""
+
+    probability: float = MISSING
+    strict: bool = MISSING
+    """Show elites only that gained in one objective and lost in none."""
+
+
+@dataclass(kw_only=True)
+class Search:
+    """What the search is scored on."""
+
+    split: str = MISSING
+    """``validation``, or ``test`` to show what selecting on the test set does."""
+    i_select_on_test_data: bool = MISSING
+    """To be said where the split is ``test``: no test accuracy of such a run is worth anything."""
+    retrain: bool = MISSING
+    """Train with a seed of its own for each proposal, networks proposed before included."""
 
 
 @dataclass(kw_only=True)
@@ -135,6 +167,8 @@ class Config:
     selection: Any = MISSING
     sizes: Sizes = field(default_factory=Sizes)
     rates: Rates = field(default_factory=Rates)
+    eot: Eot = field(default_factory=Eot)
+    search: Search = field(default_factory=Search)
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
     sandbox: Sandbox = field(default_factory=Sandbox)
@@ -165,3 +199,9 @@ def problems(config: Config) -> Iterator[str]:
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."
+    if config.search.split == "test" and not config.search.i_select_on_test_data:
+        yield (
+            "search.split: expected validation, for a search that is scored on the test split "
+            "makes every test accuracy of its run worthless. To show just that, say so: "
+            "search.i_select_on_test_data=true."
+        )

@@ -49,7 +49,7 @@ class Evaluator:
     """Trains genomes on one data set with one recipe.
 
     The sandbox is given the training images and labels once; validation images go to a clean
-    process after training, test images only through ``final``.
+    process after training, test images only through ``final`` or where the search asks for them.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Evaluator:
         self._known: dict[tuple[str, int, int], Fate] = {}
         sandbox.hold(Images(images=dataset.train.images, labels=dataset.train.labels))
 
-    def search(self, genome: Genome, *, seed: int) -> Fate:
-        """Train with this seed and score on the validation split."""
-        return self._evaluate(genome, self._dataset.validation, seed=seed)
+    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
+        """Train with this seed and score on the validation split, or on what was asked for."""
+        return self._evaluate(genome, getattr(self._dataset, split), seed=seed)
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
         """Train with this seed and score on the test split; only for the end of a run."""

@@ -59,7 +59,7 @@ def evolve(
     llm_workers: int,
 ) -> None:
     """Evolve from the reference until the budget is spent; the record holds the result."""
-    population: list[Individual] = []
+    population = selection.start(reference)
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
@@ -67,7 +67,7 @@ def evolve(
             elites = selection.elites(population)
             rng = stream(seed, "parents", generation)
             parents = selection.parents(population, n=sizes.offspring, rng=rng)
-            conceptions = pair_up(parents, rates, seed=seed, generation=generation)
+            conceptions = pair_up(parents, population, rates, seed=seed, generation=generation)
         else:  # founders: copies of the seed, each through one mutation
             elites = []
             conceptions = [Conception(parent=reference, mate=None, mutates=True)] * sizes.founders
@@ -102,21 +102,37 @@ def evolve(
 
 
 def pair_up(
-    parents: Sequence[Individual], rates: Rates, *, seed: int, generation: int
+    parents: Sequence[Individual],
+    population: Sequence[Individual],
+    rates: Rates,
+    *,
+    seed: int,
+    generation: int,
 ) -> list[Conception]:
     """Pair neighbours; both of a pair mate or none; whoever got no mate is mutated for certain.
 
-    Parents with equal segments have nothing to exchange, so they do not mate.
+    Parents with equal segments have nothing to exchange, so they do not mate. Without mutation,
+    whoever got no mate takes any of the population that differs; where none does, no child comes.
     """
     conceptions = []
     for i, parent in enumerate(parents):
         partner = parents[i ^ 1] if (i ^ 1) < len(parents) else None
         willing = stream(seed, "mate", generation, i // 2).random() < rates.p_mate
-        differs = partner is not None and bool(parent.genome.differing(partner.genome))
-        mate = partner if willing and differs else None
+        mate = partner if willing and _may_mate(parent, partner, rates) else None
+        if mate is None and not rates.p_mutate:
+            others = [other for other in population if _may_mate(parent, other, rates)]
+            if not others:
+                continue
+            mate = stream(seed, "any mate", generation, i).choice(others)
         mutates = stream(seed, "mutate", generation, i).random() < rates.p_mutate
         conceptions.append(Conception(parent=parent, mate=mate, mutates=mutates or mate is None))
     return conceptions
+
+
+def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
+    if other is None:
+        return False
+    return rates.mate_identical or bool(parent.genome.differing(other.genome))
 
 
 def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from harness.results import RunResult
-from harness.table import Comparison
+from harness.table import SAW_TEST_DATA, Comparison
 
 # Okabe and Ito's palette tells apart in common colour blindness; markers tell apart in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _MARKERS = "os^Dv<>"
+_MANY = 7
+"""More arms than this are named beside the plot."""
 
 
 def pareto(comparison: Comparison, path: Path) -> None:
@@ -35,12 +37,17 @@ def pareto(comparison: Comparison, path: Path) -> None:
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="both", alpha=0.25)
-    axes.legend(frameon=False)
+    if len(seen) > _MANY:
+        figure.set_size_inches(10, 5.5)
+        figure.legend(frameon=False, loc="outside right center", fontsize="small")
+    else:
+        axes.legend(frameon=False)
     figure.savefig(path, metadata={"Software": None})
 
 
 def _draw(axes: object, run: RunResult, style: int, *, labelled: bool) -> None:
-    colour, marker = _COLOURS[style % len(_COLOURS)], _MARKERS[style % len(_MARKERS)]
+    rounds, place = divmod(style, len(_COLOURS))
+    colour, marker = _COLOURS[place], _MARKERS[(place + rounds) % len(_MARKERS)]
     others = [c.objectives for c in run.evaluated if c.objectives and c not in run.front]
     front = [c.objectives for c in run.front if c.objectives]
     plot = axes.plot  # type: ignore[attr-defined]
@@ -51,7 +58,8 @@ def _draw(axes: object, run: RunResult, style: int, *, labelled: bool) -> None:
     plot(
         [n for _, n in front], [100 * a for a, _ in front],
         marker + "-", color=colour, markersize=7, drawstyle="steps-post",
-        label=f"{run.arm}: front" if labelled else None, zorder=3,
+        label=f"{run.arm}{SAW_TEST_DATA if run.saw_test_data else ''}: front" if labelled else None,
+        zorder=3,
     )  # fmt: skip
 
 

@@ -50,8 +50,8 @@ class Ledger:
         self.admitted -= 1
         self.proposals += 1
         for variation in proposal.variations:
-            if variation.call is not None:
-                completion = variation.call.completion
+            for call in variation.calls:
+                completion = call.completion
                 self.llm_calls += 1
                 counts = (completion.prompt_tokens, completion.completion_tokens)
                 if self.budget.tokens is not None and None in counts:

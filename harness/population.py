@@ -77,13 +77,14 @@ Fate = Evaluation | Rejection
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """One application of an operator: what it changed, by which choices, with which LLM call."""
+    """One application of an operator: what it changed, by which choices, with which LLM calls."""
 
     operator: str
     """``mutation``, ``eot`` or ``mating``."""
     segment: str
+    """What it rewrote; ``*`` where it may rewrite any."""
     detail: Mapping[str, str] = field(default_factory=dict)
-    call: Call | None = None
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

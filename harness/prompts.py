@@ -14,13 +14,18 @@ _FENCE = re.compile(
 )
 
 
+NEUTRAL = "neutral"
+"""Name of the opening without a character."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
     """All texts of the method, from ``conf/prompts``; ``$name`` marks what is filled in.
 
     categories: what a mutation asks for, by name. characters: who is asked to speak, by name
     (Character Role Play). neutral: the opening without a character. matings: what a merge is
-    asked to favour, by name.
+    asked to favour, by name. progress: what is told of the best network so far, where a sampler
+    tells it. review: the check of an answer.
     """
 
     categories: Mapping[str, str]
@@ -31,12 +36,17 @@ class Prompts:
     mutation: str
     eot: str
     mating: str
+    progress: str
+    review: str
 
-    def mutation_text(self, *, category: str, character: str, segment: str, code: str) -> str:
-        """Render the plain mutation of one segment."""
+    def mutation_text(
+        self, *, category: str, character: str, segment: str, code: str, progress: str = ""
+    ) -> str:
+        """Render the plain mutation of one segment, after a word on progress if there is any."""
+        opening = self._opening(character)
         return self._render(
             self.mutation,
-            opening=self._opening(character),
+            opening=f"{opening}\n\n{progress}" if progress else opening,
             request=self.categories[category],
             segment=segment,
             code=code,
@@ -62,8 +72,18 @@ class Prompts:
             self.mating, request=self.matings[favour], segment=segment, code=code, mate=mate
         )
 
+    def progress_text(self, *, accuracy_change: str, params_change: str) -> str:
+        """Tell what was measured of the best network so far, beside the original."""
+        return Template(self.progress).substitute(
+            accuracy_change=accuracy_change, params_change=params_change
+        )
+
+    def review_text(self, *, segment: str, before: str, code: str) -> str:
+        """Render the check of an answer against what it is to replace."""
+        return self._render(self.review, segment=segment, before=before, code=code)
+
     def _opening(self, character: str) -> str:
-        return self.characters[character] if character else self.neutral
+        return self.neutral if character == NEUTRAL else self.characters[character]
 
     def _render(self, text: str, **values: str) -> str:
         rules = Template(self.rules).substitute(segment=values["segment"])

@@ -61,6 +61,11 @@ class RunResult:
         """The run's seed."""
         return int(self.manifest["seed"])
 
+    @property
+    def saw_test_data(self) -> bool:
+        """Say whether the search was scored on the test split."""
+        return bool(self.manifest["config"]["search"]["split"] == "test")
+
     @cached_property
     def evaluated(self) -> tuple[Candidate, ...]:
         """Candidates that have objectives."""

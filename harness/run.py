@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 
 from harness.config import Config
@@ -84,10 +85,11 @@ class RecordedLaboratory:
         verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
         return cast("Rejection | None", verdict)
 
-    def search(self, genome: Genome, *, seed: int) -> Fate:
-        """Train with this seed and score on the validation split."""
+    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
+        """Train with this seed and score on the split that the search looks at."""
         key = f"training/search/{genome.digest}/{seed}"
-        return cast("Fate", self._once(key, lambda: self._evaluate.search(genome, seed=seed)))
+        judge = partial(self._evaluate.search, genome, seed=seed, split=split)
+        return cast("Fate", self._once(key, judge))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
         """Train with this seed and score on the test split."""
@@ -115,15 +117,16 @@ class Assessor:
     ) -> None:
         self._laboratory = laboratory
         self._workers, self._scores = config.workers, study.scores if study else {}
-        self._seed = training_seed(config.seed)
+        self._config = config
         self._known = {network.digest: "the seed"}
         self.measured: dict[str, Fate] = {}
 
     def reference(self, genome: Genome) -> Evaluation:
         """Gate and evaluate the seed network; InputError when it fails, for nothing can follow."""
         refusal = self._laboratory.gates(genome)
-        measured = refusal or self._laboratory.search(genome, seed=self._seed)
+        measured = refusal or self._search(genome, "seed")
         decided = self._decided("seed", measured)
+        self.measured["seed"] = measured
         for fate in (measured, decided):
             if isinstance(fate, Rejection):
                 raise InputError(
@@ -152,6 +155,8 @@ class Assessor:
 
     def _duplicate(self, proposal: Proposal) -> Rejection | None:
         assert isinstance(proposal.child, Genome)
+        if self._config.search.retrain:
+            return None
         digest = proposal.child.digest
         twin = self._known.setdefault(digest, proposal.step)
         if twin == proposal.step:
@@ -162,7 +167,14 @@ class Assessor:
         if refusal is not None:
             return refusal
         assert isinstance(proposal.child, Genome)
-        return self._laboratory.search(proposal.child, seed=self._seed)
+        return self._search(proposal.child, proposal.step)
+
+    def _search(self, genome: Genome, step: str) -> Fate:
+        """Train: with one seed for all, for then differences are the networks', or with its own."""
+        seed = training_seed(self._config.seed)
+        if self._config.search.retrain and step != "seed":
+            seed = derived_seed(self._config.seed, "training", step)
+        return self._laboratory.search(genome, seed=seed, split=self._config.search.split)
 
     def _decided(self, step: str, measured: Fate) -> Fate:
         return fate_of(self._scores[step]) if step in self._scores else measured
@@ -185,7 +197,7 @@ class RunRecord:
                     "operator": v.operator,
                     "segment": v.segment,
                     "detail": dict(v.detail),
-                    "call": v.call.request.step if v.call else None,
+                    "calls": [call.request.step for call in v.calls],
                 }
                 for v in proposal.variations
             ],
@@ -208,7 +220,7 @@ def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> N
     assess = Assessor(recorded, laboratory.network, config, arm.study)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
-    measured = recorded.search(laboratory.network, seed=training_seed(config.seed))
+    measured = assess.measured["seed"]
     journal.record(
         "reference",
         {
@@ -257,7 +269,7 @@ def _score_result(
 
 
 def training_seed(seed: int) -> int:
-    """Return the seed that every network of a search trains with: differences are the networks'."""
+    """Return the seed that the networks of a search train with."""
     return derived_seed(seed, "training")
 
 

@@ -11,6 +11,10 @@ from harness.population import Individual
 class Selection(Protocol):
     """One arm's selection; every draw comes from the given stream."""
 
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return the first population; where it is empty, founders are made of the seed."""
+        ...
+
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
         """Return those that are carried over, and that serve as examples."""
         ...
@@ -27,15 +31,24 @@ class Selection(Protocol):
 
 
 class EliteTournament:
-    """SPEA2 elites join their offspring; NSGA-II tournaments choose parents (Morris 2024, 3.3)."""
+    """SPEA2 elites join their offspring; NSGA-II tournaments choose parents (Morris 2024, 3.3).
 
-    def __init__(self, *, n_elites: int) -> None:
-        self._n_elites = n_elites
+    elitism: whether the elites live on, or serve as examples alone; accuracy_only: whether sizes
+    are left out of account.
+    """
+
+    def __init__(self, *, n_elites: int, elitism: bool = True, accuracy_only: bool = False) -> None:
+        self._n_elites, self._elitism, self._accuracy_only = n_elites, elitism, accuracy_only
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return nobody: the founders come first."""
+        del reference
+        return []
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
         """Environmental selection of SPEA2 (Zitzler 2001)."""
         kept = fitness.spea2_choice(
-            [i.objectives for i in population],
+            self._objectives(population),
             self._n_elites,
             [i.genome.digest for i in population],
         )
@@ -44,7 +57,7 @@ class EliteTournament:
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
         """Binary tournaments on rank, then crowding, then digest (Deb 2002)."""
         population = sorted(population, key=lambda i: i.genome.digest)
-        objectives = [i.objectives for i in population]
+        objectives = self._objectives(population)
         rank, crowd = fitness.ranks(objectives), fitness.crowding(objectives)
         places = range(len(population))
         rivals = (rng.sample(places, min(2, len(places))) for _ in range(n))
@@ -53,5 +66,11 @@ class EliteTournament:
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Elites and offspring, each genome once."""
-        return list({i.genome.digest: i for i in [*offspring, *elites]}.values())
+        """Elites and offspring, each genome once; the elites alone where no child lived."""
+        living = [*offspring, *elites] if self._elitism else offspring or elites
+        return list({i.genome.digest: i for i in living}.values())
+
+    def _objectives(self, population: Sequence[Individual]) -> list[fitness.Objectives]:
+        if self._accuracy_only:
+            return [(i.objectives[0], 1) for i in population]
+        return [i.objectives for i in population]

@@ -17,6 +17,8 @@ HEADER = [
     "hypervolume", "evaluations", "LLM calls", "tokens", "train s",
 ]  # fmt: skip
 TIME_COLUMNS = ("train s",)
+SAW_TEST_DATA = " (selected on test data)"
+"""Marks an arm whose every figure is worthless as a test of generalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +70,12 @@ def _by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
     for run in runs:
         variants.setdefault(run.manifest["variant"], []).append(run)
     names = Counter(group[0].arm for group in variants.values())
-    return {
-        group[0].arm + (f" ({variant[:4]})" if names[group[0].arm] > 1 else ""): group
-        for variant, group in variants.items()
-    }
+
+    def name(variant: str, run: RunResult) -> str:
+        mark = SAW_TEST_DATA if run.saw_test_data else ""
+        return run.arm + mark + (f" ({variant[:4]})" if names[run.arm] > 1 else "")
+
+    return {name(variant, group[0]): group for variant, group in variants.items()}
 
 
 def _heading(name: str, run: RunResult) -> str:
@@ -112,6 +116,7 @@ def _headline(rows: Mapping[str, Sequence[RunResult]], tolerance: float) -> str:
 
 def _seed_row(runs: Sequence[RunResult]) -> tuple[str, ...]:
     """The seed network, re-trained on the same fresh seeds: the noise floor."""
+    runs = [run for run in runs if not run.saw_test_data] or runs
     by_seed = {run.seed: run for run in runs}.values()
     objectives = [run.seed_objectives for run in by_seed]
     volumes = [run.hypervolume_of([run.seed_objectives]) for run in by_seed]
@@ -154,7 +159,8 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
         f"Pick: the smallest network of the front within {100 * final['tolerance']:g} point of "
         f"the seed network's validation accuracy, else the most accurate. Test acc. and "
         f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds per run, mean ± "
-        f"standard deviation over all of them; the search never saw the test split.",
+        f"standard deviation over all of them; the search never saw the test split"
+        + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else "."),
         "Hypervolume: accuracy above chance times decades below ten times the seed's parameters. "
         "train s: all trainings, those of the seed network and after the search included.",
     ]

@@ -26,6 +26,7 @@ def override(file):
 def test_composes_and_instantiates(file, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "any")
     answers = [] if file.parent.name == "model" else ["model=scripted"]  # not every arm is recorded
+    answers += ["search.i_select_on_test_data=true"]
     arm = ["+ablation=full"] if file.parent.name == "proposer" else []
     config = compose([override(file), *arm, *answers, f"runs_dir={tmp_path}"])
     model = build(config.model)
@@ -57,11 +58,15 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
-    full, other = compose(["model=exchange"]), compose([f"+ablation={arm}", "model=exchange"])
+    said = ["model=exchange", "search.i_select_on_test_data=true"]
+    full, other = compose(said), compose([f"+ablation={arm}", *said])
     listed = yaml.safe_load((CONF / "ablation" / f"{arm}.yaml").read_text())
+    exchanged = {key.split("/")[-1] for group in listed.pop("defaults", []) for key in group}
+    for config in (full, other):
+        config.proposer.pop("model", None)
     for name, value in vars(full).items():
         if value != getattr(other, name):
-            assert name in {*listed, "arm", "proposer", "model"}
+            assert name in {*listed, *exchanged, "arm", "model"}
     assert other.arm == other.ablation == arm
 
 

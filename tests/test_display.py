@@ -14,7 +14,7 @@ from tests.test_table import LINT, evaluated, record_run
 
 
 def events():
-    variation = {"operator": "mutation", "segment": "DW", "detail": {}, "call": None}
+    variation = {"operator": "mutation", "segment": "DW", "detail": {}, "calls": []}
     good, bad = evaluated(0.9, 1234), LINT
     for key, content in (
         ("training/search/seed/1", good),

@@ -37,7 +37,11 @@ class Slow:
     """Random mutation that answers late where it was asked early."""
 
     def __init__(self):
-        self._inner, self._turn, self._lock = RandomMutation(), itertools.count(), threading.Lock()
+        self._inner, self._turn, self._lock = (
+            RandomMutation(edits=(1, 1)),
+            itertools.count(),
+            threading.Lock(),
+        )
 
     def mutate(self, genome, scene):
         with self._lock:
@@ -73,16 +77,16 @@ def reference(network):
 def play(reference):
     def run(
         *, budget=None, seed=0, llm_workers=4, assess=measured, proposer=None, sizes=(4, 4),
-        p_mate=0.5, n_elites=4,
+        p_mate=0.5, p_mutate=0.8, n_elites=4,
     ):  # fmt: skip
         notes, ledger = Notes(), Ledger(budget=budget or Budget(evaluations=16, proposals=80))
         evolve(
             reference,
-            proposer=proposer or RandomMutation(),
+            proposer=proposer or RandomMutation(edits=(1, 1)),
             selection=EliteTournament(n_elites=n_elites),
             assess=assess,
             sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
-            rates=Rates(p_mate=p_mate, p_mutate=0.8),
+            rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
             ledger=ledger,
             record=notes,
             seed=seed,
@@ -190,7 +194,7 @@ class Talker:
     """Random mutation that says an LLM was asked; its tokens are as told."""
 
     def __init__(self, tokens):
-        self._inner, self._tokens = RandomMutation(), tokens
+        self._inner, self._tokens = RandomMutation(edits=(1, 1)), tokens
 
     def mutate(self, genome, scene):
         settings = Settings(temperature=0.1, top_p=0.1, max_tokens=10)
@@ -199,7 +203,7 @@ class Talker:
             text="", model="talker", date="", prompt_tokens=self._tokens, completion_tokens=1
         )
         child, variation = self._inner.mutate(genome, scene)
-        return child, replace(variation, call=Call(request=request, completion=completion))
+        return child, replace(variation, calls=(Call(request=request, completion=completion),))
 
     def mate(self, genome, mate, scene):
         return self._inner.mate(genome, mate, scene)
@@ -215,11 +219,11 @@ def test_a_token_limit_ends_the_run_and_needs_a_model_that_counts(play):
     assert unlimited.evaluations == 16
 
 
-@given(st.integers(1, 9), st.integers(0, 1000), st.floats(0, 1), st.floats(0, 1))
+@given(st.integers(1, 9), st.integers(0, 1000), st.floats(0, 1), st.floats(0.01, 1))
 def test_pairs_mate_together_and_nobody_is_left_unchanged(n, seed, p_mate, p_mutate):
     members = [_member(k) for k in range(n)]
     rates = Rates(p_mate=p_mate, p_mutate=p_mutate)
-    conceptions = pair_up(members, rates, seed=seed, generation=1)
+    conceptions = pair_up(members, members, rates, seed=seed, generation=1)
     assert [c.parent for c in conceptions] == members
     for i, conception in enumerate(conceptions):
         assert conception.mutates or conception.mate is not None
@@ -230,8 +234,32 @@ def test_pairs_mate_together_and_nobody_is_left_unchanged(n, seed, p_mate, p_mut
 
 def test_equal_parents_do_not_mate():
     twin = _member(0)
-    conceptions = pair_up([twin, twin], Rates(p_mate=1.0, p_mutate=0.0), seed=0, generation=1)
+    conceptions = pair_up(
+        [twin, twin], [twin], Rates(p_mate=1.0, p_mutate=0.1), seed=0, generation=1
+    )
     assert all(c.mate is None and c.mutates for c in conceptions)
+    as_published = Rates(p_mate=1.0, p_mutate=0.0, mate_identical=True)
+    conceptions = pair_up([twin, twin], [twin], as_published, seed=0, generation=1)
+    assert all(c.mate is twin and not c.mutates for c in conceptions)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(0, 100), st.floats(0, 1))
+def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_mate):
+    population = [_member(k) for k in members]
+    rates = Rates(p_mate=p_mate, p_mutate=0.0)
+    conceptions = pair_up(population, population, rates, seed=seed, generation=1)
+    assert len(conceptions) == (len(population) if len(set(members)) > 1 else 0)
+    for conception in conceptions:
+        assert not conception.mutates
+        assert conception.mate in population
+        assert conception.parent.genome.differing(conception.mate.genome)
+
+
+def test_a_population_that_cannot_vary_ends_the_run(play):
+    """One founder, no mutation: nothing can come of it, however much budget is left."""
+    notes, ledger = play(sizes=(1, 4), p_mutate=0.0)
+    assert ledger.proposals == 1
+    assert len(notes.generations) == 1
 
 
 def _member(k):

@@ -25,11 +25,24 @@ def rendered(prompts):
         accuracy_change=change_in_accuracy(0.9, 0.925), params_change=change_in_params(2000, 1500),
     )  # fmt: skip
     yield from (
-        (f"{category}/{character or 'neutral'}",
+        (f"{category}/{character}",
          prompts.mutation_text(category=category, character=character, segment="A", code=CODE))
-        for category in prompts.categories for character in ("", *prompts.characters)
+        for category in prompts.categories for character in ("neutral", *prompts.characters)
     )  # fmt: skip
-    yield "eot/neutral", prompts.eot_text(character="", segment="A", code=CODE, example=example)
+    yield (
+        "eot/neutral",
+        prompts.eot_text(character="neutral", segment="A", code=CODE, example=example),
+    )
+    progress = prompts.progress_text(
+        accuracy_change=example.accuracy_change, params_change=example.params_change
+    )
+    yield (
+        "sequential sampling",
+        prompts.mutation_text(
+            category="complex", character="neutral", segment="A", code=CODE, progress=progress
+        ),
+    )
+    yield "review", prompts.review_text(segment="A", before="class A:\n    old = 1", code=CODE)
     for favour in prompts.matings:
         yield (
             f"mating/{favour}",
@@ -43,9 +56,16 @@ def test_all_prompts_read_as_they_are_kept(prompts):
     assert text == (GOLDEN / "prompts.txt").read_text()
 
 
-def test_24_mutation_prompts_differ(prompts):
+def test_all_prompts_differ(prompts):
+    """Six categories by the neutral opening, three characters and the placebo; and five more."""
     texts = dict(rendered(prompts))
-    assert len(set(texts.values())) == len(texts) == 24 + 1 + 2
+    assert len(set(texts.values())) == len(texts) == 6 * (1 + 3 + 1) + 5
+
+
+def test_the_placebo_is_as_long_as_the_characters_whose_place_it_takes(prompts):
+    *others, plain = (len(text) for text in prompts.characters.values())
+    assert list(prompts.characters)[-1] == "plain"
+    assert min(others) <= plain <= max(others)
 
 
 def test_nothing_is_left_to_fill_in_and_code_is_shown_as_it_is(prompts):

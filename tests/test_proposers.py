@@ -1,15 +1,21 @@
 """Every proposer keeps the contract; guided variation asks what the method says."""
 
+import re
 from dataclasses import replace
+from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from baselines.nas import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
 from baselines.random_mutation import RandomMutation
 from harness.compose import build, compose
+from harness.errors import InputError
 from harness.genome import Genome
 from harness.models import Completion, Scripted
 from harness.population import Individual, Rejection
-from tests.contracts.proposers import ProposerContract
+from tests.contracts.proposers import ProposerContract, SegmentContract
 
 ANSWERS = [
     "```python\nclass DW(nn.Module):\n    pass\n```",
@@ -18,14 +24,18 @@ ANSWERS = [
 ]
 
 
+def built(arm):
+    return build(compose([f"+ablation={arm}"]).proposer)
+
+
 def guided(model, *overrides):
     return build(compose(overrides).proposer, model=model)
 
 
-class TestRandomMutation(ProposerContract):
+class TestRandomMutation(SegmentContract):
     @pytest.fixture
     def proposer(self):
-        return RandomMutation()
+        return RandomMutation(edits=(1, 1))
 
     def test_mating_swaps_the_whole_segment(self, proposer, network, scene):
         mate = network.replace("DW", "class DW:\n    pass").replace("SE", "class SE:\n    pass")
@@ -42,10 +52,85 @@ class TestRandomMutation(ProposerContract):
         assert isinstance(child, Rejection)
 
 
-class TestGuided(ProposerContract):
+class TestRandomSearch(ProposerContract):
+    @pytest.fixture
+    def proposer(self):
+        return built("random_search")
+
+    def test_one_to_eight_edits_of_any_segments(self, proposer, network, scene):
+        made = [proposer.mutate(network, replace(scene, step=f"g1.c{k}")) for k in range(60)]
+        kinds = [len(v.detail["kind"].split(", ")) for _, v in made]
+        assert set(kinds) == set(range(1, 9))
+        several = [c for c, v in made if v.segment == "*" and isinstance(c, Genome)]
+        assert max(len(c.differing(network)) for c in several) > 3
+
+
+class TestNas(ProposerContract):
+    @pytest.fixture
+    def proposer(self):
+        return built("nas")
+
+    def test_the_space_holds_the_seed_network_itself(self, network):
+        assert encoded(Architecture(), network).digest == network.digest
+        assert decoded(network) == Architecture()
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.integers(0, 10**6))
+    def test_an_architecture_is_read_back_as_it_was_written(self, network, seed):
+        rng = Random(seed)
+        one, other = sampled(rng), sampled(rng)
+        assert decoded(encoded(one, network)) == one
+        child = crossed(one, other, rng)
+        places = child.genes()
+        for name, i in places:
+            value = getattr(child, name)[i]
+            assert value in {getattr(one, name)[i], getattr(other, name)[i]}
+            assert value in CHOICES[name]
+        changed = mutated(one, rng)
+        assert any(getattr(changed, n)[i] != getattr(one, n)[i] for n, i in places)
+
+    def test_samples_are_networks_that_pass_the_gates(self, lab, proposer, network, scene):
+        for k in range(6):
+            sample, _ = proposer.mutate(network, replace(scene, step=f"g0.c{k}", founding=True))
+            assert lab.validate(sample) is None
+
+    def test_another_seed_network_is_refused_in_one_sentence(self, proposer, scene):
+        mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
+        seed = replace(scene.reference, genome=mine)
+        with pytest.raises(InputError, match="expected ExquisiteNetV2 as the seed network"):
+            proposer.mutate(mine, replace(scene, reference=seed))
+
+
+class TestGuided(SegmentContract):
     @pytest.fixture
     def proposer(self):
         return guided(Scripted(answers=ANSWERS))
+
+
+class TestShuffledExamples(TestGuided):
+    @pytest.fixture
+    def proposer(self):
+        return guided(Scripted(answers=ANSWERS), "+ablation=shuffled_eot")
+
+
+class TestSequentialSampling(TestGuided):
+    @pytest.fixture
+    def proposer(self):
+        return guided(Scripted(answers=ANSWERS), "+ablation=sequential_sampling")
+
+
+class TestCrossoverAsPublished(ProposerContract):
+    @pytest.fixture
+    def proposer(self):
+        return guided(Scripted(answers=ANSWERS), "+ablation=crossover_as_published")
+
+    def test_a_merge_overwrites_what_stands_before_its_segment(self, network, scene):
+        proposer = guided(Listener(), "+ablation=crossover_as_published")
+        for k in range(12):
+            child, variation = proposer.mate(network, network, replace(scene, step=f"g1.c{k}"))
+            place = network.names.index(variation.segment)
+            assert child[variation.segment] == network[variation.segment]
+            assert "new = 1" in (child[network.names[place - 1]] if place else child.header)
 
 
 class Listener:
@@ -86,10 +171,14 @@ class TestGuidedAsks(TestGuided):
 
     def test_eot_shows_both_versions_and_both_measured_changes(self, network, scene):
         listener = Listener()
-        guided(listener, "proposer.eot_probability=1").mutate(network, scene)
-        prompt = listener.requests[0].prompt
-        assert network["DW"] in prompt
-        assert scene.elites[0].genome["DW"] in prompt
+        elite = replace(
+            scene.elites[0], evaluation=replace(scene.elites[0].evaluation, n_params=500_000)
+        )
+        proposer = guided(listener, "proposer.eot_probability=1")
+        _, variation = proposer.mutate(network, replace(scene, elites=[elite]))
+        prompt, shown = listener.requests[0].prompt, variation.detail["example"]
+        assert network[shown] in prompt
+        assert elite.genome[shown] in prompt
         assert "from 90.00% to 95.00% (+5.00 percentage points)" in prompt
         assert "from 518,230 to 500,000 (-3.5%)" in prompt
 
@@ -100,6 +189,19 @@ class TestGuidedAsks(TestGuided):
         proposer = guided(Listener(), "proposer.eot_probability=1")
         found = self.details(proposer, network, replace(scene, elites=[poor, same]), n=20)
         assert {v.operator for v in found} == {"mutation"}
+        assert {v.detail["eot"] for v in found} == {"no eligible elite"}
+
+    def test_strict_examples_gained_in_one_objective_and_lost_in_none(self, network, scene):
+        elite = scene.elites[0]
+        traded = replace(elite, evaluation=replace(elite.evaluation, n_params=600_000))
+        better = scene.elites[1]  # more accurate at the same size
+        scene = replace(scene, elites=[traded, better])
+        shown = {}
+        for strict in ("false", "true"):
+            proposer = guided(Listener(), "eot.probability=1", f"eot.strict={strict}")
+            found = self.details(proposer, network, scene, n=40)
+            shown[strict] = {v.detail["elite"] for v in found}
+        assert shown == {"false": {traded.step, better.step}, "true": {better.step}}
 
     @pytest.mark.parametrize(
         ("arm", "operators", "characters"),
@@ -108,6 +210,9 @@ class TestGuidedAsks(TestGuided):
             ("no_eot", {"mutation"}, 4),
             ("no_crp", {"mutation", "eot"}, 1),
             ("no_eot_no_crp", {"mutation"}, 1),
+            ("only_dr_magoo", {"mutation", "eot"}, 1),
+            ("neutral_persona", {"mutation", "eot"}, 2),
+            ("iid_sampling", {"mutation"}, 4),
         ],
     )
     def test_ablations_remove_what_they_name(self, network, scene, arm, operators, characters):
@@ -131,6 +236,48 @@ class TestGuidedAsks(TestGuided):
         assert 0.02 <= min(temperatures) < max(temperatures) <= 0.35
         assert 600 <= min(tokens) < max(tokens) <= 1400
         assert {r.settings.top_p for r in listener.requests} == {0.1}
+
+    def test_a_review_checks_the_answer_and_its_own_answer_counts(self, network, scene):
+        listener = Listener()
+        proposer = guided(listener, "proposer.review_probability=0.5")
+        found = self.details(proposer, network, replace(scene, founding=True), n=60)
+        reviewed = [v for v in found if len(v.calls) == 2]
+        assert 15 < len(reviewed) < 45
+        first, second = (call.request for call in reviewed[0].calls)
+        assert second.step == f"{first.step}-review"
+        assert "new = 1" in second.prompt
+        assert network[first.segment] in second.prompt
+        never = guided(Listener())
+        assert {len(v.calls) for v in self.details(never, network, scene, n=30)} == {1}
+
+    def test_a_shuffled_example_shows_code_of_two_other_segments(self, network, scene):
+        listener = Listener()
+        proposer = guided(listener, "+ablation=shuffled_eot", "proposer.eot_probability=1")
+        (variation,) = self.details(proposer, network, scene, n=1)
+        full = guided(Listener(), "proposer.eot_probability=1")
+        (same,) = self.details(full, network, scene, n=1)
+        assert variation.detail == same.detail
+        before, after = re.findall(
+            r"```python\n(.*?)\n```", listener.requests[0].prompt, re.DOTALL
+        )[:2]
+        shown = {n for n in network.names if network[n] in {before, after}}
+        assert len(shown) == 2
+        assert variation.detail["example"] not in shown
+
+    def test_sequential_sampling_tells_what_was_measured_of_the_best(self, network, scene):
+        listener = Listener()
+        best = scene.elites[0]
+        proposer = guided(listener, "+ablation=sequential_sampling")
+        proposer.mutate(best.genome, replace(scene, elites=[best]))
+        proposer.mutate(network, replace(scene, elites=[scene.reference]))
+        told, nothing = (request.prompt for request in listener.requests)
+        assert "accuracy on held-out images went from 90.00% to 95.00%" in told
+        assert "best network found so far" not in nothing
+
+    def test_unknown_names_of_prompts_are_refused(self):
+        for what in ("categories", "characters"):
+            with pytest.raises(InputError, match=f"proposer.{what}: expected names among"):
+                guided(Listener(), f"proposer.{what}=[no_such]")
 
     def test_an_answer_cut_off_by_its_limit_is_refused_as_such(self, network, scene):
         child, _ = guided(Listener(finish_reason="length")).mutate(network, scene)

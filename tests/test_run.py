@@ -99,7 +99,7 @@ def test_fates_calls_and_parents_are_kept(runs):
         assert set(proposal["parents"]) <= {"seed", *proposals}
         for variation in proposal["variations"]:
             assert f"call/{variation['call']}" in events
-            assert variation["call"].startswith(step)
+            assert all(call.startswith(step) for call in variation["calls"])
     assert {"accuracy", "gate"} <= {key for p in proposals.values() for key in p["fate"]}
 
 

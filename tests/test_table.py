@@ -27,11 +27,13 @@ def record_run(
     complete=True,
     comparison="c",
     variant=None,
+    split="validation",
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = {
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
-        "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01}},
+        "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01},
+                   "search": {"split": split}},
         "data": {"name": "digits", "n_classes": 10}, "study": study,
     }  # fmt: skip
     with Journal(folder, wait_s=0) as journal:
@@ -45,7 +47,7 @@ def record_run(
                 journal.record(f"call/{step}.mutation", call)
             if "accuracy" in fate:
                 journal.record(f"training/search/{step}/1", fate)
-            variation = {"operator": "mutation", "segment": "A", "detail": {}, "call": None}
+            variation = {"operator": "mutation", "segment": "A", "detail": {}, "calls": []}
             child = {
                 "generation": int(step[1]),
                 "parents": ["seed"],
@@ -100,6 +102,20 @@ def row(runs, arm):
     (comparison,) = comparisons(runs)
     rows = list(csv.DictReader(io.StringIO(render(comparison, "csv"))))
     return next(r for r in rows if r["arm"] == arm)
+
+
+def test_an_arm_that_was_selected_on_test_data_is_marked_wherever_it_is_named(tmp_path, runs):
+    record_run(
+        tmp_path / "d", arm="test_selection", seed=0, split="test",
+        children=[("g0.c0", evaluated(0.99, 600))],
+    )  # fmt: skip
+    (comparison,) = comparisons([*runs, *read_runs([tmp_path / "d"])])
+    for style in STYLES:
+        text = render(comparison, style)
+        assert "selection (selected on test data)" in text
+        if style != "csv":
+            assert "saw the test split, except where marked (selected on test data)." in text
+    assert row(runs, "seed network") == row([*runs, *read_runs([tmp_path / "d"])], "seed network")
 
 
 def test_numbers_by_hand(runs):

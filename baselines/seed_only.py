@@ -1,0 +1,21 @@
+"""The seed network and nothing else: what the best of many trainings gains by luck alone."""
+
+from harness.genome import Genome
+from harness.population import Rejection, Variation
+from harness.proposal import Scene
+
+
+class SeedOnly:
+    """Proposes the network it is given; ``search.retrain`` trains each on a seed of its own."""
+
+    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+        """Change nothing."""
+        del scene
+        return genome, Variation(operator="nothing", segment="*")
+
+    def mate(
+        self, genome: Genome, mate: Genome, scene: Scene
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Change nothing."""
+        del mate
+        return self.mutate(genome, scene)

@@ -1,0 +1,102 @@
+"""Who varies and who stays in the baselines; each keeps ``harness.selection.Selection``."""
+
+from collections.abc import Sequence
+from random import Random
+
+from harness import fitness
+from harness.population import Individual
+
+
+class FromTheSeed:
+    """No evolution: every child comes from the seed network, nothing is ever selected."""
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return the seed alone."""
+        return [reference]
+
+    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+        """Return the seed."""
+        return list(population)
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Return the seed n times."""
+        del rng
+        return list(population) * n
+
+    def survivors(
+        self, elites: Sequence[Individual], offspring: Sequence[Individual]
+    ) -> list[Individual]:
+        """Return the seed again."""
+        del offspring
+        return list(elites)
+
+
+class Ageing:
+    """Regularized evolution: tournaments by accuracy, the oldest dies (Real 2019, algorithm 1).
+
+    capacity: how many live at once; sample: how many meet in a tournament.
+    """
+
+    def __init__(self, *, capacity: int, sample: int) -> None:
+        self._capacity, self._sample = capacity, sample
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return nobody: the founders come first."""
+        del reference
+        return []
+
+    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+        """Return all: only age removes anybody."""
+        return list(population)
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Return the most accurate of a random sample, n times; the younger of equals."""
+        places = range(len(population))
+        samples = (rng.sample(places, min(self._sample, len(places))) for _ in range(n))
+        return [population[max(s, key=lambda i: (population[i].objectives[0], i))] for s in samples]
+
+    def survivors(
+        self, elites: Sequence[Individual], offspring: Sequence[Individual]
+    ) -> list[Individual]:
+        """Return the youngest."""
+        return [*elites, *offspring][-self._capacity :]
+
+
+class OnePlusOne:
+    """(1+1): a child takes its parent's place unless the parent dominates it."""
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return the seed alone."""
+        return [reference]
+
+    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+        """Return the one who lives."""
+        return list(population)
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Return the one who lives, n times."""
+        del rng
+        return list(population) * n
+
+    def survivors(
+        self, elites: Sequence[Individual], offspring: Sequence[Individual]
+    ) -> list[Individual]:
+        """Compare each child in turn with the one who lives."""
+        (living,) = elites
+        for child in offspring:
+            if not self.keeps(living, child):
+                living = child
+        return [living]
+
+    def keeps(self, living: Individual, child: Individual) -> bool:
+        """Say whether the one who lives stays."""
+        return fitness.dominates(living.objectives, child.objectives)
+
+
+class BestSoFar(OnePlusOne):
+    """Only the best so far is sampled from: the most accurate, of equals the smallest."""
+
+    def keeps(self, living: Individual, child: Individual) -> bool:
+        """Say whether the one who lives is at least as good."""
+        (accuracy, size), (new_accuracy, new_size) = living.objectives, child.objectives
+        return (accuracy, -size) >= (new_accuracy, -new_size)

@@ -1,0 +1,70 @@
+"""Guided variation with one part exchanged: placebos, a published defect, and a sampler.
+
+Each overrides one method of ``Guided``, so that everything else is the full method's own.
+"""
+
+from dataclasses import replace
+
+from harness.genome import Genome
+from harness.guided import Guided
+from harness.population import Individual, Rejection, Variation
+from harness.prompts import Example, change_in_accuracy, change_in_params
+from harness.proposal import Scene
+
+
+class ShuffledExamples(Guided):
+    """Placebo for Evolution of Thought: the same prompt, about an unrelated pair of segments.
+
+    The elite, its measured changes and the name of its segment stay; the code shown as before and
+    after is that of two other segments of the seed network.
+    """
+
+    def example(self, scene: Scene) -> tuple[Individual, Example] | None:
+        """Draw as the full method does, then draw the code."""
+        found = super().example(scene)
+        seed = scene.reference.genome
+        if found is None or len(seed.names) < 3:  # noqa: PLR2004 - two others and the shown one
+            return found
+        elite, shown = found
+        others = [name for name in seed.names if name != shown.segment]
+        before, after = scene.rng("unrelated pair").sample(others, 2)
+        return elite, replace(shown, before=seed[before], after=seed[after])
+
+
+class CrossoverAsPublished(Guided):
+    """The crossover of the published code: the merge overwrites the segment before the right one.
+
+    The index of the segment counts from the first one, and is used on a list that begins with the
+    header; so the merge of the first segment overwrites the header, and no merge reaches its
+    segment. Parents without a difference are merged as well (``rates.mate_identical``).
+    """
+
+    def mate(
+        self, genome: Genome, mate: Genome, scene: Scene
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Merge a random segment, and put it where the published code puts it."""
+        names = genome.differing(mate) or genome.names
+        segment = scene.rng("mating segment").choice(names)
+        merged, variation = self.merge(genome, mate, scene, segment=segment)
+        if isinstance(merged, Rejection):
+            return merged, variation
+        place = genome.names.index(segment)
+        if place == 0:
+            return replace(genome, header=merged[segment]), variation
+        return genome.replace(genome.names[place - 1], merged[segment]), variation
+
+
+class SequentialSampling(Guided):
+    """Samples that know the best so far: its code is what they change, its measures are told."""
+
+    def progress(self, genome: Genome, scene: Scene) -> str:
+        """Tell the measured changes of the network at hand, where it was measured."""
+        seed = scene.reference.evaluation
+        for best in scene.elites:
+            if best.genome == genome and genome != scene.reference.genome:
+                now = best.evaluation
+                return self.prompts.progress_text(
+                    accuracy_change=change_in_accuracy(seed.accuracy, now.accuracy),
+                    params_change=change_in_params(seed.n_params, now.n_params),
+                )
+        return ""
