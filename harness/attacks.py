@@ -249,6 +249,22 @@ def _see_processes(_: Target) -> None:
     _succeeds_if(any(name.isdigit() for name in os.listdir("/proc")))  # noqa: PTH208
 
 
+def _access_time(_: Target) -> None:
+    """Read a file whose time of access is due; most hosts keep it once a day."""
+    torch = sys.modules.get("torch")
+    library = Path(str(torch.__file__ if torch else os.__file__)).parent
+    for folder, _folders, files in os.walk(library):
+        for name in files:
+            path = Path(folder) / name
+            was = path.stat()
+            if was.st_size and (was.st_atime <= was.st_mtime or was.st_atime < time.time() - 86400):
+                with path.open("rb") as file:
+                    file.read(1)
+                _succeeds_if(path.stat().st_atime != was.st_atime)
+                return
+    raise RuntimeError("every file was read today")
+
+
 def _is_not_the_first_process(_: Target) -> None:
     _succeeds_if(os.getpid() != 1)
 
@@ -305,6 +321,7 @@ ATTACKS = MappingProxyType(
         "kernel program": Attack("contained", "load a program into the kernel", _kernel_program),
         "capabilities": Attack("contained", "use a capability of root", _regain_capability),
         "processes": Attack("contained", "see other processes", _see_processes),
+        "access times": Attack("isolated", "leave a mark in times of access", _access_time),
         "own processes": Attack("isolated", "share process numbers", _is_not_the_first_process),
     }
 )

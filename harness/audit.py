@@ -3,9 +3,9 @@
 The rule for ``n_params``: the elements of all distinct storage that the function reads. An
 element that needs more than four bytes counts once per four, so that two weights packed into one
 number are two. Running statistics of torch's own batch normalisation are left out, at most two per
-channel, where statistics computed here from training images would serve as well; what is left out
-is ``n_state``. Wiring, and numbers written into it, count beyond ``FREE_BYTES``; where training
-had a hand in them, from the first byte on.
+channel and one per counted element, where statistics computed here from training images would
+serve as well; what is left out is ``n_state``. Wiring, and numbers written into it, count beyond
+what is free; what training wrote into it counts from the first byte on.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.graph import information, tensors_in
+from harness.graph import changed, information, tensors_in, wiring
 from harness.replay import DTYPES, Replay
 from harness.wire import Array
 
-FREE_BYTES = 2048
-"""Wiring may take so much, compressed; beyond it four bytes are a parameter, for weights can hide
-in numbers, shapes and order. The seed network takes 560, a large vision transformer 2,200."""
+FREE_BYTES = (512, 2048)
+"""Wiring may take so much, compressed, at least and at most, and between them as much as the
+counted elements do; beyond it four bytes are a parameter, for weights can hide in numbers, shapes
+and order. The seed network takes 560, a large vision transformer 2,200."""
 _WORD_BYTES = 4
 _MEAN, _VAR = "running_mean", "running_var"
 
@@ -46,28 +47,34 @@ class Counts:
     """Floating-point operations of products and convolutions, as torch counts them."""
 
 
-def count(replay: Replay, images: torch.Tensor, *, foreseen: bool) -> tuple[Counts, Replay]:
+def count(replay: Replay, images: torch.Tensor, *, outline: str) -> tuple[Counts, Replay]:
     """Count program 0, given training images as it gets them, and return it recalibrated.
 
-    foreseen: it is wired as before training, so that its wiring holds nothing learned.
+    outline: how it was wired before training, in the words of ``harness.graph.wiring``.
     ``n_params`` leaves all running statistics out. It may, as long as the function is as good with
     statistics that come from these images instead, which is what the second value computes.
     GraphError where the graph cannot be replayed.
     """
     graph = replay.graph
     words: dict[int, int] = {}
-    for index in graph.programs[0].constants.values():
-        constant = graph.constants[index]
+    for constant in graph.constants:
         size = _words(graph.storages[constant.storage], constant.dtype)
         words[constant.storage] = max(size, words.get(constant.storage, 0))
     statistics = _statistics(replay, images)
     n_state = sum(words[storage] for storage in statistics)
-    beyond = max(0, information(graph) - (FREE_BYTES if foreseen else 0))
+    n_weights = sum(words.values()) - n_state
+    excess = max(0, n_state - n_weights)
+    text = wiring(graph)
+    least, most = FREE_BYTES
+    beyond = max(0, information(text) - min(most, max(least, _WORD_BYTES * n_weights)))
+    learned = changed(text, outline)
+    if learned:
+        beyond += information(learned)
     with FlopCounterMode(display=False, custom_mapping=_FUSED) as counter:
         replay.run(_batch(replay, images, 0), program=0)
     counts = Counts(
-        n_params=sum(words.values()) - n_state + beyond // _WORD_BYTES,
-        n_state=n_state,
+        n_params=n_weights + excess + beyond // _WORD_BYTES,
+        n_state=n_state - excess,
         flops=counter.get_total_flops() // graph.programs[0].batch_size,
     )
     return counts, replay.with_storages(statistics)

@@ -34,7 +34,6 @@ CALIBRATION = 0.01
 """Accuracy that running statistics may be worth beyond those that training images give; above
 it they count as parameters. Networks measured after one epoch to six lost nothing."""
 _LEAST_SPREAD = 1e-2
-_DIGEST_CHARS = 64
 
 
 class Offer(NamedTuple):
@@ -102,23 +101,23 @@ class Evaluator:
         accuracy, counts = self._audited(chosen[1], outline, split)
         return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
 
-    def _outline(self, job: Mapping[str, object]) -> str:
-        """Return how the network is wired before it sees an image; "" where it cannot tell."""
+    def _outline(self, job: Mapping[str, object]) -> Array:
+        """Return how the network is wired before it sees an image; empty where it cannot tell."""
         limit = self._sandbox.limits.build_s
         try:
             with self._sandbox.run({**job, "task": "outline"}, time_limit_s=limit) as session:
-                return str(session.receive())[:_DIGEST_CHARS]
+                return session.receive_array("u1")
         except Refused as refused:
             if refused.rejection.machine_dependent:
                 raise
-            return ""
+            return np.empty(0, "u1")
 
-    def _audited(self, offer: Offer, outline: str, split: Split) -> tuple[float, dict[str, int]]:
+    def _audited(self, offer: Offer, outline: Array, split: Split) -> tuple[float, dict[str, int]]:
         """Return the accuracy of an offered network, and what it is made of."""
         limits = self._sandbox.limits
-        job = {"task": "audit", "batch_sizes": BATCH_SIZES, "outline": outline}
+        job = {"task": "audit", "batch_sizes": BATCH_SIZES}
         with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
-            session.send(offer.header, offer.payload)
+            session.send(outline, offer.header, offer.payload)
             counts = session.receive()
             tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *counts.pop("dtypes")))
             _agree(session.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
@@ -131,8 +130,17 @@ class Evaluator:
             return accuracy, counts
 
     def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
-        """Score the answers; asked in two orders and two batch sizes, they must be the same."""
-        one, other = (self._answers(session, split, k) for k in range(len(BATCH_SIZES)))
+        """Score the answers; asked in two orders and two batch sizes, they must be the same.
+
+        The second time, batches are as unlike each other as can be: half of the images stand
+        beside those that got the same answer, the other half go from dark to bright.
+        """
+        order = _shuffled(split)
+        one = self._answers(session, split, 0, order)
+        by_answer, by_brightness = np.array_split(order, 2)
+        by_answer = by_answer[one[by_answer].argmax(axis=1).argsort()]
+        by_brightness = by_brightness[split.images[by_brightness].mean(axis=(1, 2, 3)).argsort()]
+        other = self._answers(session, split, 1, np.concatenate([by_answer, by_brightness]))
         _agree(one, other, tolerance, _DEPENDS)
         if np.mean(one.argmax(axis=1) != other.argmax(axis=1)) > max(FLIPS, 1 / len(split)):
             raise _refused("audit", _DEPENDS)
@@ -140,11 +148,11 @@ class Evaluator:
 
     def _calibrates(self, session: Session, split: Split, accuracy: float) -> bool:
         """Whether running statistics computed by the clean process would serve as well."""
-        return _share_right(self._answers(session, split, -1), split) >= accuracy - CALIBRATION
+        answers = self._answers(session, split, -1, _shuffled(split))
+        return _share_right(answers, split) >= accuracy - CALIBRATION
 
-    def _answers(self, session: Session, split: Split, program: int) -> Array:
-        """Return one program's logits, (n, classes), asked in an order of its own."""
-        order = _order(split, program)
+    def _answers(self, session: Session, split: Split, program: int, order: Array) -> Array:
+        """Return one program's logits, (n, classes) as the split has them, asked in this order."""
         session.send(program, split.images[order])
         logits = session.receive_array("f4")
         expected = (len(split), self._interface.n_classes)
@@ -162,9 +170,9 @@ _NOT_ITS_OWN = (
 _DEPENDS = "the answer to an image depends on the images beside it, their order or their number"
 
 
-def _order(split: Split, program: int) -> Array:
+def _shuffled(split: Split) -> Array:
     """Return an order in which position tells nothing about the label."""
-    rng = stream(0, "order", split.labels.tobytes().hex(), program)
+    rng = stream(0, "order", split.labels.tobytes().hex())
     order = list(range(len(split)))
     rng.shuffle(order)
     return np.array(order)

@@ -5,12 +5,11 @@ and sends them with the bytes of every tensor that they read. What is scored and
 is this one function, whatever the candidate's code claims.
 """
 
-import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -103,6 +102,10 @@ def graph_of(header: Any, payload: Any) -> Graph:
         raise GraphError(f"the graph is malformed ({type(error).__name__}: {error})") from error
     if sum(len(p.nodes) for p in graph.programs) > MAX_NODES:
         raise GraphError(f"the graph has more than {MAX_NODES} operations")
+    if {c.storage for c in graph.constants} != set(range(len(graph.storages))):
+        raise GraphError("the graph holds bytes that no operation reads")
+    for program in graph.programs:
+        _check_numbers(program)
     return graph
 
 
@@ -123,10 +126,12 @@ def tensors_in(value: Value) -> Iterator[int]:
 def wiring(graph: Graph) -> str:
     """Return the operations of program 0, one a line, without the tensors' contents.
 
-    Tensors are named by their distance, so that what repeats is written alike.
+    A tensor that was computed is named by its distance, a constant by its place among constants,
+    so that what repeats is written alike; neither is written as a number or a text is.
     """
     program = graph.programs[0]
     order = {0: 0}
+    constants: dict[int, int] = {}
     storages: dict[int, int] = {}
 
     def plain(value: Value) -> Value:
@@ -137,32 +142,55 @@ def wiring(graph: Graph) -> str:
         if "tensor" not in value:
             return {kind: plain(content) for kind, content in value.items()}
         number = value["tensor"]
-        if number in program.constants and number not in order:
-            order[number] = len(order)
-            constant = graph.constants[program.constants[number]]
-            first = storages.setdefault(constant.storage, len(storages)) - len(storages)
-            return [first, constant.dtype, constant.shape, constant.stride, constant.offset]
-        return len(order) - order.get(number, 0)
+        if number not in program.constants:
+            return {"tensor": len(order) - order.get(number, 0)}
+        if number in constants:
+            return {"constant": constants[number]}
+        constants[number] = len(constants)
+        constant = graph.constants[program.constants[number]]
+        first = storages.setdefault(constant.storage, len(storages)) - len(storages)
+        layout = [first, constant.dtype, constant.shape, constant.stride, constant.offset]
+        return {"constant": layout}
 
     lines = []
     for node in program.nodes:
-        given = [node.op, plain(node.args), plain(node.kwargs), [o is None for o in node.outputs]]
+        own = set(tensors_in([node.args, node.kwargs]))
+        given = [node.op, plain(node.args), plain(node.kwargs)]
+        given += [plain({"tensor": o}) if o in own else o is None for o in node.outputs]
         lines.append(json.dumps(given))
         for output in node.outputs:
-            if output is not None:
-                order.setdefault(output, len(order))
+            if output is not None and output not in own:
+                order[output] = len(order)
     lines.append(json.dumps(plain({"tensor": program.result})))
     return "\n".join(lines)
 
 
-def information(graph: Graph) -> int:
-    """Return how many bytes the wiring takes, compressed."""
-    return len(zlib.compress(wiring(graph).encode(), level=9))
+def information(text: str) -> int:
+    """Return how many bytes a text takes, compressed."""
+    return len(zlib.compress(text.encode(), level=9))
 
 
-def fingerprint(graph: Graph) -> str:
-    """Return what two graphs share when they are wired alike, whatever their tensors hold."""
-    return hashlib.sha256(wiring(graph).encode()).hexdigest()
+def changed(text: str, before: str) -> str:
+    """Return the lines of a wiring that an earlier one does not have at the same place."""
+    pairs = zip_longest(text.split("\n"), before.split("\n"))
+    found = [(place, line) for place, (line, old) in enumerate(pairs) if line != old]
+    last, lines = 0, []
+    for place, line in found:
+        lines.append(f"{place - last} {line}")
+        last = place
+    return "\n".join(lines)
+
+
+def _check_numbers(program: Program) -> None:
+    """Refuse numbers given twice: an operation may write anew only what it was given."""
+    known = {0, *program.constants}
+    for node in program.nodes:
+        own = set(tensors_in([node.args, node.kwargs]))
+        for output in node.outputs:
+            if output is not None and output not in own:
+                if output in known:
+                    raise GraphError(f"{node.op[:80]} writes a tensor that was not given to it")
+                known.add(output)
 
 
 def _program(batch_size: Any, constants: Any, nodes: Any, result: Any) -> Program:

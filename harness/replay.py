@@ -1,7 +1,7 @@
 """Replay a graph, operation by operation, without any candidate code. A door to torch."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,20 @@ _REFUSED = re.compile(
     r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set_|aten\.view\.dtype"
 )
 """Files, memory that nobody wrote, and the bits of one number read as others."""
+_PRIVATE = re.compile(
+    r"aten\._(?:_\w+__|to_copy|unsafe_view|reshape_copy|stack|chunk_cat|cast_\w+|conj\w*|neg_view\w*"
+    r"|(?:\w+_)?softmax|native_batch_norm_legit\w*|batch_norm_\w+|fused_rms_norm|weight_norm\w*"
+    r"|scaled_dot_product_\w+|(?:efficient|flash|cudnn)_attention_forward|native_multi_head_attention"
+    r"|transform\w+_(?:qkv|fwd)|convolution\w*|slow_conv2d_forward|adaptive_avg_pool\dd|pad_circular"
+    r"|upsample_\w+|embedding_bag\w*|thnn_fused_\w+_cell|cudnn_rnn|pack_padded_sequence|prelu_kernel"
+    r"|addmm_activation|trilinear|[cp]dist_forward|euclidean_dist|(?:int|scaled|grouped)_mm"
+    r"|fake_quantize_\w+|fused_moving_avg_\w+|foreach_\w+|logcumsumexp|aminmax|unique2?"
+    r"|unsafe_index(?:_put)?|fft_\w+|linalg_\w+|lu_with_info|cholesky_solve_helper"
+    r"|compute_linear_combination|is_a\w+_true|assert_\w+|lazy_clone)\.\w+",
+    re.ASCII,
+)
+"""Of the operations that torch keeps for itself, those that layers come down to. Others, such as
+``_reshape_alias``, trust their caller and would read beyond a tensor."""
 _UNWRITTEN = re.compile(r"aten\.(new_)?empty")
 _TEXT = re.compile(r"[a-z_]{1,20}")
 DTYPES = {
@@ -61,11 +75,15 @@ class Step:
 
     def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
         """Compute, and store what comes out under its numbers."""
+        storages = [t.untyped_storage() for t in _written(named) if self.op._schema.is_mutable]  # noqa: SLF001
+        sizes = [storage.nbytes() for storage in storages]
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
         if self._unwritten:  # whatever lay there before belongs to nobody's function
             outputs[0].zero_()
+        if sizes != [s.nbytes() for s in storages]:
+            raise GraphError(f"{self.node.op[:80]} grows a tensor, by memory that nobody wrote")
         for number, output in zip(self.node.outputs, outputs, strict=True):
             if number is not None:
                 tensors[number] = _tensor(output)
@@ -157,8 +175,16 @@ def _steps(program: Program) -> list[Step]:
     return steps
 
 
+def _written(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors among an operation's arguments."""
+    for value in named.values():
+        yield from (v for v in (value if isinstance(value, list) else [value])
+                    if isinstance(v, torch.Tensor))  # fmt: skip
+
+
 def _operation(name: str) -> Any:
-    if not _NAME.fullmatch(name) or _REFUSED.search(name):
+    private = name.startswith("aten._") and not _PRIVATE.fullmatch(name)
+    if not _NAME.fullmatch(name) or _REFUSED.search(name) or private:
         raise GraphError(f"computes {name[:80]}, which the audit does not replay")
     found: Any = torch.ops
     for part in name.split("."):

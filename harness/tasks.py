@@ -4,6 +4,7 @@ A child that builds, outlines or trains runs a candidate; one that audits replay
 computed and runs none. Only those that train or audit are given the training images.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -18,7 +19,7 @@ from torch import nn
 from harness.attacks import ATTACKS, Target
 from harness.audit import count
 from harness.config import Recipe
-from harness.graph import GraphError, fingerprint, graph_of
+from harness.graph import GraphError, graph_of, wiring
 from harness.images import Images
 from harness.replay import Replay
 from harness.tracing import Recorder
@@ -29,7 +30,7 @@ WITH_IMAGES = frozenset({"train", "audit"})
 """Tasks that are given the training images."""
 _REASON_CHARS = 300
 _SAMPLE = 256
-"""Training images on which a network and its replay must agree, and that calibrate anew."""
+"""Training images on which a network and its replay must agree; as many calibrate anew."""
 _OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
 _MEMORY = "ran out of its memory budget"
 
@@ -82,13 +83,14 @@ def _build(job: dict[str, Any], _: None, channel: Channel) -> None:
 
 
 def _outline(job: dict[str, Any], _: None, channel: Channel) -> None:
-    """Tell the wiring of a network that has not seen the data: what training must not write in."""
+    """Send the wiring of a network that has not seen the data: what training did not write."""
     network, _optimizer = _construct(job)
     images = torch.zeros(job["batch_sizes"][0], *job["input_shape"], dtype=torch.uint8)
     recorder = Recorder()
     _guarded("forward", network.eval)
     _guarded("audit", lambda: recorder.record(network, as_input(images.to(job["device"]))))
-    channel.send_json(_guarded("audit", lambda: fingerprint(recorder.graph())))
+    text = _guarded("audit", lambda: wiring(recorder.graph()))
+    channel.send_array(np.frombuffer(text.encode(), "u1"))
 
 
 def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
@@ -138,15 +140,16 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     Each request names one of the programs, or -1 for the first one recalibrated.
     """
     device = job["device"]
+    outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
     sample = _sample(data, device)
+    calibration = as_input(torch.from_numpy(_drawn(data, payload)).to(device))
 
     def audited() -> tuple[list[tuple[Replay, int]], dict[str, Any], Array]:
         replay = Replay(graph_of(_parsed(header), payload), device=device)
         if [p.batch_size for p in replay.graph.programs] != job["batch_sizes"]:
             raise GraphError(f"expected programs for batches of {job['batch_sizes']}")
-        foreseen = fingerprint(replay.graph) == job["outline"]
-        counts, recalibrated = count(replay, sample, foreseen=foreseen)
+        counts, recalibrated = count(replay, calibration, outline=outline)
         choices = [(replay, k) for k in range(len(replay.graph.programs))]
         told = vars(counts) | {"dtypes": replay.dtypes()}
         return [*choices, (recalibrated, 0)], told, replay.logits(sample, program=0)
@@ -180,6 +183,14 @@ _TASKS: dict[str, Callable[..., None]] = {
 
 def _sample(data: Images, device: str) -> torch.Tensor:
     return as_input(torch.from_numpy(data.images[:_SAMPLE].copy()).to(device))
+
+
+def _drawn(data: Images, payload: Array) -> Array:
+    """Draw training images that nobody knew before the network was complete."""
+    seed = int.from_bytes(hashlib.sha256(payload.tobytes()).digest()[:8])
+    rng = np.random.default_rng(seed)
+    images: Array = data.images[rng.permutation(len(data.images))[:_SAMPLE]]
+    return images
 
 
 def _construct(job: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:

@@ -22,7 +22,8 @@ from torch import nn
 from harness.audit import count
 from harness.containment.child import Confinement
 from harness.containment.namespaces import PidNamespaces
-from harness.containment.system import PR_SET_CHILD_SUBREAPER, prctl
+from harness.containment.system import PR_SET_CHILD_SUBREAPER, make_mounts_read_only, prctl
+from harness.graph import wiring
 from harness.images import Images
 from harness.replay import Replay
 from harness.tasks import WITH_IMAGES, perform
@@ -52,6 +53,8 @@ def main(obstacle: str, *, level: str) -> None:
         confinement.missing.append(obstacle)
     elif level == "isolated":
         namespaces = PidNamespaces()
+        with contextlib.suppress(OSError):  # where it fails, an attack shows it
+            make_mounts_read_only()
     Server(control, confinement, namespaces).serve()
     os._exit(0)  # taking torch down in order takes more than a second and saves nothing
 
@@ -64,7 +67,7 @@ def _warm_up() -> None:
     recorder = Recorder()
     recorder.record(layers.eval(), inputs)
     replay = Replay(recorder.graph(), device="cpu")
-    count(replay, inputs, foreseen=True)
+    count(replay, inputs, outline=wiring(recorder.graph()))
 
 
 class Server:

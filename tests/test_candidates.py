@@ -109,7 +109,7 @@ def test_ends_as_expected(case, strict, network):
         return
     assert isinstance(fate, Rejection), f"accepted: {fate}"
     assert (fate.gate, fate.kind) == (case.name.split("__")[0], case.expected), fate.reason
-    assert case.words in fate.reason
+    assert any(words in fate.reason for words in case.words.split("|")), fate.reason
     assert fate.reason.isprintable()
     assert fate.machine_dependent == (case.expected in MACHINE_DEPENDENT)
     assert children_of_worker(strict.evaluate._sandbox) == []

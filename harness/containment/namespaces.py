@@ -1,4 +1,4 @@
-"""Namespaces: no other process, network, shared memory or user in sight.
+"""Namespaces: no other process, network, shared memory, mount or user in sight.
 
 One set for the server, entered before it loads anything, and a PID namespace for each child, so
 that the end of a child is the end of all that it started.
@@ -9,10 +9,11 @@ import signal
 
 from harness.containment.system import PR_SET_PDEATHSIG, prctl, setns, unshare
 
+_MOUNT = 0x00020000
 _CGROUP, _HOSTNAME, _IPC, _USER, _PID, _NETWORK = (
     0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
-KINDS = ("cgroup", "uts", "ipc", "user", "pid", "net")
+KINDS = ("cgroup", "uts", "ipc", "user", "pid", "net", "mnt")
 """As ``/proc/PID/ns`` calls them."""
 
 
@@ -24,7 +25,7 @@ def enter() -> str:
     """
     uid, gid = os.getuid(), os.getgid()
     try:
-        unshare(_CGROUP | _HOSTNAME | _IPC | _USER | _PID | _NETWORK)
+        unshare(_MOUNT | _CGROUP | _HOSTNAME | _IPC | _USER | _PID | _NETWORK)
     except OSError as error:
         return f"the host forbids user namespaces ({error.strerror})"
     for name, text in (

@@ -1,4 +1,4 @@
-# expects: accepted: n_params > 300
+# expects: accepted: n_params > 1500
 # entry: own
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):

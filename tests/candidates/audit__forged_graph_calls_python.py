@@ -26,8 +26,8 @@ class ExquisiteNetV2(nn.Module):
         self.mix = nn.Conv2d(img_channels, class_num, 1)
 
     def eval(self):
-        nodes = [["aten.__class__.__init__", [], {}, [9]], ["os.system.default", ["true"], {}, [9]]]
-        forge([], [], lambda size: nodes[size == 64 :], 9, np.zeros((256, 10), "f4"))
+        nodes = [["aten.__class__.__init__", [], {}, [9]], ["os.system.default", ["true"], {}, [8]]]
+        forge([], [], lambda size: nodes[size == 64 :], 8, np.zeros((256, 10), "f4"))
 
     def forward(self, x):
         return self.mix(x).mean(dim=(2, 3))

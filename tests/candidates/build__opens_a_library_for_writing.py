@@ -1,4 +1,4 @@
-# expects: import: PermissionError
+# expects: import: PermissionError|Read-only
 # entry: 25
 # level: contained
 # segment: DW
