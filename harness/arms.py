@@ -87,9 +87,11 @@ def laboratory(
 
     most: the most confinement to try.
     """
+    channels, height, width = dataset.input_shape
+    size = config.recipe.size_px
     interface = Interface(
         class_name=network_class(network, path=Path(config.network.path)),
-        input_shape=dataset.input_shape,
+        input_shape=(channels, size or height, size or width),
         n_classes=dataset.n_classes,
     )
     level = config.sandbox.level
@@ -157,7 +159,7 @@ def _complete(
 def write_front(folder: Path) -> None:
     """Write the networks of a run's front as files: what a person wants to open."""
     (folder / FRONT).mkdir(exist_ok=True)
-    for candidate in read_run(folder).front:
+    for candidate in read_run(folder).hall_of_fame:
         (folder / FRONT / f"{candidate.step}.py").write_text(candidate.source, encoding="utf-8")
 
 

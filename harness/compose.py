@@ -46,6 +46,7 @@ OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=T
 def compose(overrides: Sequence[str]) -> Config:
     """Compose ``conf/`` with command-line overrides; InputError in one sentence if it cannot be."""
     _check_names(overrides)
+    overrides = _profile_first(overrides)
     try:
         if GlobalHydra.instance().is_initialized():
             node = hydra.compose("config", list(overrides))
@@ -77,6 +78,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     The job gets the configuration and the overrides behind it, and returns its run folders.
     Everything on the command line is composed once beforehand, so mistakes cost nothing.
     """
+    sys.argv[1:] = _profile_first(sys.argv[1:])
     try:
         for config in [compose(overrides) for overrides in _expanded(sys.argv[1:])]:
             if not get_args_parser().parse_args(sys.argv[1:]).cfg:
@@ -151,6 +153,11 @@ def _typed(node: DictConfig) -> Config:
     for name in ("task", "selection", "proposer", "model"):
         _check_arguments(name, getattr(config, name))
     return config
+
+
+def _profile_first(overrides: Sequence[str]) -> list[str]:
+    """Put a profile before what differs from it, such as an ablation, for the last one wins."""
+    return sorted(overrides, key=lambda override: not override.startswith("+profile="))
 
 
 def _check_names(overrides: Sequence[str]) -> None:

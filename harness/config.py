@@ -20,9 +20,11 @@ CHOICES = {
     "display": ("auto", "live", "plain"),
     "sandbox.level": LEVELS,
     "search.split": ("validation", "test"),
+    "recipe.schedule": ("decay", "plateau"),
 }
 AT_LEAST_ONE = (
-    "sizes.founders", "sizes.offspring", "budget.evaluations", "budget.proposals", "recipe.epochs",
+    "sizes.founders", "sizes.offspring", "sizes.elites", "budget.evaluations", "budget.proposals",
+    "final.hall_of_fame", "recipe.plateau_epochs", "recipe.epochs",
     "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
 )  # fmt: skip
 SHARES = (
@@ -30,6 +32,7 @@ SHARES = (
     "rates.p_mutate",
     "eot.probability",
     "recipe.warmup_share",
+    "recipe.shift_p",
     "final.tolerance",
 )
 
@@ -43,18 +46,35 @@ class Network:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """How a network is trained: a warm-up, then a linear decay to zero, over a fixed length."""
+    """How a network is trained."""
 
     epochs: int = MISSING
+    """How many, or with ``plateau`` at most how many."""
     batch_size: int = MISSING
     lr: float = MISSING
     weight_decay: float = MISSING
-    warmup_share: float = MISSING
-    """Share of all steps over which the rate rises linearly from zero."""
+    schedule: str = "decay"
+    """``decay``: the rate rises linearly over ``warmup_share`` of all steps, then falls linearly to
+    zero. ``plateau``: it rises over ``warmup_steps`` from a thousandth, is multiplied by
+    ``plateau_factor`` when the training loss has not fallen for ``plateau_epochs``, and training
+    stops when it is below ``min_lr``. Both are factors on each parameter group's own rate."""
+    warmup_share: float = 0.0
+    warmup_steps: int = 0
+    plateau_factor: float = 1.0
+    plateau_epochs: int = 1
+    min_lr: float = 0.0
+    size_px: int | None = None
+    """Resize every image to so many pixels in height and width, bilinearly, on the device."""
     flip: bool = MISSING
     """Mirror half of the training images; wrong for digits and text."""
+    jitter: float = 0.0
+    """Change brightness, contrast and saturation of half of them by up to this share each."""
     shift_px: int = MISSING
-    """Translate every training image by up to so many pixels in each direction."""
+    """Translate training images by up to so many pixels in each direction."""
+    shift_p: float = 1.0
+    """Share of training images that are translated."""
+    mixed_precision: bool = False
+    """Train with half precision where torch holds that to be safe; networks are scored in full."""
     keep_best: bool = False
     """Take the network as it was after the epoch with the best validation accuracy, not the last.
     Training is told nothing of it: it offers every epoch's network, and the choice is made here."""
@@ -66,6 +86,8 @@ class Sizes:
 
     founders: int = MISSING
     offspring: int = MISSING
+    elites: int = MISSING
+    """Those that live on, where selection has elites."""
 
 
 @dataclass(kw_only=True)
@@ -145,6 +167,9 @@ class Final:
     """Fresh training seeds for the pick and for the seed network."""
     tolerance: float = MISSING
     """The pick is the smallest network this close to the seed's validation accuracy."""
+    hall_of_fame: int = MISSING
+    """So many of the networks that no other dominates, over the whole run, are kept as files and
+    re-trained; where there are more, those that SPEA2 would keep."""
 
 
 @dataclass(kw_only=True)

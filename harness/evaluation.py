@@ -7,7 +7,7 @@ never leave this process. So a score and a size belong to one and the same funct
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -85,21 +85,28 @@ class Evaluator:
         job = build_job("train", genome, self._interface, self._recipe, seed=seed)
         job["batch_sizes"] = BATCH_SIZES
         outline = self._outline(job)
-        n_offers = self._recipe.epochs if self._recipe.keep_best else 1
         start = time.monotonic()
         chosen: tuple[float, Offer] | None = None
         with self._sandbox.run(job, time_limit_s=self._sandbox.limits.train_s) as session:
-            for _ in range(n_offers):
-                offer = Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+            for offer in self._offers(session):
                 score = 0.0
-                if n_offers > 1:
+                if self._recipe.keep_best:
                     score, _ = self._audited(offer, outline, self._dataset.validation)
                 if chosen is None or score > chosen[0]:
                     chosen = score, offer
-        assert chosen is not None
         train_s = round(time.monotonic() - start, 3)
+        if chosen is None:
+            raise _refused("protocol", "ended its training without a network")
         accuracy, counts = self._audited(chosen[1], outline, split)
         return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
+
+    def _offers(self, session: Session) -> Iterator[Offer]:
+        """Yield what training offers, one network per epoch at most, until no more come."""
+        for _ in range(self._recipe.epochs if self._recipe.keep_best else 1):
+            header = session.receive_array("u1")
+            if not header.size:
+                return
+            yield Offer(header, session.receive_array("u1"), session.receive_array("f4"))
 
     def _outline(self, job: Mapping[str, object]) -> Array:
         """Return how the network is wired before it sees an image; empty where it cannot tell."""
@@ -115,7 +122,7 @@ class Evaluator:
     def _audited(self, offer: Offer, outline: Array, split: Split) -> tuple[float, dict[str, int]]:
         """Return the accuracy of an offered network, and what it is made of."""
         limits = self._sandbox.limits
-        job = {"task": "audit", "batch_sizes": BATCH_SIZES}
+        job = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": self._recipe.size_px}
         with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
             session.send(outline, offer.header, offer.payload)
             counts = session.receive()

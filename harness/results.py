@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,18 @@ class RunResult:
         """Candidates that no other dominates, smallest first, equal objectives once."""
         objectives = [c.objectives for c in self.evaluated if c.objectives is not None]
         members = [self.evaluated[i] for i in fitness.front(objectives)]
-        distinct = {c.objectives: c for c in reversed(members)}
-        return tuple(
-            sorted(distinct.values(), key=lambda c: c.objectives[1] if c.objectives else 0)
+        distinct = {c.objectives: c for c in reversed(members) if c.objectives}
+        return tuple(distinct[objectives] for objectives in sorted(distinct, key=itemgetter(1)))
+
+    @cached_property
+    def hall_of_fame(self) -> tuple[Candidate, ...]:
+        """The front, thinned as SPEA2 does where it is larger than asked for; with the pick."""
+        n = self.manifest["config"]["final"]["hall_of_fame"]
+        objectives = [c.objectives for c in self.front if c.objectives]
+        kept = (
+            fitness.spea2_choice(objectives, n, [c.step for c in self.front]) if objectives else []
         )
+        return tuple(c for i, c in enumerate(self.front) if i in kept or c == self.pick)
 
     @cached_property
     def pick(self) -> Candidate | None:

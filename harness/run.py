@@ -249,16 +249,16 @@ def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> N
 def _score_result(
     config: Config, network: Genome, laboratory: RecordedLaboratory, journal: Journal
 ) -> None:
-    """Re-train on fresh seeds and score on the test split: seed, pick, the rest of the front.
+    """Re-train on fresh seeds and score on the test split: seed, pick, hall of fame.
 
-    The pick and the seed get ``final.seeds`` fresh seeds, the other members of the front one.
+    The pick and the seed get ``final.seeds`` fresh seeds, the others one.
     """
     from harness.results import read_run
 
     result = read_run(journal.folder)
     seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]
     tasks = [("seed", network, seeds)]
-    for candidate in result.front:
+    for candidate in result.hall_of_fame:
         genome = Genome.parse(candidate.source)
         tasks.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
     trials = [(step, genome, k, seed) for step, genome, ks in tasks for k, seed in enumerate(ks)]

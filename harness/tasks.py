@@ -31,6 +31,7 @@ WITH_IMAGES = frozenset({"train", "audit"})
 _REASON_CHARS = 300
 _SAMPLE = 256
 """Training images on which a network and its replay must agree; as many calibrate anew."""
+_AT_ONCE = 512
 _OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
 _MEMORY = "ran out of its memory budget"
 
@@ -88,7 +89,8 @@ def _outline(job: dict[str, Any], _: None, channel: Channel) -> None:
     images = torch.zeros(job["batch_sizes"][0], *job["input_shape"], dtype=torch.uint8)
     recorder = Recorder()
     _guarded("forward", network.eval)
-    _guarded("audit", lambda: recorder.record(network, as_input(images.to(job["device"]))))
+    inputs = as_input(images.to(job["device"]))
+    _guarded("audit", lambda: recorder.record(network, inputs))
     text = _guarded("audit", lambda: wiring(recorder.graph()))
     channel.send_array(np.frombuffer(text.encode(), "u1"))
 
@@ -97,7 +99,7 @@ def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
     """Train, and offer the network at the end, or after every epoch where the best is kept."""
     network, optimizer = _construct(job)
     recipe, device = Recipe(**job["recipe"]), job["device"]
-    sample = _sample(data, device)
+    sample = _prepared(data.images[:_SAMPLE], job)
 
     def offer() -> None:
         _offer(network, sample, job, channel)
@@ -117,6 +119,7 @@ def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
     )
     if not recipe.keep_best:
         offer()
+    channel.send_array(np.empty(0, "u1"))  # no more come
 
 
 def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channel: Channel) -> None:
@@ -142,8 +145,8 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     device = job["device"]
     outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
-    sample = _sample(data, device)
-    calibration = as_input(torch.from_numpy(_drawn(data, payload)).to(device))
+    sample = _prepared(data.images[:_SAMPLE], job)
+    calibration = _prepared(_drawn(data, payload), job)
 
     def audited() -> tuple[list[tuple[Replay, int]], dict[str, Any], Array]:
         replay = Replay(graph_of(_parsed(header), payload), device=device)
@@ -159,9 +162,13 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     channel.send_array(answers)
     while True:
         replay, program = choices[channel.receive_json()]
-        asked = as_input(torch.from_numpy(channel.receive_array()).to(device))
-        logits = _guarded("audit", lambda: replay.logits(asked, program=program))  # noqa: B023
-        channel.send_array(logits)
+        images = channel.receive_array()
+        pieces = np.array_split(images, -(-len(images) // _AT_ONCE))  # resized, all would be large
+        parts = [
+            _guarded("audit", lambda: replay.logits(_prepared(p, job), program=program))  # noqa: B023
+            for p in pieces
+        ]
+        channel.send_array(np.concatenate(parts))
 
 
 def _parsed(header: Array) -> Any:
@@ -181,8 +188,8 @@ _TASKS: dict[str, Callable[..., None]] = {
 }
 
 
-def _sample(data: Images, device: str) -> torch.Tensor:
-    return as_input(torch.from_numpy(data.images[:_SAMPLE].copy()).to(device))
+def _prepared(images: Array, job: dict[str, Any]) -> torch.Tensor:
+    return as_input(torch.from_numpy(images.copy()).to(job["device"]), size_px=job["size_px"])
 
 
 def _drawn(data: Images, payload: Array) -> Array:

@@ -186,6 +186,7 @@ def build_job(
         "input_shape": list(interface.input_shape),
         "n_classes": interface.n_classes,
         "recipe": vars(recipe),
+        "size_px": recipe.size_px,
         "seed": seed,
     }
 

@@ -1,6 +1,7 @@
 """Every YAML in conf/ composes, and what it names can be built."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ STRATEGIES = ("task", "proposer", "model", "selection")
 
 def override(file):
     group = file.parent.as_posix()
-    return f"{'+' if group == 'ablation' else ''}{group}={file.stem}"
+    return f"{'+' if group in {'ablation', 'profile'} else ''}{group}={file.stem}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)
@@ -75,6 +76,23 @@ def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
 def test_answers_to_other_prompts_mark_the_arms_name(arm, model):
     assert compose([f"+ablation={arm}", f"model={model}"]).arm == f"guided~{model}:{arm}"
     assert compose(["+ablation=random_mutation", f"model={model}"]).arm == "random_mutation"
+
+
+def test_a_profile_is_the_ground_that_an_ablation_differs_from_in_any_order():
+    for order in (1, -1):
+        config = compose(["+ablation=one_plus_one", "+profile=ge2024"][::order])
+        assert (config.sizes.founders, config.sizes.offspring) == (32, 1)
+        assert config.recipe.size_px == 224
+    for arm in ARMS:
+        said = ["search.i_select_on_test_data=true", "model=scripted"]
+        assert compose(["+profile=ge2024", f"+ablation={arm}", *said]).budget.generations == 20
+
+
+def test_every_value_of_the_papers_profile_says_where_it_comes_from():
+    for file in ("profile/ge2024.yaml", "recipe/ge2024.yaml"):
+        for line in (CONF / file).read_text().splitlines():
+            if re.match(r" *(- )?[\w/ ]+: \S", line) and not line.startswith("#"):
+                assert re.search(r"# (paper|code|unknown)\b", line), line
 
 
 def test_without_an_ablation_the_arm_is_full():

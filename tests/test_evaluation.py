@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from harness.arms import laboratory
+from harness.compose import build, compose
 from harness.config import Recipe
 from harness.images import Images
 from harness.population import Evaluation
-from harness.training import as_input, predict, train
+from harness.training import Plateau, as_input, augment, predict, train
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
@@ -87,6 +88,60 @@ def get_optimizer(model, lr, weight_decay, nesterov):
         assert lab.evaluate.final(genome, seed=1).accuracy > 0.3
 
 
+def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(tiny, network):
+    config = compose([
+        *tiny, "recipe=ge2024", "recipe.size_px=48", "recipe.shift_px=2", "recipe.epochs=3",
+    ])  # fmt: skip
+    dataset = build(config.task).load()
+    with laboratory(config, dataset, network) as lab:
+        assert lab.validate(network) is None
+        fate = lab.evaluate.search(network, seed=1)
+    assert isinstance(fate, Evaluation)
+    assert fate.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
+
+
+def plateau(**settings):
+    values = {"schedule": "plateau", "plateau_factor": 0.5, "plateau_epochs": 2, "min_lr": 0.02}
+    return Plateau(replace(RECIPE, **(values | settings)), 4)
+
+
+def test_a_plateau_lowers_the_rate_and_ends_below_the_least():
+    schedule = plateau()
+    goes_on = [schedule.goes_on(loss) for loss in (5.0, 4.0, 4.0, 4.5, 3.0, 3.0, 3.0, 2.0)]
+    assert goes_on == [True] * 8
+    assert schedule.factor(9) == 0.25  # halved after the fourth and the seventh
+    assert [schedule.goes_on(9.0) for _ in range(2)] == [True, False]  # 0.1 / 8 is below 0.02
+
+
+def test_the_rate_rises_from_a_thousandth():
+    schedule = plateau(warmup_steps=40)
+    assert schedule.factor(0) == 0.001
+    assert schedule.factor(20) == pytest.approx(0.5005)
+    assert schedule.factor(40) == schedule.factor(99) == 1
+
+
+def test_augmentation_is_what_it_says():
+    inputs = torch.rand(4000, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def augmented(**settings):
+        recipe = replace(RECIPE, **({"flip": False, "shift_px": 0} | settings))
+        return augment(inputs, recipe, torch.Generator().manual_seed(1))
+
+    assert torch.equal(augmented(), inputs)
+    same = (augmented(flip=True) == inputs).flatten(1).all(1)
+    assert 0.45 < same.float().mean() < 0.55
+    moved = augmented(shift_px=2, shift_p=0.5)
+    stays = (moved == inputs).flatten(1).all(1)
+    assert 0.5 < stays.float().mean() < 0.56  # of those that may move, one in 25 moves by nothing
+    jittered = augmented(jitter=0.05)
+    changed = (jittered != inputs).flatten(1).any(1)
+    assert 0.45 < changed.float().mean() < 0.55
+    brightness = jittered.mean((1, 2, 3)) / inputs.mean((1, 2, 3))
+    assert 0.9 < brightness.min() < 0.97
+    assert 1.03 < brightness.max() < 1.1
+    assert 0 <= jittered.min() <= jittered.max() <= 1
+
+
 def test_more_operations_than_allowed_are_refused(lab, network, monkeypatch):
     sandbox = lab.evaluate._sandbox
     for cap, kind in ((3_508_991, "cap"), (3_508_992, None)):
@@ -140,17 +195,15 @@ def test_each_group_keeps_its_own_rate_and_momentum_under_warm_up_and_decay():
 
 
 def test_augmentation_mirrors_half_and_shifts_within_reach():
-    from harness.training import _augment
-
     image = torch.zeros(400, 1, 9, 9, dtype=torch.uint8)
     image[:, 0, 4, 3] = 255
-    out = _augment(image, RECIPE, torch.Generator().manual_seed(0))
+    out = augment(image, RECIPE, torch.Generator().manual_seed(0))
     rows, columns = (out[:, 0] == 255).nonzero()[:, 1], (out[:, 0] == 255).nonzero()[:, 2]
     assert len(rows) == 400
     assert set(rows.tolist()) == {2, 3, 4, 5, 6}
     assert set(columns.tolist()) == {1, 2, 3, 4, 5, 6, 7}  # 3 or mirrored 5, two either way
     plain = replace(RECIPE, flip=False, shift_px=0)
-    assert torch.equal(_augment(image, plain, torch.Generator()), image)
+    assert torch.equal(augment(image, plain, torch.Generator()), image)
 
 
 def test_logits_do_not_depend_on_the_batch():

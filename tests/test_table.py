@@ -32,7 +32,7 @@ def record_run(
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = {
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
-        "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01},
+        "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": split}},
         "data": {"name": "digits", "n_classes": 10}, "study": study,
     }  # fmt: skip
