@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.compose import ROOT, build, takes
+from harness.compose import ROOT, build, takes, third_party
 from harness.config import Config
 from harness.data import Dataset
 from harness.display import Display
@@ -42,8 +42,11 @@ _NOT_IDENTITY = frozenset(
     }
 )
 _OF_THE_ARM = frozenset(
-    {"ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search"}
-)
+    {
+        "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
+        "third_party",
+    }
+)  # fmt: skip
 
 
 def complete_runs(configs: Sequence[Config]) -> list[Path]:
@@ -129,6 +132,7 @@ def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any
         "study": digest_of([list(study.calls), dict(study.scores)]) if study else None,
         "version": version("guided-evolution"),
         "torch": version("torch"),
+        "third_party": third_party(config.proposer) | third_party(config.selection),
     }
 
 

@@ -12,18 +12,23 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
 from hydra.experimental.callback import Callback
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -38,6 +43,26 @@ _RESULT = "result.json"
 _SIMPLE: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
 _INTERRUPTED = 128 + signal.SIGINT
 
+PROPOSERS = "guided_evolution.proposers"
+"""Entry points by which other packages add arms: the arm's name, and the package that has it."""
+
+
+class ThirdParty(SearchPathPlugin):
+    """Finds the configuration of arms that other packages bring, in their folder ``conf``."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Add a folder per package; InputError where an arm's YAML is not in it."""
+        for point in entry_points(group=PROPOSERS):
+            yaml = resources.files(point.module) / "conf" / "ablation" / f"{point.name}.yaml"
+            if not yaml.is_file():
+                raise InputError(
+                    f"{PROPOSERS}: {point.value} registers the arm {point.name}, expected {yaml} "
+                    f"with what it is made of, found none. Mend or remove that package."
+                )
+            search_path.append(provider=point.name, path=f"pkg://{point.module}.conf")
+
+
+Plugins.instance().register(ThirdParty)
 ConfigStore.instance().store(name="schema", node=Config)
 OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
 OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=True)
@@ -65,6 +90,13 @@ def build(node: Any, **parts: Any) -> Any:
         return instantiate(kept, _convert_="all", **parts)
     except InstantiationException as error:
         raise error.__cause__ if isinstance(error.__cause__, HarnessError) else error from None
+
+
+def third_party(node: Any) -> dict[str, str]:
+    """Return name and version of the package that a strategy comes from, where it is not ours."""
+    module = str(node["_target_"]).split(".")[0]
+    points = [p for p in entry_points(group=PROPOSERS) if p.module.split(".")[0] == module]
+    return {p.dist.name: p.dist.version for p in points if p.dist}
 
 
 def takes(node: Any, argument: str) -> bool:

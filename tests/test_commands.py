@@ -190,8 +190,8 @@ class TestBadInput:
     def test_journal_of_another_format(self, tmp_path):
         newer_journal(tmp_path)
         command = (f"runs_dir={tmp_path}", "+ablation=random_mutation", "compare=[]")
-        self.refused(*command, told="expected a journal of format 1, found 7")
-        self.refused(tmp_path, module="harness.table", told="format 1, found 7")
+        self.refused(*command, told="expected a journal of format 2, found 7")
+        self.refused(tmp_path, module="harness.table", told="format 2, found 7")
 
     def test_runs_dir_that_cannot_be_written(self, tmp_path):
         (tmp_path / "file").write_text("")
