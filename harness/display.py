@@ -5,12 +5,13 @@ The door to rich. Reads only the journal's events, as they are recorded.
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from harness.journal import Event
 
@@ -134,6 +135,18 @@ def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: boo
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=not console.is_terminal)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines, those of a diff in colour; nothing in them acts on the terminal."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        plain = "".join(c if c.isprintable() or c == "\t" else " " for c in line)
+        style = next((style for start, style in _DIFF.items() if plain.startswith(start)), "")
+        console.print(Text(plain, style=style))
+
+
+_DIFF = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}
 
 
 def _operators(content: Any) -> str:

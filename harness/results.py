@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import fitness
-from harness.errors import RecordError
-from harness.journal import read_events
+from harness.errors import InputError, RecordError
+from harness.journal import find_runs, read_events
 from harness.population import MACHINE_DEPENDENT
 
 FRONT = "front"
@@ -25,7 +25,10 @@ class Candidate:
 
     step: str
     source: str
-    operators: tuple[str, ...]
+    parents: tuple[str, ...]
+    """Steps of the parents, ``seed`` for the seed network; a second one is the mate."""
+    variations: tuple[Mapping[str, Any], ...]
+    """As recorded: operator, segment, detail, steps of the LLM calls."""
     objectives: fitness.Objectives | None
     gate: str | None
     """Gate that refused it, None where it was evaluated."""
@@ -40,6 +43,7 @@ class RunResult:
     folder: Path
     manifest: Mapping[str, Any]
     seed_objectives: fitness.Objectives
+    seed_source: str
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]
     """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
@@ -50,7 +54,8 @@ class RunResult:
     started: float
     """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
-    models: tuple[str, ...]
+    models: Mapping[str, str]
+    """Which LLM answered, by the step of the call."""
 
     @property
     def arm(self) -> str:
@@ -142,6 +147,23 @@ class RunResult:
         )
 
 
+def runs_below(folder: Path) -> list[RunResult]:
+    """Read all runs below a folder; InputError where there is none to speak of."""
+    folders = find_runs(folder)
+    if not folders:
+        raise InputError(
+            f"{folder}: expected a folder with runs, found no journal in it. "
+            f"Run python -m harness runs_dir={folder} first."
+        )
+    runs = read_runs(folders)
+    if not runs:
+        raise InputError(
+            f"{folder}: expected runs that have evaluated their seed network, none has yet. Let "
+            f"one come so far, then ask again."
+        )
+    return runs
+
+
 def read_runs(folders: Sequence[Path]) -> list[RunResult]:
     """Read the runs that have come as far as their seed network's evaluation."""
     return [run for folder in folders if (run := _read(folder)) is not None]
@@ -175,6 +197,7 @@ def _read(folder: Path) -> RunResult | None:
         folder=folder,
         manifest=events["manifest"],
         seed_objectives=(seed["accuracy"], seed["n_params"]),
+        seed_source=events["reference"]["source"],
         candidates=tuple(
             _candidate(key.split("/")[1], c)
             for key, c in events.items()
@@ -186,7 +209,7 @@ def _read(folder: Path) -> RunResult | None:
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
         started=recorded[0][1].at,
         complete="complete" in events,
-        models=tuple(sorted({c["model"] for c in calls})),
+        models={k.split("/")[1]: c["model"] for k, c in events.items() if k.startswith("call/")},
     )
 
 
@@ -196,7 +219,8 @@ def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
     return Candidate(
         step=step,
         source=content["source"] or "",
-        operators=tuple(v["operator"] for v in content["variations"]),
+        parents=tuple(content["parents"]),
+        variations=tuple(content["variations"]),
         objectives=(measured["accuracy"], measured["n_params"]) if evaluated else None,
         gate=measured.get("gate"),
         reason=measured.get("reason"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.results import RunResult
+from harness.results import RunResult, runs_below
 
 NONE = "–"
 HEADER = [
@@ -83,7 +83,8 @@ def _heading(name: str, run: RunResult) -> str:
     if study:
         return f"search recorded {study['date']} with {study['model']}; networks trained here"
     if run.models:
-        return f"{name}: answers by {', '.join(run.models)}; networks trained here"
+        models = ", ".join(sorted(set(run.models.values())))
+        return f"{name}: answers by {models}; networks trained here"
     return f"{name}: searched and trained here"
 
 
@@ -195,20 +196,25 @@ def _percent(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
 
-def _markdown(comparison: Comparison) -> str:
-    rows = [HEADER, *comparison.rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    pad = [str.ljust] + [str.rjust] * (len(HEADER) - 1)
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, its first row the header, its columns flush."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    pad = [str.ljust] + [str.rjust] * (len(widths) - 1)
     lines = [
         "| " + " | ".join(pad[i](cell, widths[i]) for i, cell in enumerate(row)) + " |"
         for row in rows
     ]
     rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
     lines.insert(1, "| " + " | ".join(rule) + " |")
+    return "\n".join(lines)
+
+
+def _markdown(comparison: Comparison) -> str:
+    table = aligned([HEADER, *comparison.rows])
     headings = [f"*{heading}*" for heading in comparison.headings]
     notes = [f"- {note}" for note in comparison.notes]
     parts = [
-        f"**{comparison.title}**", "  \n".join(headings), "\n".join(lines), comparison.headline,
+        f"**{comparison.title}**", "  \n".join(headings), table, comparison.headline,
         "\n".join(notes),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
@@ -265,27 +271,14 @@ def main() -> None:
     """Print the tables of all runs below a folder."""
     import argparse
 
-    from harness.errors import HarnessError, InputError
-    from harness.journal import find_runs
-    from harness.results import read_runs
+    from harness.errors import HarnessError
 
     parser = argparse.ArgumentParser(prog="python -m harness.table", description=main.__doc__)
     parser.add_argument("runs_dir", type=Path)
     parser.add_argument("--format", choices=STYLES, default="markdown", dest="style")
     arguments = parser.parse_args()
     try:
-        folders = find_runs(arguments.runs_dir)
-        if not folders:
-            raise InputError(
-                f"{arguments.runs_dir}: expected a folder with runs, found no journal in it. "
-                f"Run python -m harness runs_dir={arguments.runs_dir} first."
-            )
-        tables = comparisons(read_runs(folders))
-        if not tables:
-            raise InputError(
-                f"{arguments.runs_dir}: expected runs that have evaluated their seed network, none "
-                f"has yet. Let one come so far, then ask again."
-            )
+        tables = comparisons(runs_below(arguments.runs_dir))
     except HarnessError as error:
         parser.exit(error.exit_status, f"error: {error}\n")
     texts = [render(table, arguments.style) for table in tables]

@@ -16,7 +16,7 @@ LAYERS = (
     {"population", "audit"},
     {"proposal", "selection", "ledger", "sandbox", "results", "tasks"},
     {"worker", "evolution", "guided", "validation", "display", "table", "tracking", "recording"},
-    {"evaluation", "figure", "variants"},
+    {"evaluation", "figure", "variants", "credit", "lineage"},
     {"report"},
     {"run", "compose"},
     {"arms"},

@@ -1,0 +1,89 @@
+"""Where an individual comes from: ``python -m harness.lineage RUN_DIR ID``.
+
+Follows first parents back to the seed network, and shows each step's operators, what was measured,
+and the code that changed.
+"""
+
+import argparse
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.display import show_lines
+from harness.errors import HarnessError, RecordError
+from harness.genome import Genome
+from harness.results import Candidate, RunResult, read_run
+
+
+def chain(run: RunResult, step: str) -> list[Candidate]:
+    """Return the individual and its first parents, eldest first; RecordError for an unknown one."""
+    known = {candidate.step: candidate for candidate in run.candidates}
+    if step not in known:
+        raise RecordError(
+            f"{run.folder}: expected one of its individuals, from {next(iter(known), 'none')} to "
+            f"{next(reversed(known), 'none')}, got {step}."
+        )
+    found = [known[step]]
+    while found[0].parents[0] != "seed":
+        found.insert(0, known[found[0].parents[0]])
+    return found
+
+
+def told(run: RunResult, step: str) -> Iterator[str]:
+    """Yield the lineage's lines; changes of code as in a unified diff."""
+    accuracy, n_params = run.seed_objectives
+    yield f"seed: accuracy {accuracy:.2%}, {n_params:,} parameters"
+    before = Genome.parse(run.seed_source)
+    for candidate in chain(run, step):
+        yield ""
+        yield f"{candidate.step}: {_measured(candidate)}"
+        for variation in candidate.variations:
+            yield f"  {_made(run, variation)}"
+        if len(candidate.parents) > 1:
+            yield f"  first parent {candidate.parents[0]}, mate {candidate.parents[1]}"
+        if not candidate.source:
+            continue
+        after = Genome.parse(candidate.source)
+        yield from _changes(before, after)
+        before = after
+
+
+def _measured(candidate: Candidate) -> str:
+    if candidate.objectives is None:
+        return f"refused by {candidate.gate}: {candidate.reason}"
+    accuracy, n_params = candidate.objectives
+    return f"accuracy {accuracy:.2%}, {n_params:,} parameters"
+
+
+def _made(run: RunResult, variation: Mapping[str, Any]) -> str:
+    detail = ", ".join(f"{key} {value}" for key, value in variation["detail"].items())
+    models = sorted({run.models[call] for call in variation["calls"]})
+    by = f", by {', '.join(models)}" if models else ""
+    return f"{variation['operator']} of {variation['segment']} ({detail}){by}"
+
+
+def _changes(before: Genome, after: Genome) -> Iterator[str]:
+    for name in after.names:
+        old, new = before[name].splitlines(), after[name].splitlines()
+        if old != new:
+            yield from difflib.unified_diff(
+                old, new, f"{name} before", f"{name} after", lineterm=""
+            )
+
+
+def main() -> None:
+    """Print how an individual, such as g2.c3, came of the seed network."""
+    parser = argparse.ArgumentParser(prog="python -m harness.lineage", description=main.__doc__)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("id", help="a step, such as g2.c3: generation 2, child 3")
+    arguments = parser.parse_args()
+    try:
+        lines = list(told(read_run(arguments.run_dir), arguments.id))
+    except HarnessError as error:
+        parser.exit(error.exit_status, f"error: {error}\n")
+    show_lines(lines)
+
+
+if __name__ == "__main__":
+    main()
