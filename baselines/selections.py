@@ -50,10 +50,10 @@ class Ageing:
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the most accurate of a random sample, n times; the younger of equals."""
-        places = range(len(population))
-        samples = (rng.sample(places, min(self._sample, len(places))) for _ in range(n))
-        return [population[max(s, key=lambda i: (population[i].objectives[0], i))] for s in samples]
+        """Return the most accurate of a random sample, of equals the younger; one child a cycle."""
+        del n
+        sample = rng.sample(range(len(population)), min(self._sample, len(population)))
+        return [population[max(sample, key=lambda i: (population[i].objectives[0], i))]]
 
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
@@ -74,14 +74,14 @@ class OnePlusOne:
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the one who lives, n times."""
-        del rng
-        return list(population) * n
+        """Return the one who lives; one child at a time."""
+        del n, rng
+        return list(population)
 
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Compare each child in turn with the one who lives."""
+        """Return the child, or the one who lives."""
         (living,) = elites
         for child in offspring:
             if not self.keeps(living, child):

@@ -83,7 +83,7 @@ def render(found: Sequence[Credit], style: str) -> str:
          *(f"{100 * n / c.proposed:.0f}" for n in (c.accepted, c.improving, c.on_front)))
         for c in found
     ]  # fmt: skip
-    return aligned([HEADER, *rows]) + "\n"
+    return aligned([HEADER, *rows], n_text=3) + "\n"
 
 
 def main() -> None:

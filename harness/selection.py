@@ -20,7 +20,7 @@ class Selection(Protocol):
         ...
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return n parents, repeats allowed."""
+        """Return n parents, repeats allowed; one where children come one by one."""
         ...
 
     def survivors(

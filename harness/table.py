@@ -196,15 +196,15 @@ def _percent(values: Sequence[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, its first row the header, its columns flush."""
+def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
+    """Return a Markdown table: a header, the first columns text, the others numbers."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    pad = [str.ljust] + [str.rjust] * (len(widths) - 1)
+    pad = [str.ljust] * n_text + [str.rjust] * (len(widths) - n_text)
     lines = [
         "| " + " | ".join(pad[i](cell, widths[i]) for i, cell in enumerate(row)) + " |"
         for row in rows
     ]
-    rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
+    rule = ["-" * w for w in widths[:n_text]] + ["-" * (w - 1) + ":" for w in widths[n_text:]]
     lines.insert(1, "| " + " | ".join(rule) + " |")
     return "\n".join(lines)
 

@@ -80,8 +80,8 @@ def test_answers_to_other_prompts_mark_the_arms_name(arm, model):
 
 def test_a_profile_is_the_ground_that_an_ablation_differs_from_in_any_order():
     for order in (1, -1):
-        config = compose(["+ablation=one_plus_one", "+profile=ge2024"][::order])
-        assert (config.sizes.founders, config.sizes.offspring) == (32, 1)
+        config = compose(["+ablation=no_crossover", "+profile=ge2024", "model=scripted"][::order])
+        assert (config.sizes.founders, config.rates.p_mate) == (32, 0.0)
         assert config.recipe.size_px == 224
     for arm in ARMS:
         said = ["search.i_select_on_test_data=true", "model=scripted"]
