@@ -205,7 +205,9 @@ def _check_names(overrides: Sequence[str]) -> None:
 
 
 def _check_arguments(name: str, node: Any) -> None:
-    """InputError where a strategy is given an argument that its constructor does not have."""
+    """InputError where a strategy has no constructor, or one without the argument given to it."""
+    if not isinstance(node.get("_target_"), str):
+        raise InputError(f"{name}: expected an arm that says {name}._target_, this one does not.")
     target = get_object(node["_target_"])
     parameters = inspect.signature(target).parameters
     known = set(parameters)

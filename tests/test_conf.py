@@ -13,7 +13,9 @@ from harness.compose import CONF, build, compose
 from harness.errors import InputError
 from tests.conftest import ROOT
 
-FILES = sorted(p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.name != "config.yaml")
+FILES = sorted(
+    p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.name not in {"config.yaml", "none.yaml"}
+)
 ARMS = sorted(p.stem for p in (CONF / "ablation").glob("*.yaml"))
 STRATEGIES = ("task", "proposer", "model", "selection")
 
@@ -119,6 +121,8 @@ def test_evaluations_bound_proposals():
         (["proposer=random_mutation"], "which names the arm"),
         (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
+        (["+ablation=nas", "proposer=none", "proposer._target_=null"], "proposer"),
+        (["+ablation=no_eot", "proposer=none"], "expected an arm that says proposer._target_"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),
         (["workers=0"], "workers: expected a number of at least 1, got 0"),
         (["rates.p_mate=1.5"], "rates.p_mate: expected a share from 0 to 1, got 1.5"),

@@ -78,7 +78,7 @@ def test_credit_by_hand(folder):
 
 def test_credit_in_every_style(folder):
     found = credits_of([read_run(folder)])
-    assert "| full | model     | one " in render(found, "markdown")
+    assert "| full | model      | one  " in render(found, "markdown")
     rows = list(csv.DictReader(io.StringIO(render(found, "csv"))))
     values = json.loads(render(found, "json"))
     assert [{k: str(v) for k, v in row.items()} for row in values] == rows

@@ -40,14 +40,16 @@ class CoinFlips:
     def mate(self, genome, mate, scene):
         return self.mutate(genome, scene)
 '''
-GROUP = "_target_: coin_flips.CoinFlips\nrates: [0.1, 0.2, 0.3, 0.4]\n"
 ARM = """# @package _global_
 defaults:
-  - override /proposer: coin_flips
+  - override /proposer: none
 
 ablation: coin_flips
 arm: coin_flips
 study: null
+proposer:
+  _target_: coin_flips.CoinFlips
+  rates: [0.1, 0.2, 0.3, 0.4]
 """
 
 
@@ -59,7 +61,6 @@ def installed(tmp_path_factory):
     for file, text in (
         (project / "pyproject.toml", PYPROJECT),
         (package / "__init__.py", CODE),
-        (package / "conf" / "proposer" / "coin_flips.yaml", GROUP),
         (package / "conf" / "ablation" / "coin_flips.yaml", ARM),
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
