@@ -50,25 +50,37 @@ def front(objectives: Sequence[Objectives]) -> list[int]:
 
 
 def crowding(objectives: Sequence[Objectives]) -> list[float]:
-    """Crowding distance of each within its rank; extremes get inf (Deb 2002, section III-B)."""
-    place, rank = scaled(objectives), np.array(ranks(objectives))
-    distance = np.zeros(len(place))
+    """Crowding distance of each within its rank; extremes get inf (Deb 2002, section III-B).
+
+    Distances are shares of the range that the rank spans.
+    """
+    rank = np.array(ranks(objectives))
+    distance = np.zeros(len(rank))
     for level in np.unique(rank):
         members = np.flatnonzero(rank == level)
+        place = scaled([objectives[i] for i in members])
         for axis in range(place.shape[1]):
-            order = members[np.argsort(place[members, axis], kind="stable")]
-            values = place[order, axis]
+            ascending = np.argsort(place[:, axis], kind="stable")
+            order, values = members[ascending], place[ascending, axis]
             distance[order[[0, -1]]] = math.inf
             distance[order[1:-1]] += values[2:] - values[:-2]
     return [float(d) for d in distance]
 
 
+def strengths(objectives: Sequence[Objectives]) -> list[int]:
+    """How many each dominates (Zitzler 2001, section 3.1)."""
+    return [sum(dominates(a, b) for b in objectives) for a in objectives]
+
+
+def raw_fitness(objectives: Sequence[Objectives]) -> list[int]:
+    """Sum of the strengths of those that dominate each, 0 on the front (Zitzler 2001, 3.1)."""
+    strong = list(zip(objectives, strengths(objectives), strict=True))
+    return [sum(s for a, s in strong if dominates(a, b)) for b in objectives]
+
+
 def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
     """Raw fitness plus density of each, below 1 for the front (Zitzler 2001, section 3.1)."""
-    n = len(objectives)
-    beats = np.array([[dominates(a, b) for b in objectives] for a in objectives])
-    strength = beats.sum(axis=1)
-    raw = np.array([strength[beats[:, i]].sum() for i in range(n)])
+    n, raw = len(objectives), np.array(raw_fitness(objectives))
     near = np.sort(_distances(objectives), axis=1)
     k = min(n - 1, int(math.sqrt(n)))
     return [float(f) for f in raw + 1 / (near[:, k] + 2)]

@@ -2,11 +2,17 @@
 
 import math
 import random
+from fractions import Fraction
 
 import pytest
 from deap import base, tools
 from hypothesis import given
 from hypothesis import strategies as st
+from pymoo.algorithms.moo.spea2 import SPEA2Survival
+from pymoo.core.population import Population
+from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
+from pymoo.util.dominator import Dominator
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from harness import fitness
 
@@ -30,14 +36,6 @@ def as_deap(points):
     return [Point(i, values) for i, values in enumerate(points)]
 
 
-def front_of(seed, n):
-    """n points of which none dominates another."""
-    rng = random.Random(seed)
-    accuracies = sorted(rng.random() for _ in range(n))
-    sizes = sorted(rng.sample(range(1_000, 1_000_000), n))
-    return rng.sample(list(zip(accuracies, sizes, strict=True)), n)
-
-
 @given(objectives)
 def test_front_is_mutually_non_dominated_and_dominates_the_rest(values):
     kept = fitness.front(values)
@@ -46,30 +44,109 @@ def test_front_is_mutually_non_dominated_and_dominates_the_rest(values):
     assert all(any(fitness.dominates(a, b) for a in inside) for b in outside)
 
 
-@given(objectives)
-def test_ranks_are_deaps(values):
-    fronts = tools.sortNondominated(as_deap(fitness.points(values)), len(values))
-    expected = {p.index: rank for rank, members in enumerate(fronts) for p in members}
-    assert dict(enumerate(fitness.ranks(values))) == expected
+def population(seed):
+    """Up to 40 random individuals; every third time a front, every third with equal values."""
+    rng = random.Random(seed)
+    n = rng.randint(1, 40)
+    if seed % 3 == 1:
+        sizes = sorted(rng.sample(range(1_000, 10**6), n))
+        values = zip(sorted(rng.random() for _ in range(n)), sizes, strict=True)
+        return rng.sample(list(values), n)
+    if seed % 3 == 2:
+        return [(rng.random(), rng.randint(1_000, 10**6)) for _ in range(n)]
+    return [(rng.randint(0, 8) / 8, 10 ** rng.randint(3, 6)) for _ in range(n)]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_crowding_is_deaps_within_one_front(seed):
-    values = front_of(seed, 12)
-    points = as_deap(fitness.scaled(values))
-    tools.emo.assignCrowdingDist(points)
-    expected = [len(Minimised.weights) * p.fitness.crowding_dist for p in points]
-    assert fitness.crowding(values) == pytest.approx(expected)
+POPULATIONS = [population(seed) for seed in range(1000)]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_spea2_thins_a_front_as_deap_does(seed):
-    values = front_of(seed, 20)
-    random.seed(0)  # DEAP draws from the global generator; ours never does
-    expected = sorted(p.index for p in tools.selSPEA2(as_deap(fitness.scaled(values)), 8))
-    state = random.getstate()
-    assert fitness.spea2_choice(values, 8, [f"{i:03}" for i in range(20)]) == expected
-    assert random.getstate() == state
+def test_ranks_are_those_of_two_libraries():
+    for values in POPULATIONS:
+        points = fitness.points(values)
+        theirs = NonDominatedSorting().do(points, return_rank=True)[1]
+        deap = tools.sortNondominated(as_deap(points), len(points))
+        expected = {p.index: rank for rank, members in enumerate(deap) for p in members}
+        assert fitness.ranks(values) == theirs.tolist()
+        assert dict(enumerate(fitness.ranks(values))) == expected
+
+
+def test_crowding_is_that_of_two_libraries_where_no_values_tie():
+    """Which of two equal values is the extreme one is nobody's rule."""
+    compared = 0
+    for values in POPULATIONS:
+        points, rank = fitness.points(values), fitness.ranks(values)
+        if any(len(set(axis)) < len(axis) for axis in points.T.tolist()):
+            continue
+        compared += 1
+        for level in set(rank):
+            members = [i for i, r in enumerate(rank) if r == level]
+            front = as_deap(points[members])
+            tools.emo.assignCrowdingDist(front)
+            ours = [fitness.crowding(values)[i] for i in members]
+            assert ours == pytest.approx([2 * p.fitness.crowding_dist for p in front], abs=1e-12)
+            theirs = [math.inf] * len(members)  # pymoo calls two or fewer extreme without asking
+            if len(members) > 2:
+                theirs = 2 * calc_crowding_distance(points[members])
+            assert ours == pytest.approx(list(theirs), abs=1e-12)
+    assert compared > 600
+
+
+def test_strengths_and_raw_fitness_are_pymoos():
+    for values in POPULATIONS:
+        points = fitness.points(values)
+        matrix = Dominator().calc_domination_matrix(points)
+        assert fitness.strengths(values) == (matrix == 1).sum(axis=1).tolist()
+        survived = spea2_of_pymoo(points, len(values))
+        assert sorted(fitness.raw_fitness(values)) == sorted(survived.get("SPEA_R").tolist())
+
+
+def test_chosen_sets_are_those_of_two_libraries_where_no_key_ties_at_the_cut():
+    """Elsewhere they disagree: DEAP's density leaves out earlier ones, pymoo's counts from another."""
+    compared = {"filled": 0, "thinned": 0}
+    for seed, values in enumerate(POPULATIONS):
+        n = random.Random(seed).randint(1, len(values))
+        raw = sorted(fitness.raw_fitness(values))
+        n_front = raw.count(0)
+        kind = "thinned" if n < n_front else "filled"
+        if kind == "filled" and n < len(values) and n > n_front and raw[n - 1] == raw[n]:
+            continue
+        if kind == "thinned" and (n == 1 or len(set(values)) < len(values)):
+            continue  # the last two, and equal individuals, are equally crowded
+        compared[kind] += 1
+        scaled = fitness.scaled(values)
+        kept = fitness.spea2_choice(values, n, [f"{i:03}" for i in range(len(values))])
+        theirs = spea2_of_pymoo(scaled, n)
+        assert sorted(map(tuple, scaled[kept])) == sorted(map(tuple, theirs.get("F").tolist()))
+        random.seed(0)  # DEAP draws from the global generator; ours never does
+        deap = tools.selSPEA2(as_deap(scaled), n)
+        state = random.getstate()
+        assert sorted(scaled[kept].tolist()) == sorted(scaled[[p.index for p in deap]].tolist())
+        fitness.spea2_choice(values, n, ["x"] * len(values))
+        assert random.getstate() == state
+    assert min(compared.values()) > 200, compared
+
+
+def exact_volume(points, reference):
+    """Area dominated, strip by strip, in rational numbers: the libraries all call moocore."""
+    left, top = (Fraction(float(value)) for value in reference)
+    area, bottom = Fraction(0), top
+    for x, y in sorted((Fraction(float(x)), Fraction(float(y))) for x, y in points):
+        if x < left and y < bottom:
+            area += (left - x) * (bottom - y)
+            bottom = y
+    return float(area)
+
+
+def test_hypervolume_is_exact():
+    for values in POPULATIONS:
+        expected = exact_volume(fitness.points(values), (0.9, 6.0))
+        ours = fitness.hypervolume(values, n_classes=10, seed_params=10**5)
+        assert ours == pytest.approx(expected, abs=1e-12, rel=1e-12)
+
+
+def spea2_of_pymoo(points, n):
+    pop = Population.new(F=points)
+    return SPEA2Survival()._do(None, pop, n_survive=n)
 
 
 def test_spea2_fitness_by_hand():
