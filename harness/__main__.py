@@ -1,22 +1,24 @@
 """``python -m harness``: run the composed arm beside those in ``compare``, then compare them."""
 
+from functools import partial
 from pathlib import Path
 
-from harness.arms import complete_runs
+from harness.arms import Laboratories, complete_runs
 from harness.compose import compose, launch
 from harness.config import Config
 from harness.report import print_comparison
 
 
-def job(config: Config, overrides: list[str]) -> list[Path]:
+def job(laboratories: Laboratories, config: Config, overrides: list[str]) -> list[Path]:
     """Run every arm that is not complete yet, and print their comparison."""
     others = [o for o in overrides if not o.lstrip("+").startswith("ablation=")]
     beside = [compose([*others, f"+ablation={arm}"]) for arm in config.compare]
     arms = {c.arm: c for c in [config, *beside]}
-    folders = complete_runs(list(arms.values()))
+    folders = complete_runs(list(arms.values()), laboratories)
     print_comparison(folders, Path(config.runs_dir), config.tracking)
     return folders
 
 
 if __name__ == "__main__":
-    launch(job)
+    with Laboratories() as opened:
+        launch(partial(job, opened))

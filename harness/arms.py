@@ -1,14 +1,14 @@
 """From configurations to finished runs: open the laboratory once, run what is not complete."""
 
 import contextlib
-import dataclasses
 import json
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.compose import ROOT, build, takes, third_party
 from harness.config import Config
@@ -49,12 +49,47 @@ _OF_THE_ARM = frozenset(
 )  # fmt: skip
 
 
-def complete_runs(configs: Sequence[Config]) -> list[Path]:
+class Laboratories:
+    """Opens laboratories, and keeps the last one for whoever asks for the same next.
+
+    So the jobs of a multirun share a worker, and no training is done twice for two arms.
+    """
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._key = ""
+        self._last: Laboratory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, config: Config, dataset: Dataset, network: Genome) -> Laboratory:
+        """Return the laboratory that this configuration asks for."""
+        parts = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
+        key = digest_of([dataset.digest, network.source, config.device, *parts])
+        if self._last is None or key != self._key:
+            self._stack.close()
+            self._key = key
+            self._last = self._stack.enter_context(laboratory(config, dataset, network))
+        return self._last
+
+
+def complete_runs(
+    configs: Sequence[Config], laboratories: Laboratories | None = None
+) -> list[Path]:
     """Run each configuration that has no complete run yet; return all run folders, in order.
 
     All are arms of one comparison, sharing task, network, recipe, budget, limits and device;
     InputError where they do not.
     """
+    with contextlib.ExitStack() as stack:
+        return _complete_runs(configs, laboratories or stack.enter_context(Laboratories()))
+
+
+def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> list[Path]:
     first = configs[0]
     dataset: Dataset = build(first.task).load()
     network = read_network(Path(first.network.path))
@@ -70,10 +105,9 @@ def complete_runs(configs: Sequence[Config]) -> list[Path]:
         )
     todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
     models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
-    if todo:
-        with laboratory(first, dataset, network) as lab:
-            for i in todo:
-                _complete(configs[i], identities[i], folders[i], lab, models[i])
+    for i in todo:
+        lab = laboratories.open(first, dataset, network)
+        _complete(configs[i], identities[i], folders[i], lab, models[i])
     for i, folder in enumerate(folders):
         write_front(folder)
         if i not in todo:  # complete before, perhaps without a mirror
@@ -123,7 +157,7 @@ def read_network(path: Path) -> Genome:
 
 def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any]:
     """Everything that decides a run's outcome, and nothing else, as plain values."""
-    known = _plain(dataclasses.asdict(config))
+    known = _plain(asdict(config))
     kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
     study = _study(config, dataset)
     return kept | {

@@ -58,7 +58,7 @@ def crowding(objectives: Sequence[Objectives]) -> list[float]:
     distance = np.zeros(len(rank))
     for level in np.unique(rank):
         members = np.flatnonzero(rank == level)
-        place = scaled([objectives[i] for i in members])
+        place = scaled([objectives[int(i)] for i in members])
         for axis in range(place.shape[1]):
             ascending = np.argsort(place[:, axis], kind="stable")
             order, values = members[ascending], place[ascending, axis]

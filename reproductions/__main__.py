@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.arms import complete_runs
+from harness.arms import Laboratories, complete_runs
 from harness.compose import compose
 from harness.errors import HarnessError, InputError
 from harness.results import read_runs
@@ -40,16 +40,17 @@ def reproduce(folder: Path, overrides: list[str]) -> str:
     """Return the table's text, written to the reproduction's folder unless settings differ."""
     plan = yaml.safe_load((folder / "arms.yaml").read_text(encoding="utf-8"))
     runs: list[Path] = []
-    for seed in plan["seeds"]:
-        common = [*plan["overrides"], f"seed={seed}", *overrides]
-        configs = [compose([f"+ablation={arm}", *common]) for arm in plan["arms"]]
-        for config in configs:
-            if "~" in config.arm:
-                raise InputError(
-                    f"a reproduction needs answers to its own prompts, {config.arm} has others. "
-                    f"Leave out model=pool and model=scripted."
-                )
-        runs += complete_runs(configs)
+    with Laboratories() as laboratories:
+        for seed in plan["seeds"]:
+            common = [*plan["overrides"], f"seed={seed}", *overrides]
+            configs = [compose([f"+ablation={arm}", *common]) for arm in plan["arms"]]
+            for config in configs:
+                if "~" in config.arm:
+                    raise InputError(
+                        f"a reproduction needs answers to its own prompts, {config.arm} has "
+                        f"others. Leave out model=pool and model=scripted."
+                    )
+            runs += complete_runs(configs, laboratories)
     text = "\n".join(render(table, "markdown") for table in comparisons(read_runs(runs)))
     if all(override.startswith(FREE) for override in overrides):
         (folder / "table.md").write_text(text, encoding="utf-8")

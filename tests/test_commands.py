@@ -17,11 +17,11 @@ from harness.results import read_run
 from tests.conftest import ROOT, SEED_NETWORK, SMALL, children_of
 
 
-def run(*command, env=None, module="harness"):
+def run(*command, env=None, module="harness", timeout_s=200):
     """Run a command from another folder than the checkout's."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, command)],
-        capture_output=True, text=True, check=False, timeout=200, cwd=ROOT,
+        capture_output=True, text=True, check=False, timeout=timeout_s, cwd=ROOT,
         env={**os.environ, **(env or {})},
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
