@@ -216,4 +216,4 @@ def _architecture(values: Mapping[str, Any]) -> Architecture:
 def _variation(operator: str, old: Architecture, new: Architecture) -> Variation:
     before, after = asdict(old), asdict(new)
     changed = [name for name in before if before[name] != after[name]]
-    return Variation(operator=operator, segment="*", detail={"genes": ", ".join(changed)})
+    return Variation(operator=operator, segment="several", detail={"genes": ", ".join(changed)})

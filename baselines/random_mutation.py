@@ -38,7 +38,7 @@ class RandomMutation:
         segments = {segment for segment, _ in made}
         variation = Variation(
             operator="mutation",
-            segment=made[0][0] if len(segments) == 1 else "*",
+            segment=made[0][0] if len(segments) == 1 else "several",
             detail={
                 "kind": ", ".join(edit.kind for _, edit in made),
                 "site": ", ".join(edit.site for _, edit in made),

@@ -11,7 +11,7 @@ class SeedOnly:
     def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
         """Change nothing."""
         del scene
-        return genome, Variation(operator="nothing", segment="*")
+        return genome, Variation(operator="nothing", segment="several")
 
     def mate(
         self, genome: Genome, mate: Genome, scene: Scene

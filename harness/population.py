@@ -82,7 +82,7 @@ class Variation:
     operator: str
     """``mutation``, ``eot`` or ``mating``."""
     segment: str
-    """What it rewrote; ``*`` where it may rewrite any."""
+    """What it rewrote; ``several`` where it may rewrite any."""
     detail: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
 
