@@ -79,7 +79,9 @@ class Genome:
     def differing(self, other: "Genome") -> tuple[str, ...]:
         """Names of the segments whose syntax tree differs from the other genome's."""
         return tuple(
-            name for name in self.names if normalised(self[name]) != normalised(other[name])
+            name
+            for name in self.names
+            if self[name] != other[name] and normalised(self[name]) != normalised(other[name])
         )
 
     @cached_property

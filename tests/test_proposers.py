@@ -148,24 +148,24 @@ class Listener:
 
 
 class TestGuidedAsks(TestGuided):
-    def details(self, proposer, network, scene, n=400):
+    def details(self, proposer, network, scene, n=200):
         steps = (replace(scene, step=f"g1.c{k}") for k in range(n))
         return [proposer.mutate(network, s)[1] for s in steps]
 
     def test_all_24_prompts_occur_equally_among_plain_mutations(self, network, scene):
-        found = self.details(guided(Listener(), "+ablation=no_eot"), network, scene, n=1200)
+        found = self.details(guided(Listener(), "+ablation=no_eot"), network, scene, n=600)
         counts = {}
         for variation in found:
             key = (variation.detail["category"], variation.detail["character"])
             counts[key] = counts.get(key, 0) + 1
         assert len(counts) == 24
-        assert all(20 <= count <= 90 for count in counts.values())
+        assert all(8 <= count <= 50 for count in counts.values())
 
     def test_a_quarter_reflects_and_founders_never_do(self, network, scene):
         proposer = guided(Listener())
         found = self.details(proposer, network, scene)
         share = sum(v.operator == "eot" for v in found) / len(found)
-        assert 0.18 < share < 0.32
+        assert 0.15 < share < 0.35
         founding = self.details(proposer, network, replace(scene, founding=True))
         assert {v.operator for v in founding} == {"mutation"}
 

@@ -27,16 +27,20 @@ class ProposerContract:
         evaluation = Evaluation(accuracy=0.9, n_params=518_230, train_s=1.0)
         seed = Individual(step="seed", genome=network, evaluation=evaluation)
         founding = Scene(step="g0.c0", seed=7, founding=True, reference=seed, elites=[])
-        made = (proposer.mutate(network, replace(founding, step=f"g0.c{k}"))[0] for k in range(60))
-        found = {child.digest: child for child in made if isinstance(child, Genome)}
-        others = [child for child in found.values() if child.differing(network)]
+        others: list[Genome] = []
+        for k in range(60):
+            child, _ = proposer.mutate(network, replace(founding, step=f"g0.c{k}"))
+            if isinstance(child, Genome) and all(map(child.differing, [network, *others])):
+                others.append(child)
+            if len(others) == 3:
+                break
         return [
             seed,
             *(
                 Individual(
                     step=f"g0.c{k}", genome=child, evaluation=replace(evaluation, accuracy=0.95)
                 )
-                for k, child in enumerate(others[:3])
+                for k, child in enumerate(others)
             ),
         ]
 
