@@ -23,7 +23,8 @@ def pareto(comparison: Comparison, path: Path) -> None:
     for run in comparison.runs:
         style = seen.setdefault(run.arm, len(seen))
         _draw(axes, run, style, labelled=run is _first(comparison, run.arm))
-    for i, run in enumerate(comparison.runs):
+    blind = [run for run in comparison.runs if not run.saw_test_data] or comparison.runs
+    for i, run in enumerate(blind):
         accuracy, n_params = run.seed_objectives
         label = "seed network" if i == 0 else None
         axes.plot(n_params, 100 * accuracy, "k*", markersize=13, label=label, zorder=4)
