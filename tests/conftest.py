@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.arms import laboratory
+from harness.arms import Laboratories, laboratory
 from harness.compose import build, compose
 from harness.genome import Genome
 from harness.journal import read_events
 
 ROOT = Path(__file__).parents[1]
+ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
 SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"
 
 SMALL = (
@@ -22,6 +23,34 @@ SMALL = (
 )  # fmt: skip
 """Settings under which a run takes seconds."""
 
+
+OWN_NETWORK = '''"""A user's own network."""
+
+import torch
+from torch import nn
+
+
+# segment: get_optimizer
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return torch.optim.SGD(model.parameters(), lr=lr * 0.1, momentum=0.9)
+
+
+# segment: Net
+class Net(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(img_channels, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.head = nn.Linear(16, class_num)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean(dim=(2, 3)))
+
+
+# segment: notes
+notes = "not a class"
+'''
 
 TIMES = {"train_s", "at"}
 
@@ -66,6 +95,21 @@ def tiny(tmp_path_factory):
             for i in chosen:
                 Image.fromarray((digits.images[i] * 15).astype("u1")).save(where / f"{i}.png")
     return (*SMALL, "task=image_folder", f"task.path={folder}")
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory, tiny):
+    """The same with a network of a few hundred parameters."""
+    own = tmp_path_factory.mktemp("own") / "own.py"
+    own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
+    return (*tiny, f"network.path={own}")
+
+
+@pytest.fixture(scope="session")
+def laboratories():
+    """One warm worker for whole runs whose trainings may come from one another."""
+    with Laboratories() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session", autouse=True)

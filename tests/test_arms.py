@@ -7,9 +7,8 @@ import pytest
 
 from harness.journal import find_runs
 from harness.results import read_run
-from tests.conftest import SMALL
+from tests.conftest import ARMS, SMALL
 from tests.test_commands import run
-from tests.test_conf import ARMS
 
 WITHOUT_LLM = {
     "nas", "one_plus_one", "random_mutation", "random_search", "regularized_evolution", "seed_only",

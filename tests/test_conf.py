@@ -11,12 +11,11 @@ from hydra.utils import get_object
 from harness.arms import identity
 from harness.compose import CONF, build, compose
 from harness.errors import InputError
-from tests.conftest import ROOT
+from tests.conftest import ARMS, ROOT
 
 FILES = sorted(
     p.relative_to(CONF) for p in CONF.rglob("*.yaml") if p.name not in {"config.yaml", "none.yaml"}
 )
-ARMS = sorted(p.stem for p in (CONF / "ablation").glob("*.yaml"))
 STRATEGIES = ("task", "proposer", "model", "selection")
 
 

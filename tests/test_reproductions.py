@@ -23,8 +23,8 @@ def test_every_shipped_plan_composes_and_has_its_table(path):
     assert (path.parent / "README.md").exists()
 
 
-def test_a_plan_is_run_and_its_table_written(tmp_path, tiny):
-    settings = [*tiny, "budget.evaluations=1", f"runs_dir={tmp_path / 'runs'}"]
+def test_a_plan_is_run_and_its_table_written(tmp_path, quick):
+    settings = [*quick, "budget.evaluations=1", f"runs_dir={tmp_path / 'runs'}"]
     plan = {"arms": ["random_mutation"], "seeds": [0, 1], "overrides": settings}
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan))
     printed = reproduce(tmp_path, ["final.seeds=2"])

@@ -18,7 +18,7 @@ from harness.recording import study_of
 from harness.results import read_run, read_runs
 from harness.run import Assessor, RecordedLaboratory
 from harness.table import TIME_COLUMNS, comparisons, render
-from tests.conftest import SEED_NETWORK, told
+from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
@@ -98,8 +98,8 @@ def test_fates_calls_and_parents_are_kept(runs):
     for step, proposal in proposals.items():
         assert set(proposal["parents"]) <= {"seed", *proposals}
         for variation in proposal["variations"]:
-            assert f"call/{variation['call']}" in events
-            assert all(call.startswith(step) for call in variation["calls"])
+            assert all(f"call/{call}" in events for call in variation["calls"])
+            assert all(call.startswith(f"{step}.") for call in variation["calls"])
     assert {"accuracy", "gate"} <= {key for p in proposals.values() for key in p["fate"]}
 
 
@@ -135,35 +135,6 @@ def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={bad}")
     with pytest.raises(InputError, match=r"passes every gate, but lint refused it: F821"):
         complete_runs([config])
-
-
-OWN_NETWORK = '''"""A user's own network."""
-
-import torch
-from torch import nn
-
-
-# segment: get_optimizer
-def get_optimizer(model, lr, weight_decay, nesterov):
-    return torch.optim.SGD(model.parameters(), lr=lr * 0.1, momentum=0.9)
-
-
-# segment: Net
-class Net(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(img_channels, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()
-        )
-        self.head = nn.Linear(16, class_num)
-
-    def forward(self, x):
-        return self.head(self.body(x).mean(dim=(2, 3)))
-
-
-# segment: notes
-notes = "not a class"
-'''
 
 
 def test_a_users_own_network_evolves(composed, tmp_path):

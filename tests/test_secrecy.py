@@ -85,7 +85,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             assert holds(child, needles) == training
             check_environment_and_files(child)
             payload = session.receive()
-        with sandbox.run({"task": "audit"} | sizes, time_limit_s=60) as session:
+        with sandbox.run({"task": "audit", "size_px": None} | sizes, time_limit_s=60) as session:
             session.send(np.empty(0, "u1"), header, payload)
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)

@@ -108,12 +108,12 @@ def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     assert image.read_bytes() == (tmp_path / "pareto.png").read_bytes()
 
 
-def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, tiny):
-    settings = [*tiny, "+ablation=random_mutation", f"runs_dir={tmp_path}", "budget.evaluations=1"]
-    (folder,) = complete_runs([compose(settings)])
+def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, quick, laboratories):
+    settings = [*quick, "+ablation=random_mutation", f"runs_dir={tmp_path}", "budget.evaluations=1"]
+    (folder,) = complete_runs([compose(settings)], laboratories)
     assert not (folder / "wandb").exists()
     for _ in range(2):
-        complete_runs([compose([*settings, "tracking=wandb"])])
+        complete_runs([compose([*settings, "tracking=wandb"])], laboratories)
         assert len(list(folder.glob("wandb/offline-run-*"))) == 1
     assert run_record(folder).job_type == "random_mutation"
 
@@ -125,20 +125,20 @@ def test_off_starts_nothing(folder, tmp_path):
     assert not (folder / "tracking.log").exists()
 
 
-def run(folder, tiny, *overrides):
-    settings = [*tiny, "+ablation=random_mutation", f"runs_dir={folder}", "budget.evaluations=1"]
-    (found,) = complete_runs([compose([*settings, *overrides])])
+def run(folder, quick, laboratories, *overrides):
+    settings = [*quick, "+ablation=random_mutation", f"runs_dir={folder}", "budget.evaluations=1"]
+    (found,) = complete_runs([compose([*settings, *overrides])], laboratories)
     return told(found)
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory, tiny):
-    return run(tmp_path_factory.mktemp("without"), tiny)
+def without(tmp_path_factory, quick, laboratories):
+    return run(tmp_path_factory.mktemp("without"), quick, laboratories)
 
 
 @pytest.mark.parametrize("how", ["missing", "hangs"])
 def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
-    tmp_path, tiny, without, monkeypatch, capsys, how
+    tmp_path, quick, laboratories, without, monkeypatch, capsys, how
 ):
     """A package of that name that cannot be imported, or never returns, stands in its way."""
     fake = tmp_path / "fake" / "wandb.py"
@@ -147,7 +147,7 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
 
     start = time.monotonic()
-    with_it = run(tmp_path / "with", tiny, "tracking=wandb", "tracking.finish_s=2")
+    with_it = run(tmp_path / "with", quick, laboratories, "tracking=wandb", "tracking.finish_s=2")
     assert time.monotonic() - start < 60
     assert with_it == without
     assert "the results are complete without it" in capsys.readouterr().err
