@@ -43,8 +43,7 @@ def hostile(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what a candidate costs beside its training, and training against a bare loop."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "-n0", "tests/bench/bench_candidate.py", "--benchmark-only",
-                *session.posargs)  # fmt: skip
+    session.run("pytest", "-n0", "-s", "tests/bench/bench_candidate.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -122,6 +122,7 @@ def test_evaluations_bound_proposals():
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
         (["+ablation=nas", "proposer=none", "proposer._target_=null"], "proposer"),
         (["+ablation=no_eot", "proposer=none"], "expected an arm that says proposer._target_"),
+        (["+ablation=test_selection", "model=scripted"], "search.i_select_on_test_data=true"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),
         (["workers=0"], "workers: expected a number of at least 1, got 0"),
         (["rates.p_mate=1.5"], "rates.p_mate: expected a share from 0 to 1, got 1.5"),
