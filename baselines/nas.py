@@ -1,9 +1,10 @@
 """Neural architecture search without an LLM: a typed space around ExquisiteNetV2.
 
-Sampled, crossed and mutated as bit strings are in NSGA-Net (Lu 2019, section 3.2), with genes of
-several values instead of bits: widths, depths, kernels, blocks, activations, normalisation,
-optimiser constants. An architecture is written as segments of the seed network and travels in the
-last one as a comment, from which it is read back.
+In the manner of NSGA-Net (Lu 2019): founders are random samples of the space, not variants of the
+seed network as in other arms; two-point crossover; mutation gene by gene. Genes take several
+values instead of bits: widths, depths, kernels, blocks, activations, normalisation, optimiser
+constants. An architecture is written as segments of the seed network and travels in the last one as
+a comment, from which it is read back.
 """
 
 import json
@@ -197,6 +198,11 @@ def _layers(architecture: Architecture) -> tuple[list[str], int]:
 def _edited(genome: Genome, segment: str, changes: Mapping[str, str]) -> Genome:
     text = genome[segment]
     for old, new in changes.items():
+        if old not in text:
+            raise InputError(
+                f"+ablation=nas: expected the shipped ExquisiteNetV2 as the seed network, for the "
+                f"search space is made around its text; this one's {segment} has no {old!r}."
+            )
         text = text.replace(old, new)
     return genome.replace(segment, text)
 

@@ -34,11 +34,12 @@ class FromTheSeed:
 class Ageing:
     """Regularized evolution: tournaments by accuracy, the oldest dies (Real 2019, algorithm 1).
 
-    capacity: how many live at once; sample: how many meet in a tournament.
+    capacity: how many live at once; sample_share: share of these that meet in a tournament, two at
+    least.
     """
 
-    def __init__(self, *, capacity: int, sample: int) -> None:
-        self._capacity, self._sample = capacity, sample
+    def __init__(self, *, capacity: int, sample_share: float) -> None:
+        self._capacity, self._sample = capacity, max(2, round(sample_share * capacity))
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return nobody: the founders come first."""
@@ -63,7 +64,7 @@ class Ageing:
 
 
 class OnePlusOne:
-    """(1+1): a child takes its parent's place unless the parent dominates it."""
+    """(1+1): a child takes its parent's place where it is at least as good in both objectives."""
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return the seed alone."""
@@ -90,7 +91,8 @@ class OnePlusOne:
 
     def keeps(self, living: Individual, child: Individual) -> bool:
         """Say whether the one who lives stays."""
-        return fitness.dominates(living.objectives, child.objectives)
+        same = child.objectives == living.objectives
+        return not (same or fitness.dominates(child.objectives, living.objectives))
 
 
 class BestSoFar(OnePlusOne):

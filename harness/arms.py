@@ -28,6 +28,8 @@ from harness.validation import Interface, Validator, network_class
 
 _PACKAGES = ("guided-evolution", "torch", "torchvision", "numpy", "moocore", "ruff", "hydra-core")
 _PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
+_SAID = frozenset({"i_select_on_test_data"})
+"""What a person has to say, and which changes nothing: ``search.split`` does."""
 _NOT_IDENTITY = frozenset(
     {
         "compare",
@@ -270,7 +272,7 @@ def _commit() -> str | None:
 def _plain(value: Any) -> Any:
     """Copy nested values without what only says where files lie."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if k not in _PATHS}
+        return {k: _plain(v) for k, v in value.items() if k not in _PATHS | _SAID}
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value

@@ -51,15 +51,29 @@ class ThirdParty(SearchPathPlugin):
     """Finds the configuration of arms that other packages bring, in their folder ``conf``."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Add a folder per package; InputError where an arm's YAML is not in it."""
-        for point in entry_points(group=PROPOSERS):
+        """Add the folder of each package."""
+        for name, module in _third_party_arms():
+            search_path.append(provider=name, path=f"pkg://{module}.conf")
+
+
+def _third_party_arms() -> Iterator[tuple[str, str]]:
+    """Yield arm and package of each entry point; InputError where an arm's YAML cannot be had."""
+    for point in entry_points(group=PROPOSERS):
+        told = f"{PROPOSERS}: {point.value} registers the arm {point.name}, expected "
+        if (CONF / "ablation" / f"{point.name}.yaml").is_file():
+            raise InputError(f"{told}another name, for the harness has an arm of this one.")
+        try:
             yaml = resources.files(point.module) / "conf" / "ablation" / f"{point.name}.yaml"
-            if not yaml.is_file():
-                raise InputError(
-                    f"{PROPOSERS}: {point.value} registers the arm {point.name}, expected {yaml} "
-                    f"with what it is made of, found none. Mend or remove that package."
-                )
-            search_path.append(provider=point.name, path=f"pkg://{point.module}.conf")
+        except Exception as error:  # noqa: BLE001 - it is their code that runs
+            raise InputError(
+                f"{told}a package that can be imported, this one fails with {error!r}. Mend or "
+                f"remove it."
+            ) from None
+        if not yaml.is_file():
+            raise InputError(
+                f"{told}{yaml} with what it is made of, found none. Mend or remove it."
+            )
+        yield point.name, point.module
 
 
 Plugins.instance().register(ThirdParty)
@@ -78,9 +92,17 @@ def compose(overrides: Sequence[str]) -> Config:
         else:
             with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
                 node = hydra.compose("config", list(overrides))
-        return _typed(node)
+        config = _typed(node)
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises all three
         raise InputError(_one_sentence(error)) from None
+    for override in overrides:
+        key, _, name = override.lstrip("+").partition("=")
+        if key == "ablation" and name != config.ablation:
+            raise InputError(
+                f"+ablation={name}: expected its YAML to begin with '# @package _global_' and to "
+                f"say 'ablation: {name}'; it would run under the name {config.ablation}."
+            )
+    return config
 
 
 def build(node: Any, **parts: Any) -> Any:
@@ -112,6 +134,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     """
     sys.argv[1:] = _profile_first(sys.argv[1:])
     try:
+        list(_third_party_arms())
         for config in [compose(overrides) for overrides in _expanded(sys.argv[1:])]:
             if not get_args_parser().parse_args(sys.argv[1:]).cfg:
                 _check_writable(config)

@@ -1,8 +1,9 @@
 """Who contributed what: ``python -m harness.credit RUNS_DIR [--format csv|json]``.
 
 Counts the children by operator, category, character, segment and model that had a hand in them:
-how many were accepted (evaluated), improved on their first parent (better in one objective, worse
-in none), and are on their run's final front. A child of two operators counts for both.
+how many were accepted (evaluated), improved (better than the first parent in one objective and
+worse in none, and not a copy of the mate's values or worse), and are on their run's final front,
+which the seed network must not dominate. A child of two operators counts for both.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from harness import fitness
 from harness.errors import HarnessError
 from harness.results import Candidate, RunResult, runs_below
-from harness.table import aligned
+from harness.table import aligned, by_arm, comparisons
 
 HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
 _DETAILS = {"category": "category", "character": "character", "eot": "reflection"}
@@ -27,6 +28,8 @@ _DETAILS = {"category": "category", "character": "character", "eot": "reflection
 class Credit:
     """Children of one arm that one thing had a hand in, as numbers of children."""
 
+    comparison: str
+    """Title of the comparison that the arm is part of."""
     arm: str
     by: str
     """``operator``, ``segment``, ``category``, ``character``, ``reflection`` or ``model``."""
@@ -38,24 +41,37 @@ class Credit:
 
 
 def credits_of(runs: Sequence[RunResult]) -> list[Credit]:
-    """Count over all runs of each arm; arms in the order of the runs, the rest by name."""
-    counts: dict[tuple[str, str, str], list[int]] = {}
+    """Count over all runs of each arm of each comparison; arms in their order, the rest by name."""
+    return [
+        Credit(comparison=one.title, arm=arm, by=by, name=name,
+               proposed=p, accepted=a, improving=i, on_front=f)
+        for one in comparisons(runs)
+        for arm, its_runs in by_arm(one.runs).items()
+        for (by, name), (p, a, i, f) in sorted(_counts(its_runs).items())
+    ]  # fmt: skip
+
+
+def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
+    counts: dict[tuple[str, str], list[int]] = {}
     for run in runs:
         objectives = {c.step: c.objectives for c in run.candidates} | {"seed": run.seed_objectives}
-        front = {candidate.step for candidate in run.front}
+        front = {c.step for c in run.front if c.objectives
+                 and not fitness.dominates(run.seed_objectives, c.objectives)}  # fmt: skip
         for child in run.candidates:
-            parent = objectives[child.parents[0]]
-            improves = child.objectives and parent and fitness.dominates(child.objectives, parent)
-            told = (1, child.objectives is not None, bool(improves), child.step in front)
-            for by, name in sorted(set(_hands_in(run, child))):
-                row = counts.setdefault((run.arm, by, name), [0, 0, 0, 0])
+            improves = _improves(child.objectives, [objectives[p] for p in child.parents])
+            told = (1, child.objectives is not None, improves, child.step in front)
+            for hand in set(_hands_in(run, child)):
+                row = counts.setdefault(hand, [0, 0, 0, 0])
                 row[:] = [a + b for a, b in zip(row, told, strict=True)]
-    arms = list(dict.fromkeys(run.arm for run in runs))
-    ordered = sorted(counts, key=lambda key: (arms.index(key[0]), *key[1:]))
-    return [
-        Credit(arm=arm, by=by, name=name, proposed=p, accepted=a, improving=i, on_front=f)
-        for arm, by, name in ordered for p, a, i, f in [counts[arm, by, name]]
-    ]  # fmt: skip
+    return counts
+
+
+def _improves(
+    child: fitness.Objectives | None, parents: Sequence[fitness.Objectives | None]
+) -> bool:
+    if child is None or parents[0] is None or not fitness.dominates(child, parents[0]):
+        return False
+    return not any(p and (p == child or fitness.dominates(p, child)) for p in parents[1:])
 
 
 def _hands_in(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:
@@ -78,12 +94,15 @@ def render(found: Sequence[Credit], style: str) -> str:
         names = list(Credit.__dataclass_fields__)
         csv.writer(text, lineterminator="\n").writerows([names, *map(astuple, found)])
         return text.getvalue()
-    rows = [
-        (c.arm, c.by, c.name, str(c.proposed),
-         *(f"{100 * n / c.proposed:.0f}" for n in (c.accepted, c.improving, c.on_front)))
-        for c in found
-    ]  # fmt: skip
-    return aligned([HEADER, *rows], n_text=3) + "\n"
+    tables = []
+    for title in dict.fromkeys(credit.comparison for credit in found):
+        rows = [
+            (c.arm, c.by, c.name, str(c.proposed),
+             *(f"{100 * n / c.proposed:.0f}" for n in (c.accepted, c.improving, c.on_front)))
+            for c in found if c.comparison == title
+        ]  # fmt: skip
+        tables.append(f"**{title}**\n\n{aligned([HEADER, *rows], n_text=3)}\n")
+    return "\n".join(tables)
 
 
 def main() -> None:

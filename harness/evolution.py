@@ -63,13 +63,14 @@ def evolve(
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
+        elites, conceptions = [], []
         if population:
             elites = selection.elites(population)
             rng = stream(seed, "parents", generation)
             parents = selection.parents(population, n=sizes.offspring, rng=rng)
             conceptions = pair_up(parents, population, rates, seed=seed, generation=generation)
-        else:  # founders: copies of the seed, each through one mutation
-            elites = []
+        founding = not conceptions  # at first, and where nobody is left to mate with
+        if founding:  # copies of the seed, each through one mutation
             conceptions = [Conception(parent=reference, mate=None, mutates=True)] * sizes.founders
         conceptions = [conception for conception in conceptions if ledger.admit()]
         if not conceptions:
@@ -79,7 +80,7 @@ def evolve(
             Scene(
                 step=f"g{generation}.c{child}",
                 seed=seed,
-                founding=not population,
+                founding=founding,
                 reference=reference,
                 elites=elites,
             )

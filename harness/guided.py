@@ -63,11 +63,15 @@ class Guided:
         character = scene.rng("character").choice(self._characters)
         detail = {"character": character}
         reflects = not scene.founding and scene.rng("eot").random() < self._eot_probability
-        found = self.example(scene) if reflects else None
+        found = self.example(scene, segment) if reflects else None
         if found is not None:
             elite, shown = found
             text = self.prompts.eot_text(
-                character=character, segment=segment, code=genome[segment], example=shown
+                character=character,
+                segment=segment,
+                code=genome[segment],
+                example=shown,
+                header=genome.header,
             )
             detail |= {"elite": elite.step, "example": shown.segment}
         else:
@@ -77,10 +81,11 @@ class Guided:
                 character=character,
                 segment=segment,
                 code=genome[segment],
+                header=genome.header,
                 progress=self.progress(genome, scene),
             )
             detail |= {"category": category} | ({"eot": NO_ELITE} if reflects else {})
-        child, variation = self._ask(
+        return self._ask(
             genome,
             scene,
             operator="eot" if found else "mutation",
@@ -88,10 +93,6 @@ class Guided:
             text=text,
             detail=detail,
         )
-        if isinstance(child, Genome) and not child.differing(genome):
-            reason = f"the answer leaves {segment} as it was"
-            child = Rejection(gate="extract", kind="duplicate", reason=reason)
-        return child, variation
 
     def mate(
         self, genome: Genome, mate: Genome, scene: Scene
@@ -106,7 +107,11 @@ class Guided:
         """Ask for one version out of two of this segment, in the genome's place."""
         favour = scene.rng("mating favour").choice(list(self.prompts.matings))
         text = self.prompts.mating_text(
-            favour=favour, segment=segment, code=genome[segment], mate=mate[segment]
+            favour=favour,
+            segment=segment,
+            code=genome[segment],
+            mate=mate[segment],
+            header=genome.header,
         )
         return self._ask(
             genome,
@@ -117,8 +122,12 @@ class Guided:
             detail={"favour": favour},
         )
 
-    def example(self, scene: Scene) -> tuple[Individual, Example] | None:
-        """Draw the elite and its segment to reflect on; None where no elite is eligible."""
+    def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
+        """Draw the elite and its change to reflect on, before a change to this segment.
+
+        None where no elite is eligible.
+        """
+        del segment
         seed = scene.reference
         eligible = [
             elite
@@ -129,12 +138,12 @@ class Guided:
             return None
         rng = scene.rng("example")
         elite = rng.choice(eligible)
-        segment = rng.choice(elite.genome.differing(seed.genome))
+        changed = rng.choice(elite.genome.differing(seed.genome))
         was, now = seed.evaluation, elite.evaluation
         return elite, Example(
-            segment=segment,
-            before=seed.genome[segment],
-            after=elite.genome[segment],
+            segment=changed,
+            before=seed.genome[changed],
+            after=elite.genome[changed],
             accuracy_change=change_in_accuracy(was.accuracy, now.accuracy),
             params_change=change_in_params(was.n_params, now.n_params),
         )
@@ -165,11 +174,22 @@ class Guided:
         calls: tuple[Call, ...] = (call,)
         reviews = scene.rng(f"{purpose} review").random() < self._review_probability
         if isinstance(code, str) and reviews:
-            text = self.prompts.review_text(segment=segment, before=genome[segment], code=code)
-            call, code = self._answer(scene, f"{purpose}-review", answered, segment, text)
+            text = self.prompts.review_text(
+                segment=segment, before=genome[segment], code=code, header=genome.header
+            )
+            call, reviewed = self._answer(scene, f"{purpose}-review", answered, segment, text)
             calls = (*calls, call)
+            if isinstance(reviewed, str):
+                code = reviewed
+            else:  # what was to be checked stands
+                detail = {**detail, "review": reviewed.reason}
         variation = Variation(operator=operator, segment=segment, detail=detail, calls=calls)
-        child = code if isinstance(code, Rejection) else genome.replace(segment, code)
+        if isinstance(code, Rejection):
+            return code, variation
+        child = genome.replace(segment, code)
+        if not child.differing(genome):
+            reason = f"the answer leaves {segment} as it was"
+            return Rejection(gate="extract", kind="duplicate", reason=reason), variation
         return child, variation
 
     def _answer(

@@ -14,6 +14,7 @@ from harness.display import show_lines
 from harness.errors import HarnessError, RecordError
 from harness.genome import Genome
 from harness.results import Candidate, RunResult, read_run
+from harness.table import SAW_TEST_DATA
 
 
 def chain(run: RunResult, step: str) -> list[Candidate]:
@@ -33,6 +34,8 @@ def chain(run: RunResult, step: str) -> list[Candidate]:
 def told(run: RunResult, step: str) -> Iterator[str]:
     """Yield the lineage's lines; changes of code as in a unified diff."""
     accuracy, n_params = run.seed_objectives
+    if run.saw_test_data:
+        yield f"every accuracy{SAW_TEST_DATA}"
     yield f"seed: accuracy {accuracy:.2%}, {n_params:,} parameters"
     before = Genome.parse(run.seed_source)
     for candidate in chain(run, step):
@@ -64,8 +67,9 @@ def _made(run: RunResult, variation: Mapping[str, Any]) -> str:
 
 
 def _changes(before: Genome, after: Genome) -> Iterator[str]:
-    for name in after.names:
-        old, new = before[name].splitlines(), after[name].splitlines()
+    pairs = {name: (before[name], after[name]) for name in after.names}
+    for name, texts in ({"header": (before.header, after.header)} | pairs).items():
+        old, new = (text.splitlines() for text in texts)
         if old != new:
             yield from difflib.unified_diff(
                 old, new, f"{name} before", f"{name} after", lineterm=""

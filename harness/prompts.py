@@ -40,7 +40,14 @@ class Prompts:
     review: str
 
     def mutation_text(
-        self, *, category: str, character: str, segment: str, code: str, progress: str = ""
+        self,
+        *,
+        category: str,
+        character: str,
+        segment: str,
+        code: str,
+        header: str,
+        progress: str = "",
     ) -> str:
         """Render the plain mutation of one segment, after a word on progress if there is any."""
         opening = self._opening(character)
@@ -50,9 +57,12 @@ class Prompts:
             request=self.categories[category],
             segment=segment,
             code=code,
+            header=header,
         )
 
-    def eot_text(self, *, character: str, segment: str, code: str, example: "Example") -> str:
+    def eot_text(
+        self, *, character: str, segment: str, code: str, example: "Example", header: str
+    ) -> str:
         """Render the mutation that reflects on an earlier change (Evolution of Thought)."""
         return self._render(
             self.eot,
@@ -64,12 +74,18 @@ class Prompts:
             after=example.after,
             accuracy_change=example.accuracy_change,
             params_change=example.params_change,
+            header=header,
         )
 
-    def mating_text(self, *, favour: str, segment: str, code: str, mate: str) -> str:
+    def mating_text(self, *, favour: str, segment: str, code: str, mate: str, header: str) -> str:
         """Render the merge of two versions of one segment."""
         return self._render(
-            self.mating, request=self.matings[favour], segment=segment, code=code, mate=mate
+            self.mating,
+            request=self.matings[favour],
+            segment=segment,
+            code=code,
+            mate=mate,
+            header=header,
         )
 
     def progress_text(self, *, accuracy_change: str, params_change: str) -> str:
@@ -78,15 +94,15 @@ class Prompts:
             accuracy_change=accuracy_change, params_change=params_change
         )
 
-    def review_text(self, *, segment: str, before: str, code: str) -> str:
+    def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
         """Render the check of an answer against what it is to replace."""
-        return self._render(self.review, segment=segment, before=before, code=code)
+        return self._render(self.review, segment=segment, before=before, code=code, header=header)
 
     def _opening(self, character: str) -> str:
         return self.neutral if character == NEUTRAL else self.characters[character]
 
-    def _render(self, text: str, **values: str) -> str:
-        rules = Template(self.rules).substitute(segment=values["segment"])
+    def _render(self, text: str, *, header: str, **values: str) -> str:
+        rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
         return Template(text).substitute(values, rules=rules).strip() + "\n"
 
 
@@ -99,6 +115,18 @@ class Example:
     after: str
     accuracy_change: str
     params_change: str
+
+
+def imported(header: str) -> str:
+    """Say which names a header imports, such as ``torch, nn and F (torch.nn.functional)``."""
+    names = []
+    for node in ast.walk(syntax_tree(header)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                name = alias.asname or alias.name
+                names.append(f"{name} ({module}{alias.name})" if alias.asname else name)
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "nothing"
 
 
 def change_in_accuracy(before: float, after: float) -> str:

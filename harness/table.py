@@ -36,7 +36,7 @@ class Comparison:
 
 def compare(runs: Sequence[RunResult]) -> Comparison:
     """Build the table of runs that share a comparison; one row per arm and its settings."""
-    rows = _by_arm(runs)
+    rows = by_arm(runs)
     manifest = runs[0].manifest
     budget = manifest["config"]["budget"]
     seeds = sorted({run.seed for run in runs})
@@ -64,7 +64,7 @@ def render(comparison: Comparison, style: str) -> str:
     return _STYLES[style](comparison)
 
 
-def _by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+def by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
     """Group runs that differ in their seed alone; settings tell arms of one name apart."""
     variants: dict[str, list[RunResult]] = {}
     for run in runs:

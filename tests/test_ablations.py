@@ -203,7 +203,7 @@ def test_a_single_objective_keeps_the_most_accurate_whatever_their_size(full):
     assert set(kept) == set(best)
 
 
-def test_a_shuffled_example_is_the_same_prompt_about_other_code(full):
+def test_a_shuffled_example_is_the_same_prompt_about_a_pair_that_was_never_measured(full):
     other = played("shuffled_eot")
     assert other.prompts(0) == full.prompts(0)
     assert other.operators(later=False) == full.operators(later=False)
@@ -213,10 +213,15 @@ def test_a_shuffled_example_is_the_same_prompt_about_other_code(full):
             assert other.prompts(1)[step] == prompt
             continue
         shuffled += 1
-        mine, theirs = FENCED.findall(prompt), FENCED.findall(other.prompts(1)[step])
-        assert FENCED.sub("", prompt) == FENCED.sub("", other.prompts(1)[step])
-        assert mine[2] == theirs[2]
-        assert not set(mine[:2]) & set(theirs[:2])
+        was, now = detail(full, step, "example"), detail(other, step, "example")
+        text = other.prompts(1)[step]
+        (_, _, code), (before, after, same) = FENCED.findall(prompt), FENCED.findall(text)
+        assert FENCED.sub("", text).replace(now, was) == FENCED.sub("", prompt)
+        assert same == code
+        assert NETWORK[now] == before != after
+        (elite,) = {detail(a, step, "elite") for a in (full, other)}
+        changed = full.children[elite][1].child.differing(NETWORK)
+        assert now not in {*changed, full.asked[step].segment}
     assert shuffled
 
 
@@ -250,10 +255,13 @@ def test_samplers_ask_what_a_founder_is_asked_without_evolving(arm):
     parents = {p.parents for _, p, _ in other.children.values()}
     if arm == "iid_sampling":
         assert parents == {("seed",)}
+        assert {s: vars(r) for s, r in other.asked.items() if s.startswith("g0.")} == {
+            s: vars(r) for s, r in played("full").asked.items() if s.startswith("g0.")
+        }
     best = (0.5, -518_230, "seed")
     for step, (_, proposal, found) in other.children.items():
         if arm == "sequential_sampling":
             assert proposal.parents == (best[2],)
-            told = "best network found so far" in other.asked[f"{step}.mutation"].prompt
+            told = "most accurate network found so far" in other.asked[f"{step}.mutation"].prompt
             assert told == (best[2] != "seed")
         best = max(best, (found.accuracy, -found.n_params, step), key=lambda b: b[:2])

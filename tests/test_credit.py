@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness.journal import Journal
 from harness.lineage import told
 from harness.results import read_run
 from tests.test_commands import run as command
+from tests.test_table import evaluated, record_run
 
 
 def proposal(parents, fate, source, *variations):
@@ -28,7 +30,7 @@ def variation(operator, *calls, **detail):
 @pytest.fixture
 def folder(tmp_path):
     """Two founders, one of them good, a merge that gains, a mutation that is refused."""
-    config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01},
+    config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
               "search": {"split": "validation"}}  # fmt: skip
     manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
                 "data": {"name": "digits", "n_classes": 10}, "study": None}  # fmt: skip
@@ -74,6 +76,17 @@ def test_credit_by_hand(folder):
         ("model", "one"): (3, 2, 2, 1),  # a child that asked twice is one child
         ("model", "two"): (1, 1, 0, 0),
     }
+
+
+def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_path):
+    fates = {"g0.c0": (0.5, 2000), "g0.c1": (0.8, 1500), "g1.c0": (0.79, 1500)}
+    children = [(step, evaluated(*fate)) for step, fate in fates.items()]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children)
+    run = read_run(tmp_path / "run")
+    merged = replace(run.candidates[2], parents=("g0.c0", "g0.c1"))
+    run = replace(run, candidates=(*run.candidates[:2], merged))
+    (found,) = [c for c in credits_of([run]) if c.by == "operator"]
+    assert (found.accepted, found.improving, found.on_front) == (3, 0, 0)
 
 
 def test_credit_in_every_style(folder):

@@ -255,11 +255,14 @@ def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_m
         assert conception.parent.genome.differing(conception.mate.genome)
 
 
-def test_a_population_that_cannot_vary_ends_the_run(play):
-    """One founder, no mutation: nothing can come of it, however much budget is left."""
+def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
+    """One founder, no mutation: it has no mate until others are founded."""
     notes, ledger = play(sizes=(1, 4), p_mutate=0.0)
-    assert ledger.proposals == 1
-    assert len(notes.generations) == 1
+    assert ledger.evaluations == 16
+    second = [p for g, p, _ in notes.children if g == 1]
+    assert [p.parents for p in second] == [("seed",)]
+    assert notes.generations[1][1] == ["g1.c0", "g0.c0"]
+    assert all(len(p.parents) == 2 for g, p, _ in notes.children if g > 1)
 
 
 def _member(k):

@@ -11,6 +11,7 @@ from harness.compose import compose
 from harness.prompts import Example, Prompts, change_in_accuracy, change_in_params, extract_code
 
 CODE = "class A(nn.Module):\n    def forward(self, x):\n        return x"
+HEADER = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F"
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -26,12 +27,14 @@ def rendered(prompts):
     )  # fmt: skip
     yield from (
         (f"{category}/{character}",
-         prompts.mutation_text(category=category, character=character, segment="A", code=CODE))
+         prompts.mutation_text(category=category, character=character, segment="A", code=CODE, header=HEADER))
         for category in prompts.categories for character in ("neutral", *prompts.characters)
     )  # fmt: skip
     yield (
         "eot/neutral",
-        prompts.eot_text(character="neutral", segment="A", code=CODE, example=example),
+        prompts.eot_text(
+            character="neutral", segment="A", code=CODE, header=HEADER, example=example
+        ),
     )
     progress = prompts.progress_text(
         accuracy_change=example.accuracy_change, params_change=example.params_change
@@ -39,14 +42,24 @@ def rendered(prompts):
     yield (
         "sequential sampling",
         prompts.mutation_text(
-            category="complex", character="neutral", segment="A", code=CODE, progress=progress
+            category="complex",
+            character="neutral",
+            segment="A",
+            code=CODE,
+            header=HEADER,
+            progress=progress,
         ),
     )
-    yield "review", prompts.review_text(segment="A", before="class A:\n    old = 1", code=CODE)
+    yield (
+        "review",
+        prompts.review_text(segment="A", before="class A:\n    old = 1", code=CODE, header=HEADER),
+    )
     for favour in prompts.matings:
         yield (
             f"mating/{favour}",
-            prompts.mating_text(favour=favour, segment="A", code=CODE, mate="class A:\n    pass"),
+            prompts.mating_text(
+                favour=favour, segment="A", code=CODE, header=HEADER, mate="class A:\n    pass"
+            ),
         )
 
 

@@ -1,6 +1,5 @@
 """Every proposer keeps the contract; guided variation asks what the method says."""
 
-import re
 from dataclasses import replace
 from random import Random
 
@@ -14,7 +13,7 @@ from harness.compose import build, compose
 from harness.errors import InputError
 from harness.genome import Genome
 from harness.models import Completion, Scripted
-from harness.population import Individual, Rejection
+from harness.population import Evaluation, Individual, Rejection
 from tests.contracts.proposers import ProposerContract, SegmentContract
 
 ANSWERS = [
@@ -94,6 +93,13 @@ class TestNas(ProposerContract):
             sample, _ = proposer.mutate(network, replace(scene, step=f"g0.c{k}", founding=True))
             assert lab.validate(sample) is None
 
+    def test_an_edited_seed_network_is_refused_where_genes_would_be_lost(self, proposer, scene):
+        seed = scene.reference.genome
+        own = seed.replace("DFSEBV2", seed["DFSEBV2"].replace("nn.SiLU()", "nn.SiLU(inplace=True)"))
+        edited = replace(scene, reference=replace(scene.reference, genome=own))
+        with pytest.raises(InputError, match=r"this one's DFSEBV2 has no 'nn.SiLU\(\)'"):
+            proposer.mutate(own, edited)
+
     def test_another_seed_network_is_refused_in_one_sentence(self, proposer, scene):
         mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
         seed = replace(scene.reference, genome=mine)
@@ -145,6 +151,33 @@ class Listener:
         return Completion(
             text=text, model="listener", date="2026-01-01", finish_reason=self._finish_reason
         )
+
+
+class CutOffReviews(Listener):
+    def complete(self, request):
+        done = super().complete(request)
+        reason = "length" if request.step.endswith("review") else None
+        return replace(done, finish_reason=reason)
+
+
+class TestSeedOnly(ProposerContract):
+    """Exempt from the rule on unchanged children alone: to train the same again is its purpose."""
+
+    @pytest.fixture
+    def proposer(self):
+        return built("seed_only")
+
+    @pytest.fixture
+    def members(self, network):
+        evaluation = Evaluation(accuracy=0.9, n_params=518_230, train_s=1.0)
+        return [Individual(step="seed", genome=network, evaluation=evaluation)]
+
+    def test_an_unchanged_child_is_never_returned_as_new(self, proposer, network, scene):
+        child, _ = proposer.mutate(network, scene)
+        assert child == network
+
+    def test_another_step_draws_anew(self):
+        pass
 
 
 class TestGuidedAsks(TestGuided):
@@ -247,22 +280,21 @@ class TestGuidedAsks(TestGuided):
         assert second.step == f"{first.step}-review"
         assert "new = 1" in second.prompt
         assert network[first.segment] in second.prompt
+        cut = guided(CutOffReviews(), "proposer.review_probability=1")
+        child, variation = cut.mutate(network, replace(scene, founding=True))
+        assert isinstance(child, Genome)  # what was to be checked stands
+        assert "cut off" in variation.detail["review"]
         never = guided(Listener())
         assert {len(v.calls) for v in self.details(never, network, scene, n=30)} == {1}
 
-    def test_a_shuffled_example_shows_code_of_two_other_segments(self, network, scene):
-        listener = Listener()
-        proposer = guided(listener, "+ablation=shuffled_eot", "proposer.eot_probability=1")
-        (variation,) = self.details(proposer, network, scene, n=1)
-        full = guided(Listener(), "proposer.eot_probability=1")
-        (same,) = self.details(full, network, scene, n=1)
-        assert variation.detail == same.detail
-        before, after = re.findall(
-            r"```python\n(.*?)\n```", listener.requests[0].prompt, re.DOTALL
-        )[:2]
-        shown = {n for n in network.names if network[n] in {before, after}}
-        assert len(shown) == 2
-        assert variation.detail["example"] not in shown
+    def test_a_shuffled_example_needs_a_segment_that_nobody_changed(self, network, scene):
+        elite = scene.elites[0]
+        for name in network.names:
+            new = f"{network[name]}\n\n\nNEW = 1"
+            elite = replace(elite, genome=elite.genome.replace(name, new))
+        proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
+        found = self.details(proposer, network, replace(scene, elites=[elite]), n=5)
+        assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
     def test_sequential_sampling_tells_what_was_measured_of_the_best(self, network, scene):
         listener = Listener()
@@ -272,7 +304,25 @@ class TestGuidedAsks(TestGuided):
         proposer.mutate(network, replace(scene, elites=[scene.reference]))
         told, nothing = (request.prompt for request in listener.requests)
         assert "accuracy on held-out images went from 90.00% to 95.00%" in told
-        assert "best network found so far" not in nothing
+        assert "most accurate network found so far" not in nothing
+
+    def test_an_answer_that_changes_nothing_is_refused(self, network, scene):
+        same = {n: f"```python\n{network[n]}\n# the same\n```" for n in network.names}
+
+        class Repeats(Listener):
+            def complete(self, request):
+                return replace(super().complete(request), text=same[request.segment])
+
+        mate = network.replace("DW", "class DW:\n    other = 1")
+        proposer = guided(Repeats())
+        for child, _ in (proposer.mutate(network, scene), proposer.mate(network, mate, scene)):
+            assert (child.kind, child.gate) == ("duplicate", "extract")
+
+    def test_prompts_name_what_the_network_imports(self, scene):
+        own = Genome.parse("import torch\n# segment: Net\nclass Net:\n    pass\n")
+        listener = Listener()
+        guided(listener).mutate(own, replace(scene, founding=True))
+        assert "settings; torch are imported." in listener.requests[0].prompt
 
     def test_unknown_names_of_prompts_are_refused(self):
         for what in ("categories", "characters"):

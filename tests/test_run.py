@@ -137,6 +137,19 @@ def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
         complete_runs([config])
 
 
+def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(quick, tmp_path):
+    config = compose(
+        [*quick, "+ablation=seed_only", f"runs_dir={tmp_path}", "budget.evaluations=3"]
+    )
+    (folder,) = complete_runs([config])
+    run = read_run(folder)
+    assert run.evaluations == 3
+    assert len({candidate.source for candidate in run.candidates}) == 1
+    trained = [e.key for _, e in read_events(folder) if e.key.startswith("training/search/")]
+    assert len(set(trained)) == 4  # the reference, and three on seeds of their own
+    assert {candidate.objectives[1] for candidate in run.evaluated} == {run.seed_objectives[1]}
+
+
 def test_a_users_own_network_evolves(composed, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))

@@ -46,7 +46,6 @@ defaults:
 
 ablation: coin_flips
 arm: coin_flips
-study: null
 proposer:
   _target_: coin_flips.CoinFlips
   rates: [0.1, 0.2, 0.3, 0.4]
@@ -102,3 +101,35 @@ def test_a_package_without_its_yaml_is_named(installed, tmp_path):
     done = harness(f"runs_dir={tmp_path}/runs", env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})
     assert done.returncode == 2
     assert "coin_flips registers the arm coin_flips, expected" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("coin_flips = no_such_package", "expected a package that can be imported"),
+        ("full = coin_flips", "expected another name"),
+    ],
+)
+def test_a_package_that_cannot_be_used_is_named(installed, tmp_path, entry, told):
+    site = installed["PYTHONPATH"].split(":")[0]
+    broken = tmp_path / "broken"
+    subprocess.run(["cp", "-r", site, broken], check=True)
+    (points,) = broken.glob("*.dist-info/entry_points.txt")
+    points.write_text(f"[guided_evolution.proposers]\n{entry}\n")
+    for command in (["--help"], [f"runs_dir={tmp_path}/runs"]):
+        done = harness(*command, env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 2
+        assert told in done.stderr
+
+
+def test_an_arm_that_would_run_under_another_name_is_refused(installed, tmp_path):
+    site = installed["PYTHONPATH"].split(":")[0]
+    broken = tmp_path / "broken"
+    subprocess.run(["cp", "-r", site, broken], check=True)
+    yaml = broken / "coin_flips" / "conf" / "ablation" / "coin_flips.yaml"
+    yaml.write_text(yaml.read_text().replace("ablation: coin_flips\n", ""))
+    done = harness("+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]",
+                   env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})  # fmt: skip
+    assert done.returncode == 2
+    assert "say 'ablation: coin_flips'; it would run under the name full" in done.stderr

@@ -5,6 +5,7 @@ Each overrides one method of ``Guided``, so that everything else is the full met
 
 from dataclasses import replace
 
+from baselines.edits import mutated
 from harness.genome import Genome
 from harness.guided import Guided
 from harness.population import Individual, Rejection, Variation
@@ -13,22 +14,27 @@ from harness.proposal import Scene
 
 
 class ShuffledExamples(Guided):
-    """Placebo for Evolution of Thought: the same prompt, about an unrelated pair of segments.
+    """Placebo for Evolution of Thought: the same prompt, about a pair that nobody ever measured.
 
-    The elite, its measured changes and the name of its segment stay; the code shown as before and
-    after is that of two other segments of the seed network.
+    The elite and its measured changes stay; the code shown is a segment of the seed network before
+    and after one random edit, neither a segment that the elite changed nor the one to be mutated.
+    So the prompt reads as the full method's does, and what it shows had no part in the success.
     """
 
-    def example(self, scene: Scene) -> tuple[Individual, Example] | None:
-        """Draw as the full method does, then draw the code."""
-        found = super().example(scene)
-        seed = scene.reference.genome
-        if found is None or len(seed.names) < 3:  # noqa: PLR2004 - two others and the shown one
-            return found
+    def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
+        """Draw as the full method does, then another pair; None where there is none."""
+        found = super().example(scene, segment)
+        if found is None:
+            return None
         elite, shown = found
-        others = [name for name in seed.names if name != shown.segment]
-        before, after = scene.rng("unrelated pair").sample(others, 2)
-        return elite, replace(shown, before=seed[before], after=seed[after])
+        seed = scene.reference.genome
+        barred = {segment, *elite.genome.differing(seed)}
+        others = {name: seed[name] for name in seed.names if name not in barred}
+        edited = mutated(others, rng=scene.rng("unrelated pair"))
+        if edited is None:
+            return None
+        name, after, _ = edited
+        return elite, replace(shown, segment=name, before=seed[name], after=after)
 
 
 class CrossoverAsPublished(Guided):
