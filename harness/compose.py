@@ -210,9 +210,14 @@ def _typed(node: DictConfig) -> Config:
     return config
 
 
-def _profile_first(overrides: Sequence[str]) -> list[str]:
-    """Put a profile before what differs from it, such as an ablation, for the last one wins."""
-    return sorted(overrides, key=lambda override: not override.startswith("+profile="))
+def _profile_first(arguments: Sequence[str]) -> list[str]:
+    """Put a profile before what differs from it, such as an ablation, for the last one wins.
+
+    Flags and their values stay where they are.
+    """
+    overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
+    ordered = iter(sorted(overrides, key=lambda override: not override.startswith("+profile=")))
+    return [next(ordered) if argument in overrides else argument for argument in arguments]
 
 
 def _check_names(overrides: Sequence[str]) -> None:

@@ -104,6 +104,17 @@ def test_cfg_job_prints_the_configuration_and_runs_nothing(tmp_path):
     assert not list(tmp_path.rglob(JOURNAL_NAME))
 
 
+def test_a_profile_may_stand_anywhere_among_flags_and_overrides(tmp_path):
+    said = ("+ablation=no_crossover", "model=exchange", f"runs_dir={tmp_path}", "+profile=ge2024")
+    for command in (("--cfg", "job", *said), (*said, "--cfg", "job")):
+        done = run(*command)
+        assert done.returncode == 0, done.stderr
+        assert "p_mate: 0.0" in done.stdout
+        assert "founders: 32" in done.stdout
+    done = run("-m", *said, "seed=0,1", "device=cuda", "budget.evaluations=1", "task=digits")
+    assert "device=cuda: expected a CUDA GPU" in done.stderr  # both jobs came as far as that
+
+
 def test_help_lists_the_arms():
     done = run("--help")
     assert done.returncode == 0
