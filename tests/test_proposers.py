@@ -176,8 +176,9 @@ class TestSeedOnly(ProposerContract):
         child, _ = proposer.mutate(network, scene)
         assert child == network
 
-    def test_another_step_draws_anew(self):
-        pass
+    def test_another_step_draws_anew(self, proposer, network, scene):
+        steps = (replace(scene, step=f"g1.c{k}") for k in range(3))
+        assert [proposer.mutate(network, step)[0] for step in steps] == [network] * 3
 
 
 class TestGuidedAsks(TestGuided):
