@@ -73,9 +73,10 @@ class Laboratories:
         parts = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
         key = digest_of([dataset.digest, network.source, config.device, *parts])
         if self._last is None or key != self._key:
+            self._last = None  # should the next one not open, the closed one must not be given out
             self._stack.close()
-            self._key = key
             self._last = self._stack.enter_context(laboratory(config, dataset, network))
+            self._key = key
         return self._last
 
 

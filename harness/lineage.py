@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.display import show_lines
-from harness.errors import HarnessError, RecordError
+from harness.errors import GenomeError, HarnessError, RecordError
 from harness.genome import Genome
 from harness.results import Candidate, RunResult, read_run
 from harness.table import SAW_TEST_DATA
@@ -37,7 +37,7 @@ def told(run: RunResult, step: str) -> Iterator[str]:
     if run.saw_test_data:
         yield f"every accuracy{SAW_TEST_DATA}"
     yield f"seed: accuracy {accuracy:.2%}, {n_params:,} parameters"
-    before = Genome.parse(run.seed_source)
+    before = _parts(run.seed_source)
     for candidate in chain(run, step):
         yield ""
         yield f"{candidate.step}: {_measured(candidate)}"
@@ -47,7 +47,7 @@ def told(run: RunResult, step: str) -> Iterator[str]:
             yield f"  first parent {candidate.parents[0]}, mate {candidate.parents[1]}"
         if not candidate.source:
             continue
-        after = Genome.parse(candidate.source)
+        after = _parts(candidate.source)
         yield from _changes(before, after)
         before = after
 
@@ -66,10 +66,18 @@ def _made(run: RunResult, variation: Mapping[str, Any]) -> str:
     return f"{variation['operator']} of {variation['segment']} ({detail}){by}"
 
 
-def _changes(before: Genome, after: Genome) -> Iterator[str]:
-    pairs = {name: (before[name], after[name]) for name in after.names}
-    for name, texts in ({"header": (before.header, after.header)} | pairs).items():
-        old, new = (text.splitlines() for text in texts)
+def _parts(source: str) -> dict[str, str]:
+    """Cut a source into header and segments; one whose markers are spoilt stays whole."""
+    try:
+        genome = Genome.parse(source)
+    except GenomeError:
+        return {"source": source}
+    return {"header": genome.header} | {s.name: s.source for s in genome.segments}
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name, text in after.items():
+        old, new = before.get(name, "").splitlines(), text.splitlines()
         if old != new:
             yield from difflib.unified_diff(
                 old, new, f"{name} before", f"{name} after", lineterm=""

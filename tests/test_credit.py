@@ -117,6 +117,15 @@ def test_a_refused_individual_has_a_lineage_and_acts_on_no_terminal(folder):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize("extra", ["# segment: B\ny = 1", "# segment: A\ny = 1"])
+def test_an_answer_with_markers_of_its_own_has_a_lineage(folder, extra):
+    """Intake refuses it, for the markers are the harness's."""
+    run = read_run(folder)
+    spoilt = replace(run.candidates[3], source=f"# segment: A\nx = 2\n{extra}\n")
+    run = replace(run, candidates=(*run.candidates[:3], spoilt))
+    assert "+y = 1" in list(told(run, "g1.c1"))
+
+
 def test_an_unknown_individual_is_named_with_those_there_are(folder):
     with pytest.raises(RecordError, match=r"from g0\.c0 to g1\.c1, got g9"):
         list(told(read_run(folder), "g9"))

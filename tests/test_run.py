@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from baselines.edits import mutated
-from harness.arms import complete_runs
+from harness.arms import Laboratories, complete_runs
 from harness.compose import compose
-from harness.errors import InputError, RecordError
+from harness.errors import GenomeError, InputError, RecordError
 from harness.genome import Genome
 from harness.journal import Journal, is_complete, read_events
 from harness.population import Proposal, Rejection
@@ -148,6 +148,19 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(qui
     trained = [e.key for _, e in read_events(folder) if e.key.startswith("training/search/")]
     assert len(set(trained)) == 4  # the reference, and three on seeds of their own
     assert {candidate.objectives[1] for candidate in run.evaluated} == {run.seed_objectives[1]}
+
+
+def test_a_laboratory_that_does_not_open_leaves_none_behind(quick, digits, network):
+    """The jobs of a multirun go on after one that failed: the closed worker must not serve them."""
+    config = compose([*quick])
+    bad = Genome.parse("# segment: f\ndef f():\n    pass\n")
+    with Laboratories() as laboratories:
+        first = laboratories.open(config, digits, network)
+        assert laboratories.open(config, digits, network) is first
+        for _ in range(2):
+            with pytest.raises(GenomeError, match="expected a segment with the network's class"):
+                laboratories.open(config, digits, bad)
+        assert laboratories.open(config, digits, network) is not first
 
 
 def test_a_users_own_network_evolves(composed, tmp_path):
