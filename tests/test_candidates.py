@@ -60,7 +60,7 @@ ALL = [
 @pytest.fixture(scope="module")
 def labs(config, digits, network):
     """Laboratories that wait for no hanging candidate, one per level, opened when first asked."""
-    limits = replace(config.limits, build_s=4, train_s=8, memory_mib=768)
+    limits = replace(config.limits, build_s=10, train_s=10, memory_mib=768)
     sandbox = replace(config.sandbox, level="limits")
     chosen = replace(config, limits=limits, sandbox=sandbox)
     with contextlib.ExitStack() as stack:
