@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.graph import changed, information, tensors_in, wiring
-from harness.replay import DTYPES, Replay
+from harness.playback import DTYPES, Playback
 from harness.wire import Array
 
 FREE_BYTES = (512, 2048)
@@ -47,7 +47,7 @@ class Counts:
     """Floating-point operations of products and convolutions, as torch counts them."""
 
 
-def count(replay: Replay, images: torch.Tensor, *, outline: str) -> tuple[Counts, Replay]:
+def count(playback: Playback, images: torch.Tensor, *, outline: str) -> tuple[Counts, Playback]:
     """Count program 0, given training images as it gets them, and return it recalibrated.
 
     outline: how it was wired before training, in the words of ``harness.graph.wiring``.
@@ -55,12 +55,12 @@ def count(replay: Replay, images: torch.Tensor, *, outline: str) -> tuple[Counts
     statistics that come from these images instead, which is what the second value computes.
     GraphError where the graph cannot be replayed.
     """
-    graph = replay.graph
+    graph = playback.graph
     words: dict[int, int] = {}
     for constant in graph.constants:
         size = _words(graph.storages[constant.storage], constant.dtype)
         words[constant.storage] = max(size, words.get(constant.storage, 0))
-    statistics = _statistics(replay, images)
+    statistics = _statistics(playback, images)
     n_state = sum(words[storage] for storage in statistics)
     n_weights = sum(words.values()) - n_state
     excess = max(0, n_state - n_weights)
@@ -71,17 +71,17 @@ def count(replay: Replay, images: torch.Tensor, *, outline: str) -> tuple[Counts
     if learned:
         beyond += information(learned)
     with FlopCounterMode(display=False, custom_mapping=_FUSED) as counter:
-        replay.run(_batch(replay, images, 0), program=0)
+        playback.run(_batch(playback, images, 0), program=0)
     counts = Counts(
         n_params=n_weights + excess + beyond // _WORD_BYTES,
         n_state=n_state - excess,
         flops=counter.get_total_flops() // graph.programs[0].batch_size,
     )
-    return counts, replay.with_storages(statistics)
+    return counts, playback.with_storages(statistics)
 
 
-def _batch(replay: Replay, images: torch.Tensor, start: int) -> torch.Tensor:
-    size = replay.graph.programs[0].batch_size
+def _batch(playback: Playback, images: torch.Tensor, start: int) -> torch.Tensor:
+    size = playback.graph.programs[0].batch_size
     return images[torch.arange(start, start + size) % len(images)]
 
 
@@ -101,18 +101,18 @@ def _fits(values: Array, narrow: str) -> bool:
         return values.astype(narrow).astype(values.dtype).tobytes() == values.tobytes()
 
 
-def _statistics(replay: Replay, images: torch.Tensor) -> dict[int, Array]:
+def _statistics(playback: Playback, images: torch.Tensor) -> dict[int, Array]:
     """Return, for each storage of running statistics, the bytes that these images give it.
 
     Only whole storages that nothing but a batch normalisation reads, and reads as statistics.
     """
-    graph, program = replay.graph, replay.graph.programs[0]
+    graph, program = playback.graph, playback.graph.programs[0]
     seen: dict[tuple[int, int], _Moments] = {}
 
     def watch(place: int, named: dict[str, Any]) -> None:
         if not {_MEAN, _VAR, "training"} <= named.keys() or named["training"]:
             return
-        arguments = replay.steps[0][place].arguments
+        arguments = playback.steps[0][place].arguments
         numbers = [next(tensors_in(arguments[name]), -1) for name in (_MEAN, _VAR)]
         mean, var = (program.constants.get(number, -1) for number in numbers)
         if min(mean, var) >= 0:
@@ -122,7 +122,7 @@ def _statistics(replay: Replay, images: torch.Tensor) -> dict[int, Array]:
             named[_MEAN], named[_VAR] = named[_MEAN].clone(), named[_VAR].clone()
 
     for start in range(0, len(images), program.batch_size):
-        replay.run(_batch(replay, images, start), program=0, watch=watch)
+        playback.run(_batch(playback, images, start), program=0, watch=watch)
     found: dict[int, Array] = {}
     for indices, moments in seen.items():
         for index, values in zip(indices, moments.mean_and_var(), strict=True):
@@ -130,18 +130,18 @@ def _statistics(replay: Replay, images: torch.Tensor) -> dict[int, Array]:
             content = values.to(DTYPES[constant.dtype]).cpu().numpy().tobytes()
             if constant.offset == 0 and len(content) == graph.storages[constant.storage].nbytes:
                 found[constant.storage] = np.frombuffer(content, "u1")
-    return {s: c for s, c in found.items() if s not in _read_otherwise(replay)}
+    return {s: c for s, c in found.items() if s not in _read_otherwise(playback)}
 
 
-def _read_otherwise(replay: Replay) -> set[int]:
+def _read_otherwise(playback: Playback) -> set[int]:
     """Return the storages that are read as anything but running statistics."""
     found: set[int] = set()
-    for program, steps in zip(replay.graph.programs, replay.steps, strict=True):
+    for program, steps in zip(playback.graph.programs, playback.steps, strict=True):
         for step in steps:
             for name, value in step.arguments.items():
                 if name not in {_MEAN, _VAR}:
                     found |= {
-                        replay.graph.constants[program.constants[number]].storage
+                        playback.graph.constants[program.constants[number]].storage
                         for number in tensors_in(value)
                         if number in program.constants
                     }

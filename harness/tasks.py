@@ -21,7 +21,7 @@ from harness.audit import count
 from harness.config import Recipe
 from harness.graph import GraphError, graph_of, wiring
 from harness.images import Images
-from harness.replay import Replay
+from harness.playback import Playback
 from harness.tracing import Recorder
 from harness.training import DivergedError, as_input, lay_channels_last, predict, train
 from harness.wire import Array, Channel, WireError
@@ -148,24 +148,24 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     sample = _prepared(data.images[:_SAMPLE], job)
     calibration = _prepared(_drawn(data, payload), job)
 
-    def audited() -> tuple[list[tuple[Replay, int]], dict[str, Any], Array]:
-        replay = Replay(graph_of(_parsed(header), payload), device=device)
-        if [p.batch_size for p in replay.graph.programs] != job["batch_sizes"]:
+    def audited() -> tuple[list[tuple[Playback, int]], dict[str, Any], Array]:
+        playback = Playback(graph_of(_parsed(header), payload), device=device)
+        if [p.batch_size for p in playback.graph.programs] != job["batch_sizes"]:
             raise GraphError(f"expected programs for batches of {job['batch_sizes']}")
-        counts, recalibrated = count(replay, calibration, outline=outline)
-        choices = [(replay, k) for k in range(len(replay.graph.programs))]
-        told = vars(counts) | {"dtypes": replay.dtypes()}
-        return [*choices, (recalibrated, 0)], told, replay.logits(sample, program=0)
+        counts, recalibrated = count(playback, calibration, outline=outline)
+        choices = [(playback, k) for k in range(len(playback.graph.programs))]
+        told = vars(counts) | {"dtypes": playback.dtypes()}
+        return [*choices, (recalibrated, 0)], told, playback.logits(sample, program=0)
 
     choices, told, answers = _guarded("audit", audited)
     channel.send_json(told)
     channel.send_array(answers)
     while True:
-        replay, program = choices[channel.receive_json()]
+        playback, program = choices[channel.receive_json()]
         images = channel.receive_array()
         pieces = np.array_split(images, -(-len(images) // _AT_ONCE))  # resized, all would be large
         parts = [
-            _guarded("audit", lambda: replay.logits(_prepared(p, job), program=program))  # noqa: B023
+            _guarded("audit", lambda: playback.logits(_prepared(p, job), program=program))  # noqa: B023
             for p in pieces
         ]
         channel.send_array(np.concatenate(parts))

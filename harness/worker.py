@@ -25,7 +25,7 @@ from harness.containment.namespaces import PidNamespaces
 from harness.containment.system import PR_SET_CHILD_SUBREAPER, make_mounts_read_only, prctl
 from harness.graph import wiring
 from harness.images import Images
-from harness.replay import Replay
+from harness.playback import Playback
 from harness.tasks import WITH_IMAGES, perform
 from harness.tracing import Recorder
 from harness.training import as_input
@@ -66,8 +66,8 @@ def _warm_up() -> None:
     inputs = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
     recorder = Recorder()
     recorder.record(layers.eval(), inputs)
-    replay = Replay(recorder.graph(), device="cpu")
-    count(replay, inputs, outline=wiring(recorder.graph()))
+    playback = Playback(recorder.graph(), device="cpu")
+    count(playback, inputs, outline=wiring(recorder.graph()))
 
 
 class Server:

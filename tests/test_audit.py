@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from harness.audit import count
 from harness.evaluation import BATCH_SIZES, TOLERANCE
 from harness.graph import GraphError, changed, graph_of, wiring
-from harness.replay import Replay
+from harness.playback import Playback
 from harness.tracing import Recorder
 from harness.training import predict
 from tests.honest import HONEST, Run
@@ -34,9 +34,9 @@ def travelled(graph):
     return graph_of(json.loads(json.dumps(graph.header())), graph.payload())
 
 
-def counted(replay, inputs):
+def counted(playback, inputs):
     """Count a network whose wiring is as before training."""
-    return count(replay, inputs, outline=wiring(replay.graph))
+    return count(playback, inputs, outline=wiring(playback.graph))
 
 
 @pytest.fixture
@@ -51,17 +51,17 @@ def test_honest_networks_are_replayed_and_counted(name, inputs):
     network = HONEST[name]
     network.train()(inputs)
     network(inputs)
-    replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
+    playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
     own = predict(network, inputs, batch_size=8)
-    coarsest = max(TOLERANCE[dtype] for dtype in replay.dtypes())
+    coarsest = max(TOLERANCE[dtype] for dtype in playback.dtypes())
     for program in (0, 1):
-        difference = np.abs(replay.logits(inputs, program=program) - own).max()
+        difference = np.abs(playback.logits(inputs, program=program) - own).max()
         assert difference <= coarsest * max(1.0, np.abs(own).max()) / 5  # five times to spare
     parameters = sum(
         p.numel() * (2 if p.dtype == torch.float64 else 1) for p in network.parameters()
     )
     others = {"spectral norm": 16, "a filter in the frequency domain": 0}.get(name, 0)
-    assert counted(replay, inputs)[0].n_params == parameters + others
+    assert counted(playback, inputs)[0].n_params == parameters + others
 
 
 def test_the_seed_network_is_counted_as_published(network):
@@ -69,8 +69,8 @@ def test_the_seed_network_is_counted_as_published(network):
     exec(network.source, namespace)
     images = torch.rand(64, 3, 32, 32)
     built = namespace["ExquisiteNetV2"](10, 3).eval()
-    replay = Replay(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
-    counts, _ = counted(replay, images)
+    playback = Playback(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
+    counts, _ = counted(playback, images)
     assert (counts.n_params, counts.n_state) == (518_230, 4_392)
     assert counts.flops == 3_508_992
 
@@ -89,8 +89,8 @@ class Plain(nn.Module):
 
 
 def size(network, inputs):
-    replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
-    return counted(replay, inputs)[0]
+    playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
+    return counted(playback, inputs)[0]
 
 
 LIST = [torch.randn(3, 4)]
@@ -135,10 +135,10 @@ def test_recalibrated_is_what_statistics_from_the_data_give(inputs):
     for means, worth in (None, False), ([5.0, -3.0, 9.0], True):
         if means:
             norm.running_mean.copy_(torch.tensor(means))
-        replay = Replay(travelled(recorded(network.eval(), inputs)), device="cpu")
-        counts, recalibrated = counted(replay, inputs)
+        playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
+        counts, recalibrated = counted(playback, inputs)
         assert (counts.n_params, counts.n_state) == (16, 6)
-        given = replay.logits(inputs, program=0)
+        given = playback.logits(inputs, program=0)
         assert (np.abs(given - recalibrated.logits(inputs, program=0)).max() > 1) == worth
 
 
@@ -178,10 +178,10 @@ def test_wiring_that_training_changed_counts_from_the_first_byte(inputs):
     before, after = (recorded(Signs(signs), inputs) for signs in ([1, 1, 1, 1], [1, 0, 0, 1]))
     again = recorded(Signs([1, 0, 0, 1]), inputs.flip(0))
     assert wiring(after) == wiring(again) != wiring(before)
-    replay = Replay(travelled(after), device="cpu")
+    playback = Playback(travelled(after), device="cpu")
     outlines = wiring(after), wiring(before), ""
     same, two_signs, unknown = (
-        count(replay, inputs, outline=outline)[0].n_params for outline in outlines
+        count(playback, inputs, outline=outline)[0].n_params for outline in outlines
     )
     assert same + 4 < two_signs < unknown
 
@@ -216,10 +216,10 @@ def test_what_cannot_be_counted_is_refused(hidden, reason, inputs):
 def test_a_branch_on_values_shows_in_the_replay(inputs):
     """Recorded on bright images, asked about dark ones: the replay takes the recorded branch."""
     network = Plain(lambda x: x @ LIST[0] if x.mean() > 0.4 else x @ -LIST[0]).eval()
-    replay = Replay(travelled(recorded(network, inputs)), device="cpu")
+    playback = Playback(travelled(recorded(network, inputs)), device="cpu")
     dark = inputs / 4
     own = predict(network, dark, batch_size=8)
-    assert np.abs(replay.logits(dark, program=0) - own).max() > 0.05
+    assert np.abs(playback.logits(dark, program=0) - own).max() > 0.05
 
 
 HEADER = {"programs": [[1, [], [], 0]], "constants": [], "storages": []}
@@ -247,7 +247,7 @@ def with_node(op, args=(), kwargs=None, outputs=(1,)):
 )
 def test_hand_made_graphs_are_refused_with_a_reason(header, reason, inputs):
     with pytest.raises(GraphError, match=reason):
-        Replay(graph_of(header, np.empty(0, "u1")), device="cpu").logits(inputs, program=0)
+        Playback(graph_of(header, np.empty(0, "u1")), device="cpu").logits(inputs, program=0)
 
 
 JSON = st.recursive(
@@ -261,8 +261,8 @@ JSON = st.recursive(
 @given(st.fixed_dictionaries(dict.fromkeys(HEADER, JSON)) | JSON)
 def test_any_other_header_is_refused_not_crashed_on(header):
     with contextlib.suppress(GraphError):
-        replay = Replay(graph_of(header, np.empty(0, "u1")), device="cpu")
-        assert len(replay.steps) == len(header["programs"])
+        playback = Playback(graph_of(header, np.empty(0, "u1")), device="cpu")
+        assert len(playback.steps) == len(header["programs"])
 
 
 def test_operations_of_a_fused_layer_count(inputs):

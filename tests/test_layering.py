@@ -12,7 +12,7 @@ LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process"},
     {"parsing", "images"},
     {"genome", "fitness", "data", "training", "journal", "studies", "graph", "attacks"},
-    {"models", "prompts", "tracing", "replay"},
+    {"models", "prompts", "tracing", "playback"},
     {"population", "audit"},
     {"proposal", "selection", "ledger", "sandbox", "results", "tasks"},
     {"worker", "evolution", "guided", "validation", "display", "table", "tracking", "recording"},
@@ -26,7 +26,7 @@ LAYERS = (
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"models"}, "wandb": {"tracking"},
-    "torch": {"training", "tracing", "replay", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
+    "torch": {"training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "ruff": {"validation"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Replay a graph, operation by operation, without any candidate code. A door to torch."""
+"""Playback a graph, operation by operation, without any candidate code. A door to torch."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +97,7 @@ class Step:
         return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))
 
 
-class Replay:
+class Playback:
     """A graph ready to run on a device; every batch starts from the recorded constants.
 
     GraphError where the graph cannot be replayed, whatever the reason.
@@ -107,10 +107,10 @@ class Replay:
         self.graph, self._device = graph, device
         self.steps = [_steps(program) for program in graph.programs]
 
-    def with_storages(self, contents: Mapping[int, Array]) -> "Replay":
-        """Return this replay with other bytes in some storages."""
+    def with_storages(self, contents: Mapping[int, Array]) -> "Playback":
+        """Return this playback with other bytes in some storages."""
         storages = [contents.get(i, held) for i, held in enumerate(self.graph.storages)]
-        return Replay(replace(self.graph, storages=tuple(storages)), device=self._device)
+        return Playback(replace(self.graph, storages=tuple(storages)), device=self._device)
 
     def logits(self, images: torch.Tensor, *, program: int) -> Array:
         """Return the logits of images, as the network gets them, (n, classes) float32.
