@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from harness.compose import ROOT, build, takes, third_party
+from harness.calls import Calls
+from harness.compose import ROOT, build, installed, takes, third_party
 from harness.config import Config
 from harness.data import Dataset
 from harness.display import Display
@@ -18,31 +19,32 @@ from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.genome import Genome
 from harness.journal import Journal, digest_of, is_complete, read_events
+from harness.ledger import Ledger
 from harness.models import Model
 from harness.results import FRONT, read_run
-from harness.run import Arm, Laboratory, RecordedModel, run
+from harness.run import Arm, Laboratory, run
 from harness.sandbox import Sandbox
 from harness.studies import Study, load_study
 from harness.tracking import mirrored
 from harness.validation import Interface, Validator, network_class
 
-_PACKAGES = ("guided-evolution", "torch", "torchvision", "numpy", "moocore", "ruff", "hydra-core")
 _PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
+_TRANSPORT = frozenset(
+    {
+        "base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
+        "backoff_max_s", "patience_s", "settle_s",
+    }
+)  # fmt: skip
+"""How a model is reached, which changes no answer."""
 _SAID = frozenset({"i_select_on_test_data"})
 """What a person has to say, and which changes nothing: ``search.split`` does."""
+_LEFT_OUT = _PATHS | _TRANSPORT | _SAID
 _NOT_IDENTITY = frozenset(
     {
-        "compare",
-        "model",
-        "prompts",
-        "workers",
-        "llm_workers",
-        "wait_s",
-        "display",
-        "tracking",
+        "compare", "model", "prompts", "workers", "llm_workers", "wait_s", "display", "tracking",
         "eot",
     }
-)
+)  # fmt: skip
 _OF_THE_ARM = frozenset(
     {
         "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
@@ -162,6 +164,8 @@ def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any
     """Everything that decides a run's outcome, and nothing else, as plain values."""
     known = _plain(asdict(config))
     kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
+    if config.budget.cost is None:
+        del kept["prices"]
     study = _study(config, dataset)
     return kept | {
         "data": dataset.digest,
@@ -210,10 +214,12 @@ def _model(config: Config) -> Model | None:
 
 
 def _arm(config: Config, dataset: Dataset, model: Model | None, journal: Journal) -> Arm:
-    parts = {"model": RecordedModel(model, journal)} if model else {}
+    ledger = Ledger(budget=config.budget, prices=config.prices)
+    parts = {"model": Calls(model, journal, ledger)} if model else {}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
+        ledger=ledger,
         study=_study(config, dataset),
     )
 
@@ -255,7 +261,7 @@ def _manifest(config: Config, known: dict[str, Any], lab: Laboratory) -> dict[st
             "cpu": platform.processor(),
             "python": platform.python_version(),
         },
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": installed(),
         "commit": _commit(),
     }
 
@@ -273,7 +279,7 @@ def _commit() -> str | None:
 def _plain(value: Any) -> Any:
     """Copy nested values without what only says where files lie."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if k not in _PATHS | _SAID}
+        return {k: _plain(v) for k, v in value.items() if k not in _LEFT_OUT}
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -33,6 +33,8 @@ from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from harness.config import Config, problems
 from harness.errors import HarnessError, InputError
@@ -119,6 +121,27 @@ def third_party(node: Any) -> dict[str, str]:
     module = str(node["_target_"]).split(".")[0]
     points = [p for p in entry_points(group=PROPOSERS) if p.module.split(".")[0] == module]
     return {p.dist.name: p.dist.version for p in points if p.dist}
+
+
+def installed() -> dict[str, str]:
+    """Return name and version of this package and of all that it needs, directly or not."""
+    found: dict[str, str] = {}
+    wanted = ["guided-evolution"]
+    while wanted:
+        name = canonicalize_name(wanted.pop())
+        if name in found:
+            continue
+        try:
+            needed = distribution(name)
+        except PackageNotFoundError:  # needed on other systems, or for an extra
+            continue
+        found[name] = needed.version
+        wanted += [
+            requirement.name
+            for requirement in map(Requirement, needed.requires or [])
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        ]
+    return dict(sorted(found.items()))
 
 
 def takes(node: Any, argument: str) -> bool:

@@ -131,8 +131,22 @@ class Budget:
     proposals: int = MISSING
     generations: int | None = None
     llm_calls: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     tokens: int | None = None
+    """Prompt and completion tokens. Before a call is sent the most that it may cost is reserved, so
+    that no limit on calls, tokens or cost is overspent."""
+    cost: float | None = None
+    """In the currency of ``conf/prices``, which must know every model that is asked."""
     train_s: float | None = None
+
+
+@dataclass(kw_only=True)
+class Price:
+    """What a million tokens of one model cost, in any one currency."""
+
+    prompt: float = MISSING
+    completion: float = MISSING
 
 
 @dataclass(kw_only=True)
@@ -189,6 +203,8 @@ class Config:
     proposer: Any = MISSING
     model: Any = MISSING
     prompts: Any = MISSING
+    prices: dict[str, Price] = field(default_factory=dict)
+    """By the name under which a model is asked; a model that is not here has an unknown price."""
     selection: Any = MISSING
     sizes: Sizes = field(default_factory=Sizes)
     rates: Rates = field(default_factory=Rates)

@@ -5,6 +5,7 @@ HarnessError
 │   ├── GenomeError      a file without usable segments
 │   ├── RecordError      a journal or recorded study that does not fit
 │   └── ReplayMiss       a recorded study was asked for an answer it does not hold
+├── BudgetSpent          a call was not sent, for it did not fit under a limit: the loop catches it
 └── MachineError         the machine or a service failed, no candidate is to blame: exit status 1
 
 A candidate that fails is not an exception but a ``Rejection`` (see ``population``).
@@ -33,6 +34,10 @@ class RecordError(InputError):
 
 class ReplayMiss(InputError):  # noqa: N818 - the field's word for it
     """A recorded study holds no answer to a prompt; never answered by a live call."""
+
+
+class BudgetSpent(HarnessError):  # noqa: N818 - no error: a run that has spent its budget ends
+    """A call was not sent, for it did not fit under a limit; its child never comes to be."""
 
 
 class MachineError(HarnessError):

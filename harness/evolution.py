@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.config import Rates, Sizes
+from harness.errors import BudgetSpent
 from harness.genome import Genome
 from harness.ledger import Ledger
 from harness.population import Fate, Individual, Proposal, Rejection, Variation
-from harness.proposal import Proposer, Scene
+from harness.proposal import Gates, Proposer, Scene
 from harness.seeding import stream
 from harness.selection import Selection
 
@@ -50,6 +51,7 @@ def evolve(
     *,
     proposer: Proposer,
     selection: Selection,
+    gates: Gates,
     assess: Assess,
     sizes: Sizes,
     rates: Rates,
@@ -83,16 +85,18 @@ def evolve(
                 founding=founding,
                 reference=reference,
                 elites=elites,
+                gates=gates,
             )
             for child in range(len(conceptions))
         ]
-        with ThreadPoolExecutor(llm_workers) as pool:
-            proposals = list(pool.map(lambda c, s: bear(c, proposer, s), conceptions, scenes))
+        with ThreadPoolExecutor(ledger.side_by_side(len(scenes), llm_workers)) as pool:
+            born = list(pool.map(lambda c, s: bear(c, proposer, s), conceptions, scenes))
+        proposals = [proposal for proposal in born if proposal is not None]
         fates = assess(proposals)
 
         offspring = []
         for proposal, fate in zip(proposals, fates, strict=True):
-            ledger.charge(proposal, fate)
+            ledger.charge(fate)
             record.proposal(generation, proposal, fate)
             if not isinstance(fate, Rejection) and isinstance(proposal.child, Genome):
                 offspring.append(
@@ -136,8 +140,15 @@ def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> boo
     return rates.mate_identical or bool(parent.genome.differing(other.genome))
 
 
-def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:
-    """Let the proposer mate and mutate one child as conceived."""
+def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal | None:
+    """Let the proposer mate and mutate one child as conceived; None where the budget is spent."""
+    try:
+        return _varied(conception, proposer, scene)
+    except BudgetSpent:
+        return None
+
+
+def _varied(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:
     child: Genome | Rejection = conception.parent.genome
     parents = [conception.parent.step]
     variations: list[Variation] = []

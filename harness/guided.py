@@ -1,12 +1,13 @@
 """LLM-guided variation: mutation, Evolution of Thought, mating (Morris 2024, section 3.2)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
 from harness import fitness
 from harness.errors import InputError
+from harness.extraction import Extracted, extract
 from harness.genome import Genome
-from harness.models import Call, Model, Request, Settings
+from harness.models import Answers, Call, Request, Settings
 from harness.population import Individual, Rejection, Variation
 from harness.prompts import (
     NEUTRAL,
@@ -14,7 +15,6 @@ from harness.prompts import (
     Prompts,
     change_in_accuracy,
     change_in_params,
-    extract_code,
 )
 from harness.proposal import Scene
 
@@ -31,19 +31,21 @@ class Guided:
     character; eot_probability: chance that a mutation after the founders reflects on an elite's
     change; eot_strict: only on one that gained in one objective and lost in none;
     review_probability: chance that the LLM is asked to check its own answer; temperature: range
-    per purpose (``founder``, ``mutation``, ``mating``).
+    per purpose (``founder``, ``mutation``, ``mating``); repair_attempts: how often the LLM is asked
+    again when a gate refuses its answer.
     """
 
     def __init__(
         self,
         *,
-        model: Model,
+        model: Answers,
         prompts: Mapping[str, object],
         categories: Sequence[str],
         characters: Sequence[str],
         eot_probability: float,
         eot_strict: bool,
         review_probability: float,
+        repair_attempts: int,
         temperature: Mapping[str, Range],
         top_p: float,
         max_tokens: Range,
@@ -53,7 +55,7 @@ class Guided:
         self._categories = _known("categories", categories, self.prompts.categories)
         self._characters = _known("characters", characters, [NEUTRAL, *self.prompts.characters])
         self._eot_probability, self._eot_strict = eot_probability, eot_strict
-        self._review_probability = review_probability
+        self._review_probability, self._repair_attempts = review_probability, repair_attempts
         self._temperature = temperature
         self._top_p, self._max_tokens = top_p, max_tokens
 
@@ -168,45 +170,43 @@ class Guided:
         text: str,
         detail: Mapping[str, str],
     ) -> tuple[Genome | Rejection, Variation]:
+        """Ask, have the answer reviewed if so drawn, repair while a gate refuses; one variation."""
         purpose = "mating" if operator == "mating" else "mutation"
-        answered = "founder" if scene.founding else purpose
-        call, code = self._answer(scene, purpose, answered, segment, text)
-        calls: tuple[Call, ...] = (call,)
-        reviews = scene.rng(f"{purpose} review").random() < self._review_probability
-        if isinstance(code, str) and reviews:
-            text = self.prompts.review_text(
-                segment=segment, before=genome[segment], code=code, header=genome.header
-            )
-            call, reviewed = self._answer(scene, f"{purpose}-review", answered, segment, text)
-            calls = (*calls, call)
-            if isinstance(reviewed, str):
-                code = reviewed
-            else:  # what was to be checked stands
-                detail = {**detail, "review": reviewed.reason}
-        variation = Variation(operator=operator, segment=segment, detail=detail, calls=calls)
-        if isinstance(code, Rejection):
-            return code, variation
-        child = genome.replace(segment, code)
-        if not child.differing(genome):
-            reason = f"the answer leaves {segment} as it was"
-            return Rejection(gate="extract", kind="duplicate", reason=reason), variation
-        return child, variation
-
-    def _answer(
-        self, scene: Scene, purpose: str, answered: str, segment: str, text: str
-    ) -> tuple[Call, str | Rejection]:
-        """Ask once; return the call, and the answer's code or why there is none."""
-        settings = self._settings(answered, scene.rng(f"{purpose} settings"))
-        request = Request(
-            step=f"{scene.step}.{purpose}", segment=segment, prompt=text, settings=settings
+        asking = Asking(
+            model=self._model,
+            scene=scene,
+            genome=genome,
+            segment=segment,
+            range_of="founder" if scene.founding else purpose,
+            draw=self._settings,
         )
-        call = Call(request=request, completion=self._model.complete(request))
-        code: str | None = None
-        reason = f"the answer was cut off at {settings.max_tokens} tokens"
-        if call.completion.finish_reason != "length":
-            code = extract_code(call.completion.text, segment=segment)
-            reason = f"expected code that defines {segment}, found none in the answer"
-        return call, code or Rejection(gate="extract", kind="extract", reason=reason)
+        child = asking.ask(purpose, text)
+        reviews = scene.rng(f"{purpose} review").random() < self._review_probability
+        if isinstance(child, Genome) and reviews:
+            check = self.prompts.review_text(
+                segment=segment, before=genome[segment], code=child[segment], header=genome.header
+            )
+            reviewed = asking.ask(f"{purpose}-review", check)
+            if isinstance(reviewed, Genome) or reviewed.kind == "duplicate":
+                child = reviewed
+            else:  # what was to be checked stands
+                asking.detail["review"] = reviewed.reason
+        for k in range(1, self._repair_attempts + 1):
+            refusal = child if isinstance(child, Rejection) else scene.gates(child)
+            if refusal is None:
+                break
+            said = asking.calls[-1].completion.text
+            answer = child[segment] if isinstance(child, Genome) else said
+            again = self.prompts.repair_text(request=text, answer=answer, reason=refusal.reason)
+            child = asking.ask(f"{purpose}-repair{k}", again)
+            asking.detail["repairs"] = str(k)
+        variation = Variation(
+            operator=operator,
+            segment=segment,
+            detail={**detail, **asking.detail},
+            calls=tuple(asking.calls),
+        )
+        return child, variation
 
     def _settings(self, purpose: str, rng: Random) -> Settings:
         low, high = self._max_tokens
@@ -214,6 +214,65 @@ class Guided:
             temperature=round(rng.uniform(*self._temperature[purpose]), 4),
             top_p=self._top_p,
             max_tokens=rng.randint(int(low), int(high)),
+        )
+
+
+class Asking:
+    """The calls for one variation of one segment."""
+
+    def __init__(
+        self,
+        *,
+        model: Answers,
+        scene: Scene,
+        genome: Genome,
+        segment: str,
+        range_of: str,
+        draw: Callable[[str, Random], Settings],
+    ) -> None:
+        self._model, self._scene, self._genome, self._segment = model, scene, genome, segment
+        self._range_of, self._draw = range_of, draw
+        self.calls: list[Call] = []
+        self.detail: dict[str, str] = {}
+
+    def ask(self, purpose: str, text: str) -> Genome | Rejection:
+        """Ask once; return the genome with the answer's code, or why there is none."""
+        request = Request(
+            step=f"{self._scene.step}.{purpose}",
+            segment=self._segment,
+            prompt=text,
+            settings=self._draw(self._range_of, self._scene.rng(f"{purpose} settings")),
+            seed=self._scene.seed,
+        )
+        call = Call(request=request, completion=self._model.complete(request))
+        self.calls.append(call)
+        found = self._read(call)
+        if isinstance(found, Rejection):
+            return found
+        if found.note:
+            self.detail["extraction"] = found.note
+        child = self._genome.replace(self._segment, found.code)
+        if not child.differing(self._genome):
+            return Rejection(
+                gate="extract",
+                kind="duplicate",
+                reason=f"the answer leaves {self._segment} as it was",
+            )
+        return child
+
+    def _read(self, call: Call) -> Extracted | Rejection:
+        completion, segment = call.completion, self._segment
+        limit = call.request.settings.max_tokens
+        if completion.finish_reason == "length":
+            reason = f"the answer was cut off at {limit} tokens"
+            return Rejection(gate="extract", kind="truncated", reason=reason)
+        others = self._genome.names
+        found = extract(completion.text, segment=segment, others=others)
+        told = f"found none in the answer (finish reason {completion.finish_reason})"
+        if completion.text.strip():
+            told = "found none in the answer"
+        return found or Rejection(
+            gate="extract", kind="extract", reason=f"expected code that defines {segment}, {told}"
         )
 
 

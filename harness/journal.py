@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from harness.errors import InputError, RecordError
 
-JOURNAL_FORMAT = 2
+JOURNAL_FORMAT = 3
 SQLITE = sqlite3.sqlite_version
 JOURNAL_NAME = "journal.sqlite"
 _WAIT_POLL_S = 0.5

@@ -1,40 +1,88 @@
 """What a run may spend, and what it has spent."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
-from harness.config import Budget
+from harness.config import Budget, Price
 from harness.errors import InputError
-from harness.population import Evaluation, Fate, Proposal
+from harness.population import Evaluation, Fate
+
+_PER_MILLION = 1_000_000
+_ROUNDING = 1e-9
+_CALLS_OF_A_CHILD = 8
+"""More than any child asks for: mating and mutation, each with a review and repairs."""
+_PROMPT_OF_A_CALL = 16_384
+_ANSWER_OF_A_CALL = 4_096
+"""More tokens than nearly any prompt and answer have; only the pace depends on them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What calls cost; a cost is None where a price is unknown."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        costs = (self.cost, other.cost)
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        )
+
+    def __mul__(self, times: int) -> "Usage":
+        return Usage(
+            calls=self.calls * times,
+            prompt_tokens=self.prompt_tokens * times,
+            completion_tokens=self.completion_tokens * times,
+            cost=None if self.cost is None else self.cost * times,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens."""
+        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(kw_only=True)
 class Ledger:
-    """Counts against a budget; asked before each proposal, charged with its fate."""
+    """Counts against a budget; asked before each proposal and each call, charged with the truth."""
 
     budget: Budget
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """By the name under which a model is asked."""
     proposals: int = 0
     evaluations: int = 0
-    llm_calls: int = 0
-    tokens: int = 0
     train_s: float = 0.0
+    spent: Usage = Usage()
+    """Calls that are settled, and in full those whose answer was lost."""
+    refused_by: str | None = None
+    """The limit that a call did not fit under; after its generation the run ends."""
     admitted: int = 0
     """Proposals under way: each holds one proposal and one evaluation until it is charged."""
+    _reserved: Usage = Usage()
+    _mutex: Any = field(default_factory=Lock, repr=False)
 
     def admit(self) -> bool:
         """Reserve what one proposal may cost, or say that the budget has no room for it.
 
-        Evaluations and proposals are never overspent; calls, tokens and training time, unknown
-        beforehand, are known after a generation and end the run then.
+        Evaluations and proposals are never overspent; training time, unknown beforehand, is known
+        after a generation and ends the run then.
         """
         budget = self.budget
         limits = (
             (budget.proposals, self.proposals + self.admitted),
             (budget.evaluations, self.evaluations + self.admitted),
-            (budget.llm_calls, self.llm_calls),
-            (budget.tokens, self.tokens),
             (budget.train_s, self.train_s),
         )
         room = all(limit is None or amount < limit for limit, amount in limits)
+        room = room and self.refused_by is None
         self.admitted += room
         return room
 
@@ -42,26 +90,82 @@ class Ledger:
         """Say whether this generation lies beyond the budget; founders are generation 0."""
         return self.budget.generations is not None and generation > self.budget.generations
 
-    def charge(self, proposal: Proposal, fate: Fate) -> None:
-        """Add what one proposal and its fate cost; a training that failed costs as well.
-
-        InputError where tokens are limited and the model does not report them.
-        """
+    def charge(self, fate: Fate) -> None:
+        """Add what one proposal and its fate cost; a training that failed costs as well."""
         self.admitted -= 1
         self.proposals += 1
-        for variation in proposal.variations:
-            for call in variation.calls:
-                completion = call.completion
-                self.llm_calls += 1
-                counts = (completion.prompt_tokens, completion.completion_tokens)
-                if self.budget.tokens is not None and None in counts:
-                    raise InputError(
-                        f"budget.tokens: expected a model that reports its tokens, "
-                        f"{completion.model} does not. Limit budget.llm_calls instead."
-                    )
-                self.tokens += sum(count or 0 for count in counts)
         if isinstance(fate, Evaluation):
             self.evaluations += 1
             self.train_s += fate.train_s
         elif fate.gate == "train":
             self.evaluations += 1
+
+    def price(self, asked: str) -> Price | None:
+        """Return a model's price; InputError where cost is limited and the price unknown."""
+        price = self.prices.get(asked)
+        if price is None and self.budget.cost is not None:
+            raise InputError(
+                f"budget.cost: expected the price of {asked}, which conf/prices does not know "
+                f"(prices known: {', '.join(self.prices) or 'none'}). Fill it in, or limit "
+                f"budget.tokens or budget.llm_calls instead."
+            )
+        return price
+
+    def reserve(self, worst: Usage) -> str | None:
+        """Hold what a call may cost at most; where it does not fit, return the limit."""
+        with self._mutex:
+            limit = self._first_beyond(self.spent + self._reserved + worst)
+            if limit is None:
+                self._reserved += worst
+            return limit
+
+    def hold(self, worst: Usage) -> None:
+        """Hold what an earlier process reserved, which asks for no room."""
+        with self._mutex:
+            self._reserved += worst
+
+    def settle(self, worst: Usage, actual: Usage) -> None:
+        """Exchange what was held for a call for what it cost."""
+        with self._mutex:
+            self._reserved += worst * -1
+            self.spent += actual
+
+    def refuse(self, limit: str) -> None:
+        """Remember that a call did not fit."""
+        self.refused_by = self.refused_by or limit
+
+    def side_by_side(self, children: int, workers: int) -> int:
+        """Return how many children may ask at once: one where they might reach a limit together.
+
+        For then the order decides which call is refused, and the order must be theirs.
+        """
+        most = Usage(
+            calls=1,
+            prompt_tokens=_PROMPT_OF_A_CALL,
+            completion_tokens=_ANSWER_OF_A_CALL,
+            cost=max(
+                (cost_of(p, _PROMPT_OF_A_CALL, _ANSWER_OF_A_CALL) for p in self.prices.values()),
+                default=0.0,
+            ),
+        )
+        beyond = self._first_beyond(self.spent + most * (_CALLS_OF_A_CHILD * children))
+        return workers if beyond is None else 1
+
+    def _first_beyond(self, usage: Usage) -> str | None:
+        budget = self.budget
+        limits = (
+            ("llm_calls", budget.llm_calls, usage.calls),
+            ("prompt_tokens", budget.prompt_tokens, usage.prompt_tokens),
+            ("completion_tokens", budget.completion_tokens, usage.completion_tokens),
+            ("tokens", budget.tokens, usage.tokens),
+            ("cost", budget.cost, usage.cost),
+        )
+        for name, limit, amount in limits:
+            if limit is not None and amount is not None and amount > limit + _ROUNDING:
+                return name
+        return None
+
+
+def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
+    """Return what these tokens cost."""
+    return (price.prompt * prompt_tokens + price.completion * completion_tokens) / _PER_MILLION

@@ -1,20 +1,20 @@
-"""Where the LLM's answers come from. The door to openai.
+"""What an LLM is to the harness: requests, completions, and the models that need no server.
 
 A model is anything with ``complete``; it may be called from several threads. What it returns is
 kept verbatim in the journal, and a recorded study serves it again to exactly the same prompt.
 """
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
-from harness.errors import InputError, MachineError, ReplayMiss
+from harness.errors import InputError, ReplayMiss
 from harness.seeding import stream
 from harness.studies import Study, load_study
 
@@ -38,11 +38,17 @@ class Request:
     segment: str
     prompt: str
     settings: Settings
+    seed: int
+    """The run's, for draws that belong to this call."""
 
     @property
     def prompt_digest(self) -> str:
         """Hash of the prompt's text."""
         return hashlib.sha256(self.prompt.encode()).hexdigest()[:16]
+
+    def rng(self, purpose: str) -> Random:
+        """Return the stream of one purpose within this call."""
+        return stream(self.seed, self.step, purpose)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +57,17 @@ class Completion:
 
     text: str
     model: str
+    """The name that the server gives itself, or whoever answers."""
     date: str
+    asked: str | None = None
+    """The name by which it was asked for, where that can be another."""
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    applied: Mapping[str, Any] | None = field(default=None)
+    latency_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those of the reply that tell one from another at the server's side."""
+    applied: Mapping[str, Any] | None = None
     """Settings that the model reports to have applied."""
 
 
@@ -67,62 +79,100 @@ class Call:
     completion: Completion
 
 
-class Model(Protocol):
-    """A large language model, or what stands in for one."""
+FAILURES = {
+    "unreachable": "no connection: nothing was sent",
+    "timeout": "no complete answer within the deadline",
+    "cut": "the connection ended within the answer",
+    "server": "the server failed (status 408, 409, 5xx)",
+    "rate": "too many requests (status 429)",
+    "quota": "the account has no credit left",
+    "key": "the key is refused (status 401, 403)",
+    "malformed": "a reply that is no chat completion",
+    "empty": "a completion without text",
+}
+"""Why a request got no answer: every kind there is."""
+_PERHAPS_BILLED = frozenset({"timeout", "cut", "malformed", "empty"})
 
-    def complete(self, request: Request) -> Completion:
-        """Answer one prompt; MachineError when no answer can be had."""
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One sending of a request that got no answer: data, not an error."""
+
+    kind: str
+    """One of ``FAILURES``."""
+    told: str
+    """What the server or the connection said, one line, without secrets."""
+    latency_s: float
+    retry_after_s: float | None = None
+    """How long the server asks to be left alone."""
+
+    @property
+    def perhaps_billed(self) -> bool:
+        """Whether the server may have done the work, so that it counts as spent."""
+        return self.kind in _PERHAPS_BILLED
+
+
+class Meter(Protocol):
+    """Is told of every sending of one request, so that none goes uncounted."""
+
+    def sending(self, *, asked: str) -> None:
+        """Take note that the request is about to be sent; BudgetSpent where there is no room."""
+        ...
+
+    def failed(self, failure: Failure) -> None:
+        """Take note that the last sending got no answer."""
         ...
 
 
-class OpenAI:
-    """Any server that speaks OpenAI's chat completions: hosted, vLLM, Ollama, llama.cpp."""
+class Unmetered:
+    """Counts nothing: for models asked outside a run."""
 
-    def __init__(
-        self, *, name: str, base_url: str | None, key_env: str, timeout_s: float, max_retries: int
-    ) -> None:
-        key = os.environ.get(key_env)
-        if not key:
-            raise InputError(
-                f"model=openai: expected the API key in the environment variable {key_env}, which "
-                f"is not set. Set it (to any text for a server that needs none), or use "
-                f"model=exchange or model=recorded."
-            )
-        import openai
+    def sending(self, *, asked: str) -> None:
+        """Let it be sent."""
 
-        self._name = name
-        self._client = openai.OpenAI(
-            api_key=key, base_url=base_url, timeout=timeout_s, max_retries=max_retries
-        )
+    def failed(self, failure: Failure) -> None:
+        """Forget it."""
+
+
+UNMETERED = Unmetered()
+
+
+class Answers(Protocol):
+    """What a proposer asks: a model within a run, which counts and remembers by itself."""
 
     def complete(self, request: Request) -> Completion:
-        """Ask the server; its own retries are bounded, then MachineError."""
-        import openai
+        """Answer one prompt; BudgetSpent where the budget has no room for another call."""
+        ...
 
-        settings = request.settings
-        try:
-            answer = self._client.chat.completions.create(
-                model=self._name,
-                messages=[{"role": "user", "content": request.prompt}],
-                temperature=settings.temperature,
-                top_p=settings.top_p,
-                max_tokens=settings.max_tokens,
+
+class Model(Protocol):
+    """A large language model, or what stands in for one."""
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Answer one prompt, telling the meter of each sending; MachineError without an answer."""
+        ...
+
+
+class Ensemble:
+    """Several models, one of them drawn for each call.
+
+    members: ``model`` and ``weight`` of each, by any name. Which one answers is drawn from the
+    call's own stream, so it depends neither on order nor on what was answered before.
+    """
+
+    def __init__(self, *, members: Mapping[str, Mapping[str, Any]]) -> None:
+        self._models: list[Model] = [member["model"] for member in members.values()]
+        self._weights = [float(member["weight"]) for member in members.values()]
+        if len(self._models) < 2 or min(self._weights) < 0 or not sum(self._weights):  # noqa: PLR2004
+            raise InputError(
+                f"model.members: expected two models or more, with weights of at least 0 and not "
+                f"all 0, got {dict(zip(members, self._weights, strict=True))}."
             )
-            choice = answer.choices[0]
-        except (openai.OpenAIError, ValueError, IndexError, TypeError, AttributeError) as error:
-            raise MachineError(
-                f"{request.step}: the LLM server at {self._client.base_url} gave no usable answer "
-                f"({type(error).__name__}: {error}). The same command continues from here."
-            ) from error
-        usage = answer.usage
-        return Completion(
-            text=choice.message.content or "",
-            model=answer.model,
-            date=_today(),
-            finish_reason=choice.finish_reason,
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-        )
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Let the drawn member answer."""
+        (model,) = request.rng("member").choices(self._models, self._weights)
+        return model.complete(request, meter)
 
 
 class Exchange:
@@ -140,13 +190,16 @@ class Exchange:
             flush=True,
         )
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Write the prompt and wait for the answer, as long as it takes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         stem = f"{request.step}-{request.prompt_digest[:8]}"
-        (self._folder / f"{stem}.prompt.md").write_text(request.prompt, encoding="utf-8")
+        prompt = self._folder / f"{stem}.prompt.md"
+        if not prompt.exists():  # else an earlier process has asked, and nothing was lost
+            meter.sending(asked=self._name)
+            prompt.write_text(request.prompt, encoding="utf-8")
         text = self._settled(self._folder / f"{stem}.answer.md")
-        return Completion(text=text, model=self._name, date=_today())
+        return Completion(text=text, model=self._name, date=today())
 
     def _settled(self, path: Path) -> str:
         seen, since = "", time.monotonic()
@@ -166,7 +219,7 @@ class Recorded:
         self._study = load_study(Path(study))
         self._calls = {c["step"]: c for c in self._study.calls}
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the recorded answer; ReplayMiss for any other step, prompt or draw of settings."""
         call = self._calls.get(request.step)
         if call is None:
@@ -184,11 +237,14 @@ class Recorded:
                 f"It was recorded with {self._study.settings}, steps {steps[0]} to {steps[-1]}. "
                 f"Leave those settings as they are, or use model=openai or model=exchange."
             )
+        meter.sending(asked=call["asked"] or call["model"])
         return completion_of(call)
 
 
 class Pool:
     """A recorded answer for the same segment, whatever the prompt: only to try settings out."""
+
+    _NAME = "pool of recorded answers"
 
     def __init__(self, *, folder: str) -> None:
         studies: list[Study] = [load_study(p) for p in sorted(Path(folder).glob("*.json"))]
@@ -196,14 +252,15 @@ class Pool:
             raise InputError(f"model=pool: expected recorded studies in {folder}, found none.")
         self._calls = [call for study in studies for call in study.calls]
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return one of the answers recorded for the request's segment, drawn by its step."""
+        meter.sending(asked=self._NAME)
         fitting = [call for call in self._calls if call["segment"] == request.segment]
         if not fitting:
             return Completion(
                 text=f"No answer is recorded for the segment {request.segment}.",
-                model="pool of recorded answers",
-                date=_today(),
+                model=self._NAME,
+                date=today(),
             )
         return completion_of(stream(0, "pool", request.step, request.prompt).choice(fitting))
 
@@ -211,21 +268,29 @@ class Pool:
 class Scripted:
     """Answers from a list, drawn by step, for tests and for trying out prompts."""
 
+    _NAME = "scripted"
+
     def __init__(self, *, answers: list[str]) -> None:
         self._answers = answers
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the answer that the request's step draws, so order of arrival does not matter."""
         if not self._answers:
             raise InputError("model=scripted: expected model.answers=[...], got none.")
-        text = stream(0, "scripted", request.step).choice(self._answers)
-        return Completion(text=text, model="scripted", date=_today())
+        meter.sending(asked=self._NAME)
+        text = stream(0, self._NAME, request.step).choice(self._answers)
+        return Completion(text=text, model=self._NAME, date=today())
+
+
+_OF_COMPLETION = (
+    "model", "date", "asked", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s",
+    "headers", "applied",
+)  # fmt: skip
 
 
 def completion_of(call: Mapping[str, Any]) -> Completion:
     """Turn a recorded call back into its completion."""
-    fields = ("model", "date", "finish_reason", "prompt_tokens", "completion_tokens", "applied")
-    return Completion(text=call["answer"], **{name: call[name] for name in fields})
+    return Completion(text=call["answer"], **{name: call[name] for name in _OF_COMPLETION})
 
 
 def recorded_call(call: Call) -> dict[str, Any]:
@@ -237,14 +302,10 @@ def recorded_call(call: Call) -> dict[str, Any]:
         "prompt": request.prompt,
         "requested": vars(request.settings),
         "answer": completion.text,
-        "model": completion.model,
-        "date": completion.date,
-        "finish_reason": completion.finish_reason,
-        "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion.completion_tokens,
-        "applied": completion.applied,
+        **{name: getattr(completion, name) for name in _OF_COMPLETION},
     }
 
 
-def _today() -> str:
+def today() -> str:
+    """Return the date that an answer bears."""
     return datetime.now(tz=UTC).date().isoformat()

@@ -27,6 +27,7 @@ class Evaluation:
 KINDS = MappingProxyType(
     {
         "extract": "the answer holds no code for the segment that was asked",
+        "truncated": "the answer was cut off by the limit on its tokens",
         "duplicate": "the same network was proposed before",
         "intake": "size, encoding or characters",
         "syntax": "the source does not parse or compile",

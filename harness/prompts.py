@@ -1,18 +1,14 @@
-"""Prompt texts in, code out: the only place that renders a prompt or reads an answer."""
+"""Prompt texts: the only place that renders a prompt."""
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
 from harness.parsing import syntax_tree
 
-# As in CommonMark, a fence is indented by three spaces at most: deeper ones are text in a string.
-_FENCE = re.compile(
-    r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^ {0,3}\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
-)
-
+_SMALLEST_SHARE = 0.0005
+"""A smaller one would read as 0.0%."""
 
 NEUTRAL = "neutral"
 """Name of the opening without a character."""
@@ -25,7 +21,8 @@ class Prompts:
     categories: what a mutation asks for, by name. characters: who is asked to speak, by name
     (Character Role Play). neutral: the opening without a character. matings: what a merge is
     asked to favour, by name. progress: what is told of the best network so far, where a sampler
-    tells it. review: the check of an answer.
+    tells it. review: the check of an answer. repair: the question
+    again, after a gate refused the answer.
     """
 
     categories: Mapping[str, str]
@@ -38,6 +35,7 @@ class Prompts:
     mating: str
     progress: str
     review: str
+    repair: str
 
     def mutation_text(
         self,
@@ -98,6 +96,11 @@ class Prompts:
         """Render the check of an answer against what it is to replace."""
         return self._render(self.review, segment=segment, before=before, code=code, header=header)
 
+    def repair_text(self, *, request: str, answer: str, reason: str) -> str:
+        """Render a request again, with the answer that was refused and the gate's reason."""
+        texts = {"request": request.strip(), "answer": answer, "reason": reason}
+        return Template(self.repair).substitute(texts).strip() + "\n"
+
     def _opening(self, character: str) -> str:
         return self.neutral if character == NEUTRAL else self.characters[character]
 
@@ -118,7 +121,7 @@ class Example:
 
 
 def imported(header: str) -> str:
-    """Say which names a header imports, such as ``torch, nn and F (torch.nn.functional)``."""
+    """Say what a header imports: ``torch, nn and F (torch.nn.functional) are imported``."""
     names = []
     for node in ast.walk(syntax_tree(header)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -126,39 +129,18 @@ def imported(header: str) -> str:
             for alias in node.names:
                 name = alias.asname or alias.name
                 names.append(f"{name} ({module}{alias.name})" if alias.asname else name)
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "nothing"
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "nothing"
+    return f"{listed} {'are' if len(names) > 1 else 'is'} imported"
 
 
 def change_in_accuracy(before: float, after: float) -> str:
     """Say how the validation accuracy changed, in percentage points."""
-    return f"from {before:.2%} to {after:.2%} ({100 * (after - before):+.2f} percentage points)"
+    points = f"{100 * (after - before):+.2f} percentage points"
+    return f"from {before:.2%} to {after:.2%} ({points if after != before else 'unchanged'})"
 
 
 def change_in_params(before: int, after: int) -> str:
     """Say how the number of parameters changed, in percent."""
-    return f"from {before:,} to {after:,} ({(after - before) / before:+.1%})"
-
-
-def extract_code(answer: str, *, segment: str) -> str | None:
-    """Return the answer's code for one segment, or None when there is none.
-
-    Of the fenced blocks, the longest that defines the segment's name; an answer without fences
-    counts as code where it parses and defines the name.
-    """
-    answer = answer.replace("\r\n", "\n")
-    blocks = [match[2] for match in _FENCE.finditer(answer)] or [answer]
-    fitting = [block for block in blocks if segment in defined_names(block)]
-    if fitting:
-        return max(fitting, key=len).strip("\n")
-    # A fenced block that does not parse is still the answer: the parse gate names what is wrong.
-    return max(blocks, key=len).strip("\n") if _FENCE.search(answer) else None
-
-
-def defined_names(source: str) -> list[str]:
-    """Names of the classes and functions that a source defines at its top level."""
-    try:
-        tree = syntax_tree(source)
-    except (SyntaxError, ValueError):
-        return []
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    return [node.name for node in tree.body if isinstance(node, kinds)]
+    share = (after - before) / before
+    told = f"{share:+.1%}" if abs(share) >= _SMALLEST_SHARE else "by less than 0.1%"
+    return f"from {before:,} to {after:,} ({told if after != before else 'unchanged'})"

@@ -1,13 +1,16 @@
 """The protocol between the loop and whoever varies genomes, LLM or not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 from harness.genome import Genome
 from harness.population import Individual, Rejection, Variation
 from harness.seeding import stream
+
+Gates = Callable[[Genome], Rejection | None]
+"""What every proposal has to pass before it is trained: the first gate's refusal, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,8 @@ class Scene:
     reference: Individual
     """The seed network, evaluated."""
     elites: Sequence[Individual]
+    gates: Gates = field(default=lambda _: None, compare=False)
+    """For a proposer that repairs what they refuse."""
 
     def rng(self, purpose: str) -> Random:
         """Return the stream of one purpose within this step."""

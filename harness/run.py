@@ -4,17 +4,17 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Semaphore
 from typing import Any, cast
 
 from harness.config import Config
 from harness.data import Dataset
-from harness.errors import InputError, RecordError
+from harness.errors import InputError
 from harness.evaluation import Evaluator
 from harness.evolution import evolve
 from harness.genome import Genome
 from harness.journal import Journal, digest_of
 from harness.ledger import Ledger
-from harness.models import Call, Completion, Model, Request, completion_of, recorded_call
 from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
 from harness.proposal import Proposer
 from harness.seeding import derived_seed
@@ -40,31 +40,9 @@ class Arm:
 
     proposer: Proposer
     selection: Selection
+    ledger: Ledger
     study: Study | None
     """Recorded study whose scores decide instead of the measured ones."""
-
-
-class RecordedModel:
-    """Asks a model once per step: what the journal holds is never asked, or paid, again."""
-
-    def __init__(self, model: Model, journal: Journal) -> None:
-        self._model, self._journal = model, journal
-
-    def complete(self, request: Request) -> Completion:
-        """Return the journal's answer to this prompt, else the model's, recorded first."""
-        key = f"call/{request.step}"
-        found = self._journal.find(key)
-        if found is not None:
-            if found["prompt"] != request.prompt:
-                raise RecordError(
-                    f"{self._journal.folder}: expected the recorded prompt of {request.step}, this "
-                    f"run asks another. Something that decides its course has changed since; start "
-                    f"anew with another runs_dir."
-                )
-            return completion_of(found)
-        completion = self._model.complete(request)
-        self._journal.record(key, recorded_call(Call(request=request, completion=completion)))
-        return completion
 
 
 class RecordedLaboratory:
@@ -74,15 +52,17 @@ class RecordedLaboratory:
     that it began.
     """
 
-    def __init__(self, laboratory: Laboratory, journal: Journal) -> None:
+    def __init__(self, laboratory: Laboratory, journal: Journal, *, workers: int) -> None:
         self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
         self._journal = journal
+        self._turns = Semaphore(workers)  # repairs come to the gates from every LLM call at once
 
     def gates(self, genome: Genome) -> Rejection | None:
         """Return the first gate's refusal, or None."""
         # By the exact text: intake looks at comments, which the digest leaves out.
         text = digest_of(genome.source)
-        verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
+        with self._turns:
+            verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
         return cast("Rejection | None", verdict)
 
     def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
@@ -216,7 +196,7 @@ class RunRecord:
 
 def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
-    recorded = RecordedLaboratory(laboratory, journal)
+    recorded = RecordedLaboratory(laboratory, journal, workers=config.workers)
     assess = Assessor(recorded, laboratory.network, config, arm.study)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
@@ -234,10 +214,11 @@ def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> N
         reference,
         proposer=arm.proposer,
         selection=arm.selection,
+        gates=recorded.gates,
         assess=assess,
         sizes=config.sizes,
         rates=config.rates,
-        ledger=Ledger(budget=config.budget),
+        ledger=arm.ledger,
         record=RunRecord(journal, assess.measured),
         seed=config.seed,
         llm_workers=config.llm_workers,

@@ -18,10 +18,10 @@ from subprocess import PIPE
 
 from harness.config import Recipe
 from harness.errors import GenomeError, MachineError
+from harness.extraction import defined_names
 from harness.genome import Genome
 from harness.parsing import MAX_SOURCE_BYTES, syntax_tree
 from harness.population import Rejection
-from harness.prompts import defined_names
 from harness.sandbox import Refused, Sandbox, retried
 
 _RUFF_TIMEOUT_S = 20

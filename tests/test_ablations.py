@@ -52,6 +52,7 @@ class Played:
             Individual(step="seed", genome=NETWORK, evaluation=evaluation),
             proposer=build(self.config.proposer, **parts),
             selection=build(self.config.selection),
+            gates=lambda _: None,
             assess=lambda proposals: list(map(fate, proposals)),
             sizes=self.config.sizes,
             rates=self.config.rates,

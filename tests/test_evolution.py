@@ -3,7 +3,6 @@
 import itertools
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,10 +10,8 @@ from hypothesis import strategies as st
 
 from baselines.random_mutation import RandomMutation
 from harness.config import Budget, Rates, Sizes
-from harness.errors import InputError
 from harness.evolution import evolve, pair_up
 from harness.ledger import Ledger
-from harness.models import Call, Completion, Request, Settings
 from harness.population import Evaluation, Individual, Rejection
 from harness.seeding import stream
 from harness.selection import EliteTournament
@@ -84,6 +81,7 @@ def play(reference):
             reference,
             proposer=proposer or RandomMutation(edits=(1, 1)),
             selection=EliteTournament(n_elites=n_elites),
+            gates=lambda _: None,
             assess=assess,
             sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
             rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
@@ -188,35 +186,6 @@ def test_refused_trainings_are_charged_other_refusals_are_not(play):
     _, ledger = play(budget=Budget(evaluations=4, proposals=80), assess=assess)
     assert ledger.evaluations == 4
     assert ledger.proposals in {7, 8}
-
-
-class Talker:
-    """Random mutation that says an LLM was asked; its tokens are as told."""
-
-    def __init__(self, tokens):
-        self._inner, self._tokens = RandomMutation(edits=(1, 1)), tokens
-
-    def mutate(self, genome, scene):
-        settings = Settings(temperature=0.1, top_p=0.1, max_tokens=10)
-        request = Request(step=scene.step, segment="A", prompt="", settings=settings)
-        completion = Completion(
-            text="", model="talker", date="", prompt_tokens=self._tokens, completion_tokens=1
-        )
-        child, variation = self._inner.mutate(genome, scene)
-        return child, replace(variation, calls=(Call(request=request, completion=completion),))
-
-    def mate(self, genome, mate, scene):
-        return self._inner.mate(genome, mate, scene)
-
-
-def test_a_token_limit_ends_the_run_and_needs_a_model_that_counts(play):
-    budget = Budget(evaluations=16, proposals=80, tokens=30)
-    _, ledger = play(budget=budget, proposer=Talker(9))
-    assert (ledger.tokens, ledger.llm_calls) == (40, 4)  # known after a generation
-    with pytest.raises(InputError, match="talker does not"):
-        play(budget=budget, proposer=Talker(None))
-    _, unlimited = play(proposer=Talker(None))
-    assert unlimited.evaluations == 16
 
 
 @given(st.integers(1, 9), st.integers(0, 1000), st.floats(0, 1), st.floats(0.01, 1))

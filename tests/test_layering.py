@@ -12,10 +12,20 @@ LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process"},
     {"parsing", "images"},
     {"genome", "fitness", "data", "training", "journal", "studies", "graph", "attacks"},
-    {"models", "prompts", "tracing", "playback"},
-    {"population", "audit"},
+    {"models", "prompts", "extraction", "tracing", "playback"},
+    {"population", "audit", "transport"},
     {"proposal", "selection", "ledger", "sandbox", "results", "tasks"},
-    {"worker", "evolution", "guided", "validation", "display", "table", "tracking", "recording"},
+    {
+        "worker",
+        "calls",
+        "evolution",
+        "guided",
+        "validation",
+        "display",
+        "table",
+        "tracking",
+        "recording",
+    },
     {"evaluation", "figure", "credit", "lineage"},
     {"report"},
     {"run", "compose"},
@@ -25,7 +35,7 @@ LAYERS = (
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
-    "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"models"}, "wandb": {"tracking"},
+    "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "ruff": {"validation"},

@@ -26,7 +26,7 @@ from harness.studies import Study, load_study, save_study
 
 def request(step="g0.c0.mutation", prompt="Write code.", segment="A"):
     settings = Settings(temperature=0.25, top_p=0.1, max_tokens=900)
-    return Request(step=step, segment=segment, prompt=prompt, settings=settings)
+    return Request(step=step, segment=segment, prompt=prompt, settings=settings, seed=0)
 
 
 @pytest.fixture

@@ -323,7 +323,7 @@ class TestGuidedAsks(TestGuided):
         own = Genome.parse("import torch\n# segment: Net\nclass Net:\n    pass\n")
         listener = Listener()
         guided(listener).mutate(own, replace(scene, founding=True))
-        assert "settings; torch are imported." in listener.requests[0].prompt
+        assert "settings; torch is imported." in listener.requests[0].prompt
 
     def test_unknown_names_of_prompts_are_refused(self):
         for what in ("categories", "characters"):

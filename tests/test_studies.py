@@ -69,6 +69,7 @@ class TestShipped:
             Individual(step="seed", genome=network, evaluation=fate_of(study.scores["seed"])),
             proposer=build(config.proposer, model=Listening()),
             selection=build(config.selection),
+            gates=lambda _: None,
             assess=lambda proposals: [fate_of(study.scores[p.step]) for p in proposals],
             sizes=config.sizes,
             rates=config.rates,

@@ -1,0 +1,349 @@
+"""Requests to a server that speaks OpenAI's chat completions. The door to openai.
+
+The SDK sends; when to send again, how long to wait and when to give up is decided here: one
+deadline per sending, one gate per endpoint that all calls share, an own reading of every failure.
+A server that is away pauses the run; it never costs a candidate its verdict.
+"""
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from harness.errors import InputError, MachineError
+from harness.models import UNMETERED, Completion, Failure, Meter, Request, today
+from harness.seeding import stream
+
+_BREAKS_AFTER = 3
+"""Failures in a row after which an endpoint is left alone but for one call that tries it."""
+_LONG_S = 10
+"""A server that asks for a longer rest than this is waited for aloud."""
+_TOLD_CHARACTERS = 300
+_LAST_DOUBLING = 10
+_GRACE_S = 5
+_TELLING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
+_SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
+_NO_CREDIT = re.compile(r"(?i)insufficient_quota|exceeded your current quota|billing|credit")
+_TOO_LONG = re.compile(r"(?i)context.{0,20}(?:length|window|size)|prompt is too long")
+_STATUS_KINDS = {401: "key", 403: "key", 402: "quota", 408: "server", 409: "server", 429: "rate"}
+_SERVER_ERROR = 500
+
+
+class OpenAI:
+    """Any server that speaks OpenAI's chat completions: hosted, vLLM, Ollama, llama.cpp.
+
+    key_env: environment variable that holds the key, None for a server that needs none;
+    timeout_s: for one sending, from connecting to the last byte; attempts: sendings of one request
+    that may have been billed without an answer; concurrency: calls under way at most;
+    backoff_s and backoff_max_s: the first and longest range of random waits between failures, in
+    seconds, each range twice the one before; patience_s: how long a pause may last before the
+    command ends; tokens_field: name of the limit on new tokens; omit: settings that the server
+    does not take; extra: fields to send along.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str | None,
+        key_env: str | None,
+        timeout_s: float,
+        attempts: int,
+        concurrency: int,
+        backoff_s: float,
+        backoff_max_s: float,
+        patience_s: float,
+        tokens_field: str,
+        omit: Sequence[str],
+        extra: Mapping[str, Any],
+    ) -> None:
+        key = os.environ.get(key_env) if key_env else "none"
+        if not key:
+            raise InputError(
+                f"model: expected the API key in the environment variable {key_env}, which is not "
+                f"set. Set it, or model.key_env=null for a server that needs none, or use "
+                f"model=exchange or model=recorded."
+            )
+        if not name:
+            raise InputError("model.name: expected the model's name as its server knows it.")
+        self._name, self._key, self._base_url = name, key, base_url
+        self._timeout_s, self._attempts = timeout_s, attempts
+        self._tokens_field, self._omit, self._extra = tokens_field, set(omit), dict(extra)
+        self._gate = Gate(
+            _SECRETS.sub("***", base_url or "api.openai.com"),
+            concurrency=concurrency,
+            backoff_s=backoff_s,
+            backoff_max_s=backoff_max_s,
+            patience_s=patience_s,
+        )
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Send until there is an answer; MachineError when the endpoint's patience is at its end.
+
+        A reply without text is asked for again, and is in the end an answer without text.
+        """
+        lost = sent = 0
+        while True:
+            with self._gate.turn():
+                meter.sending(asked=self._name)
+                sent += 1
+                rng = stream(request.seed, request.step, "backoff", sent)
+                outcome = self._gate.attempt(lambda: self._send(request), rng)
+            if isinstance(outcome, Completion):
+                return outcome
+            meter.failed(outcome)
+            lost += outcome.perhaps_billed
+            if lost >= self._attempts:
+                if outcome.kind == "empty":
+                    return Completion(
+                        text="", model=self._name, asked=self._name, date=today(),
+                        finish_reason=outcome.told,
+                    )  # fmt: skip
+                raise MachineError(
+                    f"{request.step}: expected an answer, {self._gate.endpoint} gave none to "
+                    f"{lost} sendings that may have been billed (last: {outcome.told}). The run "
+                    f"pauses; the same command goes on from here."
+                )
+
+    def _send(self, request: Request) -> Completion | Failure:
+        reply = asyncio.run_coroutine_threadsafe(self._reply(request), _loop())
+        return reply.result(self._timeout_s + _GRACE_S)
+
+    async def _reply(self, request: Request) -> Completion | Failure:
+        import openai
+
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchanged(request, started)
+        except (TimeoutError, openai.APITimeoutError) as error:
+            never_sent = type(error.__cause__).__name__.startswith("Connect")
+            kind, told = ("unreachable" if never_sent else "timeout"), "no answer in time"
+        except openai.APIConnectionError as error:
+            never_sent = type(error.__cause__).__name__.startswith("Connect")
+            kind = "unreachable" if never_sent else "cut"
+            told = repr(error.__cause__ or error)
+        except openai.APIStatusError as error:
+            return self._refusal(error, started)
+        return self._failure(kind, told, started)
+
+    async def _exchanged(self, request: Request, started: float) -> Completion | Failure:
+        """Send once, with a client of its own: what is abandoned leaves nothing behind."""
+        import openai
+
+        settings = request.settings
+        wanted = {
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            self._tokens_field: settings.max_tokens,
+        }
+        sent = {name: value for name, value in wanted.items() if name not in self._omit}
+        async with openai.AsyncOpenAI(
+            api_key=self._key, base_url=self._base_url, timeout=self._timeout_s, max_retries=0
+        ) as client:
+            reply = await client.chat.completions.with_raw_response.create(
+                model=self._name,
+                messages=[{"role": "user", "content": request.prompt}],
+                extra_body={**sent, **self._extra},
+            )
+            return self._read(reply.text, reply.headers, sent, started)
+
+    def _read(
+        self, body: str, headers: Mapping[str, str], sent: Mapping[str, Any], started: float
+    ) -> Completion | Failure:
+        """Read a reply with status 200, which need not be a completion for that."""
+        try:
+            content = json.loads(body)
+            choices, usage = content["choices"], content.get("usage") or {}
+            choice = choices[0] if choices else {"message": {}}
+            text, reason = choice["message"].get("content") or "", choice.get("finish_reason")
+            # A lone surrogate is no text, and could not be sent back in a later prompt.
+            text = text.encode("utf-8", "backslashreplace").decode()
+            prompt_tokens = _count(usage.get("prompt_tokens"))
+            completion_tokens = _count(usage.get("completion_tokens"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return self._failure("malformed", f"no chat completion: {body}", started)
+        if not text and reason != "length":
+            told = f"a completion without text (finish reason {reason})"
+            return self._failure("empty", told, started)
+        return Completion(
+            text=text.replace(self._key, "***") if self._key != "none" else text,
+            model=str(content.get("model") or self._name),
+            date=today(),
+            asked=self._name,
+            finish_reason=reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            latency_s=time.monotonic() - started,
+            headers={name: headers[name] for name in _TELLING_HEADERS if name in headers},
+            applied=sent,
+        )
+
+    def _refusal(self, error: Any, started: float) -> Completion | Failure:
+        """Read a reply with another status; InputError where the request itself is at fault."""
+        status, told = error.status_code, error.message
+        kind = "server" if status >= _SERVER_ERROR else _STATUS_KINDS.get(status)
+        if kind == "rate" and _NO_CREDIT.search(told):
+            kind = "quota"
+        if kind is not None:
+            return self._failure(kind, told, started, headers=error.response.headers)
+        if _TOO_LONG.search(told):
+            return Completion(
+                text="", model=self._name, asked=self._name, date=today(),
+                finish_reason="context length exceeded", prompt_tokens=0, completion_tokens=0,
+            )  # fmt: skip
+        raise InputError(
+            f"model: expected a request that {self._gate.endpoint} accepts, it says "
+            f"'{self._plain(told)}' (status {status}). Mend model.name, model.base_url or what "
+            f"model.omit and model.tokens_field say; the same command goes on from here."
+        )
+
+    def _failure(
+        self, kind: str, told: str, started: float, headers: Mapping[str, str] | None = None
+    ) -> Failure:
+        return Failure(
+            kind=kind,
+            told=self._plain(told),
+            latency_s=time.monotonic() - started,
+            retry_after_s=_retry_after(headers or {}),
+        )
+
+    def _plain(self, told: str) -> str:
+        """One line without secrets."""
+        told = told.replace(self._key, "***") if self._key != "none" else told
+        return " ".join(_SECRETS.sub("***", told).split())[:_TOLD_CHARACTERS]
+
+
+class Gate:
+    """One endpoint, as all calls share it: how many are under way, and when the next may go.
+
+    Too many requests halve the number, answers raise it again by one per round. After a failure
+    all wait for a random part of a range that doubles (full jitter), or as long as the server
+    asks. After three failures in a row the run pauses: one call at a time tries, until one is
+    answered or ``patience_s`` has passed.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        concurrency: int,
+        backoff_s: float,
+        backoff_max_s: float,
+        patience_s: float,
+    ) -> None:
+        self.endpoint = endpoint
+        self._most, self._places = concurrency, float(concurrency)
+        self._backoff_s, self._backoff_max_s = backoff_s, backoff_max_s
+        self._patience_s = patience_s
+        self._changed = threading.Condition()
+        self._under_way = self._failures = 0
+        self._not_before = self._heeded_at = 0.0
+        self._paused_at: float | None = None
+        self._answered = False
+        self._why = ""
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold one of the places; MachineError where a pause would outlast the patience."""
+        with self._changed:
+            while (wait := self._wait_s()) is None or wait > 0:
+                self._changed.wait(wait)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def _wait_s(self) -> float | None:
+        """Seconds to wait, 0 for none, None for a change."""
+        now = time.monotonic()
+        wait = max(0.0, self._not_before - now)
+        if self._paused_at is not None and now + wait > self._paused_at + self._patience_s:
+            raise MachineError(
+                f"{self.endpoint}: expected the server to answer within {self._patience_s:g} s of "
+                f"the pause (model.patience_s), it does not ({self._why}). What was done is kept; "
+                f"the same command goes on from here."
+            )
+        places = 1 if self._paused_at is not None else int(self._places)
+        return wait or (None if self._under_way >= max(1, places) else 0)
+
+    def attempt(
+        self, send: Callable[[], Completion | Failure], rng: Random
+    ) -> Completion | Failure:
+        """Send, and learn from what comes; InputError for a key that was never accepted."""
+        sent_at = time.monotonic()
+        outcome = send()
+        with self._changed:
+            if isinstance(outcome, Completion) or outcome.kind == "empty":
+                self._answers()
+            elif outcome.kind == "key" and not self._answered:
+                raise InputError(
+                    f"model: expected a key that {self.endpoint} accepts, it says "
+                    f"'{outcome.told}'. Set it in the environment (model.key_env names the "
+                    f"variable); the same command goes on from here."
+                )
+            elif sent_at >= self._heeded_at:  # else the same trouble, met by calls beside this one
+                self._fails(outcome, rng)
+            self._changed.notify_all()
+        return outcome
+
+    def _answers(self) -> None:
+        if self._paused_at is not None:
+            print(f"{self.endpoint} answers again; the run goes on.", flush=True)
+        self._answered, self._paused_at, self._failures = True, None, 0
+        self._places = min(self._most, self._places + 1 / self._places)
+
+    def _fails(self, failure: Failure, rng: Random) -> None:
+        now = self._heeded_at = time.monotonic()
+        doubled = self._backoff_s * 2 ** min(self._failures, _LAST_DOUBLING)
+        wait = rng.uniform(0, min(doubled, self._backoff_max_s))
+        wait = max(wait, failure.retry_after_s or 0)
+        self._failures += 1
+        self._not_before = now + wait
+        self._why = f"{failure.kind}: {failure.told}"
+        if failure.kind == "rate":
+            self._places = max(1.0, self._places / 2)
+        if self._failures >= _BREAKS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
+            self._paused_at = self._paused_at or now
+            print(
+                f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
+                f"ends, and the same command goes on from here.",
+                flush=True,
+            )
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Start the thread in which requests wait, so that any can be abandoned at its deadline."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="llm requests", daemon=True).start()
+    return loop
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks for; a date is read as the time until then."""
+    from email.utils import parsedate_to_datetime
+
+    value = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
