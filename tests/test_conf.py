@@ -26,7 +26,9 @@ def override(file):
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_composes_and_instantiates(file, tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    for provider in ("openai", "ollama", "vllm", "lm_studio", "anthropic", file.stem):
+        monkeypatch.setenv(f"{provider.upper()}_API_KEY", "any")
+        monkeypatch.setenv(f"{provider.upper()}_MODEL", "some-model")
     answers = [] if file.parent.name == "model" else ["model=scripted"]  # not every arm is recorded
     answers += ["search.i_select_on_test_data=true"]
     arm = ["+ablation=full"] if file.parent.name == "proposer" else []
@@ -50,9 +52,9 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
         for f in FILES
         if f.parent.name == "model"
     }
-    from harness import data, models
+    from harness import data, models, transport
 
-    for module, method in ((data, "load"), (models, "complete")):
+    for module, method in ((data, "load"), (models, "complete"), (transport, "complete")):
         for name, cls in inspect.getmembers(module, inspect.isclass):
             if hasattr(cls, method) and not getattr(cls, "_is_protocol", False):
                 assert f"{module.__name__}.{name}" in named

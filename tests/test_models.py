@@ -1,19 +1,16 @@
 """Where answers come from: a real HTTP server, real files, real recordings."""
 
-import json
 import threading
 import time
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from harness.compose import compose
-from harness.errors import InputError, MachineError, RecordError, ReplayMiss
+from harness.errors import InputError, RecordError, ReplayMiss
 from harness.models import (
     Call,
     Exchange,
-    OpenAI,
     Pool,
     Recorded,
     Request,
@@ -29,105 +26,11 @@ def request(step="g0.c0.mutation", prompt="Write code.", segment="A"):
     return Request(step=step, segment=segment, prompt=prompt, settings=settings, seed=0)
 
 
-@pytest.fixture
-def server():
-    """A chat completions server that answers with whatever ``replies`` holds next."""
-    seen, replies = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            seen.append((self.path, self.headers["Authorization"], body))
-            status, reply, kind = (*replies.pop(0), "application/json")[:3]
-            text = reply if isinstance(reply, str) else json.dumps(reply)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Retry-After", "0")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_):
-            pass
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    httpd.seen, httpd.replies = seen, replies
-    httpd.url = f"http://127.0.0.1:{httpd.server_port}/v1"
-    yield httpd
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
-
-
-def reply(text="```\nclass A: pass\n```", **more):
-    choice = {
-        "index": 0,
-        "finish_reason": "stop",
-        "message": {"role": "assistant", "content": text},
-    }
-    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-    return {
-        "id": "1", "object": "chat.completion", "created": 0, "model": "served-model-2",
-        "choices": [choice], "usage": usage,
-    } | more  # fmt: skip
-
-
-def client(server, monkeypatch, **more):
-    monkeypatch.setenv("SOME_KEY", "sk-secret")
-    settings = {"name": "asked", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 5.0}
-    return OpenAI(**settings | {"max_retries": 2} | more)
-
-
-def test_openai_asks_with_the_drawn_settings_and_keeps_what_came(server, monkeypatch):
-    server.replies.append((200, reply()))
-    completion = client(server, monkeypatch).complete(request())
-    path, key, body = server.seen[0]
-    assert (path, key) == ("/v1/chat/completions", "Bearer sk-secret")
-    assert body["model"] == "asked"
-    assert body["messages"] == [{"role": "user", "content": "Write code."}]
-    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.25, 0.1, 900)
-    assert completion.text == "```\nclass A: pass\n```"
-    assert completion.model == "served-model-2"
-    assert completion.finish_reason == "stop"
-    assert (completion.prompt_tokens, completion.completion_tokens) == (11, 7)
-
-
-def test_openai_retries_what_passes_and_unknown_usage_is_none(server, monkeypatch):
-    server.replies += [(500, {}), (429, {}), (200, reply(usage=None))]
-    completion = client(server, monkeypatch).complete(request())
-    assert len(server.seen) == 3
-    assert completion.prompt_tokens is None
-
-
-@pytest.mark.parametrize(
-    "replies",
-    [
-        [(401, {})],
-        [(200, "<html>")],
-        [(200, reply(choices=[]))],
-        [(500, {})] * 3,
-        [(200, "<html>", "text/html")],
-    ],
-    ids=["key", "no JSON", "no choice", "down", "a web page"],
-)
-def test_openai_without_a_usable_answer_stops_the_run(server, monkeypatch, replies):
-    server.replies += replies
-    with pytest.raises(MachineError, match="same command continues"):
-        client(server, monkeypatch).complete(request())
-
-
 def test_server_and_model_come_from_the_environment_and_are_recorded(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("OPENAI_MODEL", "some-model")
     model = compose(["model=openai"]).model
     assert (model["base_url"], model["name"]) == ("http://127.0.0.1:1/v1", "some-model")
-
-
-def test_a_missing_key_is_said_before_anything_is_asked(monkeypatch):
-    monkeypatch.delenv("SOME_KEY", raising=False)
-    with pytest.raises(InputError, match="environment variable SOME_KEY"):
-        OpenAI(name="x", base_url=None, key_env="SOME_KEY", timeout_s=1, max_retries=0)
 
 
 def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):

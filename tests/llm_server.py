@@ -1,0 +1,144 @@
+"""A real HTTP server on loopback that speaks chat completions, as badly as it is told to."""
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CODE = "```\nclass A: pass\n```"
+
+
+def completion(text=CODE, **more):
+    """A reply as servers give it."""
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": text},
+    }
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    return {
+        "id": "1", "object": "chat.completion", "created": 0, "model": "served-model-2",
+        "choices": [choice], "usage": usage,
+    } | more  # fmt: skip
+
+
+def finished(reason, text=""):
+    """A reply whose one choice ended for this reason."""
+    message = {"role": "assistant", "content": text}
+    return completion(choices=[{"index": 0, "finish_reason": reason, "message": message}])
+
+
+def says(status=200, body=None, *, kind="application/json", **headers):
+    """Answer at once."""
+
+    def act(handler):
+        text = body if isinstance(body, str) else json.dumps(completion() if body is None else body)
+        handler.send_response(status)
+        handler.send_header("Content-Type", kind)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(text.encode())
+
+    return act
+
+
+def error(status, code="", **headers):
+    """Refuse as OpenAI does."""
+    return says(status, {"error": {"message": f"told: {code}", "code": code}}, **headers)
+
+
+def drips(every_s, body=None):
+    """Send the answer byte by byte, which no timeout per read ever notices."""
+
+    def act(handler):
+        text = json.dumps(completion() if body is None else body).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        for byte in text:
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+            if handler.server.stopping.wait(every_s):
+                return
+
+    return act
+
+
+def hangs(handler):
+    """Read the request, never answer."""
+    handler.server.stopping.wait(30)
+
+
+def cut(handler):
+    """End the connection within the body."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [')
+
+
+@dataclass
+class Seen:
+    """One request as it came."""
+
+    path: str
+    key: str
+    body: dict
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def prompt(self):
+        return self.body["messages"][0]["content"]
+
+
+class Server(ThreadingHTTPServer):
+    """Acts out ``script`` request by request, then ``always``."""
+
+    daemon_threads = True
+
+    def __init__(self, port=0):
+        self.seen, self.script, self.always = [], [], says()
+        self.under_way = self.most_under_way = 0
+        self.stopping, self.mutex = threading.Event(), threading.Lock()
+        super().__init__(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, *_):
+        """Clients that give up are what this is for."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with server.mutex:
+            server.seen.append(Seen(self.path, self.headers.get("Authorization"), body))
+            act = server.script.pop(0) if server.script else server.always
+            server.under_way += 1
+            server.most_under_way = max(server.most_under_way, server.under_way)
+        try:
+            act(self)
+        finally:
+            with server.mutex:
+                server.under_way -= 1
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(port=0):
+    """Run a server; what hangs is let go at the end."""
+    server = Server(port)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stopping.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
