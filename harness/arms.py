@@ -4,12 +4,13 @@ import contextlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from harness.archive import Study, load_study
 from harness.calls import Calls
 from harness.compose import ROOT, build, installed, takes, third_party
 from harness.config import Config
@@ -22,9 +23,8 @@ from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.ledger import Ledger
 from harness.models import Model
 from harness.results import FRONT, read_run
-from harness.run import Arm, Laboratory, run
+from harness.run import Arm, Laboratory, Scores, run
 from harness.sandbox import Sandbox
-from harness.studies import Study, load_study
 from harness.tracking import mirrored
 from harness.validation import Interface, Validator, network_class
 
@@ -98,7 +98,11 @@ def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> lis
     first = configs[0]
     dataset: Dataset = build(first.task).load()
     network = read_network(Path(first.network.path))
-    identities = [identity(config, dataset, network) for config in configs]
+    studies = [_study(config, dataset) for config in configs]
+    identities = [
+        identity(config, dataset, network, study)
+        for config, study in zip(configs, studies, strict=True)
+    ]
     folders = [
         Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(known)}"
         for config, known in zip(configs, identities, strict=True)
@@ -112,7 +116,14 @@ def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> lis
     models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
     for i in todo:
         lab = laboratories.open(first, dataset, network)
-        _complete(configs[i], identities[i], folders[i], lab, models[i])
+        _complete(
+            configs[i],
+            manifest=manifest_of(configs[i], identities[i], lab, studies[i]),
+            folder=folders[i],
+            lab=lab,
+            model=models[i],
+            study=studies[i],
+        )
     for i, folder in enumerate(folders):
         write_front(folder)
         if i not in todo:  # complete before, perhaps without a mirror
@@ -160,13 +171,14 @@ def read_network(path: Path) -> Genome:
     return Genome.parse(text, origin=str(path))
 
 
-def identity(config: Config, dataset: Dataset, network: Genome) -> dict[str, Any]:
+def identity(
+    config: Config, dataset: Dataset, network: Genome, study: Study | None
+) -> dict[str, Any]:
     """Everything that decides a run's outcome, and nothing else, as plain values."""
     known = _plain(asdict(config))
     kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
     if config.budget.cost is None:
         del kept["prices"]
-    study = _study(config, dataset)
     return kept | {
         "data": dataset.digest,
         "network": network.digest,
@@ -184,7 +196,13 @@ def comparison(known: dict[str, Any]) -> str:
 
 
 def _complete(
-    config: Config, known: dict[str, Any], folder: Path, lab: Laboratory, model: Model | None
+    config: Config,
+    *,
+    manifest: dict[str, Any],
+    folder: Path,
+    lab: Laboratory,
+    model: Model | None,
+    study: Study | None,
 ) -> None:
     display = Display(
         f"{config.arm}, seed {config.seed}",
@@ -195,10 +213,17 @@ def _complete(
         if is_complete(folder):  # by the process that was waited for
             return
         display.recall([event for _, event in read_events(folder)])
-        journal.record("manifest", _manifest(config, known, lab))
-        (folder / "config.json").write_text(_pretty(known), encoding="utf-8")
+        journal.record("manifest", manifest)
+        write_config(folder, manifest["config"])
         with mirrored(config.tracking, folder):
-            run(config, _arm(config, lab.dataset, model, journal), lab, journal)
+            scores = study.scores if study else {}
+            run(config, composed(config, scores, model, journal), lab, journal)
+
+
+def write_config(folder: Path, known: Mapping[str, Any]) -> None:
+    """Write what decides a run's outcome as a file: what a person wants to open."""
+    text = json.dumps(known, indent=2, sort_keys=True) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
 
 
 def write_front(folder: Path) -> None:
@@ -213,14 +238,15 @@ def _model(config: Config) -> Model | None:
     return build(config.model) if takes(config.proposer, "model") else None
 
 
-def _arm(config: Config, dataset: Dataset, model: Model | None, journal: Journal) -> Arm:
+def composed(config: Config, scores: Scores, model: Model | None, journal: Journal) -> Arm:
+    """Compose what the loop is given for one arm, its calls going through the journal."""
     ledger = Ledger(budget=config.budget, prices=config.prices)
     parts = {"model": Calls(model, journal, ledger)} if model else {}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
         ledger=ledger,
-        study=_study(config, dataset),
+        scores=scores,
     )
 
 
@@ -237,9 +263,11 @@ def _study(config: Config, dataset: Dataset) -> Study | None:
     return study
 
 
-def _manifest(config: Config, known: dict[str, Any], lab: Laboratory) -> dict[str, Any]:
+def manifest_of(
+    config: Config, known: dict[str, Any], lab: Laboratory, study: Study | None
+) -> dict[str, Any]:
+    """Describe a run: what is composed, on which data, on which machine, with which packages."""
     dataset = lab.dataset
-    study = _study(config, dataset)
     return {
         "arm": config.arm,
         "seed": config.seed,
@@ -283,7 +311,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"

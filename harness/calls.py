@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.config import Price
-from harness.errors import BudgetSpent, RecordError
+from harness.errors import BudgetSpent, ReplayMiss
 from harness.journal import Journal
-from harness.ledger import Ledger, Usage, cost_of
+from harness.ledger import Ledger
 from harness.models import Call, Completion, Failure, Model, Request, completion_of, recorded_call
+from harness.usage import Usage, cost_of, usage_of
 
 _TEMPLATE_TOKENS = 64
 """What a server's chat template may add to a prompt; a token of text is a byte or more."""
@@ -27,7 +28,7 @@ class Calls:
     def complete(self, request: Request) -> Completion:
         """Return the journal's answer, else the model's, recorded first.
 
-        BudgetSpent where a call does not fit under a limit; RecordError where the journal holds
+        BudgetSpent where a call does not fit under a limit; ReplayMiss where the journal holds
         the answer to another prompt.
         """
         metered = Metered(request, self._journal, self._ledger)
@@ -40,10 +41,10 @@ class Calls:
             found |= {"price": vars(price) if price else None}
             self._journal.record(key, found)
         elif found["prompt"] != request.prompt:
-            raise RecordError(
+            raise ReplayMiss(
                 f"{self._journal.folder}: expected the recorded prompt of {request.step}, this "
-                f"run asks another. Something that decides its course has changed since; start "
-                f"anew with another runs_dir."
+                f"run asks another. What decides its course has changed since it was recorded; use "
+                f"the version and settings of then, or start anew with another runs_dir."
             )
         metered.answered(found)
         return completion_of(found)
@@ -126,17 +127,3 @@ class Metered:
 
     def _key(self, kind: str) -> str:
         return f"{kind}/{self._request.step}/{self._sent}"
-
-
-def usage_of(call: Mapping[str, Any]) -> Usage | None:
-    """Return what a recorded call cost, None where its tokens are unknown."""
-    counts = call["prompt_tokens"], call["completion_tokens"]
-    if None in counts:
-        return None
-    price = call["price"]
-    return Usage(
-        calls=1,
-        prompt_tokens=counts[0],
-        completion_tokens=counts[1],
-        cost=cost_of(Price(**price), *counts) if price else None,
-    )

@@ -4,6 +4,7 @@ Every command composes here, so every command takes the same overrides and refus
 mistakes, before any work, with exit status 2.
 """
 
+import dataclasses
 import inspect
 import itertools
 import json
@@ -11,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from pathlib import Path
@@ -44,6 +45,13 @@ CONF = ROOT / "conf"
 _RESULT = "result.json"
 _SIMPLE: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
 _INTERRUPTED = 128 + signal.SIGINT
+
+_UNRECORDED = {
+    "compare": [], "model": {}, "prompts": {}, "network": {"path": "the recorded seed network"},
+    "eot": {"probability": 0.0, "strict": False}, "workers": 1, "llm_workers": 1, "runs_dir": "",
+    "wait_s": 0.0, "display": "plain", "tracking": {"mode": "off"},
+    "search": {"i_select_on_test_data": True},
+}  # fmt: skip
 
 PROPOSERS = "guided_evolution.proposers"
 """Entry points by which other packages add arms: the arm's name, and the package that has it."""
@@ -104,6 +112,28 @@ def compose(overrides: Sequence[str]) -> Config:
                 f"+ablation={name}: expected its YAML to begin with '# @package _global_' and to "
                 f"say 'ablation: {name}'; it would run under the name {config.ablation}."
             )
+    return config
+
+
+def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+    """Make the configuration of a recorded run anew; InputError where this version has no such.
+
+    overrides: what another machine needs, such as ``device=cuda``. What changes no outcome, and was
+    not recorded for that, is as plain as can be.
+    """
+    fields = {f.name for f in dataclasses.fields(Config)} - {"network", "study"}
+    kept = {key: value for key, value in known.items() if key in fields}
+    try:
+        node = OmegaConf.merge(
+            OmegaConf.structured(Config), _UNRECORDED, kept, OmegaConf.from_dotlist(list(overrides))
+        )
+        config = OmegaConf.to_object(node)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise InputError(
+            f"expected a run that this version can compose, it was recorded by guided-evolution "
+            f"{known.get('version')}: {_one_sentence(error)}"
+        ) from None
+    assert isinstance(config, Config)
     return config
 
 

@@ -65,9 +65,12 @@ class Journal:
             self._lock_file.close()
             raise
 
-    def record(self, key: str, content: Mapping[str, Any]) -> None:
-        """Append an event, durable on return; a key that is there already stays as it is."""
-        event = Event(key=key, content=content, at=time.time())
+    def record(self, key: str, content: Mapping[str, Any], *, at: float | None = None) -> None:
+        """Append an event, durable on return; a key that is there already stays as it is.
+
+        at: seconds since 1970, now where not given.
+        """
+        event = Event(key=key, content=content, at=time.time() if at is None else at)
         with self._mutex, self._db:
             new = self._db.execute(
                 "INSERT OR IGNORE INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",

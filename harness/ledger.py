@@ -8,46 +8,14 @@ from typing import Any
 from harness.config import Budget, Price
 from harness.errors import InputError
 from harness.population import Evaluation, Fate
+from harness.usage import Usage, cost_of
 
-_PER_MILLION = 1_000_000
 _ROUNDING = 1e-9
 _CALLS_OF_A_CHILD = 8
 """More than any child asks for: mating and mutation, each with a review and repairs."""
 _PROMPT_OF_A_CALL = 16_384
 _ANSWER_OF_A_CALL = 4_096
 """More tokens than nearly any prompt and answer have; only the pace depends on them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What calls cost; a cost is None where a price is unknown."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = 0.0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        costs = (self.cost, other.cost)
-        return Usage(
-            calls=self.calls + other.calls,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost=None if None in costs else sum(cost for cost in costs if cost is not None),
-        )
-
-    def __mul__(self, times: int) -> "Usage":
-        return Usage(
-            calls=self.calls * times,
-            prompt_tokens=self.prompt_tokens * times,
-            completion_tokens=self.completion_tokens * times,
-            cost=None if self.cost is None else self.cost * times,
-        )
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion tokens."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(kw_only=True)
@@ -60,13 +28,13 @@ class Ledger:
     proposals: int = 0
     evaluations: int = 0
     train_s: float = 0.0
-    spent: Usage = Usage()
+    spent: Usage = field(default_factory=Usage)
     """Calls that are settled, and in full those whose answer was lost."""
     refused_by: str | None = None
     """The limit that a call did not fit under; after its generation the run ends."""
     admitted: int = 0
     """Proposals under way: each holds one proposal and one evaluation until it is charged."""
-    _reserved: Usage = Usage()
+    _reserved: Usage = field(default_factory=Usage)
     _mutex: Any = field(default_factory=Lock, repr=False)
 
     def admit(self) -> bool:
@@ -164,8 +132,3 @@ class Ledger:
             if limit is not None and amount is not None and amount > limit + _ROUNDING:
                 return name
         return None
-
-
-def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
-    """Return what these tokens cost."""
-    return (price.prompt * prompt_tokens + price.completion * completion_tokens) / _PER_MILLION

@@ -14,9 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from harness.archive import Study, load_study
 from harness.errors import InputError, ReplayMiss
 from harness.seeding import stream
-from harness.studies import Study, load_study
 
 _POLL_S = 0.2
 
@@ -247,7 +247,7 @@ class Pool:
     _NAME = "pool of recorded answers"
 
     def __init__(self, *, folder: str) -> None:
-        studies: list[Study] = [load_study(p) for p in sorted(Path(folder).glob("*.json"))]
+        studies: list[Study] = [load_study(p) for p in sorted(Path(folder).glob("*.zip"))]
         if not studies:
             raise InputError(f"model=pool: expected recorded studies in {folder}, found none.")
         self._calls = [call for study in studies for call in study.calls]

@@ -1,7 +1,7 @@
 """What a run's journal says, as values: the one reading behind table, figures and display."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -11,8 +11,12 @@ from typing import Any
 from harness import fitness
 from harness.errors import InputError, RecordError
 from harness.journal import find_runs, read_events
+from harness.models import Failure
 from harness.population import MACHINE_DEPENDENT
+from harness.usage import Usage, total, usage_of
 
+Events = Mapping[str, Mapping[str, Any]]
+"""Contents of a run's events, by key."""
 FRONT = "front"
 """Folder within a run's, for the networks of its front."""
 _ROUNDING = 1e-9
@@ -37,6 +41,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Call:
+    """One answered call: who was asked, who answered, what it cost."""
+
+    asked: str
+    model: str
+    usage: Usage | None
+    """None where the model does not report its tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """One run: what was composed, what came of each proposal, what was measured at the end."""
 
@@ -47,15 +61,26 @@ class RunResult:
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]
     """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
-    llm_calls: int
-    tokens: int | None
-    """Prompt and completion tokens, None where the model reports none."""
+    calls: Mapping[str, Call]
+    """Answered calls to an LLM, by step."""
+    lost_calls: int
+    """Sendings without an answer that may have been billed."""
+    unfinished: Mapping[str, str]
+    """Calls that a limit of the budget refused, by step: which limit."""
     train_s: float
     started: float
     """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
-    models: Mapping[str, str]
-    """Which LLM answered, by the step of the call."""
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Which LLM answered, by the step of the call."""
+        return {step: call.model for step, call in self.calls.items()}
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the answered calls cost, None where the model reports no tokens."""
+        return total([call.usage for call in self.calls.values()])
 
     @property
     def arm(self) -> str:
@@ -185,8 +210,6 @@ def _read(folder: Path) -> RunResult | None:
     events = {event.key: event.content for _, event in recorded}
     if "reference" not in events:
         return None
-    calls = [c for key, c in events.items() if key.startswith("call/")]
-    counts = [c[name] for c in calls for name in ("prompt_tokens", "completion_tokens")]
     finals: dict[str, list[float]] = {}
     for key, content in events.items():
         kind, _, rest = key.partition("/")
@@ -204,13 +227,31 @@ def _read(folder: Path) -> RunResult | None:
             if key.startswith("proposal/")
         ),
         finals={step: tuple(values) for step, values in finals.items()},
-        llm_calls=len(calls),
-        tokens=None if None in counts else sum(counts),
+        calls={
+            step: Call(asked=c["asked"] or c["model"], model=c["model"], usage=usage_of(c))
+            for step, c in _of_kind(events, "call")
+        },
+        lost_calls=_lost(events),
+        unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
         started=recorded[0][1].at,
         complete="complete" in events,
-        models={k.split("/")[1]: c["model"] for k, c in events.items() if k.startswith("call/")},
     )
+
+
+def _of_kind(events: Events, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, content in events.items():
+        first, _, rest = key.partition("/")
+        if first == kind:
+            yield rest, content
+
+
+def _lost(events: Events) -> int:
+    """Count sendings without an answer that may have been billed; the last one has the answer."""
+    sendings = [step for step, _ in _of_kind(events, "sent")]
+    answered = sum(1 for step, _ in _of_kind(events, "call") if f"sent/{step}/0" in events)
+    free = sum(not Failure(**c).perhaps_billed for _, c in _of_kind(events, "failed"))
+    return len(sendings) - answered - free
 
 
 def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:

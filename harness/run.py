@@ -1,16 +1,16 @@
 """One run, one arm at one seed: wire the parts, evolve, measure the result, record everything."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Semaphore
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from harness.config import Config
 from harness.data import Dataset
-from harness.errors import InputError
-from harness.evaluation import Evaluator
+from harness.errors import InputError, ReplayMiss
 from harness.evolution import evolve
 from harness.genome import Genome
 from harness.journal import Journal, digest_of
@@ -19,18 +19,37 @@ from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
 from harness.proposal import Proposer
 from harness.seeding import derived_seed
 from harness.selection import Selection
-from harness.studies import Study
-from harness.validation import Validator
+
+Scores = Mapping[str, Mapping[str, Any]]
+"""Recorded fates by step, as plain values."""
+
+
+class Trainer(Protocol):
+    """Trains a network and scores it."""
+
+    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
+        """Score on the split that the search looks at."""
+        ...
+
+    def final(self, genome: Genome, *, seed: int) -> Fate:
+        """Score on the test split."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Laboratory:
-    """What the arms of one command share: the data, the seed network, gates and evaluation."""
+class Judges:
+    """The network that a run starts from, and what decides the fate of those that come of it."""
+
+    network: Genome
+    validate: Callable[[Genome], Rejection | None]
+    evaluate: Trainer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Laboratory(Judges):
+    """What the arms of one command share: real data, gates and evaluation on this machine."""
 
     dataset: Dataset
-    network: Genome
-    validate: Validator
-    evaluate: Evaluator
     machine: Mapping[str, Any]
 
 
@@ -41,8 +60,8 @@ class Arm:
     proposer: Proposer
     selection: Selection
     ledger: Ledger
-    study: Study | None
-    """Recorded study whose scores decide instead of the measured ones."""
+    scores: Scores
+    """Recorded fates that decide instead of the measured ones; empty where those decide."""
 
 
 class RecordedLaboratory:
@@ -52,7 +71,7 @@ class RecordedLaboratory:
     that it began.
     """
 
-    def __init__(self, laboratory: Laboratory, journal: Journal, *, workers: int) -> None:
+    def __init__(self, laboratory: Judges, journal: Journal, *, workers: int) -> None:
         self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
         self._journal = journal
         self._turns = Semaphore(workers)  # repairs come to the gates from every LLM call at once
@@ -88,15 +107,15 @@ class RecordedLaboratory:
 class Assessor:
     """Judges a generation together: gates in parallel, duplicates in order, training in parallel.
 
-    With a recorded study the recorded fate of a step decides, and ``measured`` keeps this
+    Where fates are given, that of a step decides, and ``measured`` keeps this
     machine's own.
     """
 
     def __init__(
-        self, laboratory: RecordedLaboratory, network: Genome, config: Config, study: Study | None
+        self, laboratory: RecordedLaboratory, network: Genome, config: Config, scores: Scores
     ) -> None:
         self._laboratory = laboratory
-        self._workers, self._scores = config.workers, study.scores if study else {}
+        self._workers, self._scores = config.workers, scores
         self._config = config
         self._known = {network.digest: "the seed"}
         self.measured: dict[str, Fate] = {}
@@ -131,7 +150,10 @@ class Assessor:
 
     def _gate(self, proposal: Proposal) -> Rejection | None:
         child = proposal.child
-        return child if isinstance(child, Rejection) else self._laboratory.gates(child)
+        if isinstance(child, Rejection):
+            return child
+        with _at(proposal.step):
+            return self._laboratory.gates(child)
 
     def _duplicate(self, proposal: Proposal) -> Rejection | None:
         assert isinstance(proposal.child, Genome)
@@ -154,10 +176,20 @@ class Assessor:
         seed = training_seed(self._config.seed)
         if self._config.search.retrain and step != "seed":
             seed = derived_seed(self._config.seed, "training", step)
-        return self._laboratory.search(genome, seed=seed, split=self._config.search.split)
+        with _at(step):
+            return self._laboratory.search(genome, seed=seed, split=self._config.search.split)
 
     def _decided(self, step: str, measured: Fate) -> Fate:
         return fate_of(self._scores[step]) if step in self._scores else measured
+
+
+@contextlib.contextmanager
+def _at(step: str) -> Iterator[None]:
+    """Name the step at which a record holds nothing."""
+    try:
+        yield
+    except ReplayMiss as miss:
+        raise ReplayMiss(f"{step}: {miss}") from None
 
 
 class RunRecord:
@@ -194,10 +226,10 @@ class RunRecord:
         self._journal.record(f"generation/{number}", {"population": living})
 
 
-def run(config: Config, arm: Arm, laboratory: Laboratory, journal: Journal) -> None:
+def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
     recorded = RecordedLaboratory(laboratory, journal, workers=config.workers)
-    assess = Assessor(recorded, laboratory.network, config, arm.study)
+    assess = Assessor(recorded, laboratory.network, config, arm.scores)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
     measured = assess.measured["seed"]

@@ -5,18 +5,22 @@ import io
 import json
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.results import RunResult, runs_below
+from harness.usage import Usage, total
 
 NONE = "–"
 HEADER = [
     "arm", "seeds", "valid %", "best val. acc. %", "test acc. % of the pick", "parameters",
-    "hypervolume", "evaluations", "LLM calls", "tokens", "train s",
+    "hypervolume", "evaluations", "LLM calls", "tokens", "cost", "train s",
 ]  # fmt: skip
 TIME_COLUMNS = ("train s",)
+UNKNOWN = "unknown"
+REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
+"""Gates that an answer is repaired for."""
 SAW_TEST_DATA = " (selected on test data)"
 """Marks an arm whose every figure is worthless as a test of generalisation."""
 
@@ -44,7 +48,10 @@ def compare(runs: Sequence[RunResult]) -> Comparison:
         title=f"{manifest['data']['name']}: {budget['evaluations']} evaluations per arm, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}",
         headings=tuple(dict.fromkeys(_heading(name, arm[0]) for name, arm in rows.items())),
-        rows=(_seed_row(runs), *(_row(name, arm) for name, arm in rows.items())),
+        rows=(
+            _seed_row(runs),
+            *(row for name, arm in rows.items() for row in (_row(name, arm), *_members(name, arm))),
+        ),
         headline=_headline(rows, manifest["config"]["final"]["tolerance"]),
         notes=tuple(_notes(runs)),
         runs=tuple(runs),
@@ -70,12 +77,21 @@ def by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
     for run in runs:
         variants.setdefault(run.manifest["variant"], []).append(run)
     names = Counter(group[0].arm for group in variants.values())
+    asking = Counter((group[0].arm, _asked(group[0])) for group in variants.values())
 
     def name(variant: str, run: RunResult) -> str:
         mark = SAW_TEST_DATA if run.saw_test_data else ""
-        return run.arm + mark + (f" ({variant[:4]})" if names[run.arm] > 1 else "")
+        if names[run.arm] == 1:
+            return run.arm + mark
+        alone = _asked(run) and asking[run.arm, _asked(run)] == 1
+        return f"{run.arm}{mark} ({_asked(run) if alone else variant[:4]})"
 
     return {name(variant, group[0]): group for variant, group in variants.items()}
+
+
+def _asked(run: RunResult) -> str:
+    """Name the LLM that a run was composed to ask, as far as its configuration says."""
+    return str(run.manifest["config"].get("proposer", {}).get("model", {}).get("name", ""))
 
 
 def _heading(name: str, run: RunResult) -> str:
@@ -126,7 +142,7 @@ def _seed_row(runs: Sequence[RunResult]) -> tuple[str, ...]:
         _percent([accuracy for accuracy, _ in objectives]),
         _percent([value for run in by_seed for value in run.finals.get("seed", ())]),
         f"{objectives[0][1]:,}", f"{statistics.median(volumes):.3f}",
-        NONE, NONE, NONE, NONE,
+        NONE, NONE, NONE, NONE, NONE,
     )  # fmt: skip
 
 
@@ -136,20 +152,54 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
     tests = [v for r, p in zip(runs, picks, strict=True) if p for v in r.finals.get(p.step, ())]
     sizes = [pick.objectives[1] for pick in picks if pick and pick.objectives]
     best = [run.best_within_seed_size for run in runs]
-    tokens = [run.tokens for run in runs]
     return (
         name,
         str(len(runs)),
-        f"{100 * sum(len(r.evaluated) for r in runs) / proposals:.0f}" if proposals else NONE,
+        _share(sum(len(run.evaluated) for run in runs), proposals),
         _percent([b for b in best if b is not None]),
         _percent(tests),
         f"{statistics.median(sizes):,.0f}" if sizes else NONE,
         f"{statistics.median(run.hypervolume for run in runs):.3f}",
         str(sum(run.evaluations for run in runs)),
-        str(sum(run.llm_calls for run in runs)),
-        f"{sum(t for t in tokens if t is not None):,}" if None not in tokens else "unknown",
+        str(sum(len(run.calls) for run in runs)),
+        *_costs(total(run.usage for run in runs)),
         f"{sum(run.train_s for run in runs):.0f}",
     )
+
+
+def _members(name: str, runs: Sequence[RunResult]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each LLM of an arm that asked several: its validity and what it cost.
+
+    A proposal counts for the LLM that was asked last.
+    """
+    asked = sorted({call.asked for run in runs for call in run.calls.values()})
+    for member in asked if len(asked) > 1 else ():
+        last = [
+            candidate
+            for run in runs
+            for candidate in run.candidates
+            if (steps := [s for v in candidate.variations for s in v["calls"]])
+            and run.calls[steps[-1]].asked == member
+        ]
+        valid = [candidate for candidate in last if candidate.objectives is not None]
+        calls = [c for run in runs for c in run.calls.values() if c.asked == member]
+        yield (
+            f"{name}, asking {member}", NONE, _share(len(valid), len(last)),
+            NONE, NONE, NONE, NONE, NONE, str(len(calls)),
+            *_costs(total(call.usage for call in calls)), NONE,
+        )  # fmt: skip
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}" if whole else NONE
+
+
+def _costs(usage: Usage | None) -> tuple[str, str]:
+    """Tokens and cost; what is not known is said to be unknown."""
+    if usage is None:
+        return UNKNOWN, UNKNOWN
+    cost = UNKNOWN if usage.cost is None else f"{usage.cost:.4g}"
+    return f"{usage.tokens:,}", cost
 
 
 def _notes(runs: Sequence[RunResult]) -> list[str]:
@@ -162,10 +212,12 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
         f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds per run, mean ± "
         f"standard deviation over all of them; the search never saw the test split"
         + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else "."),
+        "cost: of all answers, in the currency of conf/prices. "
         "Hypervolume: accuracy above chance times decades below ten times the seed's parameters. "
         "train s: all trainings, those of the seed network and after the search included.",
     ]
     for run in runs:
+        notes += _told_of_calls(run)
         if run.gates:
             where = ", ".join(f"{n} {gate}" for gate, n in sorted(run.gates.items()))
             notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
@@ -186,7 +238,39 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
-    return notes
+    return [*notes, *dict.fromkeys(map(_measured_on, runs))]
+
+
+def _told_of_calls(run: RunResult) -> Iterator[str]:
+    """What calls to an LLM came to beside the numbers of the table."""
+    who = f"{run.arm}, seed {run.seed}"
+    if run.unfinished:
+        limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
+        yield f"{who}: ended by {limits}; children not finished: {len(run.unfinished)}."
+    if run.lost_calls:
+        yield f"{who}: sendings without an answer that may have been billed: {run.lost_calls}."
+    variations = [(v, c) for c in run.candidates for v in c.variations]
+    repaired = [(v, c) for v, c in variations if "repairs" in v["detail"]]
+    if repaired:
+        asked = sum(int(v["detail"]["repairs"]) for v, _ in repaired)
+        good = sum(c.gate not in REPAIRABLE for _, c in repaired)
+        yield (
+            f"{who}: asked {asked} times to repair what a gate refused; {good} of "
+            f"{len(repaired)} children passed the gates thereby."
+        )
+    helped = sum("extraction" in v["detail"] for v, _ in variations)
+    if helped:
+        yield f"{who}: answers with more than asked for, or under another name: {helped}."
+
+
+def _measured_on(run: RunResult) -> str:
+    """Say where the numbers come from, as recorded with the run."""
+    machine, packages = run.manifest["machine"], run.manifest["packages"]
+    return (
+        f"Measured on {machine['device']} with torch {machine['torch']}, Python "
+        f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
+        f"{packages['guided-evolution']}, commit {run.manifest['commit'] or 'unknown'}."
+    )
 
 
 def _percent(values: Sequence[float]) -> str:

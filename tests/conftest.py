@@ -52,7 +52,7 @@ class Net(nn.Module):
 notes = "not a class"
 '''
 
-TIMES = {"train_s", "at"}
+TIMES = {"train_s", "at", "latency_s"}
 
 
 def told(folder):

@@ -10,28 +10,28 @@ from tests.conftest import ROOT
 
 LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process"},
-    {"parsing", "images"},
-    {"genome", "fitness", "data", "training", "journal", "studies", "graph", "attacks"},
+    {"parsing", "images", "journal", "usage"},
+    {"genome", "fitness", "data", "training", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "tracing", "playback"},
-    {"population", "audit", "transport"},
+    {"population", "transport", "audit"},
     {"proposal", "selection", "ledger", "sandbox", "results", "tasks"},
     {
         "worker",
-        "calls",
         "evolution",
         "guided",
+        "calls",
         "validation",
         "display",
         "table",
         "tracking",
-        "recording",
+        "export",
     },
     {"evaluation", "figure", "credit", "lineage"},
     {"report"},
     {"run", "compose"},
     {"arms"},
-    {"single", "__main__"},
-    {"validate", "evaluate", "doctor"},
+    {"single", "__main__", "replay"},
+    {"validate", "evaluate", "doctor", "estimate"},
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {

@@ -28,14 +28,22 @@ def record_run(
     comparison="c",
     variant=None,
     split="validation",
+    asked=None,
+    price=None,
+    details=(),
+    members=(),
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = {
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
         "config": {"budget": {"evaluations": 3}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": split}},
-        "data": {"name": "digits", "n_classes": 10}, "study": study,
+        "data": {"name": "digits", "n_classes": 10}, "study": study, "commit": "abc1234",
+        "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
+        "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
+    if asked:
+        manifest["config"]["proposer"] = {"model": {"name": asked}}
     with Journal(folder, wait_s=0) as journal:
         journal.record("manifest", manifest)
         seed_fate = {"accuracy": 0.98, "n_params": 1000, "train_s": 2.0}
@@ -43,11 +51,16 @@ def record_run(
         journal.record("reference", {"fate": seed_fate, "measured": seed_fate, "source": ""})
         for k, (step, fate) in enumerate(children):
             if tokens != 0:
-                call = {"model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20}
+                call = {
+                    "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
+                    "asked": members[k % len(members)] if members else asked, "price": price,
+                }  # fmt: skip
                 journal.record(f"call/{step}.mutation", call)
             if "accuracy" in fate:
                 journal.record(f"training/search/{step}/1", fate)
-            variation = {"operator": "mutation", "segment": "A", "detail": {}, "calls": []}
+            detail = dict(details[k]) if k < len(details) else {}
+            calls = [f"{step}.mutation"] if tokens != 0 else []
+            variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
             child = {
                 "generation": int(step[1]),
                 "parents": ["seed"],
@@ -129,8 +142,11 @@ def test_numbers_by_hand(runs):
     assert float(full["hypervolume"]) == pytest.approx(
         (0.975 - 0.1) * 1.2218 + (0.99 - 0.975) * 0.699, abs=1e-3
     )
-    assert row(runs, "random_mutation")["tokens"] == "0"
-    assert row(runs, "guided~pool:full")["tokens"] == "unknown"
+    assert full["cost"] == "unknown"  # never zero
+    nothing = row(runs, "random_mutation")
+    assert (nothing["tokens"], nothing["cost"]) == ("0", "0")
+    pool = row(runs, "guided~pool:full")
+    assert (pool["tokens"], pool["cost"]) == ("unknown", "unknown")
     seed = row(runs, "seed network")
     assert (seed["parameters"], seed["test acc. % of the pick"]) == ("1,000", "98.00 ± 1.00")
     assert float(seed["hypervolume"]) == pytest.approx(0.88)
@@ -205,3 +221,52 @@ def test_json_parses(runs):
     assert [r["arm"] for r in content["rows"]] == [
         "seed network", "full", "random_mutation", "guided~pool:full",
     ]  # fmt: skip
+
+
+def test_a_known_price_gives_a_cost(tmp_path):
+    price = {"prompt": 10.0, "completion": 50.0}
+    children = [("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT)]
+    record_run(tmp_path / "a", arm="full", seed=0, children=children, price=price)
+    runs = read_runs([tmp_path / "a"])
+    assert row(runs, "full")["cost"] == "0.004"  # twice 100 and 20 tokens, by the million
+
+
+def test_every_llm_of_an_ensemble_has_a_row_with_its_validity_and_usage(tmp_path):
+    children = [
+        ("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT), ("g0.c2", LINT), ("g0.c3", LINT),
+    ]  # fmt: skip
+    record_run(tmp_path / "a", arm="full", seed=0, children=children, members=("big", "small"))
+    runs = read_runs([tmp_path / "a"])
+    assert row(runs, "full")["valid %"] == "25"
+    big, small = row(runs, "full, asking big"), row(runs, "full, asking small")
+    assert (big["valid %"], big["LLM calls"], big["tokens"]) == ("50", "2", "240")
+    assert (small["valid %"], small["LLM calls"], small["tokens"]) == ("0", "2", "240")
+    assert big["hypervolume"] == small["parameters"] == "–"
+
+
+def test_arms_that_differ_in_their_llm_bear_its_name(tmp_path):
+    children = [("g0.c0", evaluated(0.9, 500))]
+    for name in ("gpt", "qwen"):
+        record_run(tmp_path / name, arm="full", seed=0, children=children, variant=name, asked=name)
+    (comparison,) = comparisons(read_runs([tmp_path / "gpt", tmp_path / "qwen"]))
+    assert [r[0] for r in comparison.rows[1:]] == ["full (gpt)", "full (qwen)"]
+
+
+def test_what_calls_came_to_is_said(tmp_path):
+    details = [{"repairs": "2"}, {"repairs": "1"}, {"extraction": "left out B"}]
+    children = [("g0.c0", LINT), ("g0.c1", evaluated(0.9, 500)), ("g0.c2", LINT)]
+    record_run(tmp_path, arm="full", seed=0, children=children, details=details)
+    with Journal(tmp_path, wait_s=0) as journal:
+        failure = {"told": "", "latency_s": 1.0}
+        journal.record("sent/g0.c0.mutation/0", {})
+        journal.record("failed/g0.c0.mutation/0", failure | {"kind": "timeout"})
+        journal.record("sent/g0.c0.mutation/1", {})
+        journal.record("failed/g0.c0.mutation/1", failure | {"kind": "rate"})
+        journal.record("sent/g0.c0.mutation/2", {})
+        journal.record("refused/g1.c0.mutation", {"limit": "tokens"})
+    notes = " ".join(comparisons(read_runs([tmp_path]))[0].notes)
+    assert "asked 3 times to repair what a gate refused; 1 of 2 children passed" in notes
+    assert "may have been billed: 1." in notes
+    assert "ended by budget.tokens; children not finished: 1." in notes
+    assert "answers with more than asked for, or under another name: 1." in notes
+    assert "Measured on cpu with torch 2.9, Python 3.11.7, sandbox isolated, by" in notes

@@ -1,0 +1,288 @@
+"""Run a recorded run again: ``python -m harness.replay RUN_OR_ARCHIVE... --out DIR``.
+
+Without network, key or training: answers and measurements come from the record, everything between
+them is computed again, and what is recorded at the end must be what was recorded before. With
+``--retrain`` the answers and the decisions come from the record, and every network is trained and
+scored here.
+"""
+
+import argparse
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.archive import complete_events, read_archive, scores_of, study_of
+from harness.arms import (
+    Laboratories,
+    composed,
+    identity,
+    manifest_of,
+    write_config,
+    write_front,
+)
+from harness.compose import build, fail, restored, takes
+from harness.config import Config
+from harness.display import show_table
+from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
+from harness.genome import Genome
+from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
+from harness.models import UNMETERED, Completion, Meter, Model, Request
+from harness.report import print_comparison
+from harness.run import Judges, run
+
+_ANSWERS = frozenset({"call", "sent", "failed", "refused"})
+"""Kinds of events that a replay takes from the record even where it trains anew."""
+_WAIT_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A run as it was recorded: where it was found, its name, its events."""
+
+    source: Path
+    name: str
+    events: tuple[Event, ...]
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The run's first event."""
+        return self.by_key["manifest"].content
+
+    @property
+    def by_key(self) -> dict[str, Event]:
+        """Events by key."""
+        return {event.key: event for event in self.events}
+
+    @property
+    def network(self) -> Genome:
+        """The seed network."""
+        return Genome.parse(self.by_key["reference"].content["source"])
+
+
+class ReplayJournal(Journal):
+    """A journal that knows what an earlier one holds, and takes it from there when asked."""
+
+    def __init__(self, folder: Path, recorded: Recorded, *, only: Container[str] = ()) -> None:
+        super().__init__(folder, wait_s=_WAIT_S)
+        self._recorded = {
+            key: event for key, event in recorded.by_key.items() if not only or event.kind in only
+        }
+
+    def find(self, key: str) -> Mapping[str, Any] | None:
+        """Return an event's content, from the record where this journal has not got it yet."""
+        found = super().find(key)
+        event = self._recorded.get(key)
+        if found is None and event is not None:
+            self.record(key, event.content)
+            return event.content
+        return found
+
+    def record(self, key: str, content: Mapping[str, Any], *, at: float | None = None) -> None:
+        """Append an event, at the time at which it was recorded first."""
+        event = self._recorded.get(key)
+        super().record(key, content, at=event.at if event else at)
+
+
+class NoModel:
+    """Stands where the LLM was: whatever the record does not answer is an error."""
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Raise ReplayMiss."""
+        del meter
+        raise ReplayMiss(
+            f"{request.step}: the record holds no answer to this prompt. What decides the course "
+            f"of a run has changed since it was recorded."
+        )
+
+
+class NoJudge:
+    """Stands where gates and training were: whatever was not recorded is an error."""
+
+    def __call__(self, genome: Genome) -> NoReturn:
+        """Raise ReplayMiss."""
+        self._miss(genome, "gates' verdict")
+
+    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> NoReturn:
+        """Raise ReplayMiss."""
+        self._miss(genome, f"training with seed {seed}, scored on {split},")
+
+    def final(self, genome: Genome, *, seed: int) -> NoReturn:
+        """Raise ReplayMiss."""
+        self._miss(genome, f"re-training with seed {seed}")
+
+    def _miss(self, genome: Genome, what: str) -> NoReturn:
+        raise ReplayMiss(
+            f"the record holds no {what} of the network {genome.digest}. What decides the course "
+            f"of a run has changed since it was recorded."
+        )
+
+
+def replay(recorded: Recorded, out: Path) -> Path:
+    """Run it again from its record alone; RecordError where anything comes out otherwise."""
+    config = restored(recorded.manifest["config"], [])
+    folder = out / recorded.name
+    judge = NoJudge()
+    judges = Judges(network=recorded.network, validate=judge, evaluate=judge)
+    with ReplayJournal(folder, recorded) as journal:
+        journal.record("manifest", recorded.manifest)
+        scores = scores_of(recorded.events) if recorded.manifest["study"] else {}
+        arm = composed(config, scores, _model(config), journal)
+        run(config, arm, judges, journal)
+    _finish(folder, recorded.manifest)
+    _require_equal(recorded, complete_events(folder))
+    return folder
+
+
+def retrain(
+    recorded: Recorded, out: Path, laboratories: Laboratories, overrides: Sequence[str]
+) -> Path:
+    """Run it again with the recorded answers and decisions, and train every network here."""
+    config = restored(recorded.manifest["config"], overrides)
+    dataset = build(config.task).load()
+    if dataset.digest != recorded.manifest["data"]["digest"]:
+        raise InputError(
+            f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "
+            f"the digest {recorded.manifest['data']['digest']}; here it is {dataset.digest}. Say "
+            f"where the data lie, such as task.path=FOLDER."
+        )
+    lab = laboratories.open(config, dataset, recorded.network)
+    asks = _model(config) is not None
+    study = study_of(recorded.events, path=recorded.source) if asks else None
+    known = identity(config, dataset, recorded.network, study)
+    folder = out / recorded.name
+    with ReplayJournal(folder, recorded, only=_ANSWERS) as journal:
+        manifest = manifest_of(config, known, lab, study)
+        journal.record("manifest", manifest)
+        arm = composed(config, scores_of(recorded.events), _model(config), journal)
+        run(config, arm, lab, journal)
+    _finish(folder, manifest)
+    return folder
+
+
+def differences(recorded: Recorded, folder: Path) -> list[list[str]]:
+    """Return a header, then a row for each network that this machine measured otherwise."""
+    measured = {event.key: event.content for event in complete_events(folder)}
+    rows = [["network", "recorded", "measured here"]]
+    for key, was in _measured(recorded.by_key):
+        now = measured.get(key)
+        if now is None or _told(now) != _told(was):
+            rows.append([key.replace("/", " "), _told(was), _told(now) if now else "not at all"])
+    return rows
+
+
+def _measured(events: Mapping[str, Event]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, event in events.items():
+        if event.kind in {"reference", "proposal"}:
+            yield key, event.content
+        elif event.kind == "final":
+            yield key, {"measured": event.content}
+
+
+def _told(content: Mapping[str, Any]) -> str:
+    fate = content.get("measured", content)
+    if "gate" in fate:
+        return f"refused by {fate['gate']}"
+    return f"accuracy {fate['accuracy']:.2%}, {fate['n_params']:,} parameters"
+
+
+def _require_equal(recorded: Recorded, events: Sequence[Event]) -> None:
+    was = {event.key: event for event in recorded.events}
+    now = {event.key: event for event in events}
+    other = sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
+    if other:
+        raise RecordError(
+            f"{recorded.source}: expected the {len(was)} events that were recorded, "
+            f"{len(other)} came out otherwise, first {', '.join(other[:3])}. Replay it with the "
+            f"version that recorded it, guided-evolution {recorded.manifest['config']['version']}"
+            f" (commit {recorded.manifest['commit']})."
+        )
+
+
+def _model(config: Config) -> Model | None:
+    return NoModel() if takes(config.proposer, "model") else None
+
+
+def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
+    write_config(folder, manifest["config"])
+    write_front(folder)
+
+
+def _require_packages(recorded: Recorded) -> None:
+    """InputError where an arm's own package is not installed, or in another version."""
+    for name, wanted in recorded.manifest["config"]["third_party"].items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "none"
+        if found != wanted:
+            raise InputError(
+                f"{recorded.source}: expected {name} {wanted}, which brings its arm, found "
+                f"{found}. Install it: pip install {name}=={wanted}."
+            )
+
+
+def found(paths: Sequence[Path]) -> list[Recorded]:
+    """Read runs and archives, and those that folders hold; InputError where there is none."""
+    runs = []
+    for path in paths:
+        if path.is_file():
+            name, events = read_archive(path)
+            runs.append(Recorded(source=path, name=name, events=tuple(events)))
+            continue
+        folders = [path] if (path / JOURNAL_NAME).exists() else find_runs(path)
+        inside = sorted(path.glob("*.zip"))
+        if not folders and not inside:
+            raise InputError(
+                f"{path}: expected a run's folder or an archive of python -m harness.export, or a "
+                f"folder of such, found none."
+            )
+        runs += [Recorded(source=f, name=f.name, events=tuple(complete_events(f))) for f in folders]
+        runs += found(inside) if inside else []
+    return runs
+
+
+def main() -> None:
+    """Replay recorded runs, and print their table."""
+    parser = argparse.ArgumentParser(prog="python -m harness.replay", description=main.__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN_OR_ARCHIVE")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the replayed runs")
+    parser.add_argument("--retrain", action="store_true", help="train every network again, here")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="with --retrain, what this machine needs: device=cuda, task.path=FOLDER",
+    )  # fmt: skip
+    arguments = parser.parse_args()
+    try:
+        _replay_all(arguments)
+    except HarnessError as error:
+        fail(error)
+
+
+def _replay_all(arguments: argparse.Namespace) -> None:
+    runs = found(arguments.runs)
+    for recorded in runs:
+        _require_packages(recorded)
+    folders = []
+    with ExitStack() as stack:
+        laboratories = stack.enter_context(Laboratories())
+        for recorded in runs:
+            if not arguments.retrain:
+                folders.append(replay(recorded, arguments.out))
+                print(
+                    f"{recorded.name}: {len(recorded.events)} events, all as recorded", flush=True
+                )
+                continue
+            folders.append(retrain(recorded, arguments.out, laboratories, arguments.overrides))
+            rows = differences(recorded, folders[-1])
+            n = sum(1 for _ in _measured(recorded.by_key))
+            print(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded", flush=True)
+            if len(rows) > 1:
+                show_table(rows, title="Measured otherwise", notes=[], text=True)
+    print_comparison(folders, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
