@@ -8,6 +8,7 @@ format and the hash of each part. Two exports of one run are the same bytes.
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from harness.journal import JOURNAL_FORMAT, JOURNAL_NAME, Event, read_events
 ARCHIVE_FORMAT = 1
 _CONTENTS, _EVENTS = "archive.json", "events.jsonl"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNREADABLE = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError,
+    RuntimeError,  # encrypted, or packed in a way that zipfile does not know
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 _MOST_BYTES = 1 << 30
 """A part that claims to be larger is not unpacked."""
 
@@ -86,7 +92,7 @@ def read_archive(file: Path) -> tuple[str, list[Event]]:
             held = set(archive.namelist()) - {_CONTENTS}
     except RecordError:
         raise
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError) as error:
+    except _UNREADABLE as error:
         raise _damaged(file, repr(error)) from None
     for name, digest in contents["sha256"].items():
         if hashlib.sha256(parts[name]).hexdigest() != digest:
