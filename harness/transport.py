@@ -28,6 +28,7 @@ _LONG_S = 10
 _TOLD_CHARACTERS = 300
 _LAST_DOUBLING = 10
 _GRACE_S = 5
+_CONNECT_S = 10
 _TELLING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
 _SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
 _NO_CREDIT = re.compile(r"(?i)insufficient_quota|exceeded your current quota|billing|credit")
@@ -146,7 +147,11 @@ class OpenAI:
         }
         sent = {name: value for name, value in wanted.items() if name not in self._omit}
         async with openai.AsyncOpenAI(
-            api_key=self._key, base_url=self._base_url, timeout=self._timeout_s, max_retries=0
+            api_key=self._key,
+            base_url=self._base_url,
+            # Connecting has less time than the whole, so that one knows what was never sent.
+            timeout=openai.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
+            max_retries=0,
         ) as client:
             reply = await client.chat.completions.with_raw_response.create(
                 model=self._name,

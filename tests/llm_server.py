@@ -1,7 +1,9 @@
 """A real HTTP server on loopback that speaks chat completions, as badly as it is told to."""
 
 import contextlib
+import hashlib
 import json
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -67,6 +69,17 @@ def drips(every_s, body=None):
     return act
 
 
+def thinks(handler):
+    """Answer as a model might, from the prompt alone: the code at hand, with one line more."""
+    prompt = handler.request_seen.prompt
+    segment = re.search(r"Keep the name (\w+)", prompt)[1]
+    block = [b for b in re.findall(r"```python\n(.*?)\n```", prompt, re.DOTALL) if segment in b][-1]
+    mark = hashlib.sha256(prompt.encode()).hexdigest()[:8]
+    answer = f"I add a line.\n\n```python\n{block}\n\n\nMARK_{mark} = 1\n```"
+    usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(answer) // 4}
+    says(200, completion(answer, usage=usage))(handler)
+
+
 def hangs(handler):
     """Read the request, never answer."""
     handler.server.stopping.wait(30)
@@ -114,8 +127,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.request_seen = Seen(self.path, self.headers.get("Authorization"), body)
         with server.mutex:
-            server.seen.append(Seen(self.path, self.headers.get("Authorization"), body))
+            server.seen.append(self.request_seen)
             act = server.script.pop(0) if server.script else server.always
             server.under_way += 1
             server.most_under_way = max(server.most_under_way, server.under_way)
