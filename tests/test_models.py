@@ -2,14 +2,19 @@
 
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from harness.archive import load_study, write_archive
 from harness.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
+from harness.journal import Journal
 from harness.models import (
     Call,
+    Completion,
+    Ensemble,
     Exchange,
     Pool,
     Recorded,
@@ -18,7 +23,6 @@ from harness.models import (
     Settings,
     recorded_call,
 )
-from harness.studies import Study, load_study, save_study
 
 
 def request(step="g0.c0.mutation", prompt="Write code.", segment="A"):
@@ -71,20 +75,27 @@ def answered_by(folder, text):
     prompts[0].with_name(prompts[0].name.replace("prompt", "answer")).write_text(text)
 
 
-def study(tmp_path, *, name="full-s0.json", **more):
+def study(tmp_path, *, name="full-s0.zip"):
+    """An archive of a run that asked twice."""
     answered = [
         recorded_call(
             Call(request=r, completion=Scripted(answers=[f"answer to {r.step}"]).complete(r))
         )
         for r in (request(), request(step="g0.c1.mutation", segment="B"))
     ]
-    path = tmp_path / name
-    content = {
-        "path": str(path), "settings": "+ablation=full seed=0", "task": "digits", "model": "some LLM",
-        "date": "2026-01-01", "prompts_digest": "x", "calls": tuple(answered), "scores": {},
+    fate = {"accuracy": 0.9, "n_params": 10, "train_s": 1.0}
+    manifest = {
+        "arm": "full", "prompts": "x", "packages": {}, "data": {"name": "digits"}, "study": None,
+        "config": {"ablation": "full", "seed": 0, "version": "0", "budget": {"evaluations": 2}},
     }  # fmt: skip
-    save_study(path, Study(**content | more))
-    return path
+    with Journal(tmp_path / "run" / name, wait_s=0) as journal:
+        journal.record("manifest", manifest)
+        journal.record("reference", {"fate": fate, "measured": fate, "source": ""})
+        for call in answered:
+            journal.record(f"call/{call['step']}", call)
+        journal.record("complete", {})
+    write_archive(tmp_path / "run" / name, tmp_path / name)
+    return tmp_path / name
 
 
 def test_recorded_serves_exactly_the_prompt_and_step_it_answered(tmp_path):
@@ -128,18 +139,66 @@ def test_a_study_is_read_as_it_was_written(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [("{", "does not parse"), ('{"format": 99}', "format 1, found 99"), ("[]", "does not parse"),
-     ('{"format": 1, "calls": []}', "does not parse")],
-)  # fmt: skip
-def test_a_damaged_or_newer_study_is_refused(tmp_path, text, told):
-    (tmp_path / "s.json").write_text(text)
-    with pytest.raises(RecordError, match=told):
-        load_study(tmp_path / "s.json")
-
-
 def test_a_missing_study_names_those_that_exist(tmp_path):
-    study(tmp_path, name="no_eot-s0.json")
-    with pytest.raises(RecordError, match=r"no_crp-s0.json.*Recorded there: no_eot-s0"):
-        load_study(tmp_path / "no_crp-s0.json")
+    study(tmp_path, name="no_eot-s0.zip")
+    with pytest.raises(RecordError, match=r"no_crp-s0.zip.*Recorded there: no_eot-s0"):
+        load_study(tmp_path / "no_crp-s0.zip")
+
+
+class Named:
+    def __init__(self, name):
+        self.name = name
+
+    def complete(self, request, meter):
+        meter.sending(asked=self.name)
+        return Completion(text="", model=self.name, date="")
+
+
+class TestEnsemble:
+    @pytest.fixture
+    def of(self):
+        return lambda **weights: Ensemble(
+            members={n: {"model": Named(n), "weight": w} for n, w in weights.items()}
+        )
+
+    def asked(self, ensemble, steps, seed=0):
+        return [
+            ensemble.complete(replace(request(step=f"g0.c{k}.mutation"), seed=seed)).model
+            for k in steps
+        ]
+
+    def test_the_draw_is_the_calls_own_whatever_was_asked_before(self, of):
+        forwards = self.asked(of(a=1, b=1), range(40))
+        backwards = self.asked(of(a=1, b=1), reversed(range(40)))
+        assert forwards == backwards[::-1]
+        assert forwards != self.asked(of(a=1, b=1), range(40), seed=1)
+
+    def test_weights_are_relative_and_kept(self, of):
+        counts = Counter(self.asked(of(a=30, b=10), range(4000)))
+        assert counts["a"] / 4000 == pytest.approx(0.75, abs=0.03)
+        assert set(self.asked(of(a=1, b=0), range(50))) == {"a"}
+
+    @pytest.mark.parametrize("weights", [{"a": 1}, {"a": 1, "b": -1}, {"a": 0, "b": 0}])
+    def test_members_that_cannot_be_drawn_from_are_refused(self, of, weights):
+        with pytest.raises(InputError, match=r"model\.members: expected two models or more"):
+            of(**weights)
+
+
+def test_an_exchange_that_was_interrupted_does_not_count_its_prompt_twice(tmp_path):
+    class Counting:
+        n = 0
+
+        def sending(self, *, asked):
+            assert asked == "bob"
+            self.n += 1
+
+    meter = Counting()
+    for k in range(2):  # asked, interrupted, and asked again by the next process
+        model = Exchange(folder=str(tmp_path), name="bob", settle_s=0.0)
+        if k == 0:
+            threading.Thread(target=model.complete, args=(request(), meter), daemon=True).start()
+            while not list((tmp_path / "bob").glob("*.prompt.md")):
+                time.sleep(0.02)
+    answered_by(tmp_path / "bob", "by bob")
+    assert model.complete(request(), meter).text == "by bob"
+    assert meter.n == 1

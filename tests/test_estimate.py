@@ -1,0 +1,56 @@
+"""What a run would cost, told before anything is spent."""
+
+import pytest
+
+from harness.errors import InputError
+from harness.estimate import estimate
+from tests.conftest import ARMS
+from tests.test_commands import run
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_can_be_estimated_without_key_server_or_training(arm):
+    overrides = [f"+ablation={arm}", "compare=[]", "model=openai", "budget.evaluations=6"]
+    if arm == "test_selection":
+        overrides.append("search.i_select_on_test_data=true")
+    played = estimate(overrides)
+    assert played[0].evaluations == 6
+    asks = len(played) == 2
+    assert (played[0].spent.calls >= 6) == asks
+    assert (played[0].spent.cost is None) == asks  # unknown, never zero
+    if asks:
+        all_valid, few = played
+        assert few.spent.calls > all_valid.spent.calls
+        assert few.unpriced == {"gpt-4o-mini"}
+
+
+def test_prices_give_costs_and_caps_end_it():
+    priced = [
+        "compare=[]", "model=openai", "model.name=some-model",
+        "+prices.some-model={prompt:1.0,completion:10.0}",
+    ]  # fmt: skip
+    (played, _) = estimate(priced)
+    spent = played.spent
+    assert spent.cost == pytest.approx((spent.prompt_tokens + 10 * spent.completion_tokens) / 1e6)
+    assert 600 * spent.calls < spent.completion_tokens < 1400 * spent.calls
+    (capped, _) = estimate([*priced, f"budget.cost={spent.cost / 2}"])
+    assert capped.ended_by == "cost"
+    assert capped.spent.cost <= spent.cost / 2
+
+
+def test_a_cap_on_cost_wants_prices():
+    with pytest.raises(InputError, match="conf/prices does not know"):
+        estimate(["compare=[]", "model=openai", "budget.cost=1"])
+
+
+def test_an_ensemble_is_priced_member_by_member():
+    (played, _) = estimate(["compare=[]", "model=ensemble"])
+    assert played.unpriced == {"gpt-4o-mini", "llama3.2"}
+
+
+def test_the_command_prints_a_table_and_what_is_unknown():
+    done = run("+ablation=no_eot", "model=openai", module="harness.estimate")
+    assert done.returncode == 0, done.stderr
+    assert "unknown: the price of gpt-4o-mini; fill in conf/prices/mine.yaml." in done.stdout
+    assert "Nothing was sent." in done.stdout
+    assert "random_mutation" in done.stdout
