@@ -27,7 +27,7 @@ def test_every_arm_can_be_estimated_without_key_server_or_training(arm):
 def test_prices_give_costs_and_caps_end_it():
     priced = [
         "compare=[]", "model=openai", "model.name=some-model",
-        "+prices.some-model={prompt:1.0,completion:10.0}",
+        "+prices={some-model:{prompt:1.0,completion:10.0}}",
     ]  # fmt: skip
     (played, _) = estimate(priced)
     spent = played.spent
