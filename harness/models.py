@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from harness.archive import Study, load_study
+from harness.archive import load_study, read_archive
 from harness.errors import InputError, ReplayMiss
 from harness.seeding import stream
 
@@ -247,10 +247,14 @@ class Pool:
     _NAME = "pool of recorded answers"
 
     def __init__(self, *, folder: str) -> None:
-        studies: list[Study] = [load_study(p) for p in sorted(Path(folder).glob("*.zip"))]
-        if not studies:
-            raise InputError(f"model=pool: expected recorded studies in {folder}, found none.")
-        self._calls = [call for study in studies for call in study.calls]
+        self._calls = [
+            event.content
+            for path in sorted(Path(folder).glob("*.zip"))
+            for event in read_archive(path)[1]
+            if event.kind == "call"
+        ]
+        if not self._calls:
+            raise InputError(f"model=pool: expected recorded answers in {folder}, found none.")
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return one of the answers recorded for the request's segment, drawn by its step."""

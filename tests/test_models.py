@@ -126,7 +126,7 @@ def test_pool_answers_for_the_same_segment_whatever_the_prompt(tmp_path):
 
 
 def test_pool_and_scripted_want_something_to_answer_with(tmp_path):
-    with pytest.raises(InputError, match="expected recorded studies"):
+    with pytest.raises(InputError, match="expected recorded answers"):
         Pool(folder=str(tmp_path))
     with pytest.raises(InputError, match="answers"):
         Scripted(answers=[]).complete(request())
