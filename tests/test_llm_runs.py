@@ -7,8 +7,11 @@ import time
 
 import pytest
 
+from harness.arms import complete_runs
+from harness.compose import compose
 from harness.journal import is_complete, read_events
-from harness.results import read_run
+from harness.results import read_run, read_runs
+from harness.table import HEADER, comparisons
 from tests.conftest import ROOT, told
 from tests.llm_server import completion, finished, says, serving, thinks
 from tests.test_commands import run
@@ -104,44 +107,60 @@ def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tm
     assert any(e.kind == "failed" for _, e in read_events(folder))
 
 
+@pytest.fixture
+def played(asking, tmp_path, laboratories, monkeypatch):
+    """Run against a server that acts so; return the run, its notes and what the server saw."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
+
+    def play(act, *overrides, settings=asking, where=("model",)):
+        with serving() as server:
+            server.always = act
+            urls = [f"{node}.base_url={server.url}" for node in where]
+            config = compose([*settings, *urls, f"runs_dir={tmp_path}", *overrides])
+            (folder,) = complete_runs([config], laboratories)
+        (comparison,) = comparisons(read_runs([folder]))
+        return read_run(folder), comparison, server.seen
+
+    return play
+
+
 @pytest.mark.parametrize(
     ("limit", "least", "most"), [("llm_calls=5", 5, 5), ("tokens=4000", 1000, 4000)]
 )
-def test_a_cap_ends_the_run_which_finishes_and_reports(asking, tmp_path, limit, least, most):
-    with serving() as server:
-        server.always = thinks
-        done = run(
-            *asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}", f"budget.{limit}",
-            "llm_workers=8", env=KEY,
-        )  # fmt: skip
-        n = len(server.seen)
-    assert done.returncode == 0, done.stderr
+def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, most):
+    result, comparison, seen = played(thinks, f"budget.{limit}", "llm_workers=8")
     name = limit.split("=")[0]
-    assert f"full, seed 0: ended by budget.{name}; children not finished:" in done.stdout
-    (folder,) = tmp_path.glob("full-s0-*")
-    result = read_run(folder)
+    notes = " ".join(comparison.notes)
+    assert f"full, seed 0: ended by budget.{name}; children not finished:" in notes
     assert result.complete
-    assert len(result.calls) == n
-    assert least <= (n if name == "llm_calls" else result.usage.tokens) <= most
+    assert len(result.calls) == len(seen)
+    assert least <= (len(seen) if name == "llm_calls" else result.usage.tokens) <= most
     assert result.evaluations >= 1
     assert len(result.finals["seed"]) == 1
 
 
-def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(asking, tmp_path):
-    with serving() as server:
-        server.always = says(200, finished("length", "```python\nclass Net(nn.Module):"))
-        done = run(
-            *asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}", "budget.proposals=4",
-            env=KEY,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "refused by extract: the answer was cut off at" in done.stdout
-    (folder,) = tmp_path.glob("full-s0-*")
-    fates = [e.content["fate"] for _, e in read_events(folder) if e.kind == "proposal"]
+def test_near_a_cap_1_and_8_concurrent_calls_end_in_the_same_events(
+    played, asking, laboratories, tmp_path
+):
+    one, _, _ = played(thinks, "budget.tokens=4000", "llm_workers=1")
+    eight, _, _ = played(
+        thinks, "budget.tokens=4000", "llm_workers=8", f"runs_dir={tmp_path / 'eight'}"
+    )
+    assert one.folder.name == eight.folder.name
+    assert told(one.folder) == told(eight.folder)
+
+
+def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
+    cut_off = says(200, finished("length", "```python\nclass Net(nn.Module):"))
+    result, comparison, _ = played(cut_off, "budget.proposals=4")
+    assert [c.gate for c in result.candidates] == ["extract"] * 4
+    assert all("the answer was cut off at" in c.reason for c in result.candidates)
+    fates = [e.content["fate"] for _, e in read_events(result.folder) if e.kind == "proposal"]
     assert [fate["kind"] for fate in fates] == ["truncated"] * 4
+    assert "full, seed 0: refused by 4 extract." in comparison.notes
 
 
-def test_a_repaired_answer_is_counted_apart(asking, tmp_path):
+def test_a_repaired_answer_is_counted_apart(played):
     """Every first answer is broken; the question again names the reason, and is answered well."""
 
     def act(handler):
@@ -151,19 +170,30 @@ def test_a_repaired_answer_is_counted_apart(asking, tmp_path):
         else:
             says(200, completion("```python\nclass Net(nn.Module:\n    pass\n```"))(handler)
 
-    with serving() as server:
-        server.always = act
-        done = run(
-            *asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}",
-            "budget.evaluations=4", "proposer.repair_attempts=2", env=KEY,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.glob("full-s0-*")
-    assert len(read_run(folder).calls) == 8
+    result, comparison, _ = played(act, "budget.evaluations=4", "proposer.repair_attempts=2")
+    assert len(result.calls) == 8
     assert (
-        "asked 4 times to repair what a gate refused; 4 of 4 children passed the gates thereby"
-        in done.stdout
-    )
+        "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children passed the "
+        "gates thereby."
+    ) in comparison.notes
+
+
+def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, asking, monkeypatch):
+    monkeypatch.setenv("OLLAMA_MODEL", "llama")
+    settings = [o for o in asking if not o.startswith("model")]
+    result, comparison, seen = played(
+        thinks, "model=ensemble", "model@model.members.first.model=ollama",
+        "model.members.first.weight=2", "model.members.second.model.name=other",
+        "budget.evaluations=8", settings=settings,
+        where=("model.members.first.model", "model.members.second.model"),
+    )  # fmt: skip
+    asked = [call.asked for call in result.calls.values()]
+    assert set(asked) == {"llama", "other"}
+    assert asked.count("llama") == sum(one.body["model"] == "llama" for one in seen)
+    rows = {row[0]: row for row in comparison.rows}
+    members = [rows["full, asking llama"], rows["full, asking other"]]
+    n_calls = HEADER.index("LLM calls")
+    assert sum(int(row[n_calls]) for row in members) == int(rows["full"][n_calls]) == len(asked)
 
 
 def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
@@ -179,25 +209,3 @@ def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
     table = run(tmp_path, module="harness.table").stdout
     assert "| full (llama)" in table
     assert "| full (qwen)" in table
-
-
-def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(asking, tmp_path):
-    ensemble = [
-        *(o for o in asking if not o.startswith("model")), "model=ensemble",
-        "model@model.members.first.model=ollama", "model.members.first.weight=2",
-    ]  # fmt: skip
-    with serving() as server:
-        server.always = thinks
-        done = run(
-            *ensemble, f"runs_dir={tmp_path}", "budget.evaluations=8",
-            *(f"model.members.{m}.model.base_url={server.url}" for m in ("first", "second")),
-            "model.members.second.model.name=other", env={"OLLAMA_MODEL": "llama"},
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.glob("full-s0-*")
-    asked = [call.asked for call in read_run(folder).calls.values()]
-    assert set(asked) == {"llama", "other"}
-    assert asked.count("llama") == sum(seen.body["model"] == "llama" for seen in server.seen)
-    table = run(tmp_path, module="harness.table").stdout
-    assert "| full, asking llama |" in table
-    assert "| full, asking other |" in table
