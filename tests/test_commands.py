@@ -136,7 +136,7 @@ def run_names(folder):
     from harness.journal import digest_of
 
     config = compose(["+ablation=random_mutation", f"runs_dir={folder}"])
-    known = identity(config, build(config.task).load(), read_network(SEED_NETWORK))
+    known = identity(config, build(config.task).load(), read_network(SEED_NETWORK), None)
     return [f"random_mutation-s0-{digest_of(known)}"]
 
 

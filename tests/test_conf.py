@@ -145,7 +145,7 @@ class TestIdentity:
     def of(self, digits, network, monkeypatch):
         monkeypatch.setenv("OPENAI_API_KEY", "any")
         return lambda *overrides: identity(
-            compose(["+ablation=random_mutation", *overrides]), digits, network
+            compose(["+ablation=random_mutation", *overrides]), digits, network, None
         )
 
     @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ class TestIdentity:
         monkeypatch.setenv("OPENAI_API_KEY", "any")
 
         def known(name):
-            return identity(compose(["model=openai", f"model.name={name}"]), digits, network)
+            return identity(compose(["model=openai", f"model.name={name}"]), digits, network, None)
 
         assert known("a") != known("b")
 

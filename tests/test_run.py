@@ -14,7 +14,6 @@ from harness.errors import GenomeError, InputError, RecordError
 from harness.genome import Genome
 from harness.journal import Journal, is_complete, read_events
 from harness.population import Proposal, Rejection
-from harness.recording import study_of
 from harness.results import read_run, read_runs
 from harness.run import Assessor, RecordedLaboratory
 from harness.table import TIME_COLUMNS, comparisons, render
@@ -207,16 +206,6 @@ def test_an_ablation_that_changes_more_than_its_arm_is_not_trained_beside_the_ot
         complete_runs([first, second])
 
 
-def test_pool_and_scripted_runs_make_no_study(tmp_path):
-    manifest = {"arm": "guided~pool:full"}
-    with Journal(tmp_path, wait_s=0) as journal:
-        journal.record("manifest", manifest)
-        journal.record("call/g0.c0.mutation", {})
-        journal.record("complete", {})
-    with pytest.raises(RecordError, match="whose answers are its own"):
-        study_of(tmp_path)
-
-
 class TestDuplicates:
     """Assessed with a real worker; equal up to comments is the same network."""
 
@@ -224,8 +213,8 @@ class TestDuplicates:
     def assessed(self, lab, config, tmp_path):
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
-                recorded = RecordedLaboratory(lab, journal)
-                judge = Assessor(recorded, NETWORK, replace(config, workers=workers), None)
+                recorded = RecordedLaboratory(lab, journal, workers=workers)
+                judge = Assessor(recorded, NETWORK, replace(config, workers=workers), {})
                 proposals = [
                     [
                         Proposal(step=f"g{g}.c{c}", parents=("seed",), variations=(), child=child)
