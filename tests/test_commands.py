@@ -83,12 +83,12 @@ def test_the_table_is_printed_again_from_the_journals_alone(first, style):
 
 def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, quick):
     done = run(
-        "-m", "+ablation=no_crp,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",
+        "-m", "+ablation=no_mutation,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",
         *quick, "budget.evaluations=1",
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.count("failed: +ablation=no_crp seed=0") == 1
-    assert "no_crp-s0.json" in done.stderr
+    assert done.stderr.count("failed: +ablation=no_mutation seed=0") == 1
+    assert "no_mutation-s0.zip" in done.stderr
     names = sorted(p.name[:18] for p in tmp_path.glob("*-s?-*"))
     assert names == ["random_mutation-s0", "random_mutation-s1"]
     table = done.stdout[done.stdout.rindex(": 1 evaluations per arm, seeds 0, 1") :]
