@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
 from harness import fitness
-from harness.errors import InputError
+from harness.errors import BudgetSpent, InputError
 from harness.extraction import Extracted, extract
 from harness.genome import Genome
 from harness.models import Answers, Call, Request, Settings
@@ -20,6 +20,7 @@ from harness.proposal import Scene
 
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
+NOT_ASKED = "not asked"
 NO_ELITE = "no eligible elite"
 """Recorded of a mutation that was to reflect on an elite and had none."""
 
@@ -107,7 +108,9 @@ class Guided:
         self, genome: Genome, mate: Genome, scene: Scene, *, segment: str
     ) -> tuple[Genome | Rejection, Variation]:
         """Ask for one version out of two of this segment, in the genome's place."""
-        favour = scene.rng("mating favour").choice(list(self.prompts.matings))
+        # Sorted, for the order in which a file lists them must decide nothing.
+        favours = sorted(self.prompts.matings, reverse=True)
+        favour = scene.rng("mating favour").choice(favours)
         text = self.prompts.mating_text(
             favour=favour,
             segment=segment,
@@ -186,7 +189,7 @@ class Guided:
             check = self.prompts.review_text(
                 segment=segment, before=genome[segment], code=child[segment], header=genome.header
             )
-            reviewed = asking.ask(f"{purpose}-review", check)
+            reviewed = asking.ask_further(f"{purpose}-review", check)
             if isinstance(reviewed, Genome) or reviewed.kind == "duplicate":
                 child = reviewed
             else:  # what was to be checked stands
@@ -198,7 +201,10 @@ class Guided:
             said = asking.calls[-1].completion.text
             answer = child[segment] if isinstance(child, Genome) else said
             again = self.prompts.repair_text(request=text, answer=answer, reason=refusal.reason)
-            child = asking.ask(f"{purpose}-repair{k}", again)
+            repaired = asking.ask_further(f"{purpose}-repair{k}", again)
+            if isinstance(repaired, Rejection) and repaired.kind == NOT_ASKED:
+                break
+            child = repaired
             asking.detail["repairs"] = str(k)
         variation = Variation(
             operator=operator,
@@ -260,14 +266,25 @@ class Asking:
             )
         return child
 
+    def ask_further(self, purpose: str, text: str) -> Genome | Rejection:
+        """Ask once more, where the budget allows it: what is paid for is kept."""
+        try:
+            return self.ask(purpose, text)
+        except BudgetSpent as spent:
+            return Rejection(gate="extract", kind=NOT_ASKED, reason=str(spent))
+
     def _read(self, call: Call) -> Extracted | Rejection:
         completion, segment = call.completion, self._segment
         limit = call.request.settings.max_tokens
         if completion.finish_reason == "length":
             reason = f"the answer was cut off at {limit} tokens"
             return Rejection(gate="extract", kind="truncated", reason=reason)
-        others = self._genome.names
-        found = extract(completion.text, segment=segment, others=others)
+        found = extract(
+            completion.text,
+            segment=segment,
+            current=self._genome[segment],
+            others=self._genome.names,
+        )
         told = f"found none in the answer (finish reason {completion.finish_reason})"
         if completion.text.strip():
             told = "found none in the answer"

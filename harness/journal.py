@@ -85,6 +85,16 @@ class Journal:
             row = self._db.execute("SELECT json FROM event WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
+    def keys(self, *kinds: str) -> list[str]:
+        """Return the keys of all events of these kinds, oldest first."""
+        places = ", ".join("?" * len(kinds))
+        with self._mutex:
+            rows = self._db.execute(
+                f"SELECT key FROM event WHERE kind IN ({places}) ORDER BY seq",  # noqa: S608
+                kinds,
+            ).fetchall()
+        return [key for (key,) in rows]
+
     def close(self) -> None:
         """Release the run."""
         self._db.close()

@@ -11,11 +11,8 @@ from harness.population import Evaluation, Fate
 from harness.usage import Usage, cost_of
 
 _ROUNDING = 1e-9
-_CALLS_OF_A_CHILD = 8
-"""More than any child asks for: mating and mutation, each with a review and repairs."""
 _PROMPT_OF_A_CALL = 16_384
-_ANSWER_OF_A_CALL = 4_096
-"""More tokens than nearly any prompt and answer have; only the pace depends on them."""
+"""Reserved bytes that prompts stay below in practice; their longest is three segments of code."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +31,10 @@ class Ledger:
     """The limit that a call did not fit under; after its generation the run ends."""
     admitted: int = 0
     """Proposals under way: each holds one proposal and one evaluation until it is charged."""
+    most_calls: int | None = None
+    """Calls that one child may ask for, None where the proposer does not say."""
+    most_tokens: int = 0
+    """The longest answer that may be asked for."""
     _reserved: Usage = field(default_factory=Usage)
     _mutex: Any = field(default_factory=Lock, repr=False)
 
@@ -107,28 +108,32 @@ class Ledger:
 
         For then the order decides which call is refused, and the order must be theirs.
         """
+        if not any(limit is not None for _, limit, _ in self._limits(self.spent)):
+            return workers
+        if self.most_calls is None:
+            return 1
+        prices = self.prices.values()
         most = Usage(
             calls=1,
             prompt_tokens=_PROMPT_OF_A_CALL,
-            completion_tokens=_ANSWER_OF_A_CALL,
-            cost=max(
-                (cost_of(p, _PROMPT_OF_A_CALL, _ANSWER_OF_A_CALL) for p in self.prices.values()),
-                default=0.0,
-            ),
+            completion_tokens=self.most_tokens,
+            cost=max((cost_of(p, _PROMPT_OF_A_CALL, self.most_tokens) for p in prices), default=0),
         )
-        beyond = self._first_beyond(self.spent + most * (_CALLS_OF_A_CHILD * children))
+        beyond = self._first_beyond(self.spent + most * (self.most_calls * children))
         return workers if beyond is None else 1
 
-    def _first_beyond(self, usage: Usage) -> str | None:
+    def _limits(self, usage: Usage) -> tuple[tuple[str, float | None, float | None], ...]:
         budget = self.budget
-        limits = (
+        return (
             ("llm_calls", budget.llm_calls, usage.calls),
             ("prompt_tokens", budget.prompt_tokens, usage.prompt_tokens),
             ("completion_tokens", budget.completion_tokens, usage.completion_tokens),
             ("tokens", budget.tokens, usage.tokens),
             ("cost", budget.cost, usage.cost),
         )
-        for name, limit, amount in limits:
+
+    def _first_beyond(self, usage: Usage) -> str | None:
+        for name, limit, amount in self._limits(usage):
             if limit is not None and amount is not None and amount > limit + _ROUNDING:
                 return name
         return None

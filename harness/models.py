@@ -5,7 +5,9 @@ kept verbatim in the journal, and a recorded study serves it again to exactly th
 """
 
 import hashlib
+import os
 import re
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,9 +83,10 @@ class Call:
 
 FAILURES = {
     "unreachable": "no connection: nothing was sent",
-    "timeout": "no complete answer within the deadline",
+    "refused": "the request itself is at fault, so it is not sent again",
+    "timeout": "no complete answer within the deadline, the server's (status 408, 504) or ours",
     "cut": "the connection ended within the answer",
-    "server": "the server failed (status 408, 409, 5xx)",
+    "server": "the server failed (status 409, 5xx)",
     "rate": "too many requests (status 429)",
     "quota": "the account has no credit left",
     "key": "the key is refused (status 401, 403)",
@@ -115,6 +118,11 @@ class Failure:
 class Meter(Protocol):
     """Is told of every sending of one request, so that none goes uncounted."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether an earlier process sent it, and no answer came yet."""
+        ...
+
     def sending(self, *, asked: str) -> None:
         """Take note that the request is about to be sent; BudgetSpent where there is no room."""
         ...
@@ -126,6 +134,8 @@ class Meter(Protocol):
 
 class Unmetered:
     """Counts nothing: for models asked outside a run."""
+
+    pending = False
 
     def sending(self, *, asked: str) -> None:
         """Let it be sent."""
@@ -183,8 +193,12 @@ class Exchange:
     """
 
     def __init__(self, *, folder: str, name: str, settle_s: float) -> None:
-        slug = re.sub(r"\W+", "-", name).strip("-")  # another LLM never finds this one's answers
-        self._folder, self._name, self._settle_s = Path(folder) / slug, name, settle_s
+        slug = re.sub(r"\W+", "-", name).strip("-")
+        mark = hashlib.sha256(name.encode()).hexdigest()[
+            :4
+        ]  # one LLM never finds another's answers
+        self._folder = Path(folder) / f"{slug}-{mark}"
+        self._name, self._settle_s = name, settle_s
         print(
             f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md",
             flush=True,
@@ -195,9 +209,11 @@ class Exchange:
         self._folder.mkdir(parents=True, exist_ok=True)
         stem = f"{request.step}-{request.prompt_digest[:8]}"
         prompt = self._folder / f"{stem}.prompt.md"
-        if not prompt.exists():  # else an earlier process has asked, and nothing was lost
+        if not meter.pending:  # else an earlier process has asked, and nothing was lost
             meter.sending(asked=self._name)
-            prompt.write_text(request.prompt, encoding="utf-8")
+        part = prompt.with_name(f".{prompt.name}.{os.getpid()}.{threading.get_ident()}")
+        part.write_text(request.prompt, encoding="utf-8")
+        part.replace(prompt)  # whole, or not there
         text = self._settled(self._folder / f"{stem}.answer.md")
         return Completion(text=text, model=self._name, date=today())
 

@@ -25,7 +25,8 @@ _BREAKS_AFTER = 3
 """Failures in a row after which an endpoint is left alone but for one call that tries it."""
 _LONG_S = 10
 """A server that asks for a longer rest than this is waited for aloud."""
-_TOLD_CHARACTERS = 300
+_TOLD_CHARACTERS = 500
+_SETTINGS = ("temperature", "top_p")
 _LAST_DOUBLING = 10
 _GRACE_S = 5
 _CONNECT_S = 10
@@ -35,29 +36,37 @@ _NO_CREDIT = re.compile(
     r"(?i)insufficient[_ ](?:quota|balance|credit)|exceeded your current quota|out of credit"
 )
 _NO_ANSWER = re.compile(
-    r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy))"
+    r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy)"
+    r"|moderation|flagged)"
 )
 """A refusal that is meant for this prompt alone."""
-_STATUS_KINDS = {401: "key", 403: "key", 402: "quota", 408: "server", 409: "server", 429: "rate"}
+_STATUS_KINDS = {
+    401: "key", 403: "key", 402: "quota", 408: "timeout", 409: "server", 429: "rate",
+    504: "timeout", 524: "timeout",  # a proxy gave up, and the server may be at work
+}  # fmt: skip
+_SHORTEST_SECRET = 16
+"""A shorter key is no secret, but a word that any program may hold."""
 _SERVER_ERROR = 500
 
 
 class OpenAI:
     """Any server that speaks OpenAI's chat completions: hosted, vLLM, Ollama, llama.cpp.
 
-    key_env: environment variable that holds the key, None for a server that needs none;
-    timeout_s: for one sending, from connecting to the last byte; attempts: sendings of one request
-    that may have been billed without an answer; concurrency: calls under way at most;
-    backoff_s and backoff_max_s: the first and longest range of random waits between failures, in
-    seconds, each range twice the one before; patience_s: how long a pause may last before the
-    command ends; tokens_field: name of the limit on new tokens; omit: settings that the server
-    does not take; extra: fields to send along.
+    server: what the place is called, part of a run's identity as its address is not; key_env:
+    environment variable that holds the key, None for a server that needs none; timeout_s: for one
+    sending, from connecting to the last byte; attempts: sendings of one request that may have been
+    billed without an answer; concurrency: calls under way at most; backoff_s and backoff_max_s:
+    the first and longest range of random waits between failures, in seconds, each range twice the
+    one before; patience_s: how long a pause, or one request, may last before the command ends;
+    tokens_field: name of the limit on new tokens; omit: settings that the server does not take;
+    extra: fields to send along.
     """
 
     def __init__(
         self,
         *,
         name: str,
+        server: str,
         base_url: str | None,
         key_env: str | None,
         timeout_s: float,
@@ -70,53 +79,74 @@ class OpenAI:
         omit: Sequence[str],
         extra: Mapping[str, Any],
     ) -> None:
-        key = os.environ.get(key_env) if key_env else "none"
-        if not key:
-            raise InputError(
-                f"model: expected the API key in the environment variable {key_env}, which is not "
-                f"set. Set it, or model.key_env=null for a server that needs none, or use "
-                f"model=exchange or model=recorded."
-            )
         if not name:
             raise InputError("model.name: expected the model's name as its server knows it.")
-        self._name, self._key, self._base_url = name, key, base_url
+        if base_url and not re.match(r"https?://", base_url):
+            raise InputError(f"model.base_url: expected http:// or https://, got {base_url}.")
+        if tokens_field in omit:
+            raise InputError(
+                f"model.omit: expected anything but {tokens_field}; without a limit on its tokens "
+                f"nobody knows what a call may cost."
+            )
+        if fixed := {"model", "messages", "stream", "n", tokens_field, *_SETTINGS} & set(extra):
+            raise InputError(
+                f"model.extra: expected fields that the harness does not set itself, got "
+                f"{', '.join(sorted(fixed))}."
+            )
+        self._name, self._key, self._base_url = name, _key(key_env), base_url
         self._timeout_s, self._attempts = timeout_s, attempts
         self._tokens_field, self._omit, self._extra = tokens_field, set(omit), dict(extra)
-        self._gate = Gate(
-            _SECRETS.sub("***", base_url or "api.openai.com"),
+        self._patience_s = patience_s
+        self._gate = _gate(
+            _SECRETS.sub("***", base_url or server),
+            self._key,
             concurrency=concurrency,
             backoff_s=backoff_s,
             backoff_max_s=backoff_max_s,
             patience_s=patience_s,
         )
+        self._loop = _loop()
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
-        """Send until there is an answer; MachineError when the endpoint's patience is at its end.
+        """Send until there is an answer; MachineError when patience is at its end.
 
-        A reply without text is asked for again, and is in the end an answer without text.
+        A reply without text is asked for again, and is in the end an answer without text. While
+        other requests are answered, this one may be lost ``attempts`` times; while none is, the
+        endpoint is away, and only patience counts.
         """
         lost = sent = 0
+        began = time.monotonic()
         while True:
             with self._gate.turn():
                 meter.sending(asked=self._name)
                 sent += 1
                 rng = stream(request.seed, request.step, "backoff", sent)
                 outcome = self._gate.attempt(lambda: self._send(request), rng)
+                away = self._gate.paused
             if isinstance(outcome, Completion):
                 return outcome
+            lost += outcome.perhaps_billed and not away
+            if outcome.kind == "empty" and lost >= self._attempts:
+                return self._no_text(outcome.told)  # paid for as any other
             meter.failed(outcome)
-            lost += outcome.perhaps_billed
-            if lost >= self._attempts:
-                if outcome.kind == "empty":
-                    return self._no_text(outcome.told)
+            if outcome.kind == "refused":
+                raise InputError(outcome.told)
+            if outcome.kind == "key" and not self._gate.answered:
+                raise InputError(
+                    f"model: expected a key that {self._gate.endpoint} accepts, it says "
+                    f"'{outcome.told}'. Set it in the environment (model.key_env names the "
+                    f"variable); the same command goes on from here."
+                )
+            if lost >= self._attempts or time.monotonic() - began > self._patience_s:
                 raise MachineError(
                     f"{request.step}: expected an answer, {self._gate.endpoint} gave none to "
-                    f"{lost} sendings that may have been billed (last: {outcome.told}). The run "
-                    f"pauses; the same command goes on from here."
+                    f"{sent} sendings (the last: {outcome.told}); model.attempts and "
+                    f"model.patience_s say when to give up. What was done is kept; the same "
+                    f"command goes on from here."
                 )
 
     def _send(self, request: Request) -> Completion | Failure:
-        reply = asyncio.run_coroutine_threadsafe(self._reply(request), _loop())
+        reply = asyncio.run_coroutine_threadsafe(self._reply(request), self._loop)
         started = time.monotonic()
         try:
             return reply.result(self._timeout_s + _GRACE_S)
@@ -151,6 +181,8 @@ class OpenAI:
             told = repr(error.__cause__ or error)
         except openai.APIStatusError as error:
             return self._refusal(error, started)
+        except Exception as error:  # noqa: BLE001 - it may hold the key, so nobody else may see it
+            kind, told = "malformed", repr(error)
         return self._failure(kind, told, started)
 
     async def _exchanged(self, request: Request, started: float) -> Completion | Failure:
@@ -184,20 +216,19 @@ class OpenAI:
         """Read a reply with status 200, which need not be a completion for that."""
         try:
             content = json.loads(body)
-            choices, usage = content["choices"], content.get("usage") or {}
-            choice = choices[0] if choices else {"message": {}}
+            choice, usage = content["choices"][0], content.get("usage") or {}
             text, reason = choice["message"].get("content") or "", choice.get("finish_reason")
             # A lone surrogate is no text, and could not be sent back in a later prompt.
             text = text.encode("utf-8", "backslashreplace").decode()
             prompt_tokens = _count(usage.get("prompt_tokens"))
             completion_tokens = _count(usage.get("completion_tokens"))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return self._failure("malformed", f"no chat completion: {body}", started)
         if not text and reason != "length":
             told = f"a completion without text (finish reason {reason})"
             return self._failure("empty", told, started)
         return Completion(
-            text=text.replace(self._key, "***") if self._key != "none" else text,
+            text=self._without_key(text),
             model=str(content.get("model") or self._name),
             date=today(),
             asked=self._name,
@@ -206,24 +237,24 @@ class OpenAI:
             completion_tokens=completion_tokens,
             latency_s=time.monotonic() - started,
             headers={name: headers[name] for name in _TELLING_HEADERS if name in headers},
-            applied=sent,
+            applied={**sent, **self._extra},
         )
 
     def _refusal(self, error: Any, started: float) -> Completion | Failure:
-        """Read a reply with another status; InputError where the request itself is at fault."""
+        """Read a reply with another status; it may be meant for this prompt alone."""
         status, told = error.status_code, error.message
-        kind = "server" if status >= _SERVER_ERROR else _STATUS_KINDS.get(status)
+        kind = _STATUS_KINDS.get(status, "server" if status >= _SERVER_ERROR else "refused")
+        if kind in {"refused", "key"} and (found := _NO_ANSWER.search(told)):
+            return self._no_text(f"refused: {found[0]}", tokens=0)
         if kind == "rate" and _NO_CREDIT.search(told):
             kind = "quota"
-        if kind is not None:
-            return self._failure(kind, told, started, headers=error.response.headers)
-        if found := _NO_ANSWER.search(told):
-            return self._no_text(f"refused: {found[0]}", tokens=0)
-        raise InputError(
-            f"model: expected a request that {self._gate.endpoint} accepts, it says "
-            f"'{self._plain(told)}' (status {status}). Mend model.name, model.base_url or what "
-            f"model.omit and model.tokens_field say; the same command goes on from here."
-        )
+        if kind == "refused":
+            told = (
+                f"model: expected a request that {self._gate.endpoint} accepts, it says "
+                f"'{self._plain(told)}' (status {status}). Mend model.name, model.base_url or what "
+                f"model.omit and model.tokens_field say; the same command goes on from here."
+            )
+        return self._failure(kind, told, started, headers=error.response.headers)
 
     def _failure(
         self, kind: str, told: str, started: float, headers: Mapping[str, str] | None = None
@@ -237,8 +268,10 @@ class OpenAI:
 
     def _plain(self, told: str) -> str:
         """One line without secrets."""
-        told = told.replace(self._key, "***") if self._key != "none" else told
-        return " ".join(_SECRETS.sub("***", told).split())[:_TOLD_CHARACTERS]
+        return " ".join(_SECRETS.sub("***", self._without_key(told)).split())[:_TOLD_CHARACTERS]
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "***") if len(self._key) >= _SHORTEST_SECRET else text
 
 
 class Gate:
@@ -267,7 +300,7 @@ class Gate:
         self._under_way = self._failures = 0
         self._not_before = self._heeded_at = 0.0
         self._paused_at: float | None = None
-        self._answered = False
+        self.answered = False
         self._why = ""
 
     @contextlib.contextmanager
@@ -297,30 +330,32 @@ class Gate:
         places = 1 if self._paused_at is not None else int(self._places)
         return wait or (None if self._under_way >= max(1, places) else 0)
 
+    @property
+    def paused(self) -> bool:
+        """Whether the endpoint is held to be away."""
+        return self._paused_at is not None
+
     def attempt(
         self, send: Callable[[], Completion | Failure], rng: Random
     ) -> Completion | Failure:
-        """Send, and learn from what comes; InputError for a key that was never accepted."""
+        """Send, and learn from what comes."""
         sent_at = time.monotonic()
         outcome = send()
         with self._changed:
             if isinstance(outcome, Completion) or outcome.kind == "empty":
                 self._answers()
-            elif outcome.kind == "key" and not self._answered:
-                raise InputError(
-                    f"model: expected a key that {self.endpoint} accepts, it says "
-                    f"'{outcome.told}'. Set it in the environment (model.key_env names the "
-                    f"variable); the same command goes on from here."
-                )
-            elif sent_at >= self._heeded_at:  # else the same trouble, met by calls beside this one
-                self._fails(outcome, rng)
+            elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):
+                if sent_at >= self._heeded_at:  # else the same trouble, met by calls beside it
+                    self._fails(outcome, rng)
+                rest = time.monotonic() + (outcome.retry_after_s or 0)
+                self._not_before = max(self._not_before, rest)
             self._changed.notify_all()
         return outcome
 
     def _answers(self) -> None:
         if self._paused_at is not None:
             print(f"{self.endpoint} answers again; the run goes on.", flush=True)
-        self._answered, self._paused_at, self._failures = True, None, 0
+        self.answered, self._paused_at, self._failures = True, None, 0
         self._places = min(self._most, self._places + 1 / self._places)
 
     def _fails(self, failure: Failure, rng: Random) -> None:
@@ -340,6 +375,32 @@ class Gate:
                 f"ends, and the same command goes on from here.",
                 flush=True,
             )
+
+
+@functools.cache
+def _gate(endpoint: str, key: str, **limits: float) -> Gate:
+    """Return the one gate of an endpoint: members of an ensemble may share it."""
+    del key  # another account has limits of its own
+    return Gate(endpoint, **limits)  # type: ignore[arg-type]
+
+
+def _key(key_env: str | None) -> str:
+    """Read a key from the environment; InputError where there is none that could be sent."""
+    if key_env is None:
+        return "none"
+    key = os.environ.get(key_env, "").strip()
+    if not key:
+        raise InputError(
+            f"model: expected the API key in the environment variable {key_env}, which is not "
+            f"set. Set it, or model.key_env=null for a server that needs none, or use "
+            f"model=exchange or model=recorded."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise InputError(
+            f"model: expected a key of printable ASCII characters in the environment variable "
+            f"{key_env}, it holds others. Copy it again."
+        )
+    return key
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from harness.ledger import Ledger
 from harness.models import UNMETERED, Completion, Failure, Request, Settings
 from harness.transport import OpenAI
 from harness.usage import Usage, cost_of
-from tests.llm_server import completion, cut, error, says, serving
+from tests.llm_server import completion, cut, error, finished, says, serving
 
 PRICE = Price(prompt=1_000, completion=10_000)
 UNLIMITED = Budget(evaluations=1, proposals=1)
@@ -168,13 +168,57 @@ def test_reservations_and_charges_add_up(data):
 
 
 def test_near_a_limit_calls_go_one_at_a_time_for_the_order_decides_then():
-    assert ledger().side_by_side(6, 8) == 8
-    assert ledger(llm_calls=1000).side_by_side(6, 8) == 8
-    assert ledger(llm_calls=40).side_by_side(6, 8) == 1
-    assert ledger(tokens=10**8).side_by_side(6, 8) == 8
-    assert ledger(tokens=10**5).side_by_side(6, 8) == 1
-    assert ledger(cost=10**5).side_by_side(6, 8) == 8
-    assert ledger(cost=10.0).side_by_side(6, 8) == 1
+    def at_once(**limits):
+        books = ledger(**limits)
+        books.most_calls, books.most_tokens = 4, 1400
+        return books.side_by_side(6, 8)
+
+    assert ledger().side_by_side(6, 8) == at_once() == 8
+    assert ledger(llm_calls=10**9).side_by_side(6, 8) == 1  # a proposer that does not say
+    assert (at_once(llm_calls=24), at_once(llm_calls=23)) == (8, 1)
+    assert (at_once(tokens=10**8), at_once(tokens=10**5)) == (8, 1)
+    assert (at_once(cost=10**5), at_once(cost=10.0)) == (8, 1)
+
+
+def test_what_earlier_processes_spent_counts_before_anything_is_sent(journal):
+    """Children later in order lost calls; the first child's must see that."""
+    for k in (5, 6, 7):
+        with pytest.raises(MachineError):
+            Calls(Model(dies=True), journal, ledger()).complete(request(f"g0.c{k}.mutation"))
+    books, model = ledger(llm_calls=4), Model()
+    calls = Calls(model, journal, books)
+    calls.complete(request("g0.c0.mutation"))
+    with pytest.raises(BudgetSpent):
+        calls.complete(request("g0.c1.mutation"))
+    assert model.asked == 1
+
+
+def test_an_answer_that_stays_without_text_costs_one_call(journal):
+    with serving() as server:
+        server.always = says(200, finished("content_filter", None))
+        model = OpenAI(
+            name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=3,
+            concurrency=1, backoff_s=0.01, backoff_max_s=0.01, patience_s=60,
+            tokens_field="max_tokens", omit=[], extra={},
+        )  # fmt: skip
+        books = ledger(llm_calls=3)
+        assert Calls(model, journal, books).complete(request()).text == ""
+    assert books.spent.calls == len(server.seen) == 3
+
+
+def test_a_wrong_key_costs_nothing(journal):
+    with serving() as server:
+        server.always = error(401)
+        for _ in range(3):
+            model = OpenAI(
+                name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=3,
+                concurrency=1, backoff_s=0.01, backoff_max_s=0.01, patience_s=60,
+                tokens_field="max_tokens", omit=[], extra={},
+            )  # fmt: skip
+            books = ledger(llm_calls=1)
+            with pytest.raises(InputError, match="expected a key"):
+                Calls(model, journal, books).complete(request())
+    assert books.spent.calls == 0
 
 
 def faults(seed):
@@ -199,7 +243,8 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
     with serving() as server, Journal(tmp_path / "run", wait_s=0) as journal:
         server.answered, server.always = 0, faults(seed)
         model = OpenAI(
-            name="m", base_url=server.url, key_env=None, timeout_s=5, attempts=9, concurrency=100,
+            name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=9,
+            concurrency=100,
             backoff_s=0.005, backoff_max_s=0.02, patience_s=60, tokens_field="max_tokens", omit=[],
             extra={},
         )  # fmt: skip
@@ -227,12 +272,11 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
         assert books.spent.cost == pytest.approx(lost * worst + len(recorded) * known)
         assert books.spent.cost <= 60.0
         again = ledger(cost=60.0)  # the same books, from the journal alone, and nothing is sent
-        n = len(server.seen)
-        for k, completion_then in enumerate(done):
-            if completion_then is not None:
-                assert (
-                    Calls(model, journal, again).complete(request(f"g0.c{k}.mutation"))
-                    == completion_then
-                )
+        n, later = len(server.seen), Calls(model, journal, again)
+        assert [
+            later.complete(request(f"g0.c{k}.mutation"))
+            for k, then in enumerate(done) if then is not None
+        ] == [then for then in done if then is not None]  # fmt: skip
         assert len(server.seen) == n
-        assert again.spent.calls <= books.spent.calls
+        assert again.spent.calls == books.spent.calls
+        assert again.spent.cost == pytest.approx(books.spent.cost)

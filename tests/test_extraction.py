@@ -126,3 +126,60 @@ def test_extraction_never_fails_and_bare_answers_define_the_name(text):
 )  # fmt: skip
 def test_extraction(answer, expected):
     assert code(answer) == expected
+
+
+CURRENT = "class A(nn.Module):\n    def forward(self, x):\n        return x + 1"
+
+
+def test_the_original_repeated_is_not_taken_for_the_answer():
+    long = CURRENT + "\n" + "\n".join(f"    # line {k}" for k in range(40))
+    for answer in (f"Original:\n```\n{long}\n```\nSmaller:\n```\n{CODE}\n```",
+                   f"```\n{CODE}\n```\nThe original was:\n```\n{long}\n```"):  # fmt: skip
+        assert code(answer, current=CURRENT) == CODE
+    assert code(f"```\n{CURRENT}\n```", current=CURRENT) == CURRENT
+
+
+def test_what_was_only_thought_is_no_answer():
+    draft = CODE.replace("return x", "return x * 2  # a much longer draft than the answer is")
+    assert code(f"<think>\n```\n{draft}\n```\n</think>\n```\n{CODE}\n```") == CODE
+
+
+@pytest.mark.parametrize("indent", [1, 3, 4, 7])
+def test_code_in_a_list_is_outdented(indent):
+    block = textwrap.indent(f"```python\n{CODE}\n```", " " * indent)
+    assert code(f"1. The code:\n\n{block}\n\n2. That is all.") == CODE
+
+
+@pytest.mark.parametrize(
+    ("body", "current", "expected"),
+    [
+        ("class Linear(nn.Module):\n    def f(self):\n        return nn.Linear(3, 3)", CURRENT,
+         "class A(nn.Module):\n    def f(self):\n        return nn.Linear(3, 3)"),
+        ("def momentum(p):\n    return SGD(p, momentum=0.9)", "def A(p):\n    pass",
+         "def A(p):\n    return SGD(p, momentum=0.9)"),
+        ("def forward(self, x):\n    return x", CURRENT, "def forward(self, x):\n    return x"),
+    ],
+    ids=["an attribute", "a keyword", "another kind"],
+)  # fmt: skip
+def test_a_rename_touches_what_is_meant_alone(body, current, expected):
+    assert code(f"```\n{body}\n```", current=current) == expected
+
+
+def test_two_statements_on_a_line_are_kept_once():
+    body = f"class B:\n    pass\n\n\na = 1; b = 2\n{CODE}"
+    assert code(f"```\n{body}\n```", others=["A", "B"]).count("a = 1; b = 2") == 1
+
+
+@given(
+    st.lists(
+        st.sampled_from(["```", "~~~", "    ```", "class A:", "  x = 1", "", "<think>"]),
+        max_size=400,
+    )
+)
+def test_it_ends_soon_whatever_comes(lines):
+    extract("\n".join(lines), segment="A", current=CURRENT, others=["A", "B"])
+
+
+def test_a_broken_answer_is_not_replaced_by_a_demonstration():
+    broken = "class A(:\n    some = more + code + than + the + demonstration + has"
+    assert code(f"```\n{broken}\n```\n```\ndef demo():\n    pass\n```") == broken

@@ -41,9 +41,9 @@ def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):
     model = Exchange(folder=str(tmp_path / "x"), name="a person", settle_s=0.6)
 
     def person():
-        while not list((tmp_path / "x" / "a-person").glob("*.prompt.md")):
+        while not list((exchange_of(tmp_path / "x", "a-person")).glob("*.prompt.md")):
             time.sleep(0.02)
-        prompt = next((tmp_path / "x" / "a-person").glob("*.prompt.md"))
+        prompt = next((exchange_of(tmp_path / "x", "a-person")).glob("*.prompt.md"))
         assert prompt.read_text() == "Write code."
         answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
         for text in ("", "class A:", "class A: pass"):  # written slowly, as editors do
@@ -63,7 +63,9 @@ def test_exchange_never_takes_another_llms_answer(tmp_path):
     """Their folders differ, so equal prompts of equal steps stay two questions."""
     for name in ("alice", "bob"):
         model = Exchange(folder=str(tmp_path), name=name, settle_s=0.0)
-        writer = threading.Thread(target=answered_by, args=(tmp_path / name, f"by {name}"))
+        writer = threading.Thread(
+            target=lambda n=name: answered_by(exchange_of(tmp_path, n), f"by {n}")
+        )
         writer.start()
         assert model.complete(request()).text == f"by {name}"
         writer.join()
@@ -184,21 +186,32 @@ class TestEnsemble:
             of(**weights)
 
 
+def exchange_of(folder, slug):
+    """The folder of one LLM's exchange; its name ends in a mark of the LLM's whole name."""
+    while not (found := list(folder.glob(f"{slug}-????"))):
+        time.sleep(0.02)
+    return found[0]
+
+
+def test_names_that_read_alike_are_two_llms(tmp_path):
+    folders = {
+        Exchange(folder=str(tmp_path), name=n, settle_s=0)._folder for n in ("gpt 4", "gpt-4")
+    }
+    assert len(folders) == 2
+
+
 def test_an_exchange_that_was_interrupted_does_not_count_its_prompt_twice(tmp_path):
     class Counting:
-        n = 0
+        n, pending = 0, False
 
         def sending(self, *, asked):
             assert asked == "bob"
-            self.n += 1
+            self.n, self.pending = self.n + 1, True
 
     meter = Counting()
-    for k in range(2):  # asked, interrupted, and asked again by the next process
-        model = Exchange(folder=str(tmp_path), name="bob", settle_s=0.0)
-        if k == 0:
-            threading.Thread(target=model.complete, args=(request(), meter), daemon=True).start()
-            while not list((tmp_path / "bob").glob("*.prompt.md")):
-                time.sleep(0.02)
-    answered_by(tmp_path / "bob", "by bob")
-    assert model.complete(request(), meter).text == "by bob"
+    first, second = (Exchange(folder=str(tmp_path), name="bob", settle_s=0.0) for _ in range(2))
+    threading.Thread(target=first.complete, args=(request(), meter), daemon=True).start()
+    answered_by(exchange_of(tmp_path, "bob"), "by bob")
+    assert second.complete(request(), meter).text == "by bob"
     assert meter.n == 1
+    assert [p.name for p in exchange_of(tmp_path, "bob").iterdir() if p.name.startswith(".")] == []
