@@ -7,6 +7,7 @@ format and the hash of each part. Two exports of one run are the same bytes.
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,11 @@ from harness.journal import JOURNAL_FORMAT, JOURNAL_NAME, Event, read_events
 ARCHIVE_FORMAT = 1
 _CONTENTS, _EVENTS = "archive.json", "events.jsonl"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_NAME = re.compile(r"\w[\w.~-]*")
+_NEEDED = frozenset({"manifest", "reference", "complete"})
 _UNREADABLE = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError,
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, TypeError,
+    AttributeError,
     RuntimeError,  # encrypted, or packed in a way that zipfile does not know
 )  # fmt: skip
 """What reading a damaged archive raises."""
@@ -88,7 +92,10 @@ def read_archive(file: Path) -> tuple[str, list[Event]]:
         with zipfile.ZipFile(file) as archive:
             contents = json.loads(_part(archive, _CONTENTS))
             _require_formats(file, contents)
-            parts = {name: _part(archive, name) for name in contents["sha256"]}
+            run = contents["run"]
+            if not _NAME.fullmatch(run):
+                raise ValueError(f"{run!r} is no name of a run")
+            parts = {name: _part(archive, name) for name in dict(contents["sha256"])}
             held = set(archive.namelist()) - {_CONTENTS}
     except RecordError:
         raise
@@ -103,7 +110,9 @@ def read_archive(file: Path) -> tuple[str, list[Event]]:
         events = [Event(**json.loads(line)) for line in parts[_EVENTS].splitlines()]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(file, repr(error)) from None
-    return str(contents["run"]), events
+    if missing := _NEEDED - {event.key for event in events}:
+        raise _damaged(file, f"its journal lacks {', '.join(sorted(missing))}")
+    return run, events
 
 
 def complete_events(folder: Path) -> list[Event]:

@@ -38,7 +38,6 @@ _TRANSPORT = frozenset(
 """How a model is reached, which changes no answer."""
 _SAID = frozenset({"i_select_on_test_data"})
 """What a person has to say, and which changes nothing: ``search.split`` does."""
-_LEFT_OUT = _PATHS | _TRANSPORT | _SAID
 _NOT_IDENTITY = frozenset(
     {
         "compare", "model", "prompts", "workers", "llm_workers", "wait_s", "display", "tracking",
@@ -315,10 +314,14 @@ def _commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _plain(value: Any) -> Any:
-    """Copy nested values without what only says where files lie."""
+def _plain(value: Any, left_out: frozenset[str] = _PATHS | _SAID) -> Any:
+    """Copy nested values without what only says where files lie and how a model is reached."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if k not in _LEFT_OUT}
+        return {
+            k: _plain(v, left_out | _TRANSPORT if k == "model" else left_out)
+            for k, v in value.items()
+            if k not in left_out
+        }
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [_plain(v, left_out) for v in value]
     return value

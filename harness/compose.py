@@ -121,6 +121,7 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
     overrides: what another machine needs, such as ``device=cuda``. What changes no outcome, and was
     not recorded for that, is as plain as can be.
     """
+    _require_ours(known)
     fields = {f.name for f in dataclasses.fields(Config)} - {"network", "study"}
     kept = {key: value for key, value in known.items() if key in fields}
     try:
@@ -135,6 +136,33 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
         ) from None
     assert isinstance(config, Config)
     return config
+
+
+def _require_ours(node: Any) -> None:
+    """InputError where a recorded configuration would build what is no strategy of ours."""
+    if isinstance(node, Mapping):
+        target = node.get("_target_")
+        ours = {"harness", "baselines", *(module for _, module in _third_party_arms())}
+        if target is not None and str(target).split(".")[0] not in {m.split(".")[0] for m in ours}:
+            raise InputError(
+                f"expected a run made of strategies of this package, or of one that registers "
+                f"{PROPOSERS}; it names {target}. Do not replay it, or install what brings it."
+            )
+        for value in node.values():
+            _require_ours(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            _require_ours(value)
+
+
+def lacking(node: Any) -> list[str]:
+    """Name the arguments that a strategy needs and its node does not set."""
+    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    return [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in node
+    ]
 
 
 def build(node: Any, **parts: Any) -> Any:

@@ -29,8 +29,7 @@ HEADER = [
     "arm", "valid answers", "evaluations", "LLM calls", "prompt tokens", "completion tokens",
     "cost",
 ]  # fmt: skip
-SHARES = (1.0, 0.2)
-"""Shares of valid answers that are played: all, and as few as the default budget allows for."""
+FREE = "–"
 _BYTES_PER_TOKEN = 3
 """Assumed of prompts that are mostly Python code; the journal has what a server counted."""
 _FENCED = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
@@ -49,6 +48,8 @@ class Played:
     """The limit on calls, tokens or cost that ended it."""
     unpriced: frozenset[str]
     """Models that were asked and have no price."""
+    paid: bool
+    """Whether its model sends requests to a server at all."""
 
 
 class Imagined:
@@ -150,7 +151,14 @@ def play(config: Config, network: Genome, *, share: float) -> Played:
         spent=ledger.spent,
         ended_by=ledger.refused_by,
         unpriced=frozenset(purse.unpriced),
+        paid=_is_sent(config.model),
     )
+
+
+def _is_sent(node: Any) -> bool:
+    if "members" in node:
+        return any(_is_sent(member["model"]) for member in node["members"].values())
+    return str(node["_target_"]).startswith("harness.transport.")
 
 
 def _imagined(node: Any) -> Model:
@@ -171,10 +179,12 @@ def estimate(overrides: Sequence[str]) -> list[Played]:
     beside = [compose([*others, f"+ablation={arm}"]) for arm in config.compare]
     arms = {c.arm: c for c in [config, *beside]}
     network = read_network(Path(config.network.path))
+    # As few valid answers as the limit on proposals allows for cost the most.
+    few = config.budget.evaluations / max(config.budget.proposals, config.budget.evaluations)
     return [
         play(arm, network, share=share)
         for arm in arms.values()
-        for share in (SHARES if takes(arm.proposer, "model") else SHARES[:1])
+        for share in ((1.0, few) if takes(arm.proposer, "model") else (1.0,))
     ]
 
 
@@ -187,16 +197,28 @@ def _row(played: Played) -> list[str]:
         str(spent.calls),
         f"{spent.prompt_tokens:,}",
         f"{spent.completion_tokens:,}",
-        UNKNOWN if spent.cost is None else f"{spent.cost:.4g}",
+        _cost(played),
     ]
+
+
+def _cost(played: Played) -> str:
+    if not played.spent.calls:
+        return "0"
+    if not played.paid:
+        return FREE
+    return UNKNOWN if played.spent.cost is None else f"{played.spent.cost:.4g}"
 
 
 def _notes(all_played: Sequence[Played]) -> Iterator[str]:
     yield (
         f"An estimate: the loop was played with imagined answers, prompts at {_BYTES_PER_TOKEN} "
-        f"bytes per token, every answer as long as its limit. Nothing was sent."
+        f"bytes per token, every answer as long as its limit. Nothing was sent. What gets no "
+        f"answer and is sent again comes on top; limits of the budget count it, too."
     )
-    for name in sorted({name for played in all_played for name in played.unpriced}):
+    if any(played.spent.calls and not played.paid for played in all_played):
+        yield f"{FREE}: this model sends nothing to a server that is paid."
+    unpriced = {name for played in all_played if played.paid for name in played.unpriced}
+    for name in sorted(unpriced):
         yield f"unknown: the price of {name}; fill in conf/prices/mine.yaml."
     for played in all_played:
         if played.ended_by:

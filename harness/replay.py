@@ -23,7 +23,7 @@ from harness.arms import (
     write_config,
     write_front,
 )
-from harness.compose import build, fail, restored, takes
+from harness.compose import build, fail, lacking, restored, takes
 from harness.config import Config
 from harness.display import show_table
 from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
@@ -33,8 +33,9 @@ from harness.models import UNMETERED, Completion, Meter, Model, Request
 from harness.report import print_comparison
 from harness.run import Judges, run
 
-_ANSWERS = frozenset({"call", "sent", "failed", "refused"})
-"""Kinds of events that a replay takes from the record even where it trains anew."""
+_ANSWERS = frozenset({"call", "sent", "failed", "refused", "gates"})
+"""Kinds of events that a replay takes from the record even where it trains anew: what was answered,
+and the refusals that an LLM was told of."""
 _WAIT_S = 10.0
 
 
@@ -66,6 +67,11 @@ class ReplayJournal(Journal):
     """A journal that knows what an earlier one holds, and takes it from there when asked."""
 
     def __init__(self, folder: Path, recorded: Recorded, *, only: Container[str] = ()) -> None:
+        if (folder / JOURNAL_NAME).exists():
+            raise InputError(
+                f"--out: expected a folder that holds no {folder.name} yet, {folder.parent} does. "
+                f"Choose another, or remove it."
+            )
         super().__init__(folder, wait_s=_WAIT_S)
         self._recorded = {
             key: event for key, event in recorded.by_key.items() if not only or event.kind in only
@@ -141,12 +147,17 @@ def retrain(
 ) -> Path:
     """Run it again with the recorded answers and decisions, and train every network here."""
     config = restored(recorded.manifest["config"], overrides)
+    if missing := lacking(config.task):
+        raise InputError(
+            f"{recorded.source}: expected to be told where its data lie: --set "
+            f"task.{missing[0]}=FOLDER."
+        )
     dataset = build(config.task).load()
     if dataset.digest != recorded.manifest["data"]["digest"]:
         raise InputError(
             f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "
             f"the digest {recorded.manifest['data']['digest']}; here it is {dataset.digest}. Say "
-            f"where the data lie, such as task.path=FOLDER."
+            f"where the data lie, such as --set task.path=FOLDER."
         )
     lab = laboratories.open(config, dataset, recorded.network)
     asks = _model(config) is not None
@@ -244,6 +255,19 @@ def found(paths: Sequence[Path]) -> list[Recorded]:
     return runs
 
 
+def _once(runs: Sequence[Recorded]) -> list[Recorded]:
+    """Leave out what is there twice; InputError where two that differ have one name."""
+    named: dict[str, Recorded] = {}
+    for one in runs:
+        other = named.setdefault(one.name, one)
+        if other.by_key != one.by_key:
+            raise InputError(
+                f"{other.source} and {one.source}: expected one run of the name {one.name}, these "
+                f"differ. Replay them one by one."
+            )
+    return list(named.values())
+
+
 def main() -> None:
     """Replay recorded runs, and print their table."""
     parser = argparse.ArgumentParser(prog="python -m harness.replay", description=main.__doc__)
@@ -251,10 +275,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the replayed runs")
     parser.add_argument("--retrain", action="store_true", help="train every network again, here")
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", dest="overrides",
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="with --retrain, what this machine needs: device=cuda, task.path=FOLDER",
     )  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.overrides and not arguments.retrain:
+        parser.error("--set goes with --retrain: without it nothing depends on this machine")
     try:
         _replay_all(arguments)
     except HarnessError as error:
@@ -262,7 +288,7 @@ def main() -> None:
 
 
 def _replay_all(arguments: argparse.Namespace) -> None:
-    runs = found(arguments.runs)
+    runs = _once(found(arguments.runs))
     for recorded in runs:
         _require_packages(recorded)
     folders = []

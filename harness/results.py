@@ -48,6 +48,8 @@ class Call:
     model: str
     usage: Usage | None
     """None where the model does not report its tokens."""
+    longer: bool
+    """Whether the answer is longer than was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,8 @@ class RunResult:
     """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
     calls: Mapping[str, Call]
     """Answered calls to an LLM, by step."""
-    lost_calls: int
-    """Sendings without an answer that may have been billed."""
+    lost: Usage
+    """What sendings without an answer may have cost at most."""
     unfinished: Mapping[str, str]
     """Calls that a limit of the budget refused, by step: which limit."""
     train_s: float
@@ -227,11 +229,8 @@ def _read(folder: Path) -> RunResult | None:
             if key.startswith("proposal/")
         ),
         finals={step: tuple(values) for step, values in finals.items()},
-        calls={
-            step: Call(asked=c["asked"] or c["model"], model=c["model"], usage=usage_of(c))
-            for step, c in _of_kind(events, "call")
-        },
-        lost_calls=_lost(events),
+        calls={step: _call(c) for step, c in _of_kind(events, "call")},
+        lost=_lost(events),
         unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
         started=recorded[0][1].at,
@@ -246,12 +245,27 @@ def _of_kind(events: Events, kind: str) -> Iterator[tuple[str, Mapping[str, Any]
             yield rest, content
 
 
-def _lost(events: Events) -> int:
-    """Count sendings without an answer that may have been billed; the last one has the answer."""
-    sendings = [step for step, _ in _of_kind(events, "sent")]
-    answered = sum(1 for step, _ in _of_kind(events, "call") if f"sent/{step}/0" in events)
-    free = sum(not Failure(**c).perhaps_billed for _, c in _of_kind(events, "failed"))
-    return len(sendings) - answered - free
+def _call(content: Mapping[str, Any]) -> Call:
+    n = content["completion_tokens"]
+    return Call(
+        asked=content["asked"] or content["model"],
+        model=content["model"],
+        usage=usage_of(content),
+        longer=n is not None and n > int(content["requested"]["max_tokens"]),
+    )
+
+
+def _lost(events: Events) -> Usage:
+    """Add up sendings that may have been billed without an answer; the last one has the answer."""
+    lost = Usage()
+    for place, sent in _of_kind(events, "sent"):
+        step, k = place.rsplit("/", 1)
+        failed = events.get(f"failed/{place}")
+        answered = f"call/{step}" in events and f"sent/{step}/{int(k) + 1}" not in events
+        free = failed is not None and not Failure(**failed).perhaps_billed
+        if not free and not (answered and failed is None):
+            lost += Usage(**sent["reserved"])
+    return lost
 
 
 def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:

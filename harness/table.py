@@ -247,16 +247,23 @@ def _told_of_calls(run: RunResult) -> Iterator[str]:
     if run.unfinished:
         limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
         yield f"{who}: ended by {limits}; children not finished: {len(run.unfinished)}."
-    if run.lost_calls:
-        yield f"{who}: sendings without an answer that may have been billed: {run.lost_calls}."
-    variations = [(v, c) for c in run.candidates for v in c.variations]
-    repaired = [(v, c) for v, c in variations if "repairs" in v["detail"]]
-    if repaired:
-        asked = sum(int(v["detail"]["repairs"]) for v, _ in repaired)
-        good = sum(c.gate not in REPAIRABLE for _, c in repaired)
+    if run.lost.calls:
+        cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
         yield (
-            f"{who}: asked {asked} times to repair what a gate refused; {good} of "
-            f"{len(repaired)} children passed the gates thereby."
+            f"{who}: sendings without an answer that may have been billed: {run.lost.calls}, with "
+            f"at most {run.lost.tokens:,} tokens{cost}; not in the table."
+        )
+    if longer := sum(call.longer for call in run.calls.values()):
+        yield f"{who}: answers longer than asked for, which no limit foresees: {longer}."
+    variations = [(v, c) for c in run.candidates for v in c.variations]
+    if asked := sum(int(v["detail"].get("repairs", 0)) for v, _ in variations):
+        last = [
+            c for c in run.candidates if c.variations and "repairs" in c.variations[-1]["detail"]
+        ]
+        good = sum(c.gate not in REPAIRABLE for c in last)
+        yield (
+            f"{who}: asked {asked} times to repair what a gate refused; {good} of {len(last)} "
+            f"children whose last answer was repaired passed the gates."
         )
     helped = sum("extraction" in v["detail"] for v, _ in variations)
     if helped:

@@ -29,6 +29,7 @@ from harness.wire import Array, Channel, WireError
 WITH_IMAGES = frozenset({"train", "audit"})
 """Tasks that are given the training images."""
 _REASON_CHARS = 300
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _SAMPLE = 256
 """Training images on which a network and its replay must agree; as many calibrate anew."""
 _AT_ONCE = 512
@@ -269,5 +270,6 @@ def _line_of(error: BaseException) -> str:
 
 
 def _one_line(text: str) -> str:
+    text = _ADDRESS.sub("0x...", text)  # another at each run, and the reason may be shown to an LLM
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:_REASON_CHARS]

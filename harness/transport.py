@@ -366,7 +366,7 @@ class Gate:
         self._failures += 1
         self._not_before = now + wait
         self._why = f"{failure.kind}: {failure.told}"
-        if failure.kind == "rate":
+        if failure.kind in {"rate", "quota"}:  # some servers say quota and mean the rate
             self._places = max(1.0, self._places / 2)
         if self._failures >= _BREAKS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
             self._paused_at = self._paused_at or now

@@ -43,6 +43,12 @@ def test_a_cap_on_cost_wants_prices():
         estimate(["compare=[]", "model=openai", "budget.cost=1"])
 
 
+def test_what_answers_from_a_record_costs_nothing():
+    done = run("compare=[]", module="harness.estimate")
+    assert "this model sends nothing to a server that is paid" in done.stdout
+    assert "unknown" not in done.stdout
+
+
 def test_an_ensemble_is_priced_member_by_member():
     (played, _) = estimate(["compare=[]", "model=ensemble"])
     assert played.unpriced == {"gpt-4o-mini", "llama3.2"}

@@ -173,8 +173,8 @@ def test_a_repaired_answer_is_counted_apart(played):
     result, comparison, _ = played(act, "budget.evaluations=4", "proposer.repair_attempts=2")
     assert len(result.calls) == 8
     assert (
-        "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children passed the "
-        "gates thereby."
+        "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children whose last "
+        "answer was repaired passed the gates."
     ) in comparison.notes
 
 

@@ -19,7 +19,7 @@ from harness.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.genome import Genome
 from harness.journal import Event, Journal, read_events
-from harness.replay import Recorded, differences, found, replay, retrain
+from harness.replay import Recorded, _once, differences, found, replay, retrain
 from harness.results import read_runs
 from harness.table import comparisons, render
 from tests.conftest import ROOT, SEED_NETWORK, told
@@ -35,7 +35,15 @@ def answer(seed):
 
 def composed(tiny, folder, arm, *overrides):
     config = compose(
-        [f"+ablation={arm}", *tiny, "budget.evaluations=3", f"runs_dir={folder}", *overrides]
+        [
+            f"+ablation={arm}",
+            *tiny,
+            "budget.evaluations=6",
+            "rates.p_mate=1",
+            "sizes.founders=3",
+            f"runs_dir={folder}",
+            *overrides,
+        ]
     )
     if "model" in config.proposer:
         config.model = {
@@ -65,6 +73,7 @@ def everything(folder):
 def test_a_replay_ends_in_the_same_events_and_the_same_table(recorded, tmp_path):
     runs = found([recorded])
     assert [r.name[:4] for r in runs] == ["full", "rand"]
+    assert any("mating" in key for key in runs[0].by_key if key.startswith("call/"))
     for out in (tmp_path / "once", tmp_path / "twice"):
         folders = [replay(one, out) for one in runs]
         for one, folder in zip(runs, folders, strict=True):
@@ -154,7 +163,7 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
             for e in one.events
         )  # fmt: skip
         rows = differences(replace(one, events=changed), folder)
-        assert len(rows) == 1 + 3
+        assert len(rows) == 1 + 6
         assert rows[1][1] == "accuracy 11.10%, 7 parameters"
         manifest = {**one.manifest, "data": {"digest": "x"}}
         events = (Event(key="manifest", content=manifest, at=0), *one.events[1:])
@@ -208,6 +217,14 @@ def archive(recorded, tmp_path_factory):
     return file
 
 
+def renamed(name):
+    def change(parts):
+        contents = json.loads(parts["archive.json"])
+        return {"archive.json": json.dumps({**contents, "run": name}).encode()}
+
+    return change
+
+
 class TestDamage:
     def rewritten(self, archive, file, change):
         """Copy the archive with some parts changed; None leaves a part out."""
@@ -246,6 +263,8 @@ class TestDamage:
             (lambda p: {"events.jsonl": p["events.jsonl"] + b"\n"}, "events.jsonl is not what"),
             (lambda _: {"sources/evil.py": b"x"}, "sources/evil.py"),
             (lambda _: {"config.json": None}, "config.json"),
+            (renamed("../../escaped"), "is no name of a run"),
+            (renamed(None), "damaged or none"),
         ):
             self.rewritten(archive, file, change)
             with pytest.raises(RecordError, match=named):
@@ -261,6 +280,42 @@ class TestDamage:
         file = self.rewritten(archive, archive.with_name("newer.zip"), newer)
         with pytest.raises(RecordError, match=rf"{name} \d, found 99.*guided-evolution 7\.1"):
             read_archive(file)
+
+
+def test_a_folder_is_replayed_into_once_and_never_onto_the_run_itself(recorded, tmp_path):
+    one = found([recorded])[0]
+    replay(one, tmp_path)
+    for out in (tmp_path, recorded):
+        with pytest.raises(InputError, match=r"--out: expected a folder that holds no full"):
+            replay(one, out)
+
+
+def test_a_run_and_its_archive_in_one_folder_are_one_run(recorded, tmp_path):
+    one = found([recorded])[0]
+    write_archive(one.source, tmp_path / "full.zip")
+    both = found([one.source, tmp_path / "full.zip"])
+    assert len(both) == 2
+    assert len(_once(both)) == 1
+    other = replace(both[1], events=both[1].events[:-1])
+    with pytest.raises(InputError, match="these differ"):
+        _once([one, other])
+
+
+def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
+    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
+    config = {**one.manifest["config"], "selection": {"_target_": "shutil.rmtree", "path": "/x"}}
+    manifest = {**one.manifest, "config": config}
+    evil = replace(one, events=(Event(key="manifest", content=manifest, at=0), *one.events[1:]))
+    with pytest.raises(InputError, match=r"it names shutil\.rmtree"):
+        replay(evil, tmp_path)
+
+
+def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
+    with (
+        Laboratories() as laboratories,
+        pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
+    ):
+        retrain(found([recorded])[0], tmp_path, laboratories, [])
 
 
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):

@@ -54,6 +54,7 @@ def record_run(
                 call = {
                     "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
                     "asked": members[k % len(members)] if members else asked, "price": price,
+                    "requested": {"max_tokens": 100},
                 }  # fmt: skip
                 journal.record(f"call/{step}.mutation", call)
             if "accuracy" in fate:
@@ -258,15 +259,16 @@ def test_what_calls_came_to_is_said(tmp_path):
     record_run(tmp_path, arm="full", seed=0, children=children, details=details)
     with Journal(tmp_path, wait_s=0) as journal:
         failure = {"told": "", "latency_s": 1.0}
-        journal.record("sent/g0.c0.mutation/0", {})
+        reserved = {"calls": 1, "prompt_tokens": 20, "completion_tokens": 10, "cost": 0.5}
+        journal.record("sent/g0.c0.mutation/0", {"reserved": reserved})
         journal.record("failed/g0.c0.mutation/0", failure | {"kind": "timeout"})
-        journal.record("sent/g0.c0.mutation/1", {})
+        journal.record("sent/g0.c0.mutation/1", {"reserved": reserved})
         journal.record("failed/g0.c0.mutation/1", failure | {"kind": "rate"})
-        journal.record("sent/g0.c0.mutation/2", {})
+        journal.record("sent/g0.c0.mutation/2", {"reserved": reserved})
         journal.record("refused/g1.c0.mutation", {"limit": "tokens"})
     notes = " ".join(comparisons(read_runs([tmp_path]))[0].notes)
-    assert "asked 3 times to repair what a gate refused; 1 of 2 children passed" in notes
-    assert "may have been billed: 1." in notes
+    assert "asked 3 times to repair what a gate refused; 1 of 2 children whose last answer" in notes
+    assert "may have been billed: 1, with at most 30 tokens and 0.5; not in the table." in notes
     assert "ended by budget.tokens; children not finished: 1." in notes
     assert "answers with more than asked for, or under another name: 1." in notes
     assert "Measured on cpu with torch 2.9, Python 3.11.7, sandbox isolated, by" in notes
