@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from baselines.nas import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
 from baselines.random_mutation import RandomMutation
 from harness.compose import build, compose
-from harness.errors import InputError
+from harness.errors import BudgetSpent, InputError
 from harness.genome import Genome
 from harness.models import Completion, Scripted
 from harness.population import Evaluation, Individual, Rejection
@@ -160,6 +160,13 @@ class CutOffReviews(Listener):
         return replace(done, finish_reason=reason)
 
 
+class SpentAfterOne(Listener):
+    def complete(self, request):
+        if self.requests:
+            raise BudgetSpent("budget.llm_calls has no room for another call.")
+        return super().complete(request)
+
+
 class TestSeedOnly(ProposerContract):
     """Exempt from the rule on unchanged children alone: to train the same again is its purpose."""
 
@@ -182,6 +189,45 @@ class TestSeedOnly(ProposerContract):
 
 
 class TestGuidedAsks(TestGuided):
+    @pytest.mark.parametrize(
+        "setting", ["proposer.review_probability=1", "proposer.repair_attempts=2"]
+    )
+    def test_what_is_paid_for_is_kept_where_the_budget_ends_within_a_child(
+        self, network, scene, setting
+    ):
+        refusing = replace(
+            scene, gates=lambda _: Rejection(gate="lint", kind="lint", reason="F821")
+        )
+        child, variation = guided(SpentAfterOne(), setting).mutate(network, refusing)
+        assert isinstance(child, Genome)
+        assert len(variation.calls) == 1
+        assert "repairs" not in variation.detail
+
+    def test_a_repair_shows_the_refused_code_and_the_reason_and_is_counted(self, network, scene):
+        seen = []
+
+        def gates(genome):
+            seen.append(genome)
+            return (
+                Rejection(gate="lint", kind="lint", reason="F821 something")
+                if len(seen) < 3
+                else None
+            )
+
+        listener = Listener()
+        _, variation = guided(listener, "proposer.repair_attempts=5").mutate(
+            network, replace(scene, gates=gates)
+        )
+        assert variation.detail["repairs"] == "2"
+        first, *repairs = (r.prompt for r in listener.requests)
+        assert [r.step for r in listener.requests[1:]] == [
+            "g1.c0.mutation-repair1", "g1.c0.mutation-repair2",
+        ]  # fmt: skip
+        for prompt in repairs:
+            assert prompt.startswith(first.strip())
+            assert "F821 something" in prompt
+            assert "new = 1" in prompt
+
     def details(self, proposer, network, scene, n=200):
         steps = (replace(scene, step=f"g1.c{k}") for k in range(n))
         return [proposer.mutate(network, s)[1] for s in steps]
