@@ -255,7 +255,7 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
 
     def person():
         while True:
-            for prompt in tmp_path.glob("exchange/*/me/*.prompt.md"):
+            for prompt in tmp_path.glob("exchange/*/me-*/*.prompt.md"):
                 source = prompt.read_text().split("```python\n")[1].split("```")[0]
                 answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
                 answer.write_text(f"Here.\n```python\n{source}\nA_NEW_NAME = 1\n```\n")
