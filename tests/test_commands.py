@@ -47,7 +47,7 @@ def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
     folders = sorted(p.name.split("-s0-")[0] for p in runs_dir.iterdir() if "-s0-" in p.name)
     assert folders == ["full", "no_eot", "random_mutation"]
     assert (
-        "search recorded 2026-11-24 with Claude (Anthropic); networks trained here" in done.stdout
+        "search recorded 2026-11-25 with Claude (Anthropic); networks trained here" in done.stdout
     )
     assert "One seed: a demonstration, supports no conclusion." in done.stdout
     (comparison,) = runs_dir.glob("comparison-*")
@@ -203,8 +203,8 @@ class TestBadInput:
     def test_journal_of_another_format(self, tmp_path):
         newer_journal(tmp_path)
         command = (f"runs_dir={tmp_path}", "+ablation=random_mutation", "compare=[]")
-        self.refused(*command, told="expected a journal of format 2, found 7")
-        self.refused(tmp_path, module="harness.table", told="format 2, found 7")
+        self.refused(*command, told="expected a journal of format 3, found 7")
+        self.refused(tmp_path, module="harness.table", told="format 3, found 7")
 
     def test_runs_dir_that_cannot_be_written(self, tmp_path):
         (tmp_path / "file").write_text("")
@@ -220,12 +220,12 @@ class TestBadInput:
         assert f"process {os.getpid()} on" in done.stderr
 
     def test_an_answer_that_is_not_recorded(self, tmp_path):
-        command = (f"runs_dir={tmp_path}", "compare=[]", "seed=0", "sizes.founders=5", *SMALL[:2],
-                   "budget.evaluations=5")  # fmt: skip
+        command = (f"runs_dir={tmp_path}", "compare=[]", "seed=0", "sizes.founders=7", *SMALL[:2],
+                   "budget.evaluations=7")  # fmt: skip
         done = run(*command)
         assert done.returncode == 2
         told = done.stderr.strip().splitlines()[-1]
-        assert re.search(r"g0\.c4\.mutation: .* holds this step not at all\..*model=openai", told)
+        assert re.search(r"g0\.c6\.mutation: .* holds this step not at all\..*model=openai", told)
 
     def test_a_folder_without_runs(self, tmp_path):
         self.refused(tmp_path, module="harness.table", told="found no journal")

@@ -33,7 +33,9 @@ def folder(tmp_path):
     config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
               "search": {"split": "validation"}}  # fmt: skip
     manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
-                "data": {"name": "digits", "n_classes": 10}, "study": None}  # fmt: skip
+                "data": {"name": "digits", "n_classes": 10}, "study": None, "commit": None,
+                "machine": {"device": "cpu", "torch": "2", "python": "3", "sandbox": "limits"},
+                "packages": {"guided-evolution": "0"}}  # fmt: skip
     seed = {"accuracy": 0.9, "n_params": 1000, "train_s": 1.0}
     lint = {"gate": "lint", "kind": "lint", "reason": "F821 \x1b[31m"}
     expert = {"category": "complex", "character": "expert"}
@@ -45,7 +47,8 @@ def folder(tmp_path):
                             ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
                             ("g1.c1.mutation-review", "one")):  # fmt: skip
             counts = {"prompt_tokens": 1, "completion_tokens": 1}
-            journal.record(f"call/{step}", {"model": model, **counts})
+            told = {"model": model, "asked": None, "price": None, "requested": {"max_tokens": 9}}
+            journal.record(f"call/{step}", told | counts)
         for step, content in (
             ("g0.c0", proposal(["seed"], seed | {"n_params": 900}, "x = 1",
                                variation("mutation", "g0.c0.mutation", **expert))),

@@ -121,7 +121,12 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path):
             journal.record(event.key, event.content)
     (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")])
     assert resumed.name == whole.name
-    assert told(resumed) == told(whole)
+    sendings = {"sent"}  # what was under way when it ended is sent again
+
+    def course(folder):
+        return {k: v for k, v in told(folder).items() if k.split("/")[0] not in sendings}
+
+    assert course(resumed) == course(whole)
     times = {e.key: e.content.get("train_s") for _, e in read_events(resumed)}
     for event in half:
         assert times[event.key] == event.content.get("train_s")
