@@ -216,7 +216,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     sys.argv[1:] = _profile_first(sys.argv[1:])
     try:
         list(_third_party_arms())
-        for config in [compose(overrides) for overrides in _expanded(sys.argv[1:])]:
+        for config in [compose(overrides) for overrides in expanded(sys.argv[1:])]:
             if not get_args_parser().parse_args(sys.argv[1:]).cfg:
                 _check_writable(config)
     except InputError as error:
@@ -340,7 +340,7 @@ def _check_writable(config: Config) -> None:
     check_writable(Path(config.runs_dir))
 
 
-def _expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
+def expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
     """Yield the overrides of every job that a command line means."""
     flags = get_args_parser().parse_args(arguments)
     if flags.help or flags.hydra_help or flags.info:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.arms import read_network
-from harness.compose import build, compose, fail, takes
+from harness.compose import build, compose, expanded, fail, takes
 from harness.config import Config
 from harness.display import show_table
 from harness.errors import BudgetSpent, HarnessError
@@ -41,6 +41,9 @@ class Played:
     """One arm as it was played."""
 
     arm: str
+    seed: int
+    model: str
+    """Who is asked, by name; empty for an arm that asks nobody."""
     share: float
     evaluations: int
     spent: Usage
@@ -146,6 +149,8 @@ def play(config: Config, network: Genome, *, share: float) -> Played:
     )
     return Played(
         arm=config.arm,
+        seed=config.seed,
+        model=_named(config.model) if parts else "",
         share=share,
         evaluations=ledger.evaluations,
         spent=ledger.spent,
@@ -153,6 +158,12 @@ def play(config: Config, network: Genome, *, share: float) -> Played:
         unpriced=frozenset(purse.unpriced),
         paid=_is_sent(config.model),
     )
+
+
+def _named(node: Any) -> str:
+    if "members" in node:
+        return " + ".join(_named(member["model"]) for member in node["members"].values())
+    return str(node.get("name") or node["_target_"].rsplit(".")[-1].lower())
 
 
 def _is_sent(node: Any) -> bool:
@@ -169,7 +180,7 @@ def _imagined(node: Any) -> Model:
             for name, member in node["members"].items()
         }
         return Ensemble(members=members)
-    return Imagined(str(node.get("name") or node["_target_"].rsplit(".")[-1].lower()))
+    return Imagined(_named(node))
 
 
 def estimate(overrides: Sequence[str]) -> list[Played]:
@@ -188,10 +199,12 @@ def estimate(overrides: Sequence[str]) -> list[Played]:
     ]
 
 
-def _row(played: Played) -> list[str]:
+def _row(played: Played, *, sweep: bool) -> list[str]:
     spent = played.spent
+    seed = f", seed {played.seed}" if sweep else ""
+    model = f", {played.model}" if sweep and played.model else ""
     return [
-        played.arm,
+        f"{played.arm}{seed}{model}",
         f"{played.share:.0%}" if spent.calls else "–",
         str(played.evaluations),
         str(spent.calls),
@@ -226,15 +239,19 @@ def _notes(all_played: Sequence[Played]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print what the composed run would cost at one seed, arm by arm."""
+    """Print what the composed run, or each of a sweep, would cost, arm by arm."""
     parser = argparse.ArgumentParser(prog="python -m harness.estimate", description=main.__doc__)
+    parser.add_argument("-m", "--multirun", action="store_true", help="every job of a sweep")
     parser.add_argument("overrides", nargs="*", help="as for python -m harness")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
+    flags = ["--multirun"] if arguments.multirun else []
     try:
-        all_played = estimate(arguments.overrides)
+        jobs = [estimate(job) for job in expanded([*flags, *arguments.overrides])]
     except HarnessError as error:
         fail(error)
-    rows = [HEADER, *map(_row, all_played)]
+    # Jobs share the arms beside them, which run once.
+    all_played = list(dict.fromkeys(played for job in jobs for played in job))
+    rows = [HEADER, *(_row(played, sweep=arguments.multirun) for played in all_played)]
     show_table(rows, title="What this would cost", notes=list(_notes(all_played)))
 
 

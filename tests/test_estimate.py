@@ -60,3 +60,14 @@ def test_the_command_prints_a_table_and_what_is_unknown():
     assert "unknown: the price of gpt-4o-mini; fill in conf/prices/mine.yaml." in done.stdout
     assert "Nothing was sent." in done.stdout
     assert "random_mutation" in done.stdout
+
+
+def test_a_sweep_is_estimated_job_by_job_and_shared_arms_once():
+    done = run(
+        "-m", "model=openai,ollama", "seed=0,1", "compare=[random_mutation]",
+        module="harness.estimate",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for label in ("full, seed 0, gpt-4o-mini", "full, seed 1, llama3.2"):
+        assert label in " ".join(done.stdout.split())
+    assert done.stdout.count("random_mutation, seed 1") == 1
