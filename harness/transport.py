@@ -105,6 +105,7 @@ class OpenAI:
             backoff_max_s=backoff_max_s,
             patience_s=patience_s,
         )
+        self._gate.open()
         self._loop = _loop()
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
@@ -302,6 +303,11 @@ class Gate:
         self._paused_at: float | None = None
         self.answered = False
         self._why = ""
+
+    def open(self) -> None:
+        """Begin with new patience: what an earlier run gave up, this one tries."""
+        with self._changed:
+            self._paused_at, self._failures, self._not_before = None, 0, 0.0
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:

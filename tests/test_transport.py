@@ -351,3 +351,11 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(model, monkeypa
     assert key not in str(caught.value)
     monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as a file's last line is read
     assert model()._key == KEY
+
+
+def test_a_later_run_tries_what_an_earlier_one_gave_up(server, model):
+    server.script = [error(500)] * 500
+    with pytest.raises(MachineError):
+        model(patience_s=0.5).complete(request())
+    server.script = []
+    assert model(patience_s=0.5).complete(request()).text == OK
