@@ -177,6 +177,7 @@ def test_two_statements_on_a_line_are_kept_once():
     )
 )
 def test_it_ends_soon_whatever_comes(lines):
+    """Hypothesis fails what takes longer than its deadline."""
     extract("\n".join(lines), segment="A", current=CURRENT, others=["A", "B"])
 
 

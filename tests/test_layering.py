@@ -13,8 +13,8 @@ LAYERS = (
     {"parsing", "images", "journal", "usage"},
     {"genome", "fitness", "data", "training", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "tracing", "playback"},
-    {"population", "transport", "audit"},
-    {"proposal", "selection", "ledger", "sandbox", "results", "tasks"},
+    {"population", "gate", "audit"},
+    {"proposal", "selection", "ledger", "transport", "sandbox", "results", "tasks"},
     {
         "worker",
         "evolution",
