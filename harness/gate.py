@@ -51,14 +51,18 @@ class Gate:
             self._paused_at, self._failures, self._not_before = None, 0, 0.0
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold one of the places; MachineError where a pause would outlast the patience."""
+    def turn(self) -> Iterator[float]:
+        """Hold one of the places, from the moment that is yielded.
+
+        MachineError where a pause would outlast the patience.
+        """
         with self._changed:
             while (wait := self._wait_s()) is None or wait > 0:
                 self._changed.wait(wait)
             self._under_way += 1
+            since = time.monotonic()
         try:
-            yield
+            yield since
         finally:
             with self._changed:
                 self._under_way -= 1
@@ -83,16 +87,15 @@ class Gate:
         return self._paused_at is not None
 
     def attempt(
-        self, send: Callable[[], Completion | Failure], rng: Random
+        self, send: Callable[[], Completion | Failure], rng: Random, *, since: float
     ) -> Completion | Failure:
-        """Send, and learn from what comes."""
-        sent_at = time.monotonic()
+        """Send, and learn from what comes; since: when the turn was given."""
         outcome = send()
         with self._changed:
             if isinstance(outcome, Completion) or outcome.kind == "empty":
                 self._answers()
             elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):
-                if sent_at >= self._heeded_at:  # else the same trouble, met by calls beside it
+                if since >= self._heeded_at:  # else the same trouble, met by calls beside it
                     self._fails(outcome, rng)
                 rest = time.monotonic() + (outcome.retry_after_s or 0)
                 self._not_before = max(self._not_before, rest)

@@ -112,11 +112,11 @@ class OpenAI:
         lost = sent = 0
         began = time.monotonic()
         while True:
-            with self._gate.turn():
+            with self._gate.turn() as since:
                 meter.sending(asked=self._name)
                 sent += 1
                 rng = stream(request.seed, request.step, "backoff", sent)
-                outcome = self._gate.attempt(lambda: self._send(request), rng)
+                outcome = self._gate.attempt(lambda: self._send(request), rng, since=since)
                 away = self._gate.paused
             if isinstance(outcome, Completion):
                 return outcome

@@ -217,7 +217,7 @@ def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, mod
     server.most_under_way = 0
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(asked.complete, request(f"g1.c{k}.mutation")) for k in range(16)]
-        while len(server.seen) < 24 + 8 or server.under_way:
+        while len(server.seen) < 24 + 8 or asked._gate._under_way:
             time.sleep(0.01)
         assert asked._gate._places == 4
         server.most_under_way = 0
