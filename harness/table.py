@@ -246,7 +246,7 @@ def _told_of_calls(run: RunResult) -> Iterator[str]:
     who = f"{run.arm}, seed {run.seed}"
     if run.unfinished:
         limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
-        yield f"{who}: ended by {limits}; children not finished: {len(run.unfinished)}."
+        yield f"{who}: ended by {limits}; calls not sent: {len(run.unfinished)}."
     if run.lost.calls:
         cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
         yield (

@@ -58,6 +58,15 @@ def journal(tmp_path):
         yield opened
 
 
+def client(server, **more):
+    settings = {
+        "name": "m", "server": "s", "base_url": server.url, "key_env": None, "timeout_s": 5,
+        "attempts": 3, "concurrency": 1, "backoff_s": 0.01, "backoff_max_s": 0.01,
+        "patience_s": 60, "tokens_field": "max_tokens", "omit": [], "extra": {},
+    }  # fmt: skip
+    return OpenAI(**settings | more)
+
+
 def ledger(**limits):
     return Ledger(budget=Budget(evaluations=1, proposals=1, **limits), prices={"m": PRICE})
 
@@ -196,11 +205,7 @@ def test_what_earlier_processes_spent_counts_before_anything_is_sent(journal):
 def test_an_answer_that_stays_without_text_costs_one_call(journal):
     with serving() as server:
         server.always = says(200, finished("content_filter", None))
-        model = OpenAI(
-            name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=3,
-            concurrency=1, backoff_s=0.01, backoff_max_s=0.01, patience_s=60,
-            tokens_field="max_tokens", omit=[], extra={},
-        )  # fmt: skip
+        model = client(server)
         books = ledger(llm_calls=3)
         assert Calls(model, journal, books).complete(request()).text == ""
     assert books.spent.calls == len(server.seen) == 3
@@ -210,11 +215,7 @@ def test_a_wrong_key_costs_nothing(journal):
     with serving() as server:
         server.always = error(401)
         for _ in range(3):
-            model = OpenAI(
-                name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=3,
-                concurrency=1, backoff_s=0.01, backoff_max_s=0.01, patience_s=60,
-                tokens_field="max_tokens", omit=[], extra={},
-            )  # fmt: skip
+            model = client(server)
             books = ledger(llm_calls=1)
             with pytest.raises(InputError, match="expected a key"):
                 Calls(model, journal, books).complete(request())
@@ -242,12 +243,7 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
 ):
     with serving() as server, Journal(tmp_path / "run", wait_s=0) as journal:
         server.answered, server.always = 0, faults(seed)
-        model = OpenAI(
-            name="m", server="s", base_url=server.url, key_env=None, timeout_s=5, attempts=9,
-            concurrency=100,
-            backoff_s=0.005, backoff_max_s=0.02, patience_s=60, tokens_field="max_tokens", omit=[],
-            extra={},
-        )  # fmt: skip
+        model = client(server, attempts=9, concurrency=100, backoff_s=0.005, backoff_max_s=0.02)
         books = ledger(cost=60.0)
         calls = Calls(model, journal, books)
 

@@ -131,7 +131,7 @@ def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, mos
     result, comparison, seen = played(thinks, f"budget.{limit}", "llm_workers=8")
     name = limit.split("=")[0]
     notes = " ".join(comparison.notes)
-    assert f"full, seed 0: ended by budget.{name}; children not finished:" in notes
+    assert f"full, seed 0: ended by budget.{name}; calls not sent:" in notes
     assert result.complete
     assert len(result.calls) == len(seen)
     assert least <= (len(seen) if name == "llm_calls" else result.usage.tokens) <= most

@@ -269,6 +269,6 @@ def test_what_calls_came_to_is_said(tmp_path):
     notes = " ".join(comparisons(read_runs([tmp_path]))[0].notes)
     assert "asked 3 times to repair what a gate refused; 1 of 2 children whose last answer" in notes
     assert "may have been billed: 1, with at most 30 tokens and 0.5; not in the table." in notes
-    assert "ended by budget.tokens; children not finished: 1." in notes
+    assert "ended by budget.tokens; calls not sent: 1." in notes
     assert "answers with more than asked for, or under another name: 1." in notes
     assert "Measured on cpu with torch 2.9, Python 3.11.7, sandbox isolated, by" in notes
