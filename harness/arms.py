@@ -15,7 +15,7 @@ from harness.calls import Calls
 from harness.compose import ROOT, build, installed, takes, third_party
 from harness.config import Config
 from harness.data import Dataset
-from harness.display import Display
+from harness.display import Display, tracked
 from harness.errors import InputError, RecordError
 from harness.evaluation import Evaluator
 from harness.genome import Genome
@@ -95,7 +95,7 @@ def complete_runs(
 
 def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> list[Path]:
     first = configs[0]
-    dataset: Dataset = build(first.task).load()
+    dataset: Dataset = build(first.task).load(tracked)
     network = read_network(Path(first.network.path))
     studies = [_study(config, dataset) for config in configs]
     identities = [

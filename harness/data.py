@@ -1,19 +1,27 @@
-"""Image classification tasks as arrays in memory. A door to scikit-learn, torchvision, Pillow."""
+"""Image classification tasks as arrays in memory. A door to scikit-learn, torchvision, Pillow.
+
+What takes long to decode is decoded once: the arrays are kept in ``$XDG_CACHE_HOME`` (or
+``~/.cache``) under ``guided-evolution``, named by the hash of the files that they come from.
+"""
 
 import hashlib
-from collections.abc import Sequence
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from harness.errors import InputError, MachineError
+from harness.errors import InputError, MachineError, RecordError
+from harness.once import turn, write_whole
 from harness.seeding import stream
 from harness.wire import Array
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_CIFAR10_FOLDER = "cifar-10-batches-py"
 _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
@@ -55,10 +63,19 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
+Progress = Callable[[Sequence[Path], str], Iterable[Path]]
+"""Yields each of some files, and tells a person how far it is with what."""
+
+
+def _untold(files: Sequence[Path], what: str) -> Iterable[Path]:
+    del what
+    return files
+
+
 class Task(Protocol):
     """Where images come from."""
 
-    def load(self) -> Dataset:
+    def load(self, progress: Progress = _untold) -> Dataset:
         """Read the data; InputError with the repair when it is not there."""
         ...
 
@@ -69,9 +86,11 @@ class Digits:
     def __init__(self, *, size: int, split_seed: int) -> None:
         self._size, self._split_seed = size, split_seed
 
-    def load(self) -> Dataset:
-        """Read the digits from the installed package."""
+    def load(self, progress: Progress = _untold) -> Dataset:
+        """Read the digits from the installed package, which takes no time."""
         from sklearn.datasets import load_digits
+
+        del progress
 
         digits = load_digits()
         grey = np.round(digits.images * (255 / 16)).astype("u1")  # the set's values are 0 to 16
@@ -95,33 +114,44 @@ class Cifar10:
         self._root, self._size = root, size
         self._validation_share, self._split_seed = validation_share, split_seed
 
-    def load(self) -> Dataset:
+    def load(self, progress: Progress = _untold) -> Dataset:
         """Read or download the set; MachineError with the manual steps without a network."""
+        folder = Path(self._root) / _CIFAR10_FOLDER
+        if not folder.is_dir():
+            self._parts()
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        decoded = _decoded_once(files, folder, f"{self._size} px", self._decode, progress)
+        return _held_out(
+            decoded["train"],
+            decoded["test"],
+            name="cifar10",
+            n_classes=10,
+            share=self._validation_share,
+            seed=self._split_seed,
+        )
+
+    def _decode(self, progress: Progress) -> dict[str, Split]:
+        del progress  # at its own size it takes a second
+        return {
+            name: Split(
+                images=_scaled(np.asarray(part.data), self._size),
+                labels=np.array(part.targets, dtype="i8"),
+            )
+            for name, part in zip(("train", "test"), self._parts(), strict=True)
+        }
+
+    def _parts(self) -> list[Any]:
+        """Let torchvision check the files, or fetch them."""
         from torchvision.datasets import CIFAR10
 
         try:
-            parts = [CIFAR10(self._root, train=train, download=True) for train in (True, False)]
+            return [CIFAR10(self._root, train=train, download=True) for train in (True, False)]
         except (OSError, RuntimeError) as error:
             raise MachineError(
                 f"CIFAR-10 is not in {self._root} and could not be downloaded ({error}). Fetch "
                 f"'CIFAR-10 python version' (cifar-10-python.tar.gz) from {_CIFAR10_PAGE} on a "
                 f"machine with a network, put it into {self._root}, and run again."
             ) from error
-        splits = [
-            Split(
-                images=_scaled(np.asarray(part.data), self._size),
-                labels=np.array(part.targets, dtype="i8"),
-            )
-            for part in parts
-        ]
-        return _held_out(
-            splits[0],
-            splits[1],
-            name="cifar10",
-            n_classes=10,
-            share=self._validation_share,
-            seed=self._split_seed,
-        )
 
 
 class ImageFolder:
@@ -133,16 +163,22 @@ class ImageFolder:
         self._path, self._size = path, size
         self._validation_share, self._split_seed = validation_share, split_seed
 
-    def load(self) -> Dataset:
+    def load(self, progress: Progress = _untold) -> Dataset:
         """Decode every image, scaled to ``size`` x ``size`` RGB."""
         if self._path is None:
             raise InputError("task=image_folder: expected task.path=FOLDER, got none.")
         root = Path(self._path)
         classes = self._classes(root)
-        train, test = (self._read(root / part, classes) for part in ("train", "test"))
+        labelled = {part: self._files(root / part, classes) for part in ("train", "test")}
+
+        def decode(progress: Progress) -> dict[str, Split]:
+            return {part: self._read(root / part, labelled[part], progress) for part in labelled}
+
+        files = [path for part in labelled.values() for path, _ in part]
+        decoded = _decoded_once(files, root, f"{self._size} px", decode, progress)
         return _held_out(
-            train,
-            test,
+            decoded["train"],
+            decoded["test"],
             name=root.name,
             n_classes=len(classes),
             share=self._validation_share,
@@ -166,17 +202,68 @@ class ImageFolder:
             )
         return found[0]
 
-    def _read(self, folder: Path, classes: Sequence[str]) -> Split:
-        images, labels = [], []
+    def _files(self, folder: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
+        """List the images of one part with their labels."""
+        found = []
         for label, name in enumerate(classes):
             files = sorted(
                 p for p in (folder / name).iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES
             )
             if not files:
                 raise InputError(f"{folder / name}: expected JPEG, PNG or BMP files, found none.")
-            images += [_decoded(path, self._size) for path in files]
-            labels += [label] * len(files)
-        return Split(images=np.stack(images), labels=np.array(labels, dtype="i8"))
+            found += [(path, label) for path in files]
+        return found
+
+    def _read(self, folder: Path, files: Sequence[tuple[Path, int]], progress: Progress) -> Split:
+        paths = progress([path for path, _ in files], f"decoding {folder}")
+        return Split(
+            images=np.stack([_decoded(path, self._size) for path in paths]),
+            labels=np.array([label for _, label in files], dtype="i8"),
+        )
+
+
+def _decoded_once(
+    files: Sequence[Path],
+    root: Path,
+    how: str,
+    decode: Callable[[Progress], dict[str, Split]],
+    progress: Progress,
+) -> dict[str, Split]:
+    """Return what decoding gives, from the cache where these very files were decoded before."""
+    from PIL import __version__ as pillow
+
+    digest = hashlib.sha256(f"{how}, Pillow {pillow}".encode())
+    for path in progress(files, f"reading {root}"):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
+    cached = cache_folder() / f"{digest.hexdigest()[:32]}.npz"
+    if not cached.exists():
+        with turn(cached):
+            if not cached.exists():
+                made = decode(progress)
+                arrays = {
+                    f"{name}_{kind}": array
+                    for name, split in made.items()
+                    for kind, array in vars(split).items()
+                }
+                write_whole(cached, lambda file: np.savez(file, **arrays))
+    try:
+        with cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            return {
+                name: Split(images=held[f"{name}_images"], labels=held[f"{name}_labels"])
+                for name in ("train", "test")
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RecordError(
+            f"{cached}: expected decoded images, it cannot be read ({error}). Remove it; it is "
+            f"made anew from {root}."
+        ) from None
+
+
+def cache_folder() -> Path:
+    """Return where decoded images are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "guided-evolution"
 
 
 def _held_out(

@@ -5,11 +5,13 @@ The door to rich. Reads only the journal's events, as they are recorded.
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,8 @@ from harness.journal import Event
 
 _MINUTE_S = 60
 _PIPE_WIDTH = 200
+_MANY = 5000
+"""Files that take longer than a person waits without a word."""
 _SIDE_BY_SIDE = 6
 """Header, seed network and up to four arms."""
 
@@ -112,6 +116,17 @@ class Display:
     def _on_complete(self, _: Event) -> str:
         self._phase = "complete"
         return "complete"
+
+
+def tracked(files: Sequence[Path], what: str) -> Iterator[Path]:
+    """Yield each of some files, under a bar where they are many; elsewhere one line says it."""
+    console = Console(highlight=False, stderr=True)
+    if len(files) < _MANY or not console.is_terminal:
+        if len(files) >= _MANY:
+            console.print(f"{what}: {len(files):,} files", soft_wrap=True)
+        yield from files
+    else:
+        yield from track(files, what, console=console, transient=True)
 
 
 def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: bool = False) -> None:

@@ -25,7 +25,7 @@ from harness.arms import (
 )
 from harness.compose import build, fail, lacking, restored, takes
 from harness.config import Config
-from harness.display import show_table
+from harness.display import show_table, tracked
 from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
 from harness.genome import Genome
 from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
@@ -152,7 +152,7 @@ def retrain(
             f"{recorded.source}: expected to be told where its data lie: --set "
             f"task.{missing[0]}=FOLDER."
         )
-    dataset = build(config.task).load()
+    dataset = build(config.task).load(tracked)
     if dataset.digest != recorded.manifest["data"]["digest"]:
         raise InputError(
             f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "

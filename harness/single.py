@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from harness.arms import laboratory, read_network
 from harness.compose import build, compose
+from harness.display import tracked
 from harness.errors import HarnessError
 from harness.genome import Genome
 from harness.population import Evaluation, Fate, Rejection
@@ -55,5 +56,5 @@ def _judged(
     config = compose(overrides)
     config.network.path = str(file)
     network = read_network(file)
-    with laboratory(config, build(config.task).load(), network) as lab:
+    with laboratory(config, build(config.task).load(tracked), network) as lab:
         return judge(lab, network, config.seed)

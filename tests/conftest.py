@@ -113,8 +113,9 @@ def laboratories():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _offline():
-    """No test reaches for a network or a key of the person who runs it."""
+def _at_home_nowhere(tmp_path_factory):
+    """No test reaches for a network, or for a key or a cache of the person who runs it."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     for name in ("OPENAI_API_KEY", "WANDB_API_KEY"):
         os.environ.pop(name, None)
     os.environ["WANDB_MODE"] = "offline"

@@ -1,11 +1,16 @@
 """Tasks as arrays: real digits, real image files, errors that say what to do."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from harness import data
 from harness.compose import build, compose
-from harness.errors import InputError, MachineError
+from harness.errors import InputError, MachineError, RecordError
 
 
 def load(*overrides):
@@ -116,3 +121,109 @@ def test_cifar10_without_a_network_says_what_to_do_by_hand(tmp_path, monkeypatch
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens: no packet leaves
     with pytest.raises(MachineError, match=r"cifar-10-python\.tar\.gz.*put it into"):
         load("task=cifar10", f"task.root={tmp_path}")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "guided-evolution"
+
+
+def test_images_are_decoded_once_and_anew_where_a_file_differs(folder, cache, monkeypatch):
+    first = load("task=image_folder", f"task.path={folder}")
+    (kept,) = cache.iterdir()
+    monkeypatch.setattr(data, "_decoded", None)  # whoever decodes now fails
+    assert load("task=image_folder", f"task.path={folder}").digest == first.digest
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    other = Image.new("RGB", (40, 30), (1, 2, 3))
+    other.save(folder / "train" / "cat" / "0.png")
+    assert load("task=image_folder", f"task.path={folder}").digest != first.digest
+    assert len(list(cache.iterdir())) == 2
+    kept.write_bytes(kept.read_bytes()[:-100])
+    other = load("task=image_folder", f"task.path={folder}", "task.size=24")
+    assert other.input_shape == (3, 24, 24)
+
+
+def test_a_damaged_cache_is_told_and_never_believed(folder, cache):
+    load("task=image_folder", f"task.path={folder}")
+    (kept,) = cache.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-100])
+    with pytest.raises(RecordError, match="Remove it; it is made anew"):
+        load("task=image_folder", f"task.path={folder}")
+
+
+DECODE = """
+import sys, time
+from pathlib import Path
+from harness import data
+decoded = data._decoded
+def slowly(path, size):
+    print("decoding", flush=True)
+    time.sleep(float(sys.argv[2]))
+    return decoded(path, size)
+data._decoded = slowly
+print(data.ImageFolder(path=sys.argv[1], size=8, validation_share=0.2, split_seed=0).load().digest)
+"""
+
+
+def decoding(folder, pause_s):
+    return subprocess.Popen(
+        [sys.executable, "-c", DECODE, str(folder), str(pause_s)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_of_two_processes_one_decodes_and_one_that_is_killed_leaves_nothing(folder, cache):
+    killed = decoding(folder, 60)
+    assert killed.stdout.readline() == "decoding\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not list(cache.glob("*.npz"))
+    told = [process.communicate()[0] for process in [decoding(folder, 0.01) for _ in range(3)]]
+    digests = [text.splitlines()[-1] for text in told]
+    assert len(set(digests)) == 1
+    assert sorted(text.count("decoding") for text in told) == [0, 0, 42]
+    assert [path.suffix for path in cache.iterdir()] == [".npz"]
+
+
+def test_progress_tells_of_every_file(folder, cache):
+    seen = []
+
+    def progress(files, what):
+        seen.append((what, len(files)))
+        return files
+
+    build(compose(["task=image_folder", f"task.path={folder}"]).task).load(progress)
+    assert seen == [
+        (f"reading {folder}", 42), (f"decoding {folder / 'train'}", 30), (f"decoding {folder / 'test'}", 12)
+    ]  # fmt: skip
+
+
+def test_cifar10_is_read_from_its_files_and_then_from_the_cache(tmp_path, cache, monkeypatch):
+    """A set of the published layout, with its own sums, as torchvision checks them."""
+    import hashlib
+    import pickle
+
+    from torchvision.datasets import CIFAR10
+
+    root = tmp_path / "root" / "cifar-10-batches-py"
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    sums = {}
+    for name in names:
+        content = {"data": rng.integers(0, 255, (20, 3072), "u1"), "labels": [*range(10)] * 2}
+        (root / name).write_bytes(pickle.dumps(content))
+    (root / "batches.meta").write_bytes(pickle.dumps({"label_names": [*"abcdefghij"]}))
+    for file in root.iterdir():
+        sums[file.name] = hashlib.md5(file.read_bytes()).hexdigest()
+    monkeypatch.setattr(CIFAR10, "train_list", [[n, sums[n]] for n in names[:5]])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
+    monkeypatch.setattr(CIFAR10, "meta", {
+        "filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"],
+    })  # fmt: skip
+    settings = ["task=cifar10", f"task.root={root.parent}"]
+    first = load(*settings)
+    assert [len(s) for s in (first.train, first.validation, first.test)] == [80, 20, 20]
+    monkeypatch.setattr(data.Cifar10, "_parts", None)  # torchvision is not asked again
+    assert load(*settings).digest == first.digest

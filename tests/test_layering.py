@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process"},
-    {"parsing", "images", "journal", "usage"},
+    {"parsing", "images", "journal", "usage", "once"},
     {"genome", "fitness", "data", "training", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "tracing", "playback"},
     {"population", "gate", "audit"},

@@ -1,0 +1,52 @@
+"""Files that are made once: whole or not at all, by one process or thread at a time."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from harness.errors import InputError
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a new file and put it in place: a crash in the middle leaves no part."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
+            try:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait until nobody else makes this file; the lock falls free when its holder ends or dies."""
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        if path.exists():  # whoever waits finds it, and nobody will make it again
+            lock.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path.parent}: expected a folder that can be written, it cannot ({error.strerror}). Make "
+        f"room there, or choose another: runs_dir=FOLDER, or XDG_CACHE_HOME for decoded images."
+    )
