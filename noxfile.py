@@ -50,7 +50,7 @@ def local_llm(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what a candidate costs beside its training, and training against a bare loop."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "-n0", "-s", "tests/bench/bench_candidate.py", *session.posargs)
+    session.run("pytest", "-n0", "-s", "bench", *session.posargs)
 
 
 @nox.session(default=False)

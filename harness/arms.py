@@ -26,6 +26,7 @@ from harness.results import FRONT, read_run
 from harness.run import Arm, Laboratory, Scores, run
 from harness.sandbox import Sandbox
 from harness.tracking import mirrored
+from harness.trainings import FOLDER, FORGETFUL, Trainings, processor
 from harness.validation import Interface, Validator, network_class
 
 _PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
@@ -40,8 +41,8 @@ _SAID = frozenset({"i_select_on_test_data"})
 """What a person has to say, and which changes nothing: ``search.split`` does."""
 _NOT_IDENTITY = frozenset(
     {
-        "compare", "model", "prompts", "workers", "llm_workers", "wait_s", "display", "tracking",
-        "eot",
+        "compare", "model", "prompts", "workers", "llm_workers", "save_every_s", "wait_s",
+        "display", "tracking", "eot",
     }
 )  # fmt: skip
 _OF_THE_ARM = frozenset(
@@ -55,10 +56,12 @@ _OF_THE_ARM = frozenset(
 class Laboratories:
     """Opens laboratories, and keeps the last one for whoever asks for the same next.
 
-    So the jobs of a multirun share a worker, and no training is done twice for two arms.
+    So the jobs of a multirun share a worker. trainings: the folder that remembers what was trained,
+    ``runs_dir/.trainings`` where none is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trainings: Path | None = None) -> None:
+        self._trainings = trainings
         self._stack = contextlib.ExitStack()
         self._key = ""
         self._last: Laboratory | None = None
@@ -71,12 +74,16 @@ class Laboratories:
 
     def open(self, config: Config, dataset: Dataset, network: Genome) -> Laboratory:
         """Return the laboratory that this configuration asks for."""
-        parts = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
-        key = digest_of([dataset.digest, network.source, config.device, *parts])
+        parts: list[Any] = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
+        trainings = self._trainings or Path(config.runs_dir) / FOLDER
+        parts += [config.device, config.save_every_s, str(trainings)]
+        key = digest_of([dataset.digest, network.source, *parts])
         if self._last is None or key != self._key:
             self._last = None  # should the next one not open, the closed one must not be given out
             self._stack.close()
-            self._last = self._stack.enter_context(laboratory(config, dataset, network))
+            self._last = self._stack.enter_context(
+                laboratory(config, dataset, network, trainings=Trainings(trainings))
+            )
             self._key = key
         return self._last
 
@@ -133,11 +140,16 @@ def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> lis
 
 @contextlib.contextmanager
 def laboratory(
-    config: Config, dataset: Dataset, network: Genome, *, most: str = "isolated"
+    config: Config,
+    dataset: Dataset,
+    network: Genome,
+    *,
+    most: str = "isolated",
+    trainings: Trainings = FORGETFUL,
 ) -> Iterator[Laboratory]:
     """Start the worker and give it the training data; InputError below ``sandbox.level``.
 
-    most: the most confinement to try.
+    most: the most confinement to try. trainings: what remembers networks trained before.
     """
     channels, height, width = dataset.input_shape
     size = config.recipe.size_px
@@ -149,12 +161,26 @@ def laboratory(
     level = config.sandbox.level
     with Sandbox(config.limits, level=level, most=most, device=config.device) as sandbox:
         sandbox.require_level()
+        machine = {"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine}
         yield Laboratory(
             dataset=dataset,
             network=network,
             validate=Validator(sandbox, interface, config.recipe),
-            evaluate=Evaluator(sandbox, dataset, interface, config.recipe),
-            machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
+            evaluate=Evaluator(
+                sandbox,
+                dataset,
+                interface,
+                config.recipe,
+                trainings=trainings,
+                machine={
+                    "device": sandbox.device,
+                    "processor": processor(),
+                    "gpu": sandbox.machine["cuda"],
+                    "torch": sandbox.machine["torch"],
+                },
+                save_every_s=config.save_every_s,
+            ),
+            machine=machine,
         )
 
 
@@ -296,7 +322,7 @@ def manifest_of(
         "prompts": digest_of(config.prompts),
         "machine": {
             **lab.machine,
-            "cpu": platform.processor(),
+            "cpu": processor(),
             "python": platform.python_version(),
         },
         "packages": installed(),

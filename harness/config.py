@@ -69,8 +69,8 @@ class Recipe:
     """Mirror half of the training images; wrong for digits and text."""
     jitter: float = 0.0
     """Change brightness, contrast and saturation of half of them by up to this share each."""
-    shift_px: int = MISSING
-    """Translate training images by up to so many pixels in each direction."""
+    shift_px: float = MISSING
+    """Translate training images by up to so many pixels in each direction, rounded."""
     shift_p: float = 1.0
     """Share of training images that are translated."""
     mixed_precision: bool = False
@@ -219,6 +219,8 @@ class Config:
     device: str = MISSING
     workers: int = MISSING
     """Candidates trained at once; results do not depend on it."""
+    save_every_s: float = 300.0
+    """How often a long training leaves what it needs to go on after an interruption."""
     llm_workers: int = MISSING
     """LLM calls under way at once; results do not depend on it."""
     runs_dir: str = MISSING

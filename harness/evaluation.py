@@ -7,8 +7,10 @@ never leave this process. So a score and a size belong to one and the same funct
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from harness.images import Images
 from harness.population import Evaluation, Fate, Rejection
 from harness.sandbox import Refused, Sandbox, Session, retried
 from harness.seeding import stream
+from harness.trainings import FORGETFUL, Checkpoint, Place, Trainings, code_digest
 from harness.validation import Interface, build_job
 from harness.wire import Array
 
@@ -49,64 +52,132 @@ class Evaluator:
 
     The sandbox is given the training images and labels once; validation images go to a clean
     process after training, test images only through ``final`` or where the search asks for them.
+    machine: what of this machine a result depends on. save_every_s: how often a long training
+    leaves what it needs to go on.
     """
 
     def __init__(
-        self, sandbox: Sandbox, dataset: Dataset, interface: Interface, recipe: Recipe
+        self,
+        sandbox: Sandbox,
+        dataset: Dataset,
+        interface: Interface,
+        recipe: Recipe,
+        *,
+        trainings: Trainings = FORGETFUL,
+        machine: Mapping[str, Any] = MappingProxyType({}),
+        save_every_s: float = 300,
     ) -> None:
         self._sandbox, self._dataset = sandbox, dataset
         self._interface, self._recipe = interface, recipe
-        self._known: dict[tuple[str, int, int], Fate] = {}
+        self._trainings, self._machine = trainings, machine
+        self._save_every_s = save_every_s
         sandbox.hold(Images(images=dataset.train.images, labels=dataset.train.labels))
 
-    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
-        """Train with this seed and score on the validation split, or on what was asked for."""
-        return self._evaluate(genome, getattr(self._dataset, split), seed=seed)
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> Fate:
+        """Train with this seed and score on the validation split, or on what was asked for.
+
+        epochs: how many, where it is not the recipe's number.
+        """
+        recipe = self._recipe if epochs is None else replace(self._recipe, epochs=epochs)
+        return self._evaluate(genome, recipe, [split], seed=seed)
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
-        """Train with this seed and score on the test split; only for the end of a run."""
-        return self._evaluate(genome, self._dataset.test, seed=seed)
+        """Train with this seed and score on test and validation split; for the end of a run."""
+        return self._evaluate(genome, self._recipe, ["test", "validation"], seed=seed)
 
-    def _evaluate(self, genome: Genome, split: Split, *, seed: int) -> Fate:
-        """Train unless this very training was done before, by another arm of the command."""
-        key = (genome.digest, id(split), seed)
-        if key not in self._known:
-            self._known[key] = self._train(genome, split, seed=seed)
-        return self._known[key]
+    def _evaluate(
+        self, genome: Genome, recipe: Recipe, splits: Sequence[str], *, seed: int
+    ) -> Fate:
+        """Train unless this very training was done before, by any run."""
+        limits = self._sandbox.limits
+        known = {
+            "genome": genome.digest,
+            "seed": seed,
+            "splits": splits,
+            "recipe": vars(recipe),
+            "interface": [*vars(self._interface).values()],
+            "data": self._dataset.digest,
+            "limits": {"threads": limits.threads, "flops": limits.flops},
+            "machine": dict(self._machine),
+            "code": code_digest(),
+        }
+        return self._trainings.once(
+            known, lambda place: self._train(genome, recipe, splits, place, seed=seed)
+        )
 
-    def _train(self, genome: Genome, split: Split, *, seed: int) -> Fate:
+    def _train(
+        self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
+    ) -> Fate:
         try:
-            return retried(lambda: self._score(genome, split, seed=seed))
+            return retried(lambda: self._score(genome, recipe, splits, place, seed=seed))
         except Refused as refused:
             return refused.rejection
 
-    def _score(self, genome: Genome, split: Split, *, seed: int) -> Fate:
+    def _score(
+        self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
+    ) -> Fate:
         """Train; take the last network, or the best on validation; audit and score it."""
-        job = build_job("train", genome, self._interface, self._recipe, seed=seed)
+        job = build_job("train", genome, self._interface, recipe, seed=seed)
         job["batch_sizes"] = BATCH_SIZES
         outline = self._outline(job)
-        start = time.monotonic()
-        chosen: tuple[float, Offer] | None = None
-        with self._sandbox.run(job, time_limit_s=self._sandbox.limits.train_s) as session:
-            for offer in self._offers(session):
-                score = 0.0
-                if self._recipe.keep_best:
-                    score, _ = self._audited(offer, outline, self._dataset.validation)
-                if chosen is None or score > chosen[0]:
-                    chosen = score, offer
-        train_s = round(time.monotonic() - start, 3)
-        if chosen is None:
-            raise _refused("protocol", "ended its training without a network")
-        accuracy, counts = self._audited(chosen[1], outline, split)
-        return Evaluation(accuracy=accuracy, train_s=train_s, **counts)
+        offer, train_s = self._trained(job, recipe, outline, place)
+        scores, counts = self._audited(offer, outline, splits)
+        return Evaluation(
+            accuracy=scores[splits[0]],
+            validation=scores["validation"] if len(splits) > 1 else None,
+            train_s=train_s,
+            **counts,
+        )
 
-    def _offers(self, session: Session) -> Iterator[Offer]:
-        """Yield what training offers, one network per epoch at most, until no more come."""
-        for _ in range(self._recipe.epochs if self._recipe.keep_best else 1):
-            header = session.receive_array("u1")
-            if not header.size:
-                return
-            yield Offer(header, session.receive_array("u1"), session.receive_array("f4"))
+    def _trained(
+        self, job: Mapping[str, Any], recipe: Recipe, outline: Array, place: Place
+    ) -> tuple[Offer, float]:
+        """Train, from where an earlier process stopped; return the network and the seconds.
+
+        The network is the last one, or where the recipe keeps the best that of the best epoch.
+        """
+        found = place.load()
+        spent_s = found.spent_s if found else 0.0
+        best = (found.score, Offer(*found.network)) if found and found.network else None
+        start, saved = time.monotonic() - spent_s, time.monotonic()
+        job = {**job, "goes_on": found is not None}
+        limit_s = self._sandbox.limits.train_s - spent_s
+        with self._sandbox.run(job, time_limit_s=limit_s) as session:
+            if found:
+                session.send(found.state)
+            while self._another(session, recipe):
+                offer = self._offer(session) if recipe.keep_best else None
+                due = place.keeps and time.monotonic() - saved >= self._save_every_s
+                session.send(due)
+                state = session.receive_array("u1") if due else None
+                if offer is not None:
+                    score = self._audited(offer, outline, ["validation"])[0]["validation"]
+                    best = (score, offer) if best is None or score > best[0] else best
+                if state is not None and state.size:
+                    score, network = best or (0.0, ())
+                    spent_s, saved = time.monotonic() - start, time.monotonic()
+                    place.save(
+                        Checkpoint(state=state, spent_s=spent_s, score=score, network=network)
+                    )
+            offer = best[1] if best else None if recipe.keep_best else self._offer(session)
+        if offer is None:
+            raise _refused("protocol", "ended its training without a network")
+        return offer, round(time.monotonic() - start, 3)
+
+    def _another(self, session: Session, recipe: Recipe) -> bool:
+        """Hear of an epoch's end; False where training tells that there was none."""
+        session.renew()
+        told = session.receive()
+        if told is not None and not isinstance(told, int):
+            raise _refused("protocol", "expected to be told of an epoch")
+        if told is not None and not 0 < told <= recipe.epochs:
+            raise _refused("protocol", f"told of epoch {told} of {recipe.epochs}")
+        return told is not None
+
+    def _offer(self, session: Session) -> Offer:
+        return Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
 
     def _outline(self, job: Mapping[str, object]) -> Array:
         """Return how the network is wired before it sees an image; empty where it cannot tell."""
@@ -119,8 +190,10 @@ class Evaluator:
                 raise
             return np.empty(0, "u1")
 
-    def _audited(self, offer: Offer, outline: Array, split: Split) -> tuple[float, dict[str, int]]:
-        """Return the accuracy of an offered network, and what it is made of."""
+    def _audited(
+        self, offer: Offer, outline: Array, splits: Sequence[str]
+    ) -> tuple[dict[str, float], dict[str, int]]:
+        """Return the accuracy of an offered network on each split, and what it is made of."""
         limits = self._sandbox.limits
         job = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": self._recipe.size_px}
         with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
@@ -131,10 +204,13 @@ class Evaluator:
             if limits.flops is not None and counts["flops"] > limits.flops:
                 reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
                 raise _refused("cap", reason)
-            accuracy = self._accuracy(session, split, tolerance)
-            if counts["n_state"] and not self._calibrates(session, split, accuracy):
+            images = {name: getattr(self._dataset, name) for name in splits}
+            scores = {n: self._accuracy(session, s, tolerance) for n, s in images.items()}
+            if counts["n_state"] and not self._calibrates(
+                session, images[splits[0]], scores[splits[0]]
+            ):
                 counts |= {"n_params": counts["n_params"] + counts["n_state"], "n_state": 0}
-            return accuracy, counts
+            return scores, counts
 
     def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
         """Score the answers; asked in two orders and two batch sizes, they must be the same.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from harness.genome import Genome
 from harness.models import Call
@@ -20,6 +21,8 @@ class Evaluation:
     """Wall time of training in the worker, in seconds."""
     n_state: int | None = None
     """Elements of running statistics, which ``n_params`` leaves out; None where not recorded."""
+    validation: float | None = None
+    """Accuracy on the validation split of a network that was scored on test images."""
     flops: int | None = None
     """Floating-point operations per image, of products and convolutions; None as above."""
 
@@ -74,6 +77,16 @@ class Rejection:
 
 
 Fate = Evaluation | Rejection
+
+
+def content_of(fate: Fate) -> dict[str, Any]:
+    """Turn a fate into plain values for the record, those that are known."""
+    return {name: value for name, value in vars(fate).items() if value is not None}
+
+
+def fate_of(content: Mapping[str, Any]) -> Fate:
+    """Turn recorded values back into a fate."""
+    return Rejection(**content) if "gate" in content else Evaluation(**content)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def retrain(
     recorded: Recorded, out: Path, laboratories: Laboratories, overrides: Sequence[str]
 ) -> Path:
     """Run it again with the recorded answers and decisions, and train every network here."""
-    config = restored(recorded.manifest["config"], overrides)
+    config = restored(recorded.manifest["config"], [*overrides, f"runs_dir={out}"])
     if missing := lacking(config.task):
         raise InputError(
             f"{recorded.source}: expected to be told where its data lie: --set "

@@ -15,7 +15,15 @@ from harness.evolution import evolve
 from harness.genome import Genome
 from harness.journal import Journal, digest_of
 from harness.ledger import Ledger
-from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
+from harness.population import (
+    Evaluation,
+    Fate,
+    Individual,
+    Proposal,
+    Rejection,
+    content_of,
+    fate_of,
+)
 from harness.proposal import Proposer
 from harness.seeding import derived_seed
 from harness.selection import Selection
@@ -284,13 +292,3 @@ def _score_result(
 def training_seed(seed: int) -> int:
     """Return the seed that the networks of a search train with."""
     return derived_seed(seed, "training")
-
-
-def content_of(fate: Fate) -> dict[str, Any]:
-    """Turn a fate into plain values for the journal, those that are known."""
-    return {name: value for name, value in vars(fate).items() if value is not None}
-
-
-def fate_of(content: Mapping[str, Any]) -> Fate:
-    """Turn a journal's values back into a fate."""
-    return Rejection(**content) if "gate" in content else Evaluation(**content)

@@ -286,6 +286,10 @@ class Session:
     def __init__(self, channel: Channel, *, gate: str, deadline: float) -> None:
         self._channel, self._gate, self._deadline = channel, gate, deadline
 
+    def renew(self) -> None:
+        """Let it answer as much again: what came before has been dealt with."""
+        self._channel.allow(_MAX_ANSWER_BYTES)
+
     def send(self, *values: Any) -> None:
         """Send arrays, and anything else as JSON."""
         for value in values:

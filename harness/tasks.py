@@ -23,7 +23,7 @@ from harness.graph import GraphError, graph_of, wiring
 from harness.images import Images
 from harness.playback import Playback
 from harness.tracing import Recorder
-from harness.training import DivergedError, as_input, lay_channels_last, predict, train
+from harness.training import DivergedError, Training, as_input, lay_channels_last, predict
 from harness.wire import Array, Channel, WireError
 
 WITH_IMAGES = frozenset({"train", "audit"})
@@ -97,30 +97,39 @@ def _outline(job: dict[str, Any], _: None, channel: Channel) -> None:
 
 
 def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
-    """Train, and offer the network at the end, or after every epoch where the best is kept."""
-    network, optimizer = _construct(job)
-    recipe, device = Recipe(**job["recipe"]), job["device"]
-    sample = _prepared(data.images[:_SAMPLE], job)
+    """Train, from the state that comes where one does, and tell of every epoch and of the end.
 
-    def offer() -> None:
+    After an epoch comes the network, where the best is kept, and what the training would go on
+    from, where the harness asks for it; at the end the network, where the last one is kept.
+    """
+    network, optimizer = _construct(job)
+    recipe, seed, device = Recipe(**job["recipe"]), job["seed"], job["device"]
+    sample = _prepared(data.images[:_SAMPLE], job)
+    training = _guarded(
+        "forward",
+        lambda: Training(network, optimizer, data, recipe=recipe, seed=seed, device=device),
+    )
+    if job["goes_on"]:
+        state = channel.receive_array()
+        _guarded("forward", lambda: training.restore(state))
+    epochs = training.epochs()
+    while epoch := _guarded("forward", lambda: next(epochs, None)):
+        channel.send_json(epoch)
+        if recipe.keep_best:
+            _offer(network, sample, job, channel)
+        if channel.receive_json():
+            channel.send_array(_state_of(training))
+    channel.send_json(None)
+    if not recipe.keep_best:
         _offer(network, sample, job, channel)
 
-    after_epoch = offer if recipe.keep_best else None
-    _guarded(
-        "forward",
-        lambda: train(
-            network,
-            optimizer,
-            data,
-            recipe=recipe,
-            seed=job["seed"],
-            device=device,
-            after_epoch=after_epoch,
-        ),
-    )
-    if not recipe.keep_best:
-        offer()
-    channel.send_array(np.empty(0, "u1"))  # no more come
+
+def _state_of(training: Training) -> Array:
+    """Return what it would go on from; nothing where the candidate's parts cannot be saved."""
+    try:
+        return training.state()
+    except Exception:  # noqa: BLE001 - theirs; it trains on, and would begin anew
+        return np.empty(0, "u1")
 
 
 def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channel: Channel) -> None:

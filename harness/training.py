@@ -1,15 +1,21 @@
 """Training one network inside a worker. A door to torch."""
 
+import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from harness.augmentation import augment
 from harness.config import Recipe
 from harness.images import Images
 from harness.wire import Array
+
+_LOOK_EVERY = 32
+"""Steps after which the loss is looked at."""
 
 
 class DivergedError(Exception):
@@ -35,44 +41,147 @@ def lay_channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
-def train(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    data: Images,
-    *,
-    recipe: Recipe,
-    seed: int,
-    device: str,
-    after_epoch: Callable[[], None] | None = None,
-) -> None:
-    """Train in place; DivergedError as soon as an epoch's loss is not finite."""
-    rng = torch.Generator().manual_seed(seed)
-    images = torch.from_numpy(data.images).to(device)
-    labels = torch.from_numpy(data.labels).to(device)
-    schedule = _SCHEDULES[recipe.schedule](recipe, -(-len(labels) // recipe.batch_size))
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
-    half = torch.float16 if device == "cuda" else torch.bfloat16
-    scaler = torch.amp.GradScaler(device, enabled=recipe.mixed_precision and device == "cuda")
-    for epoch in range(recipe.epochs):
-        network.train()
-        total = torch.zeros((), device=device)
-        for batch in _batches(len(labels), recipe.batch_size, rng):
-            inputs = as_input(images[batch.to(device)], size_px=recipe.size_px)
-            inputs = augment(inputs, recipe, rng)
-            with torch.autocast(device, half, enabled=recipe.mixed_precision):
-                loss = nn.functional.cross_entropy(network(inputs), labels[batch.to(device)])
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            scaler.step(optimizer)
-            scaler.update()
-            scheduler.step()
+class Training:
+    """One network on its way through a recipe; epoch by epoch, so that it can be interrupted.
+
+    The data lie on the device as uint8 and are resized and changed there; no step waits for it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        data: Images,
+        *,
+        recipe: Recipe,
+        seed: int,
+        device: str,
+    ) -> None:
+        self._network, self._optimizer = network, optimizer
+        self._recipe, self._device = recipe, device
+        self._images = torch.from_numpy(data.images).to(device)
+        self._labels = torch.from_numpy(data.labels).to(device)
+        self._rng = torch.Generator(device).manual_seed(seed)
+        n_batches = -(-len(self._labels) // recipe.batch_size)
+        self._schedule = _SCHEDULES[recipe.schedule](recipe, n_batches)
+        self._rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule.factor)
+        self._half = torch.float16 if device == "cuda" else torch.bfloat16
+        scales = recipe.mixed_precision and device == "cuda"
+        self._scaler = torch.amp.GradScaler(device, enabled=scales)
+        self.epoch = 0
+        """How many epochs are behind it."""
+        self._ended = False
+
+    def epochs(self) -> Iterator[int]:
+        """Train epoch by epoch to the recipe's end, yielding how many are done after each.
+
+        DivergedError soon after the loss is not finite.
+        """
+        while self.epoch < self._recipe.epochs and not self._ended:
+            loss = self._one_epoch()
+            self.epoch += 1
+            self._ended = not self._schedule.goes_on(loss)
+            yield self.epoch
+
+    def _one_epoch(self) -> float:
+        """Return the sum of the batches' losses."""
+        self._network.train()
+        watch = _Watch(self._device, self.epoch + 1)
+        total = torch.zeros((), device=self._device)
+        for step, batch in enumerate(self._batches()):
+            inputs = as_input(self._images[batch], size_px=self._recipe.size_px)
+            inputs = augment(inputs, self._recipe, self._rng)
+            with torch.autocast(self._device, self._half, enabled=self._recipe.mixed_precision):
+                loss = nn.functional.cross_entropy(self._network(inputs), self._labels[batch])
+            self._optimizer.zero_grad(set_to_none=True)
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            self._rates.step()
             total += loss.detach()
-        if not torch.isfinite(total):  # one synchronisation per epoch, not per step
-            raise DivergedError(f"the training loss is not finite in epoch {epoch + 1}")
-        if after_epoch is not None:
-            after_epoch()
-        if not schedule.goes_on(float(total)):
-            break
+            if step % _LOOK_EVERY == _LOOK_EVERY - 1:
+                watch.look(total)
+        return watch.last(total)
+
+    def _batches(self) -> tuple[torch.Tensor, ...]:
+        """Shuffle and cut into batches of nearly equal size: none is too small to normalise."""
+        n = len(self._labels)
+        order = torch.randperm(n, generator=self._rng, device=self._device)
+        return order.tensor_split(-(-n // self._recipe.batch_size))
+
+    def state(self) -> Array:
+        """Return all that the rest of the training depends on, as bytes.
+
+        What a network or an optimizer keeps outside its ``state_dict`` is not among it.
+        """
+        content = {part: thing.state_dict() for part, thing in self._parts().items()} | {
+            "schedule": dict(self._schedule.state),
+            "epoch": self.epoch,
+            "ended": self._ended,
+            "augmentation": self._rng.get_state(),
+            "random": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state() if self._device == "cuda" else None,
+        }
+        file = io.BytesIO()
+        torch.save(content, file)
+        state = np.frombuffer(file.getvalue(), "u1")
+        _loaded(state)  # what cannot be read back must fail now, not when it is needed
+        return state
+
+    def restore(self, state: Array) -> None:
+        """Go on from where ``state`` was taken."""
+        content = _loaded(state)
+        for part, thing in self._parts().items():
+            thing.load_state_dict(content[part])
+        self._schedule.state.update(content["schedule"])
+        self.epoch, self._ended = content["epoch"], content["ended"]
+        self._rng.set_state(content["augmentation"])
+        torch.set_rng_state(content["random"])
+        if content["cuda"] is not None:
+            torch.cuda.set_rng_state(content["cuda"])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self._network,
+            "optimizer": self._optimizer,
+            "rates": self._rates,
+            "scaler": self._scaler,
+        }
+
+
+def _loaded(state: Array) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(io.BytesIO(state.tobytes()), weights_only=True)
+    return content
+
+
+class _Watch:
+    """Looks at the loss as it was when it last looked: known by now, so that nothing waits."""
+
+    def __init__(self, device: str, epoch: int) -> None:
+        self._cuda, self._epoch = device == "cuda", epoch
+        self._seen: torch.Tensor | None = None
+        self._copied: torch.cuda.Event | None = None
+
+    def look(self, total: torch.Tensor) -> None:
+        """Check the copy made last time, and make a new one."""
+        if self._seen is not None:
+            if self._copied is not None:
+                self._copied.synchronize()
+            self._check(float(self._seen))
+        self._seen = torch.empty((), pin_memory=self._cuda).copy_(total, non_blocking=True)
+        if self._cuda:
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record()
+
+    def last(self, total: torch.Tensor) -> float:
+        """Check and return it at the end of the epoch."""
+        loss = float(total)
+        self._check(loss)
+        return loss
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(f"the training loss is not finite in epoch {self._epoch}")
 
 
 @torch.no_grad()
@@ -87,6 +196,7 @@ class Decay:
     """A linear warm-up over a share of all steps, then a linear decay to zero."""
 
     def __init__(self, recipe: Recipe, n_batches: int) -> None:
+        self.state: dict[str, float] = {}
         self._n_steps = n_batches * recipe.epochs
         self._warmup = max(1, round(self._n_steps * recipe.warmup_share))
 
@@ -107,73 +217,23 @@ class Plateau:
     def __init__(self, recipe: Recipe, n_batches: int) -> None:
         del n_batches
         self._recipe = recipe
-        self._scale, self._best, self._waited = 1.0, math.inf, 0
+        self.state: dict[str, float] = {"scale": 1.0, "best": math.inf, "waited": 0}
 
     def factor(self, step: int) -> float:
         """Return the factor on each parameter group's own rate: it keeps what it chose."""
         rise = step / self._recipe.warmup_steps if step < self._recipe.warmup_steps else 1.0
-        return self._scale * (_FROM + (1 - _FROM) * rise)
+        return self.state["scale"] * (_FROM + (1 - _FROM) * rise)
 
     def goes_on(self, loss: float) -> bool:
         """Lower the rate where the loss has not fallen for long; stop below the least rate."""
-        self._waited = 0 if loss < self._best else self._waited + 1
-        self._best = min(loss, self._best)
-        if self._waited == self._recipe.plateau_epochs:
-            self._scale, self._waited = self._scale * self._recipe.plateau_factor, 0
-        return self._recipe.lr * self._scale >= self._recipe.min_lr
+        state = self.state
+        state["waited"] = 0 if loss < state["best"] else state["waited"] + 1
+        state["best"] = min(loss, state["best"])
+        if state["waited"] == self._recipe.plateau_epochs:
+            state["scale"] *= self._recipe.plateau_factor
+            state["waited"] = 0
+        return self._recipe.lr * state["scale"] >= self._recipe.min_lr
 
 
 _FROM = 1 / 1000
 _SCHEDULES: dict[str, type[Decay] | type[Plateau]] = {"decay": Decay, "plateau": Plateau}
-
-
-def _batches(n_images: int, batch_size: int, rng: torch.Generator) -> Iterator[torch.Tensor]:
-    """Shuffle and cut into batches of nearly equal size, so that none is too small to normalise."""
-    order = torch.randperm(n_images, generator=rng)
-    return iter(order.tensor_split(-(-n_images // batch_size)))
-
-
-def augment(batch: torch.Tensor, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
-    """Mirror, jitter and translate a batch of inputs, (n, channels, height, width) in [0, 1]."""
-    if recipe.flip:
-        batch = torch.where(_half(batch, rng), batch.flip(3), batch)
-    if recipe.jitter:
-        batch = torch.where(_half(batch, rng), _jittered(batch, recipe.jitter, rng), batch)
-    if recipe.shift_px:
-        batch = _shifted(batch, recipe.shift_px, recipe.shift_p, rng)
-    return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _half(batch: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    chosen = torch.rand(len(batch), generator=rng) < 0.5  # noqa: PLR2004 - half of them
-    return chosen.to(batch.device)[:, None, None, None]
-
-
-def _jittered(batch: torch.Tensor, reach: float, rng: torch.Generator) -> torch.Tensor:
-    """Brightness, contrast and saturation, each a blend with black, with grey, without colour."""
-    for change in torch.randperm(3, generator=rng).tolist():
-        factor = 1 + reach * (2 * torch.rand(len(batch), generator=rng) - 1)
-        factor = factor.to(batch.device)[:, None, None, None]
-        grey = batch.mean(1, keepdim=True)
-        if batch.shape[1] == len(_LUMA):
-            grey = (batch * torch.tensor(_LUMA, device=batch.device)[:, None, None]).sum(1, True)
-        other = (torch.zeros_like(grey), grey.mean((2, 3), keepdim=True), grey)[change]
-        batch = (factor * batch + (1 - factor) * other).clamp(0, 1)
-    return batch
-
-
-_LUMA = (0.2989, 0.587, 0.114)
-"""Share of red, green and blue in brightness (ITU-R BT.601)."""
-
-
-def _shifted(batch: torch.Tensor, reach: int, share: float, rng: torch.Generator) -> torch.Tensor:
-    n, _, height, width = batch.shape
-    offsets = torch.randint(0, 2 * reach + 1, (2, n), generator=rng).to(batch.device)
-    if share < 1:
-        stays = torch.rand(n, generator=rng).to(batch.device) >= share
-        offsets = torch.where(stays, reach, offsets)
-    rows = offsets[0][:, None, None] + torch.arange(height, device=batch.device)[None, :, None]
-    columns = offsets[1][:, None, None] + torch.arange(width, device=batch.device)[None, None, :]
-    padded = nn.functional.pad(batch, (reach,) * 4)
-    picked = torch.arange(n, device=batch.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[picked, rows, columns].permute(0, 3, 1, 2)

@@ -188,6 +188,7 @@ def build_job(
         "recipe": vars(recipe),
         "size_px": recipe.size_px,
         "seed": seed,
+        "goes_on": False,
     }
 
 

@@ -46,6 +46,10 @@ class Channel:
         self._bytes_left = max_bytes
         self._watch, self._watch_at = watch, 0.0
 
+    def allow(self, max_bytes: int) -> None:
+        """Accept so many more bytes from the peer, whatever it has sent already."""
+        self._bytes_left = max_bytes
+
     def send_json(self, value: Any, *, deadline: float = math.inf) -> None:
         """Send one JSON value; TimeoutError past the deadline."""
         self._send(b"j", json.dumps(value).encode(), deadline)

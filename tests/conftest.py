@@ -68,6 +68,12 @@ def told(folder):
     return events
 
 
+def trains(session):
+    """Hear a training job out, up to the network that it offers at the end."""
+    while session.receive() is not None:
+        session.send(False)  # its state is not wanted
+
+
 def server_of(sandbox):
     """Process number of the worker server; within namespaces its first process only waits."""
     pid = sandbox._process.pid
@@ -106,9 +112,9 @@ def quick(tmp_path_factory, tiny):
 
 
 @pytest.fixture(scope="session")
-def laboratories():
+def laboratories(tmp_path_factory):
     """One warm worker for whole runs whose trainings may come from one another."""
-    with Laboratories() as opened:
+    with Laboratories(tmp_path_factory.mktemp("trainings")) as opened:
         yield opened
 
 

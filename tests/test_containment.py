@@ -16,7 +16,7 @@ from harness.errors import InputError
 from harness.population import Evaluation
 from harness.sandbox import Sandbox, WorkerLostError, retried
 from harness.validation import build_job
-from tests.conftest import ROOT, server_of
+from tests.conftest import ROOT, server_of, trains
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines")
 HEADERS = {
@@ -159,6 +159,7 @@ def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, co
     def trained(lab):
         job = build_job("train", network, lab.evaluate._interface, config.recipe, seed=3)
         with lab.evaluate._sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+            trains(session)
             return [session.receive().tobytes() for _ in range(3)]
 
     confined, unconfined = labs

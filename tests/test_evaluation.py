@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from harness.arms import laboratory
+from harness.augmentation import augment
 from harness.compose import build, compose
 from harness.config import Recipe
 from harness.images import Images
 from harness.population import Evaluation
-from harness.training import Plateau, as_input, augment, predict, train
+from harness.training import Plateau, Training, as_input, predict
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
@@ -132,7 +133,7 @@ def test_augmentation_is_what_it_says():
     assert 0.45 < same.float().mean() < 0.55
     moved = augmented(shift_px=2, shift_p=0.5)
     stays = (moved == inputs).flatten(1).all(1)
-    assert 0.5 < stays.float().mean() < 0.56  # of those that may move, one in 25 moves by nothing
+    assert 0.5 < stays.float().mean() < 0.57  # of those that may move, one in 16 moves by nothing
     jittered = augmented(jitter=0.05)
     changed = (jittered != inputs).flatten(1).any(1)
     assert 0.45 < changed.float().mean() < 0.55
@@ -184,7 +185,9 @@ def test_each_group_keeps_its_own_rate_and_momentum_under_warm_up_and_decay():
     data = Images(
         images=rng.integers(0, 255, (64, 3, 2, 2), "u1"), labels=rng.integers(0, 2, 64).astype("i8")
     )
-    train(network, Watched(groups, momentum=0.9), data, recipe=RECIPE, seed=0, device="cpu")
+    optimizer = Watched(groups, momentum=0.9)
+    training = Training(network, optimizer, data, recipe=RECIPE, seed=0, device="cpu")
+    assert list(training.epochs()) == [1, 2, 3, 4]
     assert len(rates) == 16
     peaks = [max(step[g][0] for step in rates) for g in (0, 1)]
     assert peaks == pytest.approx([0.5, 0.05])

@@ -11,10 +11,10 @@ from tests.conftest import ROOT
 LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process"},
     {"parsing", "images", "journal", "usage", "once"},
-    {"genome", "fitness", "data", "training", "archive", "graph", "attacks"},
-    {"models", "prompts", "extraction", "tracing", "playback"},
+    {"genome", "fitness", "data", "augmentation", "archive", "graph", "attacks"},
+    {"models", "prompts", "extraction", "training", "tracing", "playback"},
     {"population", "gate", "audit"},
-    {"proposal", "selection", "ledger", "transport", "sandbox", "results", "tasks"},
+    {"proposal", "selection", "ledger", "transport", "sandbox", "results", "tasks", "trainings"},
     {
         "worker",
         "evolution",
@@ -36,7 +36,7 @@ LAYERS = (
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
-    "torch": {"training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
+    "torch": {"augmentation", "training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "ruff": {"validation"},
 }  # fmt: skip

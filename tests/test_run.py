@@ -2,7 +2,6 @@
 
 import csv
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,7 +11,7 @@ from harness.arms import Laboratories, complete_runs
 from harness.compose import compose
 from harness.errors import GenomeError, InputError, RecordError
 from harness.genome import Genome
-from harness.journal import Journal, is_complete, read_events
+from harness.journal import Journal, find_runs, is_complete, read_events
 from harness.population import Proposal, Rejection
 from harness.results import read_run, read_runs
 from harness.run import Assessor, RecordedLaboratory
@@ -190,7 +189,7 @@ def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):
     config = replace(config, limits=replace(config.limits, train_s=0.01))
     with pytest.raises(InputError, match=r"took longer than 0\.01 s"):
         complete_runs([config])
-    (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
+    (folder,) = find_runs(tmp_path)
     training = [e.content for _, e in read_events(folder) if e.kind == "training"]
     assert [t["kind"] for t in training] == ["timeout"]
 

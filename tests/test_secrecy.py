@@ -14,7 +14,7 @@ import pytest
 
 from harness.arms import laboratory
 from harness.validation import build_job
-from tests.conftest import children_of, server_of
+from tests.conftest import children_of, server_of, trains
 
 PAGE = os.sysconf("SC_PAGESIZE")
 SECRET = "sk-" + "secret-of-the-person-who-runs-it"
@@ -80,6 +80,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             assert found == {"candidate"}  # what is wired before training knows no image
             check_environment_and_files(child)
         with sandbox.run(job, time_limit_s=60) as session:
+            trains(session)
             header = session.receive()  # it has trained, and waits to send all its weights
             (child,) = children_of(server)
             assert holds(child, needles) == training
