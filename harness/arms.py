@@ -48,7 +48,7 @@ _NOT_IDENTITY = frozenset(
 _OF_THE_ARM = frozenset(
     {
         "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
-        "third_party",
+        "fidelity", "third_party",
     }
 )  # fmt: skip
 
@@ -270,6 +270,7 @@ def composed(config: Config, scores: Scores, model: Model | None, journal: Journ
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
+        fidelity=build(config.fidelity),
         ledger=ledger,
         scores=scores,
     )

@@ -50,7 +50,7 @@ _UNRECORDED = {
     "compare": [], "model": {}, "prompts": {}, "network": {"path": "the recorded seed network"},
     "eot": {"probability": 0.0, "strict": False}, "workers": 1, "llm_workers": 1, "runs_dir": "",
     "wait_s": 0.0, "display": "plain", "tracking": {"mode": "off"},
-    "search": {"i_select_on_test_data": True},
+    "search": {"i_select_on_test_data": True}, "fidelity": {"_target_": "harness.halving.Full"},
 }  # fmt: skip
 
 PROPOSERS = "guided_evolution.proposers"
@@ -286,7 +286,7 @@ def _typed(node: DictConfig) -> Config:
     assert isinstance(config, Config)
     for problem in problems(config):
         raise InputError(problem)
-    for name in ("task", "selection", "proposer", "model"):
+    for name in ("task", "selection", "fidelity", "proposer", "model"):
         _check_arguments(name, getattr(config, name))
     return config
 

@@ -206,6 +206,7 @@ class Config:
     prices: dict[str, Price] = field(default_factory=dict)
     """By the name under which a model is asked; a model that is not here has an unknown price."""
     selection: Any = MISSING
+    fidelity: Any = MISSING
     sizes: Sizes = field(default_factory=Sizes)
     rates: Rates = field(default_factory=Rates)
     eot: Eot = field(default_factory=Eot)
@@ -242,6 +243,12 @@ def problems(config: Config) -> Iterator[str]:
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."
+    if config.recipe.schedule == "plateau" and "shares" in config.fidelity:
+        yield (
+            "fidelity=halving: expected a recipe that ends after recipe.epochs, "
+            "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "
+            "recipe.schedule=decay with as many epochs as you mean."
+        )
     if config.search.split == "test" and not config.search.i_select_on_test_data:
         yield (
             "search.split: expected validation, for a search that is scored on the test split "

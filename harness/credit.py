@@ -59,7 +59,7 @@ def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
                  and not fitness.dominates(run.seed_objectives, c.objectives)}  # fmt: skip
         for child in run.candidates:
             improves = _improves(child.objectives, [objectives[p] for p in child.parents])
-            told = (1, child.objectives is not None, improves, child.step in front)
+            told = (1, child.valid, improves, child.step in front)
             for hand in set(_hands_in(run, child)):
                 row = counts.setdefault(hand, [0, 0, 0, 0])
                 row[:] = [a + b for a, b in zip(row, told, strict=True)]

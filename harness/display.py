@@ -37,7 +37,8 @@ class Display:
         self._generation = 0
         self._fates: Counter[str] = Counter()
         self._measuring = False
-        self._trainings: list[Mapping[str, Any]] = []  # the seed network's first
+        self._trainings: dict[str, Mapping[str, Any]] = {}
+        """The last of each network, the seed network's first, with the seconds of all."""
 
     def show(self, event: Event) -> None:
         """Take in one event; on no terminal, print a line for those that matter."""
@@ -65,8 +66,8 @@ class Display:
         panel.add_column(style="bold")
         panel.add_column()
         panel.add_row(self._title, self._phase)
-        trained = self._trainings[1:]
-        accepted = [fate for fate in trained if "accuracy" in fate]
+        trained = list(self._trainings.values())[1:]
+        accepted = [fate for fate in trained if "accuracy" in fate and fate["whole"]]
         panel.add_row("evaluated", f"{len(trained)} of {self._evaluations}")
         refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._fates.items()))
         panel.add_row("refused", refused or "none")
@@ -78,7 +79,7 @@ class Display:
         return panel
 
     def _left_s(self) -> float:
-        known = [fate["train_s"] for fate in self._trainings if "train_s" in fate]
+        known = [fate["train_s"] for fate in self._trainings.values() if fate["train_s"]]
         return statistics.fmean(known or [0]) * (1 + self._evaluations - len(self._trainings))
 
     def _on_reference(self, event: Event) -> str:
@@ -89,17 +90,25 @@ class Display:
         self._phase = f"generation {self._generation}: answer to {event.key.split('/')[1]}"
 
     def _on_training(self, event: Event) -> None:
-        if event.key.split("/")[1] == "final":
+        purpose, network = event.key.removeprefix("training/").split("/", 1)
+        kind, _, epochs = purpose.partition("-")
+        if kind == "search":
+            spent = self._trainings.get(network, {}).get("train_s", 0)
+            spent += event.content.get("train_s", 0)
+            told = {"train_s": spent, "whole": not epochs}
+            self._trainings[network] = {**event.content, **told}
+            self._phase = f"generation {self._generation}: training"
+            self._phase += f" for {epochs} epochs" if epochs else ""
+        else:
             self._phase = "re-training the result on fresh seeds"
             self._measuring = True
-        else:
-            self._trainings.append(event.content)
-            self._phase = f"generation {self._generation}: training"
 
     def _on_proposal(self, event: Event) -> str:
         fate, step = event.content["measured"], event.key.split("/")[1]
         if "gate" in fate:
             self._fates[fate["gate"]] += 1
+            if fate["gate"] == "fidelity":
+                return f"{step} outpaced: {fate['reason']}"
             return f"{step} refused by {fate['gate']}: {fate['reason']}"
         return f"{step} {_operators(event.content)}: {_objectives(fate)}"
 

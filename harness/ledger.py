@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.config import Budget, Price
 from harness.errors import InputError
-from harness.population import Evaluation, Fate
+from harness.population import CHARGED, Evaluation, Fate
 from harness.usage import Usage, cost_of
 
 _ROUNDING = 1e-9
@@ -63,10 +63,8 @@ class Ledger:
         """Add what one proposal and its fate cost; a training that failed costs as well."""
         self.admitted -= 1
         self.proposals += 1
-        if isinstance(fate, Evaluation):
-            self.evaluations += 1
-            self.train_s += fate.train_s
-        elif fate.gate == "train":
+        self.train_s += fate.train_s or 0
+        if isinstance(fate, Evaluation) or fate.gate in CHARGED:
             self.evaluations += 1
 
     def price(self, asked: str) -> Price | None:

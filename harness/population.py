@@ -26,6 +26,11 @@ class Evaluation:
     flops: int | None = None
     """Floating-point operations per image, of products and convolutions; None as above."""
 
+    @property
+    def objectives(self) -> tuple[float, int]:
+        """Accuracy (up) and number of parameters (down)."""
+        return self.accuracy, self.n_params
+
 
 KINDS = MappingProxyType(
     {
@@ -43,6 +48,7 @@ KINDS = MappingProxyType(
         "dtype": "logits of another type",
         "nonfinite": "logits that are not finite",
         "diverged": "the training loss is not finite",
+        "outpaced": "others did better after as few epochs; a valid network that got no more",
         "audit": "what it computed cannot be replayed, counted or believed",
         "cap": "more operations per image than allowed",
         "timeout": "the wall clock",
@@ -64,11 +70,14 @@ class Rejection:
     """Named refusal of one candidate: data, not an error."""
 
     gate: str
-    """Where it was refused: a gate of ``validation``, ``extract``, ``train`` or ``audit``."""
+    """Where it was refused: a gate of ``validation``, ``extract``, ``train``, ``audit`` or
+    ``fidelity``."""
     kind: str
     """Why, as one of ``KINDS``."""
     reason: str
     """One line, fit for a table and for the next prompt."""
+    train_s: float | None = None
+    """What an outpaced network was trained for, in seconds."""
 
     @property
     def machine_dependent(self) -> bool:
@@ -77,6 +86,9 @@ class Rejection:
 
 
 Fate = Evaluation | Rejection
+
+CHARGED = ("train", "audit", "fidelity")
+"""Gates behind which a network was trained: its evaluation is charged to the budget."""
 
 
 def content_of(fate: Fate) -> dict[str, Any]:
@@ -124,4 +136,4 @@ class Individual:
     @property
     def objectives(self) -> tuple[float, int]:
         """Accuracy (up) and number of parameters (down)."""
-        return self.evaluation.accuracy, self.evaluation.n_params
+        return self.evaluation.objectives

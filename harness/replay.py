@@ -111,9 +111,12 @@ class NoJudge:
         """Raise ReplayMiss."""
         self._miss(genome, "gates' verdict")
 
-    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> NoReturn:
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> NoReturn:
         """Raise ReplayMiss."""
-        self._miss(genome, f"training with seed {seed}, scored on {split},")
+        how = f"for {epochs} epochs " if epochs else ""
+        self._miss(genome, f"training {how}with seed {seed}, scored on {split},")
 
     def final(self, genome: Genome, *, seed: int) -> NoReturn:
         """Raise ReplayMiss."""

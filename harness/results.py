@@ -12,7 +12,7 @@ from harness import fitness
 from harness.errors import InputError, RecordError
 from harness.journal import find_runs, read_events
 from harness.models import Failure
-from harness.population import MACHINE_DEPENDENT
+from harness.population import CHARGED, MACHINE_DEPENDENT
 from harness.usage import Usage, total, usage_of
 
 Events = Mapping[str, Mapping[str, Any]]
@@ -38,6 +38,11 @@ class Candidate:
     """Gate that refused it, None where it was evaluated."""
     reason: str | None
     machine_dependent: bool
+
+    @property
+    def valid(self) -> bool:
+        """Say whether it passed every gate and trained, if for fewer epochs than others."""
+        return self.objectives is not None or self.gate == "fidelity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,8 @@ class RunResult:
     unfinished: Mapping[str, str]
     """Calls that a limit of the budget refused, by step: which limit."""
     train_s: float
+    trainings: Counter[str]
+    """How many, by purpose: ``search``, ``search-3`` for three epochs alone, ``final``."""
     started: float
     """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
@@ -99,6 +106,21 @@ class RunResult:
         """Say whether the search was scored on the test split."""
         return bool(self.manifest["config"]["search"]["split"] == "test")
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of all trainings of the search, were none cut short."""
+        whole: int = self.manifest["config"]["recipe"]["epochs"]
+        return sum(
+            n * int(purpose.partition("-")[2] or whole)
+            for purpose, n in self.trainings.items()
+            if purpose.startswith("search")
+        )
+
+    @property
+    def halved(self) -> bool:
+        """Say whether networks had to earn their epochs."""
+        return "shares" in self.manifest["config"].get("fidelity", {})
+
     @cached_property
     def evaluated(self) -> tuple[Candidate, ...]:
         """Candidates that have objectives."""
@@ -107,7 +129,12 @@ class RunResult:
     @property
     def evaluations(self) -> int:
         """Trainings charged to the budget, failed ones included."""
-        return len(self.evaluated) + self.gates["train"]
+        return len(self.evaluated) + sum(self.gates[gate] for gate in CHARGED)
+
+    @property
+    def outpaced(self) -> int:
+        """Valid networks that got fewer epochs than the recipe has, for others did better."""
+        return self.gates["fidelity"]
 
     @cached_property
     def gates(self) -> Counter[str]:
@@ -233,6 +260,7 @@ def _read(folder: Path) -> RunResult | None:
         lost=_lost(events),
         unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
+        trainings=Counter(place.split("/")[0] for place, _ in _of_kind(events, "training")),
         started=recorded[0][1].at,
         complete="complete" in events,
     )

@@ -13,6 +13,7 @@ from harness.data import Dataset
 from harness.errors import InputError, ReplayMiss
 from harness.evolution import evolve
 from harness.genome import Genome
+from harness.halving import Fidelity
 from harness.journal import Journal, digest_of
 from harness.ledger import Ledger
 from harness.population import (
@@ -35,8 +36,10 @@ Scores = Mapping[str, Mapping[str, Any]]
 class Trainer(Protocol):
     """Trains a network and scores it."""
 
-    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
-        """Score on the split that the search looks at."""
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> Fate:
+        """Score on the split that the search looks at; after so many epochs, None for all."""
         ...
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
@@ -67,6 +70,7 @@ class Arm:
 
     proposer: Proposer
     selection: Selection
+    fidelity: Fidelity
     ledger: Ledger
     scores: Scores
     """Recorded fates that decide instead of the measured ones; empty where those decide."""
@@ -92,10 +96,13 @@ class RecordedLaboratory:
             verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
         return cast("Rejection | None", verdict)
 
-    def search(self, genome: Genome, *, seed: int, split: str = "validation") -> Fate:
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> Fate:
         """Train with this seed and score on the split that the search looks at."""
-        key = f"training/search/{genome.digest}/{seed}"
-        judge = partial(self._evaluate.search, genome, seed=seed, split=split)
+        purpose = "search" if epochs is None else f"search-{epochs}"
+        key = f"training/{purpose}/{genome.digest}/{seed}"
+        judge = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
         return cast("Fate", self._once(key, judge))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
@@ -115,15 +122,21 @@ class RecordedLaboratory:
 class Assessor:
     """Judges a generation together: gates in parallel, duplicates in order, training in parallel.
 
-    Where fates are given, that of a step decides, and ``measured`` keeps this
-    machine's own.
+    Where fates are given, that of a step decides, and ``measured`` keeps this machine's own.
+    fidelity: who is worth how many epochs.
     """
 
     def __init__(
-        self, laboratory: RecordedLaboratory, network: Genome, config: Config, scores: Scores
+        self,
+        laboratory: RecordedLaboratory,
+        network: Genome,
+        config: Config,
+        scores: Scores,
+        fidelity: Fidelity,
     ) -> None:
         self._laboratory = laboratory
         self._workers, self._scores = config.workers, scores
+        self._fidelity = fidelity
         self._config = config
         self._known = {network.digest: "the seed"}
         self.measured: dict[str, Fate] = {}
@@ -147,14 +160,45 @@ class Assessor:
         """Return the fates of a generation's proposals, in their order."""
         with ThreadPoolExecutor(self._workers) as pool:
             refusals = list(pool.map(self._gate, proposals))
-            refusals = [
-                refusal or self._duplicate(proposal)
-                for proposal, refusal in zip(proposals, refusals, strict=True)
-            ]
-            fates = list(pool.map(self._train, proposals, refusals))
-        for proposal, fate in zip(proposals, fates, strict=True):
-            self.measured[proposal.step] = fate
-        return [self._decided(p.step, fate) for p, fate in zip(proposals, fates, strict=True)]
+            fates: dict[str, Fate] = {}
+            living = []
+            for proposal, refusal in zip(proposals, refusals, strict=True):
+                if found := refusal or self._duplicate(proposal):
+                    fates[proposal.step] = found
+                else:
+                    living.append(proposal)
+            fates |= self._trained(living, pool)
+        self.measured |= fates
+        return [self._decided(p.step, fates[p.step]) for p in proposals]
+
+    def _trained(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> dict[str, Fate]:
+        """Train all, for as many epochs as the fidelity grants each."""
+        whole = self._config.recipe.epochs
+        fates: dict[str, Fate] = {}
+        spent: dict[str, float] = {}
+        for epochs in self._fidelity.rungs(whole):
+            tried = self._tried(proposals, pool, epochs)
+            fates |= {p.step: f for p, f in tried if isinstance(f, Rejection)}
+            judged = [(p, f) for p, f in tried if isinstance(f, Evaluation)]
+            goes_on = self._fidelity.promoted(epochs, [fate.objectives for _, fate in judged])
+            proposals = []
+            for (proposal, fate), promoted in zip(judged, goes_on, strict=True):
+                spent[proposal.step] = spent.get(proposal.step, 0.0) + fate.train_s
+                if promoted:
+                    proposals.append(proposal)
+                else:
+                    fates[proposal.step] = _outpaced(fate, epochs, whole, spent[proposal.step])
+        for proposal, final in self._tried(proposals, pool, None):
+            earlier = spent.get(proposal.step)
+            total = (final.train_s or 0) + (earlier or 0)
+            fates[proposal.step] = dataclasses.replace(final, train_s=total) if earlier else final
+        return fates
+
+    def _tried(
+        self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor, epochs: int | None
+    ) -> list[tuple[Proposal, Fate]]:
+        fates = pool.map(lambda p: self._search(p.child, p.step, epochs), proposals)
+        return list(zip(proposals, fates, strict=True))
 
     def _gate(self, proposal: Proposal) -> Rejection | None:
         child = proposal.child
@@ -173,22 +217,27 @@ class Assessor:
             return None
         return Rejection(gate="duplicates", kind="duplicate", reason=f"the same network as {twin}")
 
-    def _train(self, proposal: Proposal, refusal: Rejection | None) -> Fate:
-        if refusal is not None:
-            return refusal
-        assert isinstance(proposal.child, Genome)
-        return self._search(proposal.child, proposal.step)
-
-    def _search(self, genome: Genome, step: str) -> Fate:
+    def _search(self, genome: Genome | Rejection, step: str, epochs: int | None = None) -> Fate:
         """Train: with one seed for all, for then differences are the networks', or with its own."""
+        assert isinstance(genome, Genome)
         seed = training_seed(self._config.seed)
         if self._config.search.retrain and step != "seed":
             seed = derived_seed(self._config.seed, "training", step)
         with _at(step):
-            return self._laboratory.search(genome, seed=seed, split=self._config.search.split)
+            return self._laboratory.search(
+                genome, seed=seed, split=self._config.search.split, epochs=epochs
+            )
 
     def _decided(self, step: str, measured: Fate) -> Fate:
         return fate_of(self._scores[step]) if step in self._scores else measured
+
+
+def _outpaced(fate: Evaluation, epochs: int, whole: int, train_s: float) -> Rejection:
+    reason = (
+        f"{fate.accuracy:.2%} with {fate.n_params:,} parameters after {epochs} of {whole} epochs, "
+        f"where others did better"
+    )
+    return Rejection(gate="fidelity", kind="outpaced", reason=reason, train_s=train_s)
 
 
 @contextlib.contextmanager
@@ -237,7 +286,7 @@ class RunRecord:
 def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
     recorded = RecordedLaboratory(laboratory, journal, workers=config.workers)
-    assess = Assessor(recorded, laboratory.network, config, arm.scores)
+    assess = Assessor(recorded, laboratory.network, config, arm.scores, arm.fidelity)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
     measured = assess.measured["seed"]

@@ -21,6 +21,8 @@ TIME_COLUMNS = ("train s",)
 UNKNOWN = "unknown"
 REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
 """Gates that an answer is repaired for."""
+HALVED = " (halving)"
+"""Marks an arm whose networks did not all get the recipe's epochs."""
 SAW_TEST_DATA = " (selected on test data)"
 """Marks an arm whose every figure is worthless as a test of generalisation."""
 
@@ -76,17 +78,22 @@ def by_arm(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
     variants: dict[str, list[RunResult]] = {}
     for run in runs:
         variants.setdefault(run.manifest["variant"], []).append(run)
-    names = Counter(group[0].arm for group in variants.values())
-    asking = Counter((group[0].arm, _asked(group[0])) for group in variants.values())
+    names = Counter(_marked(group[0]) for group in variants.values())
+    asking = Counter((_marked(group[0]), _asked(group[0])) for group in variants.values())
 
     def name(variant: str, run: RunResult) -> str:
-        mark = SAW_TEST_DATA if run.saw_test_data else ""
-        if names[run.arm] == 1:
-            return run.arm + mark
-        alone = _asked(run) and asking[run.arm, _asked(run)] == 1
-        return f"{run.arm}{mark} ({_asked(run) if alone else variant[:4]})"
+        marked = _marked(run)
+        if names[marked] == 1:
+            return marked
+        alone = _asked(run) and asking[marked, _asked(run)] == 1
+        return f"{marked} ({_asked(run) if alone else variant[:4]})"
 
     return {name(variant, group[0]): group for variant, group in variants.items()}
+
+
+def _marked(run: RunResult) -> str:
+    """Name an arm with what sets its figures apart from those of the others."""
+    return run.arm + (HALVED if run.halved else "") + (SAW_TEST_DATA if run.saw_test_data else "")
 
 
 def _asked(run: RunResult) -> str:
@@ -155,7 +162,7 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
     return (
         name,
         str(len(runs)),
-        _share(sum(len(run.evaluated) for run in runs), proposals),
+        _share(sum(c.valid for run in runs for c in run.candidates), proposals),
         _percent([b for b in best if b is not None]),
         _percent(tests),
         f"{statistics.median(sizes):,.0f}" if sizes else NONE,
@@ -181,7 +188,7 @@ def _members(name: str, runs: Sequence[RunResult]) -> Iterator[tuple[str, ...]]:
             if (steps := [s for v in candidate.variations for s in v["calls"]])
             and run.calls[steps[-1]].asked == member
         ]
-        valid = [candidate for candidate in last if candidate.objectives is not None]
+        valid = [candidate for candidate in last if candidate.valid]
         calls = [c for run in runs for c in run.calls.values() if c.asked == member]
         yield (
             f"{name}, asking {member}", NONE, _share(len(valid), len(last)),
@@ -218,9 +225,16 @@ def _notes(runs: Sequence[RunResult]) -> list[str]:
     ]
     for run in runs:
         notes += _told_of_calls(run)
-        if run.gates:
-            where = ", ".join(f"{n} {gate}" for gate, n in sorted(run.gates.items()))
+        refused = {gate: n for gate, n in run.gates.items() if gate != "fidelity"}
+        if refused:
+            where = ", ".join(f"{n} {gate}" for gate, n in sorted(refused.items()))
             notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
+        if run.halved:
+            notes.append(
+                f"{run.arm}{HALVED}, seed {run.seed}: {run.outpaced} of {run.evaluations} networks "
+                f"were outpaced after fewer epochs than the recipe has, and count as evaluations "
+                f"and as valid; {run.epochs} epochs were trained in the search."
+            )
         planned = final["seeds"] * (1 + bool(run.pick)) if run.complete else 0
         steps = ["seed", *([run.pick.step] if run.pick else [])]
         if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:

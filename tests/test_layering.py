@@ -14,7 +14,17 @@ LAYERS = (
     {"genome", "fitness", "data", "augmentation", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "training", "tracing", "playback"},
     {"population", "gate", "audit"},
-    {"proposal", "selection", "ledger", "transport", "sandbox", "results", "tasks", "trainings"},
+    {
+        "proposal",
+        "selection",
+        "halving",
+        "ledger",
+        "transport",
+        "sandbox",
+        "results",
+        "tasks",
+        "trainings",
+    },
     {
         "worker",
         "evolution",

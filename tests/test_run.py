@@ -11,6 +11,7 @@ from harness.arms import Laboratories, complete_runs
 from harness.compose import compose
 from harness.errors import GenomeError, InputError, RecordError
 from harness.genome import Genome
+from harness.halving import Full
 from harness.journal import Journal, find_runs, is_complete, read_events
 from harness.population import Proposal, Rejection
 from harness.results import read_run, read_runs
@@ -218,7 +219,8 @@ class TestDuplicates:
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
                 recorded = RecordedLaboratory(lab, journal, workers=workers)
-                judge = Assessor(recorded, NETWORK, replace(config, workers=workers), {})
+                settings = replace(config, workers=workers)
+                judge = Assessor(recorded, NETWORK, settings, {}, Full())
                 proposals = [
                     [
                         Proposal(step=f"g{g}.c{c}", parents=("seed",), variations=(), child=child)

@@ -1,0 +1,69 @@
+"""How many epochs a candidate gets: all of the recipe's, or as many as it is worth."""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness import fitness
+
+
+class Fidelity(Protocol):
+    """Decides which candidates of one run are worth more epochs."""
+
+    def rungs(self, epochs: int) -> list[int]:
+        """Return for how many epochs candidates are tried before all that the recipe has."""
+        ...
+
+    def promoted(self, rung: int, objectives: Sequence[fitness.Objectives]) -> list[bool]:
+        """Say of each of a generation, tried for so many epochs, whether it goes on."""
+        ...
+
+
+class Full:
+    """Every candidate gets all epochs."""
+
+    def rungs(self, epochs: int) -> list[int]:
+        """Return none."""
+        del epochs
+        return []
+
+    def promoted(self, rung: int, objectives: Sequence[fitness.Objectives]) -> list[bool]:
+        """Let all go on."""
+        del rung
+        return [True] * len(objectives)
+
+
+class Halving:
+    """Successive halving over epochs (Jamieson 2016), with two objectives and as they come.
+
+    Of a generation at most the share ``keep`` goes on, and of these only who is among that share of
+    all that the run has tried for as long, so that it also serves arms whose children come one by
+    one (as in Li 2020). Order: non-domination rank, then crowding distance (Deb 2002). Each rung is
+    trained anew, with a whole schedule of its own: a network whose rate has not yet fallen tells
+    little. shares: of the recipe's epochs, ascending.
+    """
+
+    def __init__(self, *, shares: Sequence[float], keep: float) -> None:
+        self._shares, self._keep = shares, keep
+        self._tried: dict[int, list[fitness.Objectives]] = {}
+
+    def rungs(self, epochs: int) -> list[int]:
+        """Return the shares as epochs, each once, at least one."""
+        rungs = {max(1, round(share * epochs)) for share in self._shares}
+        return sorted(rung for rung in rungs if rung < epochs)
+
+    def promoted(self, rung: int, objectives: Sequence[fitness.Objectives]) -> list[bool]:
+        """Let the best go on: of a generation, and of all that were tried for so many epochs."""
+        tried = self._tried.setdefault(rung, [])
+        first = len(tried)
+        tried += objectives
+        best = self._best(tried)[: math.ceil(self._keep * len(tried))]
+        new = [i - first for i in best if i >= first]
+        chosen = set(new[: math.ceil(self._keep * len(objectives))])
+        return [i in chosen for i in range(len(objectives))]
+
+    def _best(self, objectives: Sequence[fitness.Objectives]) -> list[int]:
+        if not objectives:
+            return []
+        rank, crowd = fitness.ranks(objectives), fitness.crowding(objectives)
+        return sorted(range(len(objectives)), key=lambda i: (rank[i], -crowd[i], i))
