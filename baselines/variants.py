@@ -65,12 +65,14 @@ class SequentialSampling(Guided):
 
     def progress(self, genome: Genome, scene: Scene) -> str:
         """Tell the measured changes of the network at hand, where it was measured."""
-        seed = scene.reference.evaluation
         for best in scene.elites:
             if best.genome == genome and genome != scene.reference.genome:
-                now = best.evaluation
+                seed, now = scene.confirm(scene.reference), scene.confirm(best)
+                if seed is None or now is None:
+                    return ""
+                was, came = seed.evaluation, now.evaluation
                 return self.prompts.progress_text(
-                    accuracy_change=change_in_accuracy(seed.accuracy, now.accuracy),
-                    params_change=change_in_params(seed.n_params, now.n_params),
+                    accuracy_change=change_in_accuracy(was.accuracy, came.accuracy),
+                    params_change=change_in_params(was.n_params, came.n_params),
                 )
         return ""

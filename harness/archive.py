@@ -169,6 +169,7 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
 def scores_of(events: Sequence[Event]) -> dict[str, Mapping[str, Any]]:
     """Return the fates that decided a run's course, by step."""
     scores = {e.key.split("/")[1]: e.content["fate"] for e in events if e.kind == "proposal"}
+    scores |= {e.key: e.content["fate"] for e in events if e.kind == "confirmed"}
     reference = next(e.content for e in events if e.kind == "reference")
     return {"seed": reference["fate"], **scores}
 

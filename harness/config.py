@@ -124,6 +124,16 @@ class Search:
 
 
 @dataclass(kw_only=True)
+class Confirm:
+    """Whether a score has to hold on other training seeds before it is relied upon."""
+
+    seeds: int = 0
+    """Fresh seeds on which networks are re-trained, and scored on the validation split, before
+    they serve as examples of Evolution of Thought, or the pick is chosen among them. Not charged to
+    the budget; 0 takes the search's word."""
+
+
+@dataclass(kw_only=True)
 class Budget:
     """Limits of one run; the first one reached ends it, null is no limit."""
 
@@ -211,6 +221,7 @@ class Config:
     rates: Rates = field(default_factory=Rates)
     eot: Eot = field(default_factory=Eot)
     search: Search = field(default_factory=Search)
+    confirm: Confirm = field(default_factory=Confirm)
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
     sandbox: Sandbox = field(default_factory=Sandbox)
@@ -240,6 +251,8 @@ def problems(config: Config) -> Iterator[str]:
     for name in AT_LEAST_ONE:
         if (value := attrgetter(name)(config)) < 1:
             yield f"{name}: expected a number of at least 1, got {value}."
+    if config.confirm.seeds < 0:
+        yield f"confirm.seeds: expected a number of at least 0, got {config.confirm.seeds}."
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."

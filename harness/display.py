@@ -92,7 +92,9 @@ class Display:
     def _on_training(self, event: Event) -> None:
         purpose, network = event.key.removeprefix("training/").split("/", 1)
         kind, _, epochs = purpose.partition("-")
-        if kind == "search":
+        if kind == "confirm":
+            self._phase = f"generation {self._generation}: confirming on other seeds"
+        elif kind == "search":
             spent = self._trainings.get(network, {}).get("train_s", 0)
             spent += event.content.get("train_s", 0)
             told = {"train_s": spent, "whole": not epochs}

@@ -139,6 +139,7 @@ def play(config: Config, network: Genome, *, share: float) -> Played:
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
         gates=gates,
+        confirm=lambda individual: individual,
         assess=lambda proposals: [fate(proposal) for proposal in proposals],
         sizes=config.sizes,
         rates=config.rates,

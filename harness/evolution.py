@@ -16,7 +16,7 @@ from harness.errors import BudgetSpent
 from harness.genome import Genome
 from harness.ledger import Ledger
 from harness.population import Fate, Individual, Proposal, Rejection, Variation
-from harness.proposal import Gates, Proposer, Scene
+from harness.proposal import Confirm, Gates, Proposer, Scene
 from harness.seeding import stream
 from harness.selection import Selection
 
@@ -52,6 +52,7 @@ def evolve(
     proposer: Proposer,
     selection: Selection,
     gates: Gates,
+    confirm: Confirm,
     assess: Assess,
     sizes: Sizes,
     rates: Rates,
@@ -86,6 +87,7 @@ def evolve(
                 reference=reference,
                 elites=elites,
                 gates=gates,
+                confirm=confirm,
             )
             for child in range(len(conceptions))
         ]

@@ -133,12 +133,12 @@ class Guided:
         None where no elite is eligible.
         """
         del segment
-        seed = scene.reference
-        eligible = [
-            elite
-            for elite in scene.elites
-            if elite.genome.differing(seed.genome) and self._worth_showing(elite, seed)
-        ]
+        changed_ones = [e for e in scene.elites if e.genome.differing(scene.reference.genome)]
+        seed = scene.confirm(scene.reference) if changed_ones else None
+        if seed is None:
+            return None
+        confirmed = [elite for e in changed_ones if (elite := scene.confirm(e)) is not None]
+        eligible = [elite for elite in confirmed if self._worth_showing(elite, seed)]
         if not eligible:
             return None
         rng = scene.rng("example")

@@ -13,8 +13,8 @@ from typing import Any
 from harness.display import show_lines
 from harness.errors import GenomeError, HarnessError, RecordError
 from harness.genome import Genome
+from harness.notes import SAW_TEST_DATA
 from harness.results import Candidate, RunResult, read_run
-from harness.table import SAW_TEST_DATA
 
 
 def chain(run: RunResult, step: str) -> list[Candidate]:

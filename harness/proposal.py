@@ -13,6 +13,11 @@ Gates = Callable[[Genome], Rejection | None]
 """What every proposal has to pass before it is trained: the first gate's refusal, or None."""
 
 
+Confirm = Callable[[Individual], Individual | None]
+"""Gives an individual the objectives that re-training on fresh seeds came to, where a run is to do
+so before it is shown as an example; None where the re-training failed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """What a proposer may know besides the genome at hand."""
@@ -26,6 +31,8 @@ class Scene:
     elites: Sequence[Individual]
     gates: Gates = field(default=lambda _: None, compare=False)
     """For a proposer that repairs what they refuse."""
+    confirm: Confirm = field(default=lambda one: one, compare=False)
+    """For a proposer that shows what others came to."""
 
     def rng(self, purpose: str) -> Random:
         """Return the stream of one purpose within this step."""

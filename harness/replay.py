@@ -25,6 +25,7 @@ from harness.arms import (
 )
 from harness.compose import build, fail, lacking, restored, takes
 from harness.config import Config
+from harness.data import Dataset
 from harness.display import show_table, tracked
 from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
 from harness.genome import Genome
@@ -150,18 +151,7 @@ def retrain(
 ) -> Path:
     """Run it again with the recorded answers and decisions, and train every network here."""
     config = restored(recorded.manifest["config"], [*overrides, f"runs_dir={out}"])
-    if missing := lacking(config.task):
-        raise InputError(
-            f"{recorded.source}: expected to be told where its data lie: --set "
-            f"task.{missing[0]}=FOLDER."
-        )
-    dataset = build(config.task).load(tracked)
-    if dataset.digest != recorded.manifest["data"]["digest"]:
-        raise InputError(
-            f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "
-            f"the digest {recorded.manifest['data']['digest']}; here it is {dataset.digest}. Say "
-            f"where the data lie, such as --set task.path=FOLDER."
-        )
+    dataset = dataset_of(recorded, config)
     lab = laboratories.open(config, dataset, recorded.network)
     asks = _model(config) is not None
     study = study_of(recorded.events, path=recorded.source) if asks else None
@@ -174,6 +164,23 @@ def retrain(
         run(config, arm, lab, journal)
     _finish(folder, manifest)
     return folder
+
+
+def dataset_of(recorded: Recorded, config: Config) -> Dataset:
+    """Load the data that a run was recorded on; InputError where they are not here."""
+    if missing := lacking(config.task):
+        raise InputError(
+            f"{recorded.source}: expected to be told where its data lie: --set "
+            f"task.{missing[0]}=FOLDER."
+        )
+    dataset: Dataset = build(config.task).load(tracked)
+    if dataset.digest != recorded.manifest["data"]["digest"]:
+        raise InputError(
+            f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "
+            f"the digest {recorded.manifest['data']['digest']}; here it is {dataset.digest}. Say "
+            f"where the data lie, such as --set task.path=FOLDER."
+        )
+    return dataset
 
 
 def differences(recorded: Recorded, folder: Path) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """What a run's journal says, as values: the one reading behind table, figures and display."""
 
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class RunResult:
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]
     """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
+    retrained: Mapping[str, tuple[float, ...]]
+    """Validation accuracies of the same re-trainings."""
+    confirmed: Mapping[str, tuple[float, ...]]
+    """Validation accuracies by step, of what was re-trained before the pick was chosen."""
     calls: Mapping[str, Call]
     """Answered calls to an LLM, by step."""
     lost: Usage
@@ -165,8 +170,11 @@ class RunResult:
 
         Where none is so accurate, the most accurate. None where nothing was evaluated.
         """
-        near = [c for c in self.front if self._near_the_seed(c)]
-        return near[0] if near else next(reversed(self.front), None)
+        able = self.front
+        if self._confirms:
+            able = tuple(c for c in self.front if self.confirmed.get(c.step))
+        near = [c for c in able if self._near_the_seed(c)]
+        return near[0] if near else max(reversed(able), key=self._accuracy, default=None)
 
     @property
     def within_noise(self) -> bool:
@@ -174,9 +182,23 @@ class RunResult:
         return self.pick is not None and self._near_the_seed(self.pick)
 
     def _near_the_seed(self, candidate: Candidate) -> bool:
-        assert candidate.objectives is not None
         tolerance: float = self.manifest["config"]["final"]["tolerance"]
-        return self.seed_objectives[0] - candidate.objectives[0] <= tolerance + _ROUNDING
+        seed = self.seed_objectives[0]
+        if self._confirms:
+            seed = statistics.fmean(self.confirmed["seed"])
+        return seed - self._accuracy(candidate) <= tolerance + _ROUNDING
+
+    @property
+    def _confirms(self) -> bool:
+        """Say whether what was re-trained decides: the seed network and some of the front were."""
+        steps = (c.step for c in self.front)
+        return bool(self.confirmed.get("seed")) and any(self.confirmed.get(s) for s in steps)
+
+    def _accuracy(self, candidate: Candidate) -> float:
+        assert candidate.objectives is not None
+        if self._confirms:
+            return statistics.fmean(self.confirmed[candidate.step])
+        return candidate.objectives[0]
 
     @cached_property
     def best_within_seed_size(self) -> float | None:
@@ -240,10 +262,13 @@ def _read(folder: Path) -> RunResult | None:
     if "reference" not in events:
         return None
     finals: dict[str, list[float]] = {}
-    for key, content in events.items():
-        kind, _, rest = key.partition("/")
-        if kind == "final" and "accuracy" in content:
-            finals.setdefault(rest.rsplit("/", 1)[0], []).append(content["accuracy"])
+    retrained: dict[str, list[float]] = {}
+    for place, content in _of_kind(events, "final"):
+        step = place.rsplit("/", 1)[0]
+        if "accuracy" in content:
+            finals.setdefault(step, []).append(content["accuracy"])
+        if "validation" in content:
+            retrained.setdefault(step, []).append(content["validation"])
     seed = events["reference"]["measured"]
     return RunResult(
         folder=folder,
@@ -256,6 +281,10 @@ def _read(folder: Path) -> RunResult | None:
             if key.startswith("proposal/")
         ),
         finals={step: tuple(values) for step, values in finals.items()},
+        retrained={step: tuple(values) for step, values in retrained.items()},
+        confirmed={
+            step: tuple(c["measured"]["accuracies"]) for step, c in _of_kind(events, "confirmed")
+        },
         calls={step: _call(c) for step, c in _of_kind(events, "call")},
         lost=_lost(events),
         unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},

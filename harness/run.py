@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import Any, Protocol, cast
 
 from harness.config import Config
@@ -103,6 +104,12 @@ class RecordedLaboratory:
         purpose = "search" if epochs is None else f"search-{epochs}"
         key = f"training/{purpose}/{genome.digest}/{seed}"
         judge = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
+        return cast("Fate", self._once(key, judge))
+
+    def confirm(self, genome: Genome, *, seed: int, split: str) -> Fate:
+        """Train with a fresh seed and score as the search does."""
+        key = f"training/confirm/{genome.digest}/{seed}"
+        judge = partial(self._evaluate.search, genome, seed=seed, split=split)
         return cast("Fate", self._once(key, judge))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
@@ -249,6 +256,43 @@ def _at(step: str) -> Iterator[None]:
         raise ReplayMiss(f"{step}: {miss}") from None
 
 
+class Confirmation:
+    """Re-trains individuals on fresh seeds, each once: a score that was luck does not hold.
+
+    Where scores are given, those of a step decide, and what was measured here is recorded beside.
+    """
+
+    def __init__(
+        self, laboratory: RecordedLaboratory, journal: Journal, config: Config, scores: Scores
+    ) -> None:
+        self._laboratory, self._journal = laboratory, journal
+        self._config, self._scores = config, scores
+        self._lock = Lock()  # the threads that ask an LLM would all train at once
+
+    def __call__(self, individual: Individual) -> Individual | None:
+        """Return the individual with its mean over the fresh seeds, None where they all failed."""
+        if not self._config.confirm.seeds:
+            return individual
+        key = f"confirmed/{individual.step}"
+        with self._lock, _at(individual.step):
+            measured = self._measured(individual.genome)
+            decided = self._scores.get(key, measured)
+            self._journal.record(key, {"fate": decided, "measured": measured})
+        if not decided["accuracies"]:
+            return None
+        accuracy = statistics.fmean(decided["accuracies"])
+        evaluation = dataclasses.replace(individual.evaluation, accuracy=accuracy)
+        return dataclasses.replace(individual, evaluation=evaluation)
+
+    def _measured(self, genome: Genome) -> dict[str, list[float]]:
+        seeds = (
+            derived_seed(self._config.seed, "confirm", k) for k in range(self._config.confirm.seeds)
+        )
+        split = self._config.search.split
+        fates = [self._laboratory.confirm(genome, seed=seed, split=split) for seed in seeds]
+        return {"accuracies": [f.accuracy for f in fates if isinstance(f, Evaluation)]}
+
+
 class RunRecord:
     """Writes what the loop tells into the journal, as plain values."""
 
@@ -299,11 +343,13 @@ def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
             "measured": content_of(measured),
         },
     )
+    confirm = Confirmation(recorded, journal, config, arm.scores)
     evolve(
         reference,
         proposer=arm.proposer,
         selection=arm.selection,
         gates=recorded.gates,
+        confirm=confirm,
         assess=assess,
         sizes=config.sizes,
         rates=config.rates,
@@ -312,8 +358,22 @@ def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
         seed=config.seed,
         llm_workers=config.llm_workers,
     )
+    _confirm_front(confirm, reference, journal)
     _score_result(config, laboratory.network, recorded, journal)
     journal.record("complete", {})
+
+
+def _confirm_front(confirm: Confirmation, reference: Individual, journal: Journal) -> None:
+    """Confirm the seed network and the hall of fame, so that the pick is chosen by what holds."""
+    from harness.results import read_run
+
+    confirm(reference)
+    for candidate in read_run(journal.folder).hall_of_fame:
+        assert candidate.objectives is not None
+        accuracy, n_params = candidate.objectives
+        evaluation = Evaluation(accuracy=accuracy, n_params=n_params, train_s=0)
+        genome = Genome.parse(candidate.source)
+        confirm(Individual(step=candidate.step, genome=genome, evaluation=evaluation))
 
 
 def _score_result(

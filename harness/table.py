@@ -9,22 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.notes import HALVED, SAW_TEST_DATA, notes_on
 from harness.results import RunResult, runs_below
 from harness.usage import Usage, total
 
 NONE = "–"
 HEADER = [
-    "arm", "seeds", "valid %", "best val. acc. %", "test acc. % of the pick", "parameters",
+    "arm", "seeds", "valid %", "best val. acc. %", "val. acc. % of the pick, in search",
+    "val. acc. % of the pick, re-trained", "test acc. % of the pick", "parameters",
     "hypervolume", "evaluations", "LLM calls", "tokens", "cost", "train s",
 ]  # fmt: skip
 TIME_COLUMNS = ("train s",)
 UNKNOWN = "unknown"
-REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
-"""Gates that an answer is repaired for."""
-HALVED = " (halving)"
-"""Marks an arm whose networks did not all get the recipe's epochs."""
-SAW_TEST_DATA = " (selected on test data)"
-"""Marks an arm whose every figure is worthless as a test of generalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,7 @@ def compare(runs: Sequence[RunResult]) -> Comparison:
             *(row for name, arm in rows.items() for row in (_row(name, arm), *_members(name, arm))),
         ),
         headline=_headline(rows, manifest["config"]["final"]["tolerance"]),
-        notes=tuple(_notes(runs)),
+        notes=tuple(notes_on(runs)),
         runs=tuple(runs),
     )
 
@@ -146,7 +142,8 @@ def _seed_row(runs: Sequence[RunResult]) -> tuple[str, ...]:
     volumes = [run.hypervolume_of([run.seed_objectives]) for run in by_seed]
     return (
         "seed network", str(len(by_seed)), NONE,
-        _percent([accuracy for accuracy, _ in objectives]),
+        *[_percent([accuracy for accuracy, _ in objectives])] * 2,
+        _percent([value for run in by_seed for value in run.retrained.get("seed", ())]),
         _percent([value for run in by_seed for value in run.finals.get("seed", ())]),
         f"{objectives[0][1]:,}", f"{statistics.median(volumes):.3f}",
         NONE, NONE, NONE, NONE, NONE,
@@ -157,6 +154,7 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
     proposals = sum(len(run.candidates) for run in runs)
     picks = [run.pick for run in runs]
     tests = [v for r, p in zip(runs, picks, strict=True) if p for v in r.finals.get(p.step, ())]
+    again = [v for r, p in zip(runs, picks, strict=True) if p for v in r.retrained.get(p.step, ())]
     sizes = [pick.objectives[1] for pick in picks if pick and pick.objectives]
     best = [run.best_within_seed_size for run in runs]
     return (
@@ -164,6 +162,8 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
         str(len(runs)),
         _share(sum(c.valid for run in runs for c in run.candidates), proposals),
         _percent([b for b in best if b is not None]),
+        _percent([pick.objectives[0] for pick in picks if pick and pick.objectives]),
+        _percent(again),
         _percent(tests),
         f"{statistics.median(sizes):,.0f}" if sizes else NONE,
         f"{statistics.median(run.hypervolume for run in runs):.3f}",
@@ -192,7 +192,7 @@ def _members(name: str, runs: Sequence[RunResult]) -> Iterator[tuple[str, ...]]:
         calls = [c for run in runs for c in run.calls.values() if c.asked == member]
         yield (
             f"{name}, asking {member}", NONE, _share(len(valid), len(last)),
-            NONE, NONE, NONE, NONE, NONE, str(len(calls)),
+            *[NONE] * 7, str(len(calls)),
             *_costs(total(call.usage for call in calls)), NONE,
         )  # fmt: skip
 
@@ -207,91 +207,6 @@ def _costs(usage: Usage | None) -> tuple[str, str]:
         return UNKNOWN, UNKNOWN
     cost = UNKNOWN if usage.cost is None else f"{usage.cost:.4g}"
     return f"{usage.tokens:,}", cost
-
-
-def _notes(runs: Sequence[RunResult]) -> list[str]:
-    final = runs[0].manifest["config"]["final"]
-    notes = [
-        f"{HEADER[2]}: proposals that passed every gate and trained. {HEADER[3]}: the best "
-        f"validation accuracy among networks of at most the seed's size.",
-        f"Pick: the smallest network of the front within {100 * final['tolerance']:g} point of "
-        f"the seed network's validation accuracy, else the most accurate. Test acc. and "
-        f"parameters are the pick's, re-trained on {final['seeds']} fresh seeds per run, mean ± "
-        f"standard deviation over all of them; the search never saw the test split"
-        + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else "."),
-        "cost: of all answers, in the currency of conf/prices. "
-        "Hypervolume: accuracy above chance times decades below ten times the seed's parameters. "
-        "train s: all trainings, those of the seed network and after the search included.",
-    ]
-    for run in runs:
-        notes += _told_of_calls(run)
-        refused = {gate: n for gate, n in run.gates.items() if gate != "fidelity"}
-        if refused:
-            where = ", ".join(f"{n} {gate}" for gate, n in sorted(refused.items()))
-            notes.append(f"{run.arm}, seed {run.seed}: refused by {where}.")
-        if run.halved:
-            notes.append(
-                f"{run.arm}{HALVED}, seed {run.seed}: {run.outpaced} of {run.evaluations} networks "
-                f"were outpaced after fewer epochs than the recipe has, and count as evaluations "
-                f"and as valid; {run.epochs} epochs were trained in the search."
-            )
-        planned = final["seeds"] * (1 + bool(run.pick)) if run.complete else 0
-        steps = ["seed", *([run.pick.step] if run.pick else [])]
-        if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
-            notes.append(f"{run.arm}, seed {run.seed}: re-trainings that failed: {missing}.")
-        limited = sum(c.machine_dependent for c in run.candidates)
-        if limited:
-            notes.append(
-                f"{run.arm}, seed {run.seed}: fates that depend on this machine: {limited}."
-            )
-        if not run.complete:
-            notes.append(f"{run.arm}, seed {run.seed}: not complete; the same command goes on.")
-    if runs[0].manifest["config"]["budget"].get("train_s"):
-        notes.append("budget.train_s was set: when an arm ends depends on the machine.")
-    if any("~" in run.arm for run in runs):
-        notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
-    if len({run.seed for run in runs}) == 1:
-        notes.append("One seed: a demonstration, supports no conclusion.")
-    return [*notes, *dict.fromkeys(map(_measured_on, runs))]
-
-
-def _told_of_calls(run: RunResult) -> Iterator[str]:
-    """What calls to an LLM came to beside the numbers of the table."""
-    who = f"{run.arm}, seed {run.seed}"
-    if run.unfinished:
-        limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
-        yield f"{who}: ended by {limits}; calls not sent: {len(run.unfinished)}."
-    if run.lost.calls:
-        cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
-        yield (
-            f"{who}: sendings without an answer that may have been billed: {run.lost.calls}, with "
-            f"at most {run.lost.tokens:,} tokens{cost}; not in the table."
-        )
-    if longer := sum(call.longer for call in run.calls.values()):
-        yield f"{who}: answers longer than asked for, which no limit foresees: {longer}."
-    variations = [(v, c) for c in run.candidates for v in c.variations]
-    if asked := sum(int(v["detail"].get("repairs", 0)) for v, _ in variations):
-        last = [
-            c for c in run.candidates if c.variations and "repairs" in c.variations[-1]["detail"]
-        ]
-        good = sum(c.gate not in REPAIRABLE for c in last)
-        yield (
-            f"{who}: asked {asked} times to repair what a gate refused; {good} of {len(last)} "
-            f"children whose last answer was repaired passed the gates."
-        )
-    helped = sum("extraction" in v["detail"] for v, _ in variations)
-    if helped:
-        yield f"{who}: answers with more than asked for, or under another name: {helped}."
-
-
-def _measured_on(run: RunResult) -> str:
-    """Say where the numbers come from, as recorded with the run."""
-    machine, packages = run.manifest["machine"], run.manifest["packages"]
-    return (
-        f"Measured on {machine['device']} with torch {machine['torch']}, Python "
-        f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
-        f"{packages['guided-evolution']}, commit {run.manifest['commit'] or 'unknown'}."
-    )
 
 
 def _percent(values: Sequence[float]) -> str:

@@ -53,6 +53,7 @@ class Played:
             proposer=build(self.config.proposer, **parts),
             selection=build(self.config.selection),
             gates=lambda _: None,
+            confirm=lambda individual: individual,
             assess=lambda proposals: list(map(fate, proposals)),
             sizes=self.config.sizes,
             rates=self.config.rates,

@@ -82,6 +82,7 @@ def play(reference):
             proposer=proposer or RandomMutation(edits=(1, 1)),
             selection=EliteTournament(n_elites=n_elites),
             gates=lambda _: None,
+            confirm=lambda individual: individual,
             assess=assess,
             sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
             rates=Rates(p_mate=p_mate, p_mutate=p_mutate),

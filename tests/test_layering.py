@@ -25,6 +25,7 @@ LAYERS = (
         "tasks",
         "trainings",
     },
+    {"notes"},
     {
         "worker",
         "evolution",
@@ -41,14 +42,14 @@ LAYERS = (
     {"run", "compose"},
     {"arms"},
     {"single", "__main__", "replay"},
-    {"validate", "evaluate", "doctor", "estimate"},
+    {"validate", "evaluate", "doctor", "estimate", "fidelity"},
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"augmentation", "training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
-    "PIL": {"data"}, "ruff": {"validation"},
+    "PIL": {"data"}, "scipy": {"fidelity"}, "ruff": {"validation"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
 CONTAINMENT = sorted((ROOT / "harness" / "containment").glob("*.py"))

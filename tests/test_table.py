@@ -71,7 +71,10 @@ def record_run(
             journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
         for step in ("seed", *(s for s, f in children if "accuracy" in f)):
             for k, accuracy in enumerate((0.97, 0.98, 0.99)):
-                journal.record(f"final/{step}/{k}", {"accuracy": accuracy, "train_s": 2.0})
+                journal.record(
+                    f"final/{step}/{k}",
+                    {"accuracy": accuracy, "validation": accuracy - 0.005, "train_s": 2.0},
+                )
         if complete:
             journal.record("complete", {})
 
