@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +77,8 @@ class Laboratories:
         """Return the laboratory that this configuration asks for."""
         parts: list[Any] = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
         trainings = self._trainings or Path(config.runs_dir) / FOLDER
-        parts += [config.device, config.save_every_s, str(trainings)]
+        parts += [config.device, config.deterministic, config.workers, config.save_every_s]
+        parts.append(str(trainings))
         key = digest_of([dataset.digest, network.source, *parts])
         if self._last is None or key != self._key:
             self._last = None  # should the next one not open, the closed one must not be given out
@@ -159,7 +161,13 @@ def laboratory(
         n_classes=dataset.n_classes,
     )
     level = config.sandbox.level
-    with Sandbox(config.limits, level=level, most=most, device=config.device) as sandbox:
+    with Sandbox(
+        config.limits,
+        level=level,
+        most=most,
+        device=config.device,
+        deterministic=config.deterministic,
+    ) as sandbox:
         sandbox.require_level()
         machine = {"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine}
         yield Laboratory(
@@ -177,11 +185,20 @@ def laboratory(
                     "processor": processor(),
                     "gpu": sandbox.machine["cuda"],
                     "torch": sandbox.machine["torch"],
+                    "deterministic": config.deterministic,
                 },
                 save_every_s=config.save_every_s,
             ),
             machine=machine,
+            workers=config.workers or max(1, _cores() // config.limits.threads),
         )
+
+
+def _cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def read_network(path: Path) -> Genome:

@@ -229,8 +229,11 @@ class Config:
     study: str | None = None
     """Recorded study whose scores drive selection, so that its prompts come out the same."""
     device: str = MISSING
-    workers: int = MISSING
-    """Candidates trained at once; results do not depend on it."""
+    workers: int | None = MISSING
+    """Candidates trained at once; results do not depend on it. Null: as many as pay, one for each
+    ``limits.threads`` cores; a GPU takes one at a time but at ``sandbox.level=limits``."""
+    deterministic: bool = False
+    """Make a GPU give the same bits each time, which costs time; a CPU does so anyway."""
     save_every_s: float = 300.0
     """How often a long training leaves what it needs to go on after an interruption."""
     llm_workers: int = MISSING
@@ -249,7 +252,8 @@ def problems(config: Config) -> Iterator[str]:
         if (value := attrgetter(name)(config)) not in choices:
             yield f"{name}: expected one of {', '.join(choices)}, got {value}."
     for name in AT_LEAST_ONE:
-        if (value := attrgetter(name)(config)) < 1:
+        value = attrgetter(name)(config)
+        if value is not None and value < 1:
             yield f"{name}: expected a number of at least 1, got {value}."
     if config.confirm.seeds < 0:
         yield f"confirm.seeds: expected a number of at least 0, got {config.confirm.seeds}."

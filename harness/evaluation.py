@@ -71,6 +71,7 @@ class Evaluator:
         self._interface, self._recipe = interface, recipe
         self._trainings, self._machine = trainings, machine
         self._save_every_s = save_every_s
+        self._learned = False
         sandbox.hold(Images(images=dataset.train.images, labels=dataset.train.labels))
 
     def search(
@@ -110,10 +111,21 @@ class Evaluator:
     def _train(
         self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
     ) -> Fate:
-        try:
-            return retried(lambda: self._score(genome, recipe, splits, place, seed=seed))
-        except Refused as refused:
-            return refused.rejection
+        """Train and score; once more, alone, where a GPU's memory ran out beside others."""
+
+        def score() -> Fate:
+            try:
+                return retried(lambda: self._score(genome, recipe, splits, place, seed=seed))
+            except Refused as refused:
+                return refused.rejection
+
+        with self._sandbox.places.shared() as stay:
+            fate = score()
+        short = isinstance(fate, Rejection) and fate.kind == "memory"
+        if short and stay.accompanied and self._sandbox.device == "cuda":
+            with self._sandbox.places.alone():
+                fate = score()
+        return fate
 
     def _score(
         self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
@@ -167,14 +179,19 @@ class Evaluator:
         return offer, round(time.monotonic() - start, 3)
 
     def _another(self, session: Session, recipe: Recipe) -> bool:
-        """Hear of an epoch's end; False where training tells that there was none."""
+        """Hear of an epoch's end; False where it is the end of all, told with what it took."""
         session.renew()
         told = session.receive()
-        if told is not None and not isinstance(told, int):
-            raise _refused("protocol", "expected to be told of an epoch")
-        if told is not None and not 0 < told <= recipe.epochs:
+        if isinstance(told, dict) and isinstance(told.get("gpu_mib"), (int, float)):
+            if not self._learned:  # from the seed network, which comes first
+                self._sandbox.learn(told["gpu_mib"])
+            self._learned = True
+            return False
+        if not isinstance(told, int):
+            raise _refused("protocol", "expected to be told of an epoch or of the end")
+        if not 0 < told <= recipe.epochs:
             raise _refused("protocol", f"told of epoch {told} of {recipe.epochs}")
-        return told is not None
+        return True
 
     def _offer(self, session: Session) -> Offer:
         return Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))

@@ -55,6 +55,8 @@ class Judges:
     network: Genome
     validate: Callable[[Genome], Rejection | None]
     evaluate: Trainer
+    workers: int = 1
+    """Candidates to work on at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,10 +86,13 @@ class RecordedLaboratory:
     that it began.
     """
 
-    def __init__(self, laboratory: Judges, journal: Journal, *, workers: int) -> None:
+    def __init__(self, laboratory: Judges, journal: Journal) -> None:
         self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
         self._journal = journal
-        self._turns = Semaphore(workers)  # repairs come to the gates from every LLM call at once
+        self.workers = laboratory.workers
+        self._turns = Semaphore(
+            self.workers
+        )  # repairs come to the gates from every LLM call at once
 
     def gates(self, genome: Genome) -> Rejection | None:
         """Return the first gate's refusal, or None."""
@@ -141,8 +146,7 @@ class Assessor:
         scores: Scores,
         fidelity: Fidelity,
     ) -> None:
-        self._laboratory = laboratory
-        self._workers, self._scores = config.workers, scores
+        self._laboratory, self._scores = laboratory, scores
         self._fidelity = fidelity
         self._config = config
         self._known = {network.digest: "the seed"}
@@ -165,7 +169,7 @@ class Assessor:
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Fate]:
         """Return the fates of a generation's proposals, in their order."""
-        with ThreadPoolExecutor(self._workers) as pool:
+        with ThreadPoolExecutor(self._laboratory.workers) as pool:
             refusals = list(pool.map(self._gate, proposals))
             fates: dict[str, Fate] = {}
             living = []
@@ -329,7 +333,7 @@ class RunRecord:
 
 def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
-    recorded = RecordedLaboratory(laboratory, journal, workers=config.workers)
+    recorded = RecordedLaboratory(laboratory, journal)
     assess = Assessor(recorded, laboratory.network, config, arm.scores, arm.fidelity)
     evaluation = assess.reference(laboratory.network)
     reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
@@ -392,7 +396,7 @@ def _score_result(
         genome = Genome.parse(candidate.source)
         tasks.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
     trials = [(step, genome, k, seed) for step, genome, ks in tasks for k, seed in enumerate(ks)]
-    with ThreadPoolExecutor(config.workers) as pool:
+    with ThreadPoolExecutor(laboratory.workers) as pool:
         fates = list(pool.map(lambda t: laboratory.final(t[1], seed=t[3]), trials))
     for (step, _, k, _), fate in zip(trials, fates, strict=True):
         journal.record(f"final/{step}/{k}", content_of(fate))

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -23,6 +24,7 @@ from harness import attacks
 from harness.config import LEVELS, Limits
 from harness.errors import InputError, MachineError
 from harness.images import Images
+from harness.places import Places, fitting
 from harness.population import KINDS, Rejection
 from harness.process import Child
 from harness.wire import Array, Channel, WireError
@@ -80,6 +82,7 @@ class Sandbox:
     """A warm worker server; each job runs in a process of its own, forked from it.
 
     level: the least confinement to work with. most: the most to try, for tests and comparisons.
+    deterministic: whether a GPU is to give the same bits each time.
     """
 
     def __init__(
@@ -89,8 +92,10 @@ class Sandbox:
         level: str = "contained",
         most: str = "isolated",
         device: str = "auto",
+        deterministic: bool = False,
     ) -> None:
         self.limits = limits
+        self._deterministic = deterministic
         self._required, self._most = level, most
         self._wanted_device = device
         self._held: IO[bytes] | None = None
@@ -155,6 +160,20 @@ class Sandbox:
             )
         return self._wanted_device
 
+    @cached_property
+    def places(self) -> Places:
+        """Who may be on the device at once: any number on a CPU, one on a GPU.
+
+        Until it is known how much of the GPU's memory one takes, and where the level promises that
+        no candidate meets what another left in it, for good (THREAT_MODEL.md).
+        """
+        return Places(1 if self.device == "cuda" else None)
+
+    def learn(self, peak_mib: float) -> None:
+        """Take in how much of a GPU's memory the first candidate took."""
+        if self.device == "cuda" and self._required == LEVELS[0]:
+            self.places.n = fitting(self.machine["gpu_mib"], peak_mib)
+
     @property
     def stopped(self) -> Mapping[str, str]:
         """What stopped each attack on this host; empty where the attack succeeded."""
@@ -204,7 +223,7 @@ class Sandbox:
         with self._lock:
             if self._process.poll() is not None:
                 self._restart()
-        job = {**job, "device": self.device}
+        job = {**job, "device": self.device, "deterministic": self._deterministic}
         with self._job(job, time_limit_s=time_limit_s) as session:
             yield session
 

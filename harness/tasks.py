@@ -6,6 +6,7 @@ computed and runs none. Only those that train or audit are given the training im
 
 import hashlib
 import json
+import os
 import re
 import sys
 import types
@@ -30,6 +31,7 @@ WITH_IMAGES = frozenset({"train", "audit"})
 """Tasks that are given the training images."""
 _REASON_CHARS = 300
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+_ON_THE_DEVICE = frozenset({"build", "outline", "train", "audit"})
 _SAMPLE = 256
 """Training images on which a network and its replay must agree; as many calibrate anew."""
 _AT_ONCE = 512
@@ -53,16 +55,29 @@ def perform(job: dict[str, Any], data: Images | None, channel: Channel) -> None:
     data: the training images, None for tasks that are not among ``WITH_IMAGES``.
     """
     torch.set_num_threads(job["threads"] if job["task"] in WITH_IMAGES else 1)
+    if job["device"] == "cuda" and job["task"] in _ON_THE_DEVICE:
+        _settle(deterministic=job["deterministic"])
     try:
         _TASKS[job["task"]](job, data, channel)
     except RefusedError as refusal:
         channel.send_json({"refused": _one_line(str(refusal)), "kind": refusal.kind})
 
 
+def _settle(*, deterministic: bool) -> None:
+    """Let a GPU take what is fastest, or what gives the same bits each time."""
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else torch refuses matrix products
+        torch.use_deterministic_algorithms(True)
+
+
 def _probe(job: dict[str, Any], _: None, channel: Channel) -> None:
     """Report what this worker computes on and what this host cannot confine."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    channel.send_json({"cuda": name, "torch": str(torch.__version__), "missing": job["missing"]})
+    told = {"cuda": None, "torch": str(torch.__version__), "missing": job["missing"]}
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory
+        told |= {"cuda": torch.cuda.get_device_name(), "gpu_mib": memory // 2**20}
+    channel.send_json(told)
 
 
 def _attack(job: dict[str, Any], _: None, channel: Channel) -> None:
@@ -119,7 +134,8 @@ def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
             _offer(network, sample, job, channel)
         if channel.receive_json():
             channel.send_array(_state_of(training))
-    channel.send_json(None)
+    peak = torch.cuda.max_memory_reserved() / 2**20 if device == "cuda" else 0
+    channel.send_json({"gpu_mib": peak})
     if not recipe.keep_best:
         _offer(network, sample, job, channel)
 

@@ -169,7 +169,8 @@ class Validator:
                 session.receive()
 
         try:
-            retried(build)
+            with self._sandbox.places.shared():
+                retried(build)
         except Refused as refused:
             return refused.rejection
         return None

@@ -15,7 +15,9 @@ from harness.results import read_runs
 from harness.table import comparisons, render
 
 HERE = Path(__file__).parent
-FREE = ("runs_dir=", "device=", "workers=", "llm_workers=", "display=", "tracking=")
+FREE = (
+    "runs_dir=", "device=", "workers=", "llm_workers=", "save_every_s=", "display=", "tracking=",
+)  # fmt: skip
 """Settings that leave a reproduction what it is; under others its table is printed, not written."""
 
 

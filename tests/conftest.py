@@ -70,7 +70,7 @@ def told(folder):
 
 def trains(session):
     """Hear a training job out, up to the network that it offers at the end."""
-    while session.receive() is not None:
+    while isinstance(session.receive(), int):
         session.send(False)  # its state is not wanted
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    {"errors", "seeding", "config", "wire", "containment", "process"},
+    {"errors", "seeding", "config", "wire", "containment", "process", "places"},
     {"parsing", "images", "journal", "usage", "once"},
     {"genome", "fitness", "data", "augmentation", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "training", "tracing", "playback"},

@@ -28,7 +28,7 @@ def test_a_plan_is_run_and_its_table_written(tmp_path, quick):
     plan = {"arms": ["random_mutation"], "seeds": [0, 1], "overrides": settings}
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan))
     printed = reproduce(tmp_path, ["final.seeds=2"])
-    assert "re-trained on 2 fresh seeds" in printed
+    assert "on 2 fresh seeds per run" in printed
     assert not (tmp_path / "table.md").exists()  # another comparison than the plan's
     text = reproduce(tmp_path, ["device=cpu"])
     assert (tmp_path / "table.md").read_text() == text

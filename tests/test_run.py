@@ -218,9 +218,8 @@ class TestDuplicates:
     def assessed(self, lab, config, tmp_path):
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
-                recorded = RecordedLaboratory(lab, journal, workers=workers)
-                settings = replace(config, workers=workers)
-                judge = Assessor(recorded, NETWORK, settings, {}, Full())
+                recorded = RecordedLaboratory(replace(lab, workers=workers), journal)
+                judge = Assessor(recorded, NETWORK, config, {}, Full())
                 proposals = [
                     [
                         Proposal(step=f"g{g}.c{c}", parents=("seed",), variations=(), child=child)

@@ -1,0 +1,57 @@
+"""What only a GPU can show; elsewhere each of these is skipped and says so."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.arms import laboratory
+from harness.compose import build, compose
+from harness.population import Evaluation
+from harness.trainings import Trainings
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
+)
+
+
+@pytest.fixture
+def on_gpu(config, digits, network):
+    def opened(**settings):
+        chosen = replace(config, device="cuda", limits=replace(config.limits, memory_mib=32768))
+        return laboratory(replace(chosen, **settings), digits, network)
+
+    return opened
+
+
+def test_deterministic_gives_the_same_accuracy_and_the_bits_of_the_weights_twice(on_gpu, network):
+    fates = []
+    for _ in range(2):
+        with on_gpu(deterministic=True) as lab:
+            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(fates[0], Evaluation)
+    assert fates[0] == fates[1]
+
+
+def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
+    with on_gpu() as lab:
+        lab.evaluate.search(network, seed=1)
+        assert lab.evaluate._sandbox.places.n == 1
+    with on_gpu(sandbox=replace(config.sandbox, level="limits"), workers=3) as lab:
+        lab.evaluate.search(network, seed=1)
+        assert lab.evaluate._sandbox.places.n > 1
+        with ThreadPoolExecutor(3) as pool:
+            fates = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
+        assert all(isinstance(fate, Evaluation) for fate in fates)
+
+
+def test_the_published_recipe_trains_and_goes_on_after_an_interruption(tiny, network, tmp_path):
+    config = compose(
+        [*tiny, "recipe=ge2024", "recipe.epochs=3", "device=cuda", "limits.memory_mib=32768"]
+    )
+    dataset = build(config.task).load()
+    with laboratory(
+        replace(config, save_every_s=0), dataset, network, trainings=Trainings(tmp_path)
+    ) as lab:
+        assert isinstance(lab.evaluate.search(network, seed=1), Evaluation)
