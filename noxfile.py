@@ -48,9 +48,14 @@ def local_llm(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what a candidate costs beside its training, and training against a bare loop."""
+    """Measure what a candidate costs, and training against a bare loop; writes bench/RESULTS.md.
+
+    ``nox -s bench -- --images FOLDER`` measures on a larger set, too.
+    """
     session.install("-e", ".[dev]")
-    session.run("pytest", "-n0", "-s", "bench", *session.posargs)
+    measured = "--benchmark-json=bench/results.json"
+    session.run("pytest", "-n0", "-s", "--timeout=3600", "bench", measured, *session.posargs)
+    session.run("python", "-m", "bench", "bench/results.json")
 
 
 @nox.session(default=False)

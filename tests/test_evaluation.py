@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,8 @@ from harness.config import Recipe
 from harness.images import Images
 from harness.population import Evaluation
 from harness.training import Plateau, Training, as_input, predict
+from harness.validation import build_job
+from tests.conftest import trains
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
@@ -236,3 +239,23 @@ def test_parameters_of_any_number_of_dimensions_train(lab, network):
     genome = network.replace("DW", body)
     assert lab.validate(genome) is None
     assert isinstance(lab.evaluate.search(genome, seed=0), Evaluation)
+
+
+def test_same_seed_same_bits_however_many_train_beside_it(lab, network, tiny):
+    """Two threads each, one after the other and then three at once on whatever cores there are."""
+    config = compose([*tiny, "limits.threads=2", "recipe.epochs=3"])
+    dataset = build(config.task).load()
+
+    def weights_and_logits(seed):
+        job = build_job("train", network, box.evaluate._interface, config.recipe, seed=seed)
+        sandbox = box.evaluate._sandbox
+        with sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+            trains(session)
+            return [session.receive().tobytes() for _ in range(3)]
+
+    with laboratory(config, dataset, network) as box:
+        alone = [weights_and_logits(seed) for seed in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            together = list(pool.map(weights_and_logits, range(3)))
+    assert alone == together
+    assert alone[0][1:] != alone[1][1:]

@@ -1,0 +1,1 @@
+"""What a candidate costs, measured: ``nox -s bench`` writes ``RESULTS.md``."""

@@ -1,0 +1,86 @@
+"""The seed network on real images, and a worker to train it in."""
+
+import os
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.arms import laboratory
+from harness.compose import build, compose
+from harness.genome import Genome
+from harness.validation import build_job
+
+CORES = len(os.sched_getaffinity(0))
+THREADS = min(2, CORES)
+SEED_NETWORK = Path(__file__).parents[1] / "baselines" / "networks" / "exquisitenet_v2.py"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--images", metavar="FOLDER", help="an image folder of some 50,000 images, 32 x 32 pixels"
+    )
+
+
+@pytest.fixture(scope="session")
+def network():
+    return Genome.parse(SEED_NETWORK.read_text())
+
+
+@pytest.fixture(scope="session")
+def config():
+    config = compose(["display=plain", "limits.train_s=3600", "limits.memory_mib=16384"])
+    return replace(config, limits=replace(config.limits, threads=THREADS))
+
+
+@pytest.fixture(scope="session")
+def datasets(request):
+    """Both tasks by name; the larger one only where a folder is named."""
+    found = {"digits": build(compose([]).task).load()}
+    folder = request.config.getoption("--images")
+    if folder:
+        found["images"] = build(compose(["task=image_folder", f"task.path={folder}"]).task).load()
+    return found
+
+
+@pytest.fixture(scope="session")
+def digits(datasets):
+    return datasets["digits"]
+
+
+@pytest.fixture
+def trains(config, network):
+    """A laboratory's worker, and the job that trains the seed network in it."""
+
+    @contextmanager
+    def opened(dataset, *, threads=THREADS, most="isolated", device="cpu", **recipe):
+        limits = replace(config.limits, threads=threads)
+        recipe = replace(config.recipe, **recipe)
+        free = replace(config.sandbox, level="limits")
+        chosen = replace(config, limits=limits, recipe=recipe, sandbox=free, device=device)
+        with laboratory(chosen, dataset, network, most=most) as lab:
+            interface = lab.evaluate._interface
+            job = build_job("train", network, interface, recipe, seed=0) | {"batch_sizes": [64, 48]}
+            yield lab.evaluate._sandbox, job
+
+    return opened
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    import torch
+
+    machine_info["torch"] = torch.__version__
+    machine_info["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+SKIPPED = {}
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped:
+        SKIPPED[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
+
+
+def pytest_benchmark_update_json(config, benchmarks, output_json):
+    output_json["skipped"] = SKIPPED

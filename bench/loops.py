@@ -1,0 +1,83 @@
+"""What we are compared with, each in a process of its own: ``python -m bench.loops HOW ...``.
+
+``bare``: a training loop on float tensors in memory, and nothing else. ``published``: images read
+from files by PIL, changed one by one by torchvision on the CPU, collated by a DataLoader, as the
+published recipe feeds them (Morris 2024, code; written anew). Prints images per second from the
+second epoch on.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
+
+from bench.conftest import SEED_NETWORK
+
+
+def begun(channels_last, n_classes):
+    namespace = {}
+    exec(compile(SEED_NETWORK.read_text(), "seed", "exec"), namespace)
+    network = namespace["ExquisiteNetV2"](n_classes, 3)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    return network, namespace["get_optimizer"](network, 0.1, 1e-4, True)
+
+
+def bare(arrays, *, epochs, batch_size):
+    with np.load(arrays) as held:
+        images = torch.from_numpy(held["images"]).float().div_(255)
+        labels = torch.from_numpy(held["labels"])
+    images = images.contiguous(memory_format=torch.channels_last)
+    network, optimizer = begun(True, int(labels.max()) + 1)
+    for epoch in range(epochs):
+        if epoch == 1:
+            start = time.perf_counter()
+        for batch in torch.randperm(len(labels)).split(batch_size):
+            loss = nn.functional.cross_entropy(network(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return (epochs - 1) * len(labels) / (time.perf_counter() - start)
+
+
+def published(folder, *, epochs, batch_size):
+    changes = v2.Compose([
+        v2.RandomHorizontalFlip(0.5),
+        v2.RandomApply([v2.ColorJitter(0.05, 0.05, 0.05)], 0.5),
+        v2.RandomApply([v2.RandomAffine(0, translate=(0.05, 0.05))], 0.5),
+        v2.ToImage(),
+        v2.ToDtype(torch.float32, scale=True),
+    ])  # fmt: skip
+    data = ImageFolder(folder, changes)
+    loader = DataLoader(data, batch_size, shuffle=True, num_workers=torch.get_num_threads())
+    network, optimizer = begun(False, len(data.classes))
+    for epoch in range(epochs):
+        if epoch == 1:
+            start = time.perf_counter()
+        total = 0.0
+        for images, labels in loader:
+            loss = nn.functional.cross_entropy(network(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+    return (epochs - 1) * len(data) / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("how", choices=("bare", "published"))
+    parser.add_argument("data", type=Path, help="arrays (npz), or a folder of one folder per class")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    loop = {"bare": bare, "published": published}[arguments.how]
+    print(loop(arguments.data, epochs=arguments.epochs, batch_size=arguments.batch_size))

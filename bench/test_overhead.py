@@ -1,0 +1,140 @@
+"""What a candidate costs beside its training, from proposal to record."""
+
+import statistics
+import time
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from baselines.edits import mutated
+from bench.conftest import THREADS
+from harness.arms import composed, identity, laboratory, manifest_of
+from harness.config import LEVELS
+from harness.evaluation import BATCH_SIZES, _shuffled
+from harness.journal import Journal
+from harness.models import Scripted
+from harness.population import Evaluation
+from harness.run import run
+from harness.trainings import NOWHERE
+from harness.validation import STATIC_GATES, build_job
+
+NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
+N = 60
+
+
+class AtOnce:
+    """Stands where training is, and takes no time; no two networks come to the same."""
+
+    def search(self, genome, *, seed, split="validation", epochs=None):
+        return Evaluation(accuracy=Random(genome.digest).random(), n_params=1000, train_s=0.0)
+
+    def final(self, genome, *, seed):
+        return self.search(genome, seed=seed)
+
+
+def answer(network, k):
+    """An LLM's answer with a changed version of every segment."""
+    edited = (mutated({name: network[name]}, rng=Random(k)) for name in network.names)
+    return "\n".join(f"```python\n{source}\n```" for _, source, _ in edited)
+
+
+def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
+    """GE's whole loop, one child a generation: prompt, answer at once, extraction, every gate in
+    the full sandbox, selection, journal on disk; the training alone takes no time."""
+    answers = [answer(network, k) for k in range(N)]
+    chosen = replace(
+        config,
+        sizes=replace(config.sizes, founders=1, offspring=1),
+        budget=replace(config.budget, evaluations=N, proposals=2 * N),
+        model={"_target_": "harness.models.Scripted", "answers": answers},
+        final=replace(config.final, seeds=1, hall_of_fame=1),
+        study=None,
+    )
+    told = []
+
+    def listen(event):
+        if event.kind == "proposal":
+            told.append((time.perf_counter(), "gate" in event.content["fate"]))
+
+    with (
+        laboratory(chosen, digits, network) as lab,
+        Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
+    ):
+        known = identity(chosen, digits, network, None)
+        journal.record("manifest", manifest_of(chosen, known, lab, None))
+        at_once = replace(lab, evaluate=AtOnce())
+        arm = composed(chosen, {}, Scripted(answers=answers), journal)
+        benchmark.pedantic(lambda: run(chosen, arm, at_once, journal), rounds=1)
+        level = lab.machine["sandbox"]
+    times = [b - a for (a, _), (b, refused) in pairwise(told) if not refused]
+    benchmark.extra_info |= {
+        "a candidate, from proposal to record, median": f"{1e3 * statistics.median(times):.0f} ms",
+        "the same, 9 of 10 take at most": f"{1e3 * sorted(times)[len(times) * 9 // 10]:.0f} ms",
+        "candidates": len(times),
+        "sandbox": level,
+    }
+
+
+def test_all_gates(benchmark, config, digits, network):
+    fresh = (network.replace("DW", f"{network['DW']}\n\n\nN = {n}\n") for n in range(10**6))
+    with laboratory(config, digits, network) as lab:
+        benchmark.pedantic(
+            lab.validate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5
+        )
+
+
+@pytest.mark.parametrize("gate", STATIC_GATES, ids=lambda g: g.__name__)
+def test_gate(benchmark, gate, network):
+    fresh = (network.replace("DW", f"{network['DW']}\n\n\nN = {n}\n") for n in range(10**6))
+    benchmark.pedantic(gate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("task", ["nothing", "build"])
+def test_confined_process(benchmark, trains, digits, level, task):
+    """Fork, confine, do nothing or build, end."""
+    nothing = {"task": "attack", "attacks": [], "target": NOBODY}
+    with trains(digits, most=level) as (box, job):
+        does = nothing if task == "nothing" else job | {"task": "build"}
+
+        def once():
+            with box.run(does, time_limit_s=30) as session:
+                session.receive()
+
+        benchmark.pedantic(once, rounds=40, warmup_rounds=5)
+
+
+@pytest.mark.parametrize("part", ["outline", "count", "score twice", "calibrate"])
+def test_trust(benchmark, config, digits, network, part):
+    """What it costs on digits that a score can be believed: none of it is training."""
+    recipe = replace(config.recipe, epochs=1)
+    with laboratory(replace(config, recipe=recipe), digits, network) as lab:
+        evaluate, images = lab.evaluate, digits.validation
+        job = build_job("train", network, evaluate._interface, recipe, seed=0)
+        job["batch_sizes"] = BATCH_SIZES
+        outline = evaluate._outline(job)
+        offer, _ = evaluate._trained(job, recipe, outline, NOWHERE)
+        audit = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": None}
+        order = _shuffled(images)
+
+        def count():
+            with evaluate._sandbox.run(audit, time_limit_s=60) as session:
+                session.send(outline, offer.header, offer.payload)
+                session.receive(), session.receive()
+
+        if part == "outline":
+            benchmark.pedantic(evaluate._outline, args=(job,), rounds=20, warmup_rounds=2)
+        elif part == "count":
+            benchmark.pedantic(count, rounds=20, warmup_rounds=2)
+        else:
+            programs = [0, 1] if part == "score twice" else [-1]
+            with evaluate._sandbox.run(audit, time_limit_s=600) as session:
+                session.send(outline, offer.header, offer.payload)
+                session.receive(), session.receive()
+                benchmark.pedantic(
+                    lambda: [evaluate._answers(session, images, p, order) for p in programs],
+                    rounds=20, warmup_rounds=2,
+                )  # fmt: skip
+        benchmark.extra_info["threads"] = THREADS

@@ -1,0 +1,162 @@
+"""Images a second in the worker, beside a bare loop and the published way, in turns."""
+
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from bench.conftest import CORES, THREADS
+from harness.process import Child
+
+
+def loop(how, data, *, epochs, batch_size=64, threads=THREADS):
+    command = [
+        sys.executable, "-m", "bench.loops", how, str(data), "--epochs", str(epochs),
+        "--batch-size", str(batch_size), "--threads", str(threads),
+    ]  # fmt: skip
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def in_the_worker(box, job, n_images):
+    """Images a second from the second epoch on, everything included, timed from outside."""
+    ends = []
+    with box.run(job, time_limit_s=3600) as session:
+        while isinstance(session.receive(), int):
+            ends.append(time.perf_counter())
+            session.send(False)
+    return (len(ends) - 1) * n_images / (ends[-1] - ends[0])
+
+
+@pytest.mark.parametrize(("task", "epochs", "rounds"), [("digits", 8, 7), ("images", 2, 3)])
+def test_against_a_bare_loop(benchmark, trains, datasets, tmp_path, task, epochs, rounds):
+    if task not in datasets:
+        pytest.skip("needs --images FOLDER: no image folder is named")
+    data = datasets[task]
+    arrays = tmp_path / "train.npz"
+    np.savez(arrays, images=data.train.images, labels=data.train.labels)
+    ours, bare = [], []
+    with trains(data, epochs=epochs) as (box, job):
+
+        def both():
+            bare.append(loop("bare", arrays, epochs=epochs))
+            ours.append(in_the_worker(box, job, len(data.train)))
+
+        benchmark.pedantic(both, rounds=rounds)
+    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
+    benchmark.extra_info |= {
+        "in the worker, images/s": round(statistics.median(ours)),
+        "bare loop, images/s": round(statistics.median(bare)),
+        "worker / bare loop, median of pairs": f"{statistics.median(ratios):.3f}",
+        "lowest and highest pair": f"{min(ratios):.3f} to {max(ratios):.3f}",
+        "images per epoch": len(data.train),
+        "threads": THREADS,
+    }
+
+
+def test_against_the_published_way(benchmark, request, trains, datasets, tmp_path):
+    """On as many images as the digits have, of the folder: 10,000 of them, 32 pixels."""
+    folder = request.config.getoption("--images")
+    if not folder:
+        pytest.skip("needs --images FOLDER: no image folder is named")
+    data, ours, theirs = datasets["images"], [], []
+    part = tmp_path / "part"
+    from pathlib import Path
+
+    for name in sorted(p.name for p in (Path(folder) / "train").iterdir()):
+        (part / name).mkdir(parents=True)
+        for file in sorted((Path(folder) / "train" / name).iterdir())[:1000]:
+            (part / name / file.name).symlink_to(file.resolve())
+    n = len(list(part.rglob("*.*")))
+    with trains(
+        data, epochs=2, flip=True, jitter=0.05, shift_px=1.6, shift_p=0.5, batch_size=216
+    ) as (box, job):
+
+        def both():
+            theirs.append(loop("published", part, epochs=2, batch_size=216))
+            ours.append(in_the_worker(box, job, len(data.train)))
+
+        benchmark.pedantic(both, rounds=3)
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    benchmark.extra_info |= {
+        "in the worker, same augmentation, images/s": round(statistics.median(ours)),
+        "files, PIL, torchvision, DataLoader, images/s": round(statistics.median(theirs)),
+        "worker / published way, median of pairs": f"{statistics.median(ratios):.2f}",
+        "images per epoch": f"{len(data.train)} and {n}",
+    }
+
+
+@pytest.mark.skipif(CORES < 2, reason="needs two cores, this machine has one")
+def test_one_candidate_with_two_threads_or_two_with_one(benchmark, trains, digits):
+    """Why ``workers`` is one for each ``limits.threads`` cores."""
+    together, n = {1: [], 2: []}, len(digits.train)
+    with (
+        trains(digits, epochs=8, threads=1) as (one, job),
+        trains(digits, epochs=8, threads=2) as (two, _),
+    ):
+
+        def both():
+            together[2].append(in_the_worker(two, job, n))
+            with ThreadPoolExecutor(2) as pool:
+                rates = list(pool.map(lambda _: in_the_worker(one, job, n), range(2)))
+            together[1].append(sum(rates))
+
+        benchmark.pedantic(both, rounds=5)
+    benchmark.extra_info |= {
+        "one candidate, two threads, images/s": round(statistics.median(together[2])),
+        "two candidates, one thread each, images/s together": round(statistics.median(together[1])),
+    }
+
+
+@pytest.mark.skipif(CORES < 4, reason=f"needs at least four cores, this machine has {CORES}")
+def test_scaling_with_workers(benchmark, trains, digits):
+    rates, n = {}, len(digits.train)
+    with trains(digits, epochs=6) as (box, job):
+
+        def all_of_them():
+            for workers in sorted({1, 2, CORES // 4, CORES // 2}):
+                with ThreadPoolExecutor(workers) as pool:
+                    found = pool.map(lambda _: in_the_worker(box, job, n), range(workers))
+                    rates.setdefault(workers, []).append(sum(found))
+
+        benchmark.pedantic(all_of_them, rounds=3)
+    for workers, found in rates.items():
+        benchmark.extra_info[f"{workers} workers of two threads, images/s together"] = round(
+            statistics.median(found)
+        )
+
+
+def test_memory(benchmark, trains, datasets):
+    """What one training holds beyond what it shares with the server, at most."""
+    task = "images" if "images" in datasets else "digits"
+    data, grown = datasets[task], []
+    with trains(data, epochs=1 if task == "images" else 3) as (box, job):
+        seen = Child.grown_bytes
+
+        class Watched(Child):
+            @property
+            def grown_bytes(self):
+                grown.append(seen.fget(self))
+                return grown[-1]
+
+        import harness.sandbox
+
+        harness.sandbox.Child = Watched
+        try:
+            benchmark.pedantic(lambda: in_the_worker_once(box, job), rounds=1)
+        finally:
+            harness.sandbox.Child = Child
+    benchmark.extra_info |= {
+        f"one training on {task}, at most": f"{max(grown) / 2**20:.0f} MiB",
+        "of which the training images": f"{data.train.images.nbytes / 2**20:.0f} MiB",
+    }
+
+
+def in_the_worker_once(box, job):
+    with box.run(job, time_limit_s=3600) as session:
+        while isinstance(session.receive(), int):
+            session.send(False)
+        session.receive(), session.receive(), session.receive()
