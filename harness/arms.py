@@ -1,6 +1,7 @@
 """From configurations to finished runs: open the laboratory once, run what is not complete."""
 
 import contextlib
+import copy
 import json
 import os
 import platform
@@ -55,7 +56,7 @@ _OF_THE_ARM = frozenset(
 
 
 class Laboratories:
-    """Opens laboratories, and keeps the last one for whoever asks for the same next.
+    """Opens laboratories one after another, with one worker for as long as it fits.
 
     So the jobs of a multirun share a worker. trainings: the folder that remembers what was trained,
     ``runs_dir/.trainings`` where none is given.
@@ -64,8 +65,8 @@ class Laboratories:
     def __init__(self, trainings: Path | None = None) -> None:
         self._trainings = trainings
         self._stack = contextlib.ExitStack()
-        self._key = ""
-        self._last: Laboratory | None = None
+        self._sandbox: Sandbox | None = None
+        self._settings: tuple[Any, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -74,20 +75,15 @@ class Laboratories:
         self._stack.close()
 
     def open(self, config: Config, dataset: Dataset, network: Genome) -> Laboratory:
-        """Return the laboratory that this configuration asks for."""
-        parts: list[Any] = [asdict(p) for p in (config.recipe, config.limits, config.sandbox)]
-        trainings = self._trainings or Path(config.runs_dir) / FOLDER
-        parts += [config.device, config.deterministic, config.workers, config.save_every_s]
-        parts.append(str(trainings))
-        key = digest_of([dataset.digest, network.source, *parts])
-        if self._last is None or key != self._key:
-            self._last = None  # should the next one not open, the closed one must not be given out
+        """Return the laboratory that this configuration asks for; one opened before is closed."""
+        settings = (config.limits, config.sandbox, config.device, config.deterministic)
+        if self._sandbox is None or settings != self._settings:
+            self._sandbox = None  # should the next one not start, this one must not be given out
             self._stack.close()
-            self._last = self._stack.enter_context(
-                laboratory(config, dataset, network, trainings=Trainings(trainings))
-            )
-            self._key = key
-        return self._last
+            self._sandbox = self._stack.enter_context(worker(config))
+            self._settings = copy.deepcopy(settings)
+        trainings = Trainings(self._trainings or Path(config.runs_dir) / FOLDER)
+        return equipped(self._sandbox, config, dataset, network, trainings)
 
 
 def complete_runs(
@@ -149,10 +145,32 @@ def laboratory(
     most: str = "isolated",
     trainings: Trainings = FORGETFUL,
 ) -> Iterator[Laboratory]:
-    """Start the worker and give it the training data; InputError below ``sandbox.level``.
+    """Start a worker and give it the training data; InputError below ``sandbox.level``.
 
     most: the most confinement to try. trainings: what remembers networks trained before.
     """
+    with worker(config, most=most) as sandbox:
+        yield equipped(sandbox, config, dataset, network, trainings)
+
+
+@contextlib.contextmanager
+def worker(config: Config, *, most: str = "isolated") -> Iterator[Sandbox]:
+    """Start a worker; InputError below ``sandbox.level``."""
+    with Sandbox(
+        config.limits,
+        level=config.sandbox.level,
+        most=most,
+        device=config.device,
+        deterministic=config.deterministic,
+    ) as sandbox:
+        sandbox.require_level()
+        yield sandbox
+
+
+def equipped(
+    sandbox: Sandbox, config: Config, dataset: Dataset, network: Genome, trainings: Trainings
+) -> Laboratory:
+    """Give a worker the training data, and put gates and evaluation before it."""
     channels, height, width = dataset.input_shape
     size = config.recipe.size_px
     interface = Interface(
@@ -160,38 +178,28 @@ def laboratory(
         input_shape=(channels, size or height, size or width),
         n_classes=dataset.n_classes,
     )
-    level = config.sandbox.level
-    with Sandbox(
-        config.limits,
-        level=level,
-        most=most,
-        device=config.device,
-        deterministic=config.deterministic,
-    ) as sandbox:
-        sandbox.require_level()
-        machine = {"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine}
-        yield Laboratory(
-            dataset=dataset,
-            network=network,
-            validate=Validator(sandbox, interface, config.recipe),
-            evaluate=Evaluator(
-                sandbox,
-                dataset,
-                interface,
-                config.recipe,
-                trainings=trainings,
-                machine={
-                    "device": sandbox.device,
-                    "processor": processor(),
-                    "gpu": sandbox.machine["cuda"],
-                    "torch": sandbox.machine["torch"],
-                    "deterministic": config.deterministic,
-                },
-                save_every_s=config.save_every_s,
-            ),
-            machine=machine,
-            workers=config.workers or max(1, _cores() // config.limits.threads),
-        )
+    return Laboratory(
+        dataset=dataset,
+        network=network,
+        validate=Validator(sandbox, interface, config.recipe),
+        evaluate=Evaluator(
+            sandbox,
+            dataset,
+            interface,
+            config.recipe,
+            trainings=trainings,
+            machine={
+                "device": sandbox.device,
+                "processor": processor(),
+                "gpu": sandbox.machine["cuda"],
+                "torch": sandbox.machine["torch"],
+                "deterministic": config.deterministic,
+            },
+            save_every_s=config.save_every_s,
+        ),
+        machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
+        workers=config.workers or max(1, _cores() // config.limits.threads),
+    )
 
 
 def _cores() -> int:

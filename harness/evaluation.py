@@ -72,7 +72,8 @@ class Evaluator:
         self._trainings, self._machine = trainings, machine
         self._save_every_s = save_every_s
         self._learned = False
-        sandbox.hold(Images(images=dataset.train.images, labels=dataset.train.labels))
+        self._images = Images(images=dataset.train.images, labels=dataset.train.labels)
+        sandbox.hold(self._images)
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
@@ -131,6 +132,7 @@ class Evaluator:
         self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
     ) -> Fate:
         """Train; take the last network, or the best on validation; audit and score it."""
+        self._sandbox.require(self._images)
         job = build_job("train", genome, self._interface, recipe, seed=seed)
         job["batch_sizes"] = BATCH_SIZES
         outline = self._outline(job)

@@ -99,6 +99,7 @@ class Sandbox:
         self._required, self._most = level, most
         self._wanted_device = device
         self._held: IO[bytes] | None = None
+        self._images: Images | None = None
         self._lock = threading.RLock()
         if sys.platform != "linux":
             self._most = "limits"
@@ -214,8 +215,16 @@ class Sandbox:
         """Give the server training images and labels; jobs that train or audit see them."""
         if self._held:
             self._held.close()
-        self._held = images.to_file()
+        self._images, self._held = images, images.to_file()
         self._hand_over(b"d", self._held.fileno())
+
+    def require(self, images: Images) -> None:
+        """Raise MachineError where it was given other images since: they would be trained on."""
+        if images is not self._images:
+            raise MachineError(
+                "expected a laboratory that is open, this worker has been given to another since. "
+                "Open it again."
+            )
 
     @contextlib.contextmanager
     def run(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:

@@ -112,9 +112,9 @@ def quick(tmp_path_factory, tiny):
 
 
 @pytest.fixture(scope="session")
-def laboratories(tmp_path_factory):
-    """One warm worker for whole runs whose trainings may come from one another."""
-    with Laboratories(tmp_path_factory.mktemp("trainings")) as opened:
+def laboratories():
+    """One warm worker for whole runs; what they train is remembered in their own folders."""
+    with Laboratories() as opened:
         yield opened
 
 

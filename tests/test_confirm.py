@@ -24,13 +24,13 @@ def individual(step, genome, accuracy, n_params):
 
 
 @pytest.fixture
-def confirmed(quick, tmp_path):
+def confirmed(quick, tmp_path, laboratories):
     def run(*overrides):
         settings = [
             *quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=3",
             "sizes.founders=3", "confirm.seeds=2", f"runs_dir={tmp_path}", *overrides,
         ]  # fmt: skip
-        return complete_runs([compose(settings)])[0]
+        return complete_runs([compose(settings)], laboratories)[0]
 
     return run
 

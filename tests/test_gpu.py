@@ -9,7 +9,7 @@ import torch
 from harness.arms import laboratory
 from harness.compose import build, compose
 from harness.population import Evaluation
-from harness.trainings import Trainings
+from harness.trainings import Place, Trainings
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
@@ -46,12 +46,33 @@ def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network
         assert all(isinstance(fate, Evaluation) for fate in fates)
 
 
-def test_the_published_recipe_trains_and_goes_on_after_an_interruption(tiny, network, tmp_path):
-    config = compose(
-        [*tiny, "recipe=ge2024", "recipe.epochs=3", "device=cuda", "limits.memory_mib=32768"]
-    )
+def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none(
+    tiny, network, tmp_path, monkeypatch
+):
+    config = compose([
+        *tiny, "recipe=ge2024", "recipe.epochs=4", "device=cuda", "limits.memory_mib=32768",
+        "save_every_s=0", "deterministic=true",
+    ])  # fmt: skip
     dataset = build(config.task).load()
-    with laboratory(
-        replace(config, save_every_s=0), dataset, network, trainings=Trainings(tmp_path)
-    ) as lab:
-        assert isinstance(lab.evaluate.search(network, seed=1), Evaluation)
+    fates = []
+    for name in ("whole", "pieces"):
+        kept = Trainings(tmp_path / name)
+        with laboratory(config, dataset, network, trainings=kept) as lab:
+            if name == "pieces":
+                with monkeypatch.context() as patch:
+                    patch.setattr(Place, "save", interrupted(Place.save))
+                    with pytest.raises(KeyboardInterrupt):
+                        lab.evaluate.search(network, seed=1)
+            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(fates[0], Evaluation)
+    assert fates[0] == fates[1]
+
+
+def interrupted(save):
+    """Save, and then end as if the command was stopped."""
+
+    def saves(place, checkpoint):
+        save(place, checkpoint)
+        raise KeyboardInterrupt
+
+    return saves

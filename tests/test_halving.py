@@ -1,20 +1,25 @@
 """Successive halving: few epochs for many, all epochs for the best, and nothing lost."""
 
 import math
+from contextlib import nullcontext
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import arms
 from harness.arms import complete_runs
 from harness.compose import compose
 from harness.errors import InputError
 from harness.fitness import dominates
+from harness.genome import Genome
 from harness.halving import Full, Halving
 from harness.journal import read_events
+from harness.population import Evaluation
 from harness.replay import Recorded, replay
 from harness.results import read_run
+from harness.run import Laboratory
 from harness.table import compare, render
 from tests.conftest import told
 
@@ -72,8 +77,6 @@ class Imagined:
         return Random(genome.digest).random()
 
     def search(self, genome, *, seed, split="validation", epochs=None):
-        from harness.population import Evaluation
-
         self.asked.append(epochs or 9)
         quality = self.quality(genome)
         return Evaluation(
@@ -87,21 +90,16 @@ class Imagined:
 @pytest.fixture
 def halved(network, tmp_path, monkeypatch):
     """A run of random mutation over networks whose worth is known without training them."""
-    from contextlib import contextmanager
-
-    from harness import arms
-    from harness.run import Laboratory
-
     evaluate = Imagined()
 
-    @contextmanager
-    def laboratory(config, dataset, network, **_):
-        yield Laboratory(
+    def imagined(sandbox, config, dataset, network, trainings):
+        return Laboratory(
             network=network, validate=lambda _: None, evaluate=evaluate, dataset=dataset,
             machine={"device": "cpu", "torch": "0", "sandbox": "none"},
         )  # fmt: skip
 
-    monkeypatch.setattr(arms, "laboratory", laboratory)
+    monkeypatch.setattr(arms, "worker", lambda config: nullcontext(config))
+    monkeypatch.setattr(arms, "equipped", imagined)
 
     def run(*overrides):
         return complete_runs([compose([
@@ -136,8 +134,6 @@ def test_those_who_go_on_are_the_best_of_their_generation(halved, network):
     run, evaluate = halved
     result = read_run(run())
     founders = [c for c in result.candidates if c.step.startswith("g0.")]
-    from harness.genome import Genome
-
     by_quality = sorted(founders, key=lambda c: -evaluate.quality(Genome.parse(c.source)))
     assert [bool(c.objectives) for c in by_quality] == [True] + [False] * (len(founders) - 1)
 
@@ -165,11 +161,11 @@ def test_a_halved_run_replays(halved, tmp_path):
     assert told(replay(recorded, tmp_path / "again")) == told(folder)
 
 
-def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path):
+def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path, laboratories):
     for arm in ("random_mutation", "one_plus_one"):
         settings = [*quick, f"+ablation={arm}", "compare=[]", "recipe.epochs=4", "budget.evaluations=4",
                     "sizes.founders=4", "fidelity=halving", f"runs_dir={tmp_path}"]  # fmt: skip
-        result = read_run(complete_runs([compose(settings)])[0])
+        result = read_run(complete_runs([compose(settings)], laboratories)[0])
         assert result.evaluations == 4
         assert 0 < result.outpaced < 4
         assert set(result.trainings) == {"search", "search-1", "final"}

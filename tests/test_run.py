@@ -7,13 +7,13 @@ from random import Random
 import pytest
 
 from baselines.edits import mutated
-from harness.arms import Laboratories, complete_runs
-from harness.compose import compose
-from harness.errors import GenomeError, InputError, RecordError
+from harness.arms import complete_runs
+from harness.compose import build, compose
+from harness.errors import GenomeError, InputError, MachineError, RecordError
 from harness.genome import Genome
 from harness.halving import Full
 from harness.journal import Journal, find_runs, is_complete, read_events
-from harness.population import Proposal, Rejection
+from harness.population import Evaluation, Proposal, Rejection
 from harness.results import read_run, read_runs
 from harness.run import Assessor, RecordedLaboratory
 from harness.table import TIME_COLUMNS, comparisons, render
@@ -44,7 +44,7 @@ def composed(tiny):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, composed):
+def runs(tmp_path_factory, composed, laboratories):
     """Both arms at one seed, run twice: with one worker, then with two."""
     found = []
     for workers in (1, 2):
@@ -53,7 +53,7 @@ def runs(tmp_path_factory, composed):
         arms = [
             composed(folder, f"+ablation={arm}", *common) for arm in ("full", "random_mutation")
         ]
-        found.append(complete_runs(arms))
+        found.append(complete_runs(arms, laboratories))
     return found
 
 
@@ -111,7 +111,7 @@ def test_a_complete_run_is_reused(runs, composed, monkeypatch):
     assert (folder / "journal.sqlite").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path):
+def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, laboratories):
     """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
     whole = runs[0][0]
     events = [e for _, e in read_events(whole)]
@@ -119,7 +119,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path):
     with Journal(tmp_path / whole.name, wait_s=0) as journal:
         for event in half:
             journal.record(event.key, event.content)
-    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")])
+    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")], laboratories)
     assert resumed.name == whole.name
     sendings = {"sent"}  # what was under way when it ended is sent again
 
@@ -141,11 +141,13 @@ def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
         complete_runs([config])
 
 
-def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(quick, tmp_path):
+def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
+    quick, tmp_path, laboratories
+):
     config = compose(
         [*quick, "+ablation=seed_only", f"runs_dir={tmp_path}", "budget.evaluations=3"]
     )
-    (folder,) = complete_runs([config])
+    (folder,) = complete_runs([config], laboratories)
     run = read_run(folder)
     assert run.evaluations == 3
     assert len({candidate.source for candidate in run.candidates}) == 1
@@ -154,24 +156,30 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(qui
     assert {candidate.objectives[1] for candidate in run.evaluated} == {run.seed_objectives[1]}
 
 
-def test_a_laboratory_that_does_not_open_leaves_none_behind(quick, digits, network):
-    """The jobs of a multirun go on after one that failed: the closed worker must not serve them."""
+def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
+    quick, digits, network, laboratories
+):
+    """The jobs of a multirun go on after one that failed, on their own images."""
     config = compose([*quick])
     bad = Genome.parse("# segment: f\ndef f():\n    pass\n")
-    with Laboratories() as laboratories:
-        first = laboratories.open(config, digits, network)
-        assert laboratories.open(config, digits, network) is first
-        for _ in range(2):
-            with pytest.raises(GenomeError, match="expected a segment with the network's class"):
-                laboratories.open(config, digits, bad)
-        assert laboratories.open(config, digits, network) is not first
+    first = laboratories.open(config, digits, network)
+    second = laboratories.open(replace(config, save_every_s=1), digits, network)
+    assert second.evaluate._sandbox is first.evaluate._sandbox
+    with pytest.raises(MachineError, match="expected a laboratory that is open"):
+        first.evaluate.search(network, seed=0)
+    with pytest.raises(GenomeError, match="expected a segment with the network's class"):
+        laboratories.open(config, digits, bad)
+    own = laboratories.open(config, build(config.task).load(), network)
+    assert isinstance(own.evaluate.search(network, seed=0), Evaluation)
+    other = replace(config, limits=replace(config.limits, build_s=31))
+    assert laboratories.open(other, digits, network).evaluate._sandbox is not own.evaluate._sandbox
 
 
-def test_a_users_own_network_evolves(composed, tmp_path):
+def test_a_users_own_network_evolves(composed, tmp_path, laboratories):
     own = tmp_path / "own.py"
     own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
-    (folder,) = complete_runs([config])
+    (folder,) = complete_runs([config], laboratories)
     assert read_run(folder).evaluations == 3
 
 

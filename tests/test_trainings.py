@@ -167,13 +167,15 @@ def test_a_loss_that_is_not_finite_ends_training_within_the_epoch():
     assert len(steps) <= 64  # of 500
 
 
-def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, network, tmp_path):
+def test_identical_networks_train_once_across_runs_arms_and_formatting(
+    quick, tmp_path, laboratories
+):
     """Two runs in one folder: the second finds what the first trained, and records it as its own."""
     settings = [*quick, "+ablation=random_mutation", "compare=[]", f"runs_dir={tmp_path}"]
-    (first,) = complete_runs([compose(settings)])
+    (first,) = complete_runs([compose(settings)], laboratories)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()}
     assert len(made) >= 3  # the seed network and what came of it, search and final
-    (second,) = complete_runs([compose([*settings, "limits.train_s=50"])])
+    (second,) = complete_runs([compose([*settings, "rates.p_mate=0.34"])], laboratories)
     assert second != first
     assert told(first) == told(second)
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()} == made
