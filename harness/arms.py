@@ -19,7 +19,7 @@ from harness.config import Config
 from harness.data import Dataset
 from harness.display import Display, tracked
 from harness.errors import InputError, RecordError
-from harness.evaluation import Evaluator
+from harness.evaluation import UNHEARD, Evaluator, Hear
 from harness.genome import Genome
 from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.ledger import Ledger
@@ -83,7 +83,7 @@ class Laboratories:
             self._sandbox = self._stack.enter_context(worker(config))
             self._settings = copy.deepcopy(settings)
         trainings = Trainings(self._trainings or Path(config.runs_dir) / FOLDER)
-        return equipped(self._sandbox, config, dataset, network, trainings)
+        return equipped(self._sandbox, config, dataset, network, trainings=trainings)
 
 
 def complete_runs(
@@ -114,7 +114,8 @@ def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> lis
     if len({comparison(known) for known in identities}) > 1:
         raise InputError(
             f"{', '.join(c.arm for c in configs)}: expected arms that differ in proposer, "
-            f"selection, sizes, rates or search alone, these differ in more. Use compare=[]."
+            f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
+            f"compare=[]."
         )
     todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
     models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
@@ -144,13 +145,15 @@ def laboratory(
     *,
     most: str = "isolated",
     trainings: Trainings = FORGETFUL,
+    hear: Hear = UNHEARD,
 ) -> Iterator[Laboratory]:
     """Start a worker and give it the training data; InputError below ``sandbox.level``.
 
     most: the most confinement to try. trainings: what remembers networks trained before.
+    hear: told of every epoch.
     """
     with worker(config, most=most) as sandbox:
-        yield equipped(sandbox, config, dataset, network, trainings)
+        yield equipped(sandbox, config, dataset, network, trainings=trainings, hear=hear)
 
 
 @contextlib.contextmanager
@@ -168,7 +171,13 @@ def worker(config: Config, *, most: str = "isolated") -> Iterator[Sandbox]:
 
 
 def equipped(
-    sandbox: Sandbox, config: Config, dataset: Dataset, network: Genome, trainings: Trainings
+    sandbox: Sandbox,
+    config: Config,
+    dataset: Dataset,
+    network: Genome,
+    *,
+    trainings: Trainings,
+    hear: Hear = UNHEARD,
 ) -> Laboratory:
     """Give a worker the training data, and put gates and evaluation before it."""
     channels, height, width = dataset.input_shape
@@ -187,15 +196,18 @@ def equipped(
             dataset,
             interface,
             config.recipe,
+            seed_network=network,
             trainings=trainings,
             machine={
                 "device": sandbox.device,
+                "sandbox": sandbox.level,
                 "processor": processor(),
                 "gpu": sandbox.machine["cuda"],
                 "torch": sandbox.machine["torch"],
                 "deterministic": config.deterministic,
             },
             save_every_s=config.save_every_s,
+            hear=hear,
         ),
         machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
         workers=config.workers or max(1, _cores() // config.limits.threads),
@@ -203,10 +215,12 @@ def equipped(
 
 
 def _cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processors that this process may use, a container's share of them counted in whole ones."""
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        n = min(n, max(1, int(quota) // int(period)))
+    return n
 
 
 def read_network(path: Path) -> Genome:

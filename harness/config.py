@@ -260,7 +260,7 @@ def problems(config: Config) -> Iterator[str]:
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."
-    if config.recipe.schedule == "plateau" and "shares" in config.fidelity:
+    if config.recipe.schedule == "plateau" and not config.fidelity["_target_"].endswith(".Full"):
         yield (
             "fidelity=halving: expected a recipe that ends after recipe.epochs, "
             "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "

@@ -21,6 +21,8 @@ from harness.seeding import stream
 from harness.wire import Array
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_DECODING = 1
+"""To be raised when images are decoded or resized otherwise than before."""
 _CIFAR10_FOLDER = "cifar-10-batches-py"
 _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
@@ -232,7 +234,7 @@ def _decoded_once(
     """Return what decoding gives, from the cache where these very files were decoded before."""
     from PIL import __version__ as pillow
 
-    digest = hashlib.sha256(f"{how}, Pillow {pillow}".encode())
+    digest = hashlib.sha256(f"{_DECODING}, {how}, Pillow {pillow}".encode())
     for path in progress(files, f"reading {root}"):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)

@@ -1,6 +1,7 @@
 """Train and score one network: ``python -m harness.evaluate FILE [--json]``.
 
-Prints validation accuracy, number of parameters and seconds, or the gate that refused it.
+Prints validation accuracy, number of parameters and seconds, or the gate that refused it. A long
+training that is interrupted goes on with the same command, and none is done twice.
 """
 
 from harness.genome import Genome

@@ -7,8 +7,9 @@ never leave this process. So a score and a size belong to one and the same funct
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from harness.images import Images
 from harness.population import Evaluation, Fate, Rejection
 from harness.sandbox import Refused, Sandbox, Session, retried
 from harness.seeding import stream
-from harness.trainings import FORGETFUL, Checkpoint, Place, Trainings, code_digest
+from harness.trainings import FORGETFUL, Bookmark, Checkpoint, Trainings, code_digest
 from harness.validation import Interface, build_job
 from harness.wire import Array
 
@@ -37,6 +38,8 @@ CALIBRATION = 0.01
 """Accuracy that running statistics may be worth beyond those that training images give; above
 it they count as parameters. Networks measured after one epoch to six lost nothing."""
 _LEAST_SPREAD = 1e-2
+MOST_STATE_BYTES = 1 << 28
+"""A training whose state is larger is not saved in between."""
 
 
 class Offer(NamedTuple):
@@ -47,11 +50,30 @@ class Offer(NamedTuple):
     own: Array
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One training of one network, and the splits that it is scored on."""
+
+    genome: Genome
+    recipe: Recipe
+    splits: Sequence[str]
+    seed: int
+
+
+Hear = Callable[[int, float, float | None], None]
+"""Told of each epoch: which, seconds spent so far, and its score where the best is kept."""
+
+
+def UNHEARD(epoch: int, spent_s: float, score: float | None) -> None:  # noqa: N802 - a default
+    """Tell nobody."""
+
+
 class Evaluator:
     """Trains genomes on one data set with one recipe.
 
     The sandbox is given the training images and labels once; validation images go to a clean
     process after training, test images only through ``final`` or where the search asks for them.
+    seed_network: by whose training a GPU's memory is judged. trainings: what was trained before.
     machine: what of this machine a result depends on. save_every_s: how often a long training
     leaves what it needs to go on.
     """
@@ -63,15 +85,16 @@ class Evaluator:
         interface: Interface,
         recipe: Recipe,
         *,
+        seed_network: Genome,
         trainings: Trainings = FORGETFUL,
         machine: Mapping[str, Any] = MappingProxyType({}),
         save_every_s: float = 300,
+        hear: Hear = UNHEARD,
     ) -> None:
         self._sandbox, self._dataset = sandbox, dataset
         self._interface, self._recipe = interface, recipe
-        self._trainings, self._machine = trainings, machine
-        self._save_every_s = save_every_s
-        self._learned = False
+        self._seed_network, self._trainings, self._machine = seed_network, trainings, machine
+        self._save_every_s, self._hear = save_every_s, hear
         self._images = Images(images=dataset.train.images, labels=dataset.train.labels)
         sandbox.hold(self._images)
 
@@ -83,120 +106,132 @@ class Evaluator:
         epochs: how many, where it is not the recipe's number.
         """
         recipe = self._recipe if epochs is None else replace(self._recipe, epochs=epochs)
-        return self._evaluate(genome, recipe, [split], seed=seed)
+        return self._evaluate(Trial(genome=genome, recipe=recipe, splits=[split], seed=seed))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
         """Train with this seed and score on test and validation split; for the end of a run."""
-        return self._evaluate(genome, self._recipe, ["test", "validation"], seed=seed)
+        splits = ["test", "validation"]
+        return self._evaluate(Trial(genome=genome, recipe=self._recipe, splits=splits, seed=seed))
 
-    def _evaluate(
-        self, genome: Genome, recipe: Recipe, splits: Sequence[str], *, seed: int
-    ) -> Fate:
+    def _evaluate(self, trial: Trial) -> Fate:
         """Train unless this very training was done before, by any run."""
-        limits = self._sandbox.limits
         known = {
-            "genome": genome.digest,
-            "seed": seed,
-            "splits": splits,
-            "recipe": vars(recipe),
+            "genome": trial.genome.digest,
+            "seed": trial.seed,
+            "splits": trial.splits,
+            "recipe": vars(trial.recipe),
             "interface": [*vars(self._interface).values()],
             "data": self._dataset.digest,
-            "limits": {"threads": limits.threads, "flops": limits.flops},
+            "limits": vars(self._sandbox.limits),
             "machine": dict(self._machine),
             "code": code_digest(),
         }
-        return self._trainings.once(
-            known, lambda place: self._train(genome, recipe, splits, place, seed=seed)
-        )
 
-    def _train(
-        self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
-    ) -> Fate:
-        """Train and score; once more, alone, where a GPU's memory ran out beside others."""
+        def train(bookmark: Bookmark) -> Fate:
+            fate = self._sandbox.fairly(lambda: self._fate(trial, bookmark))
+            assert fate is not None
+            return fate
 
-        def score() -> Fate:
-            try:
-                return retried(lambda: self._score(genome, recipe, splits, place, seed=seed))
-            except Refused as refused:
-                return refused.rejection
+        return self._trainings.once(known, train)
 
-        with self._sandbox.places.shared() as stay:
-            fate = score()
-        short = isinstance(fate, Rejection) and fate.kind == "memory"
-        if short and stay.accompanied and self._sandbox.device == "cuda":
-            with self._sandbox.places.alone():
-                fate = score()
-        return fate
+    def _fate(self, trial: Trial, bookmark: Bookmark) -> Fate:
+        try:
+            return retried(lambda: self._score(trial, bookmark))
+        except Refused as refused:
+            return refused.rejection
 
-    def _score(
-        self, genome: Genome, recipe: Recipe, splits: Sequence[str], place: Place, *, seed: int
-    ) -> Fate:
+    def _score(self, trial: Trial, bookmark: Bookmark) -> Fate:
         """Train; take the last network, or the best on validation; audit and score it."""
         self._sandbox.require(self._images)
-        job = build_job("train", genome, self._interface, recipe, seed=seed)
+        job = build_job("train", trial.genome, self._interface, trial.recipe, seed=trial.seed)
         job["batch_sizes"] = BATCH_SIZES
         outline = self._outline(job)
-        offer, train_s = self._trained(job, recipe, outline, place)
-        scores, counts = self._audited(offer, outline, splits)
+        try:
+            offer, train_s = self._trained(job, trial, outline, bookmark)
+        except _CannotGoOn:
+            bookmark.clear()
+            offer, train_s = self._trained(job, trial, outline, bookmark)
+        scores, counts = self._audited(offer, outline, trial.splits)
         return Evaluation(
-            accuracy=scores[splits[0]],
-            validation=scores["validation"] if len(splits) > 1 else None,
+            accuracy=scores[trial.splits[0]],
+            validation=scores["validation"] if len(trial.splits) > 1 else None,
             train_s=train_s,
             **counts,
         )
 
     def _trained(
-        self, job: Mapping[str, Any], recipe: Recipe, outline: Array, place: Place
+        self, job: Mapping[str, Any], trial: Trial, outline: Array, bookmark: Bookmark
     ) -> tuple[Offer, float]:
         """Train, from where an earlier process stopped; return the network and the seconds.
 
         The network is the last one, or where the recipe keeps the best that of the best epoch.
         """
-        found = place.load()
-        spent_s = found.spent_s if found else 0.0
+        found, keeps_best = bookmark.load(), trial.recipe.keep_best
+        epoch, spent_s = (found.epoch, found.spent_s) if found else (0, 0.0)
         best = (found.score, Offer(*found.network)) if found and found.network else None
+        refused: Refused | None = None
         start, saved = time.monotonic() - spent_s, time.monotonic()
         job = {**job, "goes_on": found is not None}
-        limit_s = self._sandbox.limits.train_s - spent_s
-        with self._sandbox.run(job, time_limit_s=limit_s) as session:
+        limit_s = self._sandbox.limits.train_s
+        with self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as session:
             if found:
-                session.send(found.state)
-            while self._another(session, recipe):
-                offer = self._offer(session) if recipe.keep_best else None
-                due = place.keeps and time.monotonic() - saved >= self._save_every_s
-                session.send(due)
-                state = session.receive_array("u1") if due else None
+                _hand_over(session, found.state)
+            while self._another(session, trial, after=epoch):
+                epoch, score = epoch + 1, None
+                offer = self._offer(session) if keeps_best else None
+                state = self._state(session, due=bookmark.keeps and self._is_due(saved))
                 if offer is not None:
-                    score = self._audited(offer, outline, ["validation"])[0]["validation"]
-                    best = (score, offer) if best is None or score > best[0] else best
+                    try:
+                        score = self._audited(offer, outline, ["validation"])[0]["validation"]
+                        best = max(best or (-1.0, offer), (score, offer), key=itemgetter(0))
+                    except Refused as refusal:  # no epoch to keep; another may be
+                        refused = refusal
+                self._hear(epoch, time.monotonic() - start, score)
                 if state is not None and state.size:
-                    score, network = best or (0.0, ())
-                    spent_s, saved = time.monotonic() - start, time.monotonic()
-                    place.save(
-                        Checkpoint(state=state, spent_s=spent_s, score=score, network=network)
+                    saved = time.monotonic()
+                    bookmark.save(
+                        Checkpoint(
+                            epoch=epoch,
+                            state=state,
+                            spent_s=saved - start,
+                            score=best[0] if best else 0.0,
+                            network=best[1] if best else (),
+                        )
                     )
-            offer = best[1] if best else None if recipe.keep_best else self._offer(session)
-        if offer is None:
-            raise _refused("protocol", "ended its training without a network")
-        return offer, round(time.monotonic() - start, 3)
+            if not keeps_best:
+                best = (0.0, self._offer(session))
+        if best is None:
+            raise refused or _refused("protocol", "ended its training without a network")
+        return best[1], round(time.monotonic() - start, 3)
 
-    def _another(self, session: Session, recipe: Recipe) -> bool:
-        """Hear of an epoch's end; False where it is the end of all, told with what it took."""
+    def _is_due(self, saved: float) -> bool:
+        return time.monotonic() - saved >= self._save_every_s
+
+    def _another(self, session: Session, trial: Trial, *, after: int) -> bool:
+        """Hear of the next epoch's end; False where it is the end of all, told with what it took.
+
+        Each epoch is told once and in order: every one more would be another try at validation.
+        """
         session.renew()
         told = session.receive()
         if isinstance(told, dict) and isinstance(told.get("gpu_mib"), (int, float)):
-            if not self._learned:  # from the seed network, which comes first
+            if trial.genome == self._seed_network:  # others could say what they like
                 self._sandbox.learn(told["gpu_mib"])
-            self._learned = True
             return False
-        if not isinstance(told, int):
-            raise _refused("protocol", "expected to be told of an epoch or of the end")
-        if not 0 < told <= recipe.epochs:
-            raise _refused("protocol", f"told of epoch {told} of {recipe.epochs}")
+        if told != after + 1 or after >= trial.recipe.epochs:
+            raise _refused("protocol", f"expected to be told of epoch {after + 1}, or of the end")
         return True
 
     def _offer(self, session: Session) -> Offer:
         return Offer(*(session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+
+    def _state(self, session: Session, *, due: bool) -> Array | None:
+        """Ask for what training would go on from, where it is time; empty where it has none."""
+        session.send(MOST_STATE_BYTES if due else 0)
+        if not due:
+            return None
+        session.renew()
+        return session.receive_array("u1")
 
     def _outline(self, job: Mapping[str, object]) -> Array:
         """Return how the network is wired before it sees an image; empty where it cannot tell."""
@@ -270,6 +305,19 @@ _NOT_ITS_OWN = (
     "operations for every input"
 )
 _DEPENDS = "the answer to an image depends on the images beside it, their order or their number"
+
+
+class _CannotGoOn(Exception):  # noqa: N818 - no error: it is begun anew
+    """The candidate's parts could not be restored."""
+
+
+def _hand_over(session: Session, state: Array) -> None:
+    """Give a training what it goes on from; a refusal comes in place of its readiness."""
+    if session.receive() != "ready":
+        raise _refused("protocol", "expected to be told that it is ready to go on")
+    session.send(state)
+    if session.receive() is not True:
+        raise _CannotGoOn
 
 
 def _shuffled(split: Split) -> Array:

@@ -7,6 +7,7 @@ two orders agree: what ``fidelity=halving`` relies on. What was trained before i
 import argparse
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import NormalDist
 
@@ -18,7 +19,7 @@ from harness.errors import HarnessError, InputError
 from harness.genome import Genome
 from harness.halving import Halving
 from harness.journal import find_runs
-from harness.population import Evaluation
+from harness.population import Evaluation, Fate
 from harness.replay import dataset_of, found
 from harness.results import RunResult, read_run
 from harness.run import Laboratory, training_seed
@@ -26,7 +27,7 @@ from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
 _SHARES = (0.11, 0.33)
-"""Those of ``conf/fidelity/halving.yaml``."""
+"""Those of ``conf/fidelity/halving.yaml``, for a run that was not halved."""
 _FEWEST = 5
 _CONFIDENCE = 0.95
 
@@ -59,8 +60,13 @@ def accuracies(
     lab: Laboratory, networks: Sequence[Genome], *, seed: int, epochs: int | None
 ) -> dict[str, float]:
     """Train each for so many epochs; return validation accuracies by digest, of those that can."""
-    fates = {n.digest: lab.evaluate.search(n, seed=seed, epochs=epochs) for n in networks}
-    return {d: f.accuracy for d, f in fates.items() if isinstance(f, Evaluation)}
+
+    def fate(network: Genome) -> tuple[str, Fate]:
+        return network.digest, lab.evaluate.search(network, seed=seed, epochs=epochs)
+
+    with ThreadPoolExecutor(lab.workers) as pool:
+        fates = list(pool.map(fate, networks))
+    return {d: f.accuracy for d, f in fates if isinstance(f, Evaluation)}
 
 
 def rows(
@@ -92,7 +98,8 @@ def _networks(run: RunResult, n: int) -> list[Genome]:
 
 def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     whole = config.recipe.epochs
-    epochs = list(asked) or Halving(shares=_SHARES, keep=1).rungs(whole)
+    shares = config.fidelity.get("shares", _SHARES)
+    epochs = list(asked) or Halving(shares=shares, keep=1).rungs(whole)
     if wrong := [e for e in epochs if not 0 < e < whole]:
         raise InputError(
             f"--epochs: expected numbers from 1 to {whole - 1}, below the recipe's {whole}, got "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from harness import fitness
+from harness.errors import InputError
 
 
 class Fidelity(Protocol):
@@ -44,6 +45,11 @@ class Halving:
     """
 
     def __init__(self, *, shares: Sequence[float], keep: float) -> None:
+        if not 0 < keep <= 1 or not all(0 < share < 1 for share in shares):
+            raise InputError(
+                f"fidelity: expected shares above 0 and below 1, and to keep a share above 0, got "
+                f"shares={list(shares)} and keep={keep}."
+            )
         self._shares, self._keep = shares, keep
         self._tried: dict[int, list[fitness.Objectives]] = {}
 

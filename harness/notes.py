@@ -50,6 +50,8 @@ def _told(run: RunResult) -> Iterator[str]:
             f"each and beyond the budget, before they served as examples or the pick was chosen "
             f"among them by what they came to: {len(run.confirmed)}."
         )
+        if failed := sum(not values for values in run.confirmed.values()):
+            yield f"of these, left out since one of their re-trainings failed: {failed}."
     planned = run.manifest["config"]["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
     steps = ["seed", *([run.pick.step] if run.pick else [])]
     if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
@@ -67,8 +69,8 @@ def _told_of_fates(run: RunResult) -> Iterator[str]:
     if run.halved:
         yield (
             f"{run.outpaced} of {run.evaluations} networks were outpaced after fewer epochs than "
-            f"the recipe has, and count as evaluations and as valid; {run.epochs} epochs were "
-            f"trained in the search."
+            f"the recipe has, and count as evaluations and as valid; all got {run.epochs} epochs "
+            f"in the search."
         )
     if limited := sum(c.machine_dependent for c in run.candidates):
         yield f"fates that depend on this machine: {limited}."

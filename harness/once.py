@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-import tempfile
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -12,19 +12,17 @@ from harness.errors import InputError
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let ``write`` fill a new file and put it in place: a crash in the middle leaves no part."""
+    """Let ``write`` fill a file and put it in place whole; for whoever has the ``turn`` for it.
+
+    What a crash leaves in the middle is written over next time.
+    """
+    part = path.with_name(f".{path.name}.part")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            try:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+        with part.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from None
 
@@ -39,7 +37,11 @@ def turn(path: Path) -> Iterator[None]:
     except OSError as error:
         raise _cannot_write(path, error) from None
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{path}: being made by another; waiting for it.", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
         if path.exists():  # whoever waits finds it, and nobody will make it again
             lock.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ class Evaluation:
     n_params: int
     """Elements of all storage that the evaluated function reads; ``harness.audit`` has the rule."""
     train_s: float
-    """Wall time of training in the worker, in seconds."""
+    """Wall time of training, in seconds; with ``keep_best`` that of scoring each epoch, too."""
     n_state: int | None = None
     """Elements of running statistics, which ``n_params`` leaves out; None where not recorded."""
     validation: float | None = None

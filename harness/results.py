@@ -20,6 +20,8 @@ Events = Mapping[str, Mapping[str, Any]]
 """Contents of a run's events, by key."""
 FRONT = "front"
 """Folder within a run's, for the networks of its front."""
+FULL = "harness.halving.Full"
+"""The fidelity under which every network gets all epochs."""
 _ROUNDING = 1e-9
 """Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
 
@@ -124,7 +126,8 @@ class RunResult:
     @property
     def halved(self) -> bool:
         """Say whether networks had to earn their epochs."""
-        return "shares" in self.manifest["config"].get("fidelity", {})
+        fidelity = self.manifest["config"].get("fidelity", {"_target_": FULL})
+        return bool(fidelity["_target_"] != FULL)
 
     @cached_property
     def evaluated(self) -> tuple[Candidate, ...]:

@@ -189,7 +189,11 @@ class Assessor:
         spent: dict[str, float] = {}
         for epochs in self._fidelity.rungs(whole):
             tried = self._tried(proposals, pool, epochs)
-            fates |= {p.step: f for p, f in tried if isinstance(f, Rejection)}
+            fates |= {
+                p.step: dataclasses.replace(f, train_s=spent.get(p.step))
+                for p, f in tried
+                if isinstance(f, Rejection)
+            }
             judged = [(p, f) for p, f in tried if isinstance(f, Evaluation)]
             goes_on = self._fidelity.promoted(epochs, [fate.objectives for _, fate in judged])
             proposals = []
@@ -274,7 +278,7 @@ class Confirmation:
         self._lock = Lock()  # the threads that ask an LLM would all train at once
 
     def __call__(self, individual: Individual) -> Individual | None:
-        """Return the individual with its mean over the fresh seeds, None where they all failed."""
+        """Return the individual with its mean over the fresh seeds, None where one fails."""
         if not self._config.confirm.seeds:
             return individual
         key = f"confirmed/{individual.step}"
@@ -294,7 +298,8 @@ class Confirmation:
         )
         split = self._config.search.split
         fates = [self._laboratory.confirm(genome, seed=seed, split=split) for seed in seeds]
-        return {"accuracies": [f.accuracy for f in fates if isinstance(f, Evaluation)]}
+        held = [fate.accuracy for fate in fates if isinstance(fate, Evaluation)]
+        return {"accuracies": held if len(held) == len(fates) else []}
 
 
 class RunRecord:

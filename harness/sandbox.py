@@ -5,6 +5,7 @@ tries it on this host.
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -25,7 +26,7 @@ from harness.config import LEVELS, Limits
 from harness.errors import InputError, MachineError
 from harness.images import Images
 from harness.places import Places, fitting
-from harness.population import KINDS, Rejection
+from harness.population import KINDS, Fate, Rejection
 from harness.process import Child
 from harness.wire import Array, Channel, WireError
 
@@ -165,14 +166,15 @@ class Sandbox:
     def places(self) -> Places:
         """Who may be on the device at once: any number on a CPU, one on a GPU.
 
-        Until it is known how much of the GPU's memory one takes, and where the level promises that
-        no candidate meets what another left in it, for good (THREAT_MODEL.md).
+        More than one at ``sandbox.level=limits`` alone, once it is known what one takes of the
+        GPU's memory: there nothing is promised that sharing could break (THREAT_MODEL.md).
         """
         return Places(1 if self.device == "cuda" else None)
 
     def learn(self, peak_mib: float) -> None:
-        """Take in how much of a GPU's memory the first candidate took."""
-        if self.device == "cuda" and self._required == LEVELS[0]:
+        """Take in how much of a GPU's memory the seed network took."""
+        sensible = math.isfinite(peak_mib) and peak_mib > 0
+        if sensible and self.device == "cuda" and self._required == LEVELS[0]:
             self.places.n = fitting(self.machine["gpu_mib"], peak_mib)
 
     @property
@@ -227,14 +229,32 @@ class Sandbox:
             )
 
     @contextlib.contextmanager
-    def run(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:
-        """Run one job; Refused when it breaks a rule or a limit, and always killed after."""
+    def run(
+        self, job: Mapping[str, Any], *, time_limit_s: float, spent_s: float = 0.0
+    ) -> Iterator["Session"]:
+        """Run one job; Refused when it breaks a rule or a limit, and always killed after.
+
+        spent_s: how much of the time limit was used up before.
+        """
         with self._lock:
             if self._process.poll() is not None:
                 self._restart()
         job = {**job, "device": self.device, "deterministic": self._deterministic}
-        with self._job(job, time_limit_s=time_limit_s) as session:
+        with self._job(job, time_limit_s=time_limit_s, spent_s=spent_s) as session:
             yield session
+
+    def fairly(self, work: Callable[[], Fate | None]) -> Fate | None:
+        """Do the work in a place on the device; once more, alone, where it ran out of its memory.
+
+        For what it ran out of may have been others'. On a CPU each has its own.
+        """
+        with self.places.shared() as stay:
+            fate = work()
+        short = isinstance(fate, Rejection) and fate.kind == "memory"
+        if short and stay.accompanied and self.device == "cuda":
+            with self.places.alone():
+                return work()
+        return fate
 
     def _restart(self) -> None:
         self._control.close()
@@ -250,7 +270,9 @@ class Sandbox:
             return found
 
     @contextlib.contextmanager
-    def _job(self, job: Mapping[str, Any], *, time_limit_s: float) -> Iterator["Session"]:
+    def _job(
+        self, job: Mapping[str, Any], *, time_limit_s: float, spent_s: float = 0.0
+    ) -> Iterator["Session"]:
         near, far = socket.socketpair()
         status, far_status = socket.socketpair()
         with far, far_status:
@@ -271,7 +293,8 @@ class Sandbox:
                 raise _refused(gate, "threads", f"started more than {_MAX_THREADS} threads")
 
         channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES, watch=watch)
-        session = Session(channel, gate=gate, deadline=time.monotonic() + time_limit_s)
+        deadline = time.monotonic() + time_limit_s - spent_s
+        session = Session(channel, gate=gate, deadline=deadline)
         try:
             session.send({
                 **job,

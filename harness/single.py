@@ -5,6 +5,7 @@ Exit status 0: accepted; 1: rejected; 2: could not run.
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from harness.errors import HarnessError
 from harness.genome import Genome
 from harness.population import Evaluation, Fate, Rejection
 from harness.run import Laboratory
+from harness.trainings import FOLDER, Trainings
 
 COULD_NOT_RUN = 2
 
@@ -56,5 +58,13 @@ def _judged(
     config = compose(overrides)
     config.network.path = str(file)
     network = read_network(file)
-    with laboratory(config, build(config.task).load(tracked), network) as lab:
+    dataset = build(config.task).load(tracked)
+    trainings = Trainings(Path(config.runs_dir) / FOLDER)
+    with laboratory(config, dataset, network, trainings=trainings, hear=_tell) as lab:
         return judge(lab, network, config.seed)
+
+
+def _tell(epoch: int, spent_s: float, score: float | None) -> None:
+    """Say how far a training is, on the stream that no program reads."""
+    accuracy = "" if score is None else f", validation accuracy {score:.2%}"
+    print(f"epoch {epoch}: {spent_s:.1f} s{accuracy}", file=sys.stderr, flush=True)

@@ -154,6 +154,8 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
     proposals = sum(len(run.candidates) for run in runs)
     picks = [run.pick for run in runs]
     tests = [v for r, p in zip(runs, picks, strict=True) if p for v in r.finals.get(p.step, ())]
+    # A search that saw the test split has no validation accuracy of its own.
+    searched = [p for r, p in zip(runs, picks, strict=True) if not r.saw_test_data]
     again = [v for r, p in zip(runs, picks, strict=True) if p for v in r.retrained.get(p.step, ())]
     sizes = [pick.objectives[1] for pick in picks if pick and pick.objectives]
     best = [run.best_within_seed_size for run in runs]
@@ -162,7 +164,7 @@ def _row(name: str, runs: Sequence[RunResult]) -> tuple[str, ...]:
         str(len(runs)),
         _share(sum(c.valid for run in runs for c in run.candidates), proposals),
         _percent([b for b in best if b is not None]),
-        _percent([pick.objectives[0] for pick in picks if pick and pick.objectives]),
+        _percent([pick.objectives[0] for pick in searched if pick and pick.objectives]),
         _percent(again),
         _percent(tests),
         f"{statistics.median(sizes):,.0f}" if sizes else NONE,

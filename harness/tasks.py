@@ -35,7 +35,12 @@ _ON_THE_DEVICE = frozenset({"build", "outline", "train", "audit"})
 _SAMPLE = 256
 """Training images on which a network and its replay must agree; as many calibrate anew."""
 _AT_ONCE = 512
-_OUT_OF_MEMORY = re.compile("(can't|cannot) allocate memory|out of memory", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    "(can't|cannot) allocate memory|out of memory|ALLOC_FAILED|STATUS_NOT_INITIALIZED"
+    "|unable to find an engine|unable to find a valid cuDNN|busy or unavailable",
+    re.IGNORECASE,
+)
+"""What torch says of it on a CPU, and in many words on a GPU."""
 _MEMORY = "ran out of its memory budget"
 
 T = TypeVar("T")
@@ -56,16 +61,20 @@ def perform(job: dict[str, Any], data: Images | None, channel: Channel) -> None:
     """
     torch.set_num_threads(job["threads"] if job["task"] in WITH_IMAGES else 1)
     if job["device"] == "cuda" and job["task"] in _ON_THE_DEVICE:
-        _settle(deterministic=job["deterministic"])
+        _settle(deterministic=job["deterministic"], trains=job["task"] == "train")
     try:
         _TASKS[job["task"]](job, data, channel)
     except RefusedError as refusal:
         channel.send_json({"refused": _one_line(str(refusal)), "kind": refusal.kind})
 
 
-def _settle(*, deterministic: bool) -> None:
-    """Let a GPU take what is fastest, or what gives the same bits each time."""
-    torch.backends.cudnn.benchmark = not deterministic
+def _settle(*, deterministic: bool, trains: bool) -> None:
+    """Let a GPU take what is fastest to train, or what gives the same bits each time.
+
+    Networks are scored in full precision, by the same operations in every process.
+    """
+    torch.backends.cudnn.benchmark = trains and not deterministic
+    torch.backends.cudnn.allow_tf32 = trains
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else torch refuses matrix products
         torch.use_deterministic_algorithms(True)
@@ -89,7 +98,8 @@ def _attack(job: dict[str, Any], _: None, channel: Channel) -> None:
 def _build(job: dict[str, Any], _: None, channel: Channel) -> None:
     """Build gate: the class exists, builds, maps the input's shape to logits, has gradients."""
     network, _optimizer = _construct(job)
-    inputs = torch.rand(2, *job["input_shape"], device=job["device"])
+    shape, device = (2, *job["input_shape"]), job["device"]
+    inputs = _guarded("forward", lambda: torch.rand(shape, device=device))
     logits = _guarded("forward", lambda: network(inputs))
     _check_logits(logits, (2, job["n_classes"]))
     loss = logits.square().mean()
@@ -105,7 +115,7 @@ def _outline(job: dict[str, Any], _: None, channel: Channel) -> None:
     images = torch.zeros(job["batch_sizes"][0], *job["input_shape"], dtype=torch.uint8)
     recorder = Recorder()
     _guarded("forward", network.eval)
-    inputs = as_input(images.to(job["device"]))
+    inputs = _guarded("forward", lambda: as_input(images.to(job["device"])))
     _guarded("audit", lambda: recorder.record(network, inputs))
     text = _guarded("audit", lambda: wiring(recorder.graph()))
     channel.send_array(np.frombuffer(text.encode(), "u1"))
@@ -119,45 +129,57 @@ def _train(job: dict[str, Any], data: Images, channel: Channel) -> None:
     """
     network, optimizer = _construct(job)
     recipe, seed, device = Recipe(**job["recipe"]), job["seed"], job["device"]
-    sample = _prepared(data.images[:_SAMPLE], job)
+    sample = _guarded("forward", lambda: _prepared(data.images[:_SAMPLE], job))
     training = _guarded(
         "forward",
         lambda: Training(network, optimizer, data, recipe=recipe, seed=seed, device=device),
     )
     if job["goes_on"]:
-        state = channel.receive_array()
-        _guarded("forward", lambda: training.restore(state))
+        channel.send_json("ready")  # a refusal so far comes in its place
+        channel.send_json(_restored(training, channel.receive_array()))
     epochs = training.epochs()
     while epoch := _guarded("forward", lambda: next(epochs, None)):
         channel.send_json(epoch)
         if recipe.keep_best:
             _offer(network, sample, job, channel)
-        if channel.receive_json():
-            channel.send_array(_state_of(training))
+        if most_bytes := channel.receive_json():
+            channel.send_array(_state_of(training, most_bytes))
     peak = torch.cuda.max_memory_reserved() / 2**20 if device == "cuda" else 0
     channel.send_json({"gpu_mib": peak})
     if not recipe.keep_best:
         _offer(network, sample, job, channel)
 
 
-def _state_of(training: Training) -> Array:
-    """Return what it would go on from; nothing where the candidate's parts cannot be saved."""
+def _state_of(training: Training, most_bytes: int) -> Array:
+    """Return what it would go on from; nothing where that is too large or cannot be had."""
     try:
-        return training.state()
+        state = training.state()
     except Exception:  # noqa: BLE001 - theirs; it trains on, and would begin anew
-        return np.empty(0, "u1")
+        state = np.empty(0, "u1")
+    return state if state.nbytes <= most_bytes else np.empty(0, "u1")
+
+
+def _restored(training: Training, state: Array) -> bool:
+    """Go on from there, and say whether the candidate's parts could be restored."""
+    try:
+        training.restore(state)
+    except Exception:  # noqa: BLE001 - theirs; it is begun anew
+        return False
+    return True
 
 
 def _offer(network: nn.Module, sample: torch.Tensor, job: dict[str, Any], channel: Channel) -> None:
     """Send the network's graph, its bytes, and the network's own logits of the sample."""
     recorder = Recorder()
     _guarded("forward", network.eval)
-    for size in job["batch_sizes"]:
-        batch = sample[torch.arange(size) % len(sample)]
-        logits = _guarded("audit", lambda: recorder.record(network, batch))  # noqa: B023
-        _check_logits(logits, (size, job["n_classes"]))
-    graph = _guarded("audit", recorder.graph)
-    own = _guarded("forward", lambda: predict(network, sample, batch_size=job["batch_sizes"][0]))
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        for size in job["batch_sizes"]:
+            batch = sample[torch.arange(size) % len(sample)]
+            logits = _guarded("audit", lambda: recorder.record(network, batch))  # noqa: B023
+            _check_logits(logits, (size, job["n_classes"]))
+        graph = _guarded("audit", recorder.graph)
+        size = job["batch_sizes"][0]
+        own = _guarded("forward", lambda: predict(network, sample, batch_size=size))
     channel.send_array(np.frombuffer(json.dumps(graph.header()).encode(), "u1"))
     channel.send_array(graph.payload())
     channel.send_array(own)
@@ -171,8 +193,8 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
     device = job["device"]
     outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
-    sample = _prepared(data.images[:_SAMPLE], job)
-    calibration = _prepared(_drawn(data, payload), job)
+    sample = _guarded("audit", lambda: _prepared(data.images[:_SAMPLE], job))
+    calibration = _guarded("audit", lambda: _prepared(_drawn(data, payload), job))
 
     def audited() -> tuple[list[tuple[Playback, int]], dict[str, Any], Array]:
         playback = Playback(graph_of(_parsed(header), payload), device=device)

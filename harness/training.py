@@ -27,7 +27,8 @@ def as_input(images: torch.Tensor, *, size_px: int | None = None) -> torch.Tenso
     inputs = images.float().div_(255)
     if size_px is not None:
         size = (size_px, size_px)
-        inputs = nn.functional.interpolate(inputs, size, mode="bilinear", align_corners=False)
+        smaller = size_px < max(images.shape[2:])
+        inputs = nn.functional.interpolate(inputs, size, mode="bilinear", antialias=smaller)
     return inputs.contiguous(memory_format=torch.channels_last)
 
 
@@ -44,7 +45,8 @@ def lay_channels_last(network: nn.Module) -> None:
 class Training:
     """One network on its way through a recipe; epoch by epoch, so that it can be interrupted.
 
-    The data lie on the device as uint8 and are resized and changed there; no step waits for it.
+    The data lie on the device as uint8 and are resized and changed there. No step waits for the
+    device, but where it knows no bfloat16 and the recipe wants mixed precision.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class Training:
         n_batches = -(-len(self._labels) // recipe.batch_size)
         self._schedule = _SCHEDULES[recipe.schedule](recipe, n_batches)
         self._rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule.factor)
-        self._half = torch.float16 if device == "cuda" else torch.bfloat16
-        scales = recipe.mixed_precision and device == "cuda"
+        bfloat16 = device == "cpu" or torch.cuda.is_bf16_supported()
+        self._half = torch.bfloat16 if bfloat16 else torch.float16
+        # Where the loss has to be scaled, every step waits to see whether gradients overflowed.
+        scales = recipe.mixed_precision and not bfloat16
         self._scaler = torch.amp.GradScaler(device, enabled=scales)
         self.epoch = 0
         """How many epochs are behind it."""
@@ -124,13 +128,11 @@ class Training:
         }
         file = io.BytesIO()
         torch.save(content, file)
-        state = np.frombuffer(file.getvalue(), "u1")
-        _loaded(state)  # what cannot be read back must fail now, not when it is needed
-        return state
+        return np.frombuffer(file.getbuffer(), "u1")
 
     def restore(self, state: Array) -> None:
         """Go on from where ``state`` was taken."""
-        content = _loaded(state)
+        content: dict[str, Any] = torch.load(io.BytesIO(state.data), weights_only=True)
         for part, thing in self._parts().items():
             thing.load_state_dict(content[part])
         self._schedule.state.update(content["schedule"])
@@ -147,11 +149,6 @@ class Training:
             "rates": self._rates,
             "scaler": self._scaler,
         }
-
-
-def _loaded(state: Array) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(io.BytesIO(state.tobytes()), weights_only=True)
-    return content
 
 
 class _Watch:

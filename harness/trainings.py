@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from harness.errors import RecordError
-from harness.journal import digest_of
 from harness.once import turn, write_whole
 from harness.population import Fate, content_of, fate_of
 from harness.wire import Array
@@ -29,6 +28,8 @@ FOLDER = ".trainings"
 class Checkpoint:
     """Where an interrupted training goes on."""
 
+    epoch: int
+    """The last one that was ended."""
     state: Array
     """What the process that trains made of itself: bytes, read by none but its like."""
     spent_s: float
@@ -38,7 +39,7 @@ class Checkpoint:
     """That network as it was offered, empty where none was yet."""
 
 
-class Place:
+class Bookmark:
     """Where one training keeps its checkpoint; nowhere for one that no other will ask for."""
 
     def __init__(self, path: Path | None) -> None:
@@ -57,18 +58,20 @@ class Place:
             with self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
             told, state, *network = arrays
-            spent_s, score = told.tolist()
+            epoch, spent_s, score = told.tolist()
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RecordError(
                 f"{self._path}: expected an interrupted training, it cannot be read ({error}). "
                 f"Remove it; the training begins anew."
             ) from None
-        return Checkpoint(state=state, spent_s=spent_s, score=score, network=network)
+        return Checkpoint(
+            epoch=int(epoch), state=state, spent_s=spent_s, score=score, network=network
+        )
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint in the place of the one before."""
         assert self._path is not None
-        told = np.array([checkpoint.spent_s, checkpoint.score])
+        told = np.array([checkpoint.epoch, checkpoint.spent_s, checkpoint.score])
         arrays = (told, checkpoint.state, *checkpoint.network)
         write_whole(self._path, lambda file: np.savez(file, *arrays))
 
@@ -78,7 +81,7 @@ class Place:
             self._path.unlink(missing_ok=True)
 
 
-NOWHERE = Place(None)
+NOWHERE = Bookmark(None)
 
 
 class Trainings:
@@ -87,27 +90,27 @@ class Trainings:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def once(self, known: Mapping[str, Any], train: Callable[[Place], Fate]) -> Fate:
+    def once(self, known: Mapping[str, Any], train: Callable[[Bookmark], Fate]) -> Fate:
         """Return the fate of this training; whoever asks while it goes on waits for it.
 
         What a limit of the machine decided is not kept: it may come out otherwise.
         """
-        name = digest_of(known)
         if self._folder is None:
             return train(NOWHERE)
-        path = self._folder / f"{name}.json"
+        text = json.dumps(known, sort_keys=True)
+        path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
         if (found := _read(path)) is not None:
             return found
         with turn(path):
             if (found := _read(path)) is not None:
                 return found
-            place = Place(path.with_suffix(".npz"))
-            fate = train(place)
+            bookmark = Bookmark(path.with_suffix(".npz"))
+            fate = train(bookmark)
             if not getattr(fate, "machine_dependent", False):
                 content = {"training": known, "fate": content_of(fate), "at": time.time()}
                 text = json.dumps(content, indent=2, sort_keys=True) + "\n"
                 write_whole(path, lambda file: file.write(text.encode()))
-            place.clear()
+            bookmark.clear()
             return fate
 
 

@@ -21,7 +21,7 @@ from harness.errors import GenomeError, MachineError
 from harness.extraction import defined_names
 from harness.genome import Genome
 from harness.parsing import MAX_SOURCE_BYTES, syntax_tree
-from harness.population import Rejection
+from harness.population import Evaluation, Rejection
 from harness.sandbox import Refused, Sandbox, retried
 
 _RUFF_TIMEOUT_S = 20
@@ -168,12 +168,16 @@ class Validator:
             with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
                 session.receive()
 
-        try:
-            with self._sandbox.places.shared():
+        def refusal() -> Rejection | None:
+            try:
                 retried(build)
-        except Refused as refused:
-            return refused.rejection
-        return None
+            except Refused as refused:
+                return refused.rejection
+            return None
+
+        fate = self._sandbox.fairly(refusal)
+        assert not isinstance(fate, Evaluation)
+        return fate
 
 
 def build_job(

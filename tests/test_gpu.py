@@ -9,7 +9,7 @@ import torch
 from harness.arms import laboratory
 from harness.compose import build, compose
 from harness.population import Evaluation
-from harness.trainings import Place, Trainings
+from harness.trainings import Bookmark, Trainings
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
@@ -60,7 +60,7 @@ def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none
         with laboratory(config, dataset, network, trainings=kept) as lab:
             if name == "pieces":
                 with monkeypatch.context() as patch:
-                    patch.setattr(Place, "save", interrupted(Place.save))
+                    patch.setattr(Bookmark, "save", interrupted(Bookmark.save))
                     with pytest.raises(KeyboardInterrupt):
                         lab.evaluate.search(network, seed=1)
             fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))

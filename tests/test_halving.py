@@ -92,13 +92,13 @@ def halved(network, tmp_path, monkeypatch):
     """A run of random mutation over networks whose worth is known without training them."""
     evaluate = Imagined()
 
-    def imagined(sandbox, config, dataset, network, trainings):
+    def imagined(sandbox, config, dataset, network, **_):
         return Laboratory(
             network=network, validate=lambda _: None, evaluate=evaluate, dataset=dataset,
             machine={"device": "cpu", "torch": "0", "sandbox": "none"},
         )  # fmt: skip
 
-    monkeypatch.setattr(arms, "worker", lambda config: nullcontext(config))
+    monkeypatch.setattr(arms, "worker", nullcontext)
     monkeypatch.setattr(arms, "equipped", imagined)
 
     def run(*overrides):

@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from harness.arms import laboratory
-from harness.evaluation import Evaluator
 from harness.places import Places, fitting
 from harness.population import Evaluation, Rejection
-from harness.sandbox import Refused
+from harness.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -80,32 +79,15 @@ def test_as_many_as_the_memory_holds_with_a_margin():
     assert fitting(8_000, 100_000) == 1
 
 
-def evaluator(lab, verdicts, *, device, others):
-    """An evaluator whose candidates end as told, on a device that the sandbox says it has."""
+class Box(Sandbox):
+    """A sandbox of which only the device is looked at."""
 
-    class Told(Evaluator):
-        tries = 0
+    def __init__(self, device):
+        self._on, self.places = device, Places(2)
 
-        def _score(self, *_, **__):
-            Told.tries += 1
-            verdict = verdicts.pop(0)
-            if isinstance(verdict, Rejection):
-                raise Refused(verdict)
-            return verdict
-
-    class Box:
-        limits = lab.evaluate._sandbox.limits
-        places = Places(2)
-
-        def hold(self, images):
-            pass
-
-        require = hold
-
-    box = Box()
-    box.device = device
-    dataset = lab.dataset
-    return Told(box, dataset, lab.evaluate._interface, lab.evaluate._recipe), box
+    @property
+    def device(self):
+        return self._on
 
 
 SHORT = Rejection(gate="train", kind="memory", reason="ran out of its memory budget")
@@ -123,15 +105,14 @@ FATE = Evaluation(accuracy=0.5, n_params=3, train_s=1.0)
     ],
 )
 def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
-    lab, network, device, accompanied, verdicts, end
+    device, accompanied, verdicts, end
 ):
-    verdicts = list(verdicts)
-    evaluate, box = evaluator(lab, verdicts, device=device, others=accompanied)
+    verdicts, box = list(verdicts), Box(device)
     if accompanied:
         other = box.places.shared()
         other.__enter__()
         threading.Timer(0.1, other.__exit__, (None, None, None)).start()
-    assert evaluate.search(network, seed=0) == end
+    assert box.fairly(lambda: verdicts.pop(0)) == end
     assert not verdicts
 
 
@@ -142,3 +123,16 @@ def test_a_cpu_takes_as_many_as_it_has_threads_for(config, digits, network, monk
         with laboratory(chosen, digits, network) as lab:
             assert lab.workers == expected
             assert lab.evaluate._sandbox.places.n is None
+
+
+def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):
+    from pathlib import Path
+
+    from harness import arms
+
+    told = {"text": "250000 100000"}
+    monkeypatch.setattr(arms.os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: told["text"])
+    assert arms._cores() == 2
+    told["text"] = "max 100000"
+    assert arms._cores() == 64
