@@ -14,7 +14,7 @@ def machine_of(content):
     return (
         f"{cpu.get('brand_raw', machine['processor'])}, {cpu.get('count')} cores, "
         f"{machine['system']} {machine['release']}, Python {machine['python_version']}, "
-        f"torch {machine['torch']}, {content['datetime'][:10]}, "
+        f"torch {machine['torch']}, GPU: {machine['gpu'] or 'none'}, {content['datetime'][:10]}, "
         f"commit {content['commit_info'].get('id', 'unknown')[:12]}"
     )
 
@@ -26,7 +26,7 @@ def rows_of(content):
         if not extra or set(extra) == {"threads"}:
             stats = one["stats"]
             extra = {"median": f"{1e3 * stats['median']:.1f} ms, best {1e3 * stats['min']:.1f} ms"}
-        command = f"`pytest -n0 {one['fullname'].partition('[')[0]}`"
+        command = f'`pytest -n0 "{one["fullname"]}" --images FOLDER`'
         for i, (what, value) in enumerate(extra.items()):
             yield (name if i == 0 else "", what, value, command if i == 0 else "")
 

@@ -54,11 +54,16 @@ def trains(config, network):
     """A laboratory's worker, and the job that trains the seed network in it."""
 
     @contextmanager
-    def opened(dataset, *, threads=THREADS, most="isolated", device="cpu", **recipe):
+    def opened(
+        dataset, *, threads=THREADS, most="isolated", device="cpu", deterministic=False, **recipe
+    ):
         limits = replace(config.limits, threads=threads)
         recipe = replace(config.recipe, **recipe)
         free = replace(config.sandbox, level="limits")
-        chosen = replace(config, limits=limits, recipe=recipe, sandbox=free, device=device)
+        chosen = replace(
+            config, limits=limits, recipe=recipe, sandbox=free, device=device,
+            deterministic=deterministic,
+        )  # fmt: skip
         with laboratory(chosen, dataset, network, most=most) as lab:
             interface = lab.evaluate._interface
             job = build_job("train", network, interface, recipe, seed=0) | {"batch_sizes": [64, 48]}

@@ -12,11 +12,12 @@ from baselines.edits import mutated
 from bench.conftest import THREADS
 from harness.arms import composed, identity, laboratory, manifest_of
 from harness.config import LEVELS
-from harness.evaluation import BATCH_SIZES, _shuffled
+from harness.evaluation import Trial
 from harness.journal import Journal
 from harness.models import Scripted
 from harness.population import Evaluation
 from harness.run import run
+from harness.scoring import BATCH_SIZES, _shuffled
 from harness.trainings import NOWHERE
 from harness.validation import STATIC_GATES, build_job
 
@@ -115,7 +116,8 @@ def test_trust(benchmark, config, digits, network, part):
         job = build_job("train", network, evaluate._interface, recipe, seed=0)
         job["batch_sizes"] = BATCH_SIZES
         outline = evaluate._outline(job)
-        offer, _ = evaluate._trained(job, recipe, outline, NOWHERE)
+        trial = Trial(genome=network, recipe=recipe, splits=["validation"], seed=0)
+        offer, _ = evaluate._trained(job, trial, outline, NOWHERE)
         audit = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": None}
         order = _shuffled(images)
 
@@ -134,7 +136,7 @@ def test_trust(benchmark, config, digits, network, part):
                 session.send(outline, offer.header, offer.payload)
                 session.receive(), session.receive()
                 benchmark.pedantic(
-                    lambda: [evaluate._answers(session, images, p, order) for p in programs],
+                    lambda: [evaluate._scorer._answers(session, images, p, order) for p in programs],
                     rounds=20, warmup_rounds=2,
                 )  # fmt: skip
         benchmark.extra_info["threads"] = THREADS

@@ -1,9 +1,7 @@
-"""Evaluation: train in one process, replay in a clean one, score here.
+"""Evaluation: train a network once, in pieces where it is interrupted, and have it scored.
 
 The process that runs candidate code trains and then offers a graph of what its network computes
-(``harness.graph``). It never sees an image to be scored. A second process, which runs no
-candidate code, counts what the graph reads and replays it on the images to be scored; labels
-never leave this process. So a score and a size belong to one and the same function.
+(``harness.graph``); ``harness.scoring`` says what it is worth.
 """
 
 import time
@@ -11,43 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from harness.config import Recipe
-from harness.data import Dataset, Split
+from harness.data import Dataset
 from harness.genome import Genome
 from harness.images import Images
 from harness.population import Evaluation, Fate, Rejection
 from harness.sandbox import Refused, Sandbox, Session, retried
-from harness.seeding import stream
+from harness.scoring import BATCH_SIZES, Offer, Scorer
 from harness.trainings import FORGETFUL, Bookmark, Checkpoint, Trainings, code_digest
 from harness.validation import Interface, build_job
 from harness.wire import Array
 
-BATCH_SIZES = (64, 48)
-"""Batches in which a network is recorded and asked, once each."""
-TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
-"""How far two answers to one image may differ, relative to the spread of its logits, by the
-coarsest dtype that the network computes with: at least five times what the networks of
-``tests/test_audit.py`` show."""
-FLIPS = 0.005
-"""Share of images whose class may change with the order: near ties within the tolerance."""
-CALIBRATION = 0.01
-"""Accuracy that running statistics may be worth beyond those that training images give; above
-it they count as parameters. Networks measured after one epoch to six lost nothing."""
-_LEAST_SPREAD = 1e-2
 MOST_STATE_BYTES = 1 << 28
 """A training whose state is larger is not saved in between."""
-
-
-class Offer(NamedTuple):
-    """What the process that trained sends: a graph, and its own logits of a sample."""
-
-    header: Array
-    payload: Array
-    own: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +74,7 @@ class Evaluator:
         self._seed_network, self._trainings, self._machine = seed_network, trainings, machine
         self._save_every_s, self._hear = save_every_s, hear
         self._images = Images(images=dataset.train.images, labels=dataset.train.labels)
+        self._scorer = Scorer(sandbox, dataset, size_px=recipe.size_px)
         sandbox.hold(self._images)
 
     def search(
@@ -151,7 +130,7 @@ class Evaluator:
         except _CannotGoOn:
             bookmark.clear()
             offer, train_s = self._trained(job, trial, outline, bookmark)
-        scores, counts = self._audited(offer, outline, trial.splits)
+        scores, counts = self._scorer(offer, outline, trial.splits)
         return Evaluation(
             accuracy=scores[trial.splits[0]],
             validation=scores["validation"] if len(trial.splits) > 1 else None,
@@ -182,7 +161,7 @@ class Evaluator:
                 state = self._state(session, due=bookmark.keeps and self._is_due(saved))
                 if offer is not None:
                     try:
-                        score = self._audited(offer, outline, ["validation"])[0]["validation"]
+                        score = self._scorer(offer, outline, ["validation"])[0]["validation"]
                         best = max(best or (-1.0, offer), (score, offer), key=itemgetter(0))
                     except Refused as refusal:  # no epoch to keep; another may be
                         refused = refusal
@@ -201,7 +180,7 @@ class Evaluator:
             if not keeps_best:
                 best = (0.0, self._offer(session))
         if best is None:
-            raise refused or _refused("protocol", "ended its training without a network")
+            raise refused or _broken("ended its training without a network")
         return best[1], round(time.monotonic() - start, 3)
 
     def _is_due(self, saved: float) -> bool:
@@ -219,7 +198,7 @@ class Evaluator:
                 self._sandbox.learn(told["gpu_mib"])
             return False
         if told != after + 1 or after >= trial.recipe.epochs:
-            raise _refused("protocol", f"expected to be told of epoch {after + 1}, or of the end")
+            raise _broken(f"expected to be told of epoch {after + 1}, or of the end")
         return True
 
     def _offer(self, session: Session) -> Offer:
@@ -244,68 +223,6 @@ class Evaluator:
                 raise
             return np.empty(0, "u1")
 
-    def _audited(
-        self, offer: Offer, outline: Array, splits: Sequence[str]
-    ) -> tuple[dict[str, float], dict[str, int]]:
-        """Return the accuracy of an offered network on each split, and what it is made of."""
-        limits = self._sandbox.limits
-        job = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": self._recipe.size_px}
-        with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
-            session.send(outline, offer.header, offer.payload)
-            counts = session.receive()
-            tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *counts.pop("dtypes")))
-            _agree(session.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
-            if limits.flops is not None and counts["flops"] > limits.flops:
-                reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
-                raise _refused("cap", reason)
-            images = {name: getattr(self._dataset, name) for name in splits}
-            scores = {n: self._accuracy(session, s, tolerance) for n, s in images.items()}
-            if counts["n_state"] and not self._calibrates(
-                session, images[splits[0]], scores[splits[0]]
-            ):
-                counts |= {"n_params": counts["n_params"] + counts["n_state"], "n_state": 0}
-            return scores, counts
-
-    def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
-        """Score the answers; asked in two orders and two batch sizes, they must be the same.
-
-        The second time, batches are as unlike each other as can be: half of the images stand
-        beside those that got the same answer, the other half go from dark to bright.
-        """
-        order = _shuffled(split)
-        one = self._answers(session, split, 0, order)
-        by_answer, by_brightness = np.array_split(order, 2)
-        by_answer = by_answer[one[by_answer].argmax(axis=1).argsort()]
-        by_brightness = by_brightness[split.images[by_brightness].mean(axis=(1, 2, 3)).argsort()]
-        other = self._answers(session, split, 1, np.concatenate([by_answer, by_brightness]))
-        _agree(one, other, tolerance, _DEPENDS)
-        if np.mean(one.argmax(axis=1) != other.argmax(axis=1)) > max(FLIPS, 1 / len(split)):
-            raise _refused("audit", _DEPENDS)
-        return _share_right(one, split)
-
-    def _calibrates(self, session: Session, split: Split, accuracy: float) -> bool:
-        """Whether running statistics computed by the clean process would serve as well."""
-        answers = self._answers(session, split, -1, _shuffled(split))
-        return _share_right(answers, split) >= accuracy - CALIBRATION
-
-    def _answers(self, session: Session, split: Split, program: int, order: Array) -> Array:
-        """Return one program's logits, (n, classes) as the split has them, asked in this order."""
-        session.send(program, split.images[order])
-        logits = session.receive_array("f4")
-        expected = (len(split), self._interface.n_classes)
-        if logits.shape != expected:
-            raise _refused("shape", f"expected logits {expected}, got {logits.shape}")
-        if not np.isfinite(logits).all():
-            raise _refused("nonfinite", "the logits are not all finite")
-        return logits[np.argsort(order)]
-
-
-_NOT_ITS_OWN = (
-    "replaying what the network computed does not give its own answers: it must compute the same "
-    "operations for every input"
-)
-_DEPENDS = "the answer to an image depends on the images beside it, their order or their number"
-
 
 class _CannotGoOn(Exception):  # noqa: N818 - no error: it is begun anew
     """The candidate's parts could not be restored."""
@@ -314,34 +231,11 @@ class _CannotGoOn(Exception):  # noqa: N818 - no error: it is begun anew
 def _hand_over(session: Session, state: Array) -> None:
     """Give a training what it goes on from; a refusal comes in place of its readiness."""
     if session.receive() != "ready":
-        raise _refused("protocol", "expected to be told that it is ready to go on")
+        raise _broken("expected to be told that it is ready to go on")
     session.send(state)
     if session.receive() is not True:
         raise _CannotGoOn
 
 
-def _shuffled(split: Split) -> Array:
-    """Return an order in which position tells nothing about the label."""
-    rng = stream(0, "order", split.labels.tobytes().hex())
-    order = list(range(len(split)))
-    rng.shuffle(order)
-    return np.array(order)
-
-
-def _share_right(logits: Array, split: Split) -> float:
-    return float(np.mean(logits.argmax(axis=1) == split.labels))
-
-
-def _agree(one: Array, other: Array, tolerance: float, reason: str) -> None:
-    """Compare by image, relative to how far its own logits lie apart."""
-    if one.shape != other.shape:
-        raise _refused("audit", reason)
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        raise _refused("nonfinite", "the logits are not all finite")
-    spread = np.abs(one - one.mean(axis=1, keepdims=True)).max(axis=1, keepdims=True)
-    if (np.abs(one - other) > tolerance * np.maximum(spread, _LEAST_SPREAD)).any():
-        raise _refused("audit", reason)
-
-
-def _refused(kind: str, reason: str) -> Refused:
-    return Refused(Rejection(gate="audit", kind=kind, reason=reason))
+def _broken(reason: str) -> Refused:
+    return Refused(Rejection(gate="train", kind="protocol", reason=reason))

@@ -36,6 +36,7 @@ _DEATH_S = 2.0
 _MAX_ANSWER_BYTES = 1 << 29
 """Room for a network of 130 million parameters."""
 _MAX_THREADS = 1024
+_WATCH_S = 0.02
 _REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
@@ -284,16 +285,10 @@ class Sandbox:
         child = Child(int(message), handles[0] if handles else None)
         gate = str(job["task"])
 
-        def watch() -> None:
-            if child.grown_bytes > self.limits.memory_mib * 2**20:
-                raise _refused(
-                    gate, "memory", f"used more than {self.limits.memory_mib} MiB of memory"
-                )
-            if child.n_threads > _MAX_THREADS:
-                raise _refused(gate, "threads", f"started more than {_MAX_THREADS} threads")
-
-        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES, watch=watch)
         deadline = time.monotonic() + time_limit_s - spent_s
+        late = _refused(gate, "timeout", f"took longer than {time_limit_s:g} s")
+        guard = Guard(child, self.limits, gate=gate, deadline=deadline, late=late)
+        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES)
         session = Session(channel, gate=gate, deadline=deadline)
         try:
             session.send({
@@ -304,9 +299,11 @@ class Sandbox:
             })  # fmt: skip
             yield session
         except TimeoutError:
-            raise _refused(gate, "timeout", f"took longer than {time_limit_s:g} s") from None
+            raise late from None
         except WireError as error:
             channel.close()
+            if guard.found is not None:
+                raise guard.found from error
             ended, _, _ = select.select([status], [], [], _DEATH_S)
             if not ended:  # it closed the channel and lives on
                 raise _refused(gate, "protocol", f"stopped answering: {error}") from error
@@ -315,6 +312,7 @@ class Sandbox:
                 raise WorkerLostError(lost) from error
             raise _died(gate, int(line), error) from error
         finally:
+            guard.stop()
             channel.close()
             child.kill()
             ends.read()  # until the server has reaped the child: nothing survives this block
@@ -329,6 +327,39 @@ class Sandbox:
             raise WorkerLostError(
                 f"the worker server died (status {self._process.poll()})"
             ) from error
+
+
+class Guard:
+    """Watches a child for as long as it lives, whatever else is done meanwhile; kills it."""
+
+    def __init__(
+        self, child: Child, limits: Limits, *, gate: str, deadline: float, late: Refused
+    ) -> None:
+        self.found: Refused | None = None
+        self._child, self._limits, self._gate = child, limits, gate
+        self._deadline, self._late = deadline, late
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_WATCH_S):
+            if time.monotonic() > self._deadline + _WATCH_S:  # whoever waits finds it out first
+                self.found = self._late
+            elif self._child.grown_bytes > self._limits.memory_mib * 2**20:
+                reason = f"used more than {self._limits.memory_mib} MiB of memory"
+                self.found = _refused(self._gate, "memory", reason)
+            elif self._child.n_threads > _MAX_THREADS:
+                reason = f"started more than {_MAX_THREADS} threads"
+                self.found = _refused(self._gate, "threads", reason)
+            if self.found is not None:
+                self._child.kill()
+                return
 
 
 class Session:

@@ -26,7 +26,6 @@ _DTYPES: dict[bytes, np.dtype[Any]] = {
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _MAX_DIMS = 8
 _MAX_JSON_BYTES = 1 << 20
-_WATCH_S = 0.02
 
 
 class WireError(Exception):
@@ -34,17 +33,11 @@ class WireError(Exception):
 
 
 class Channel:
-    """One end of a stream socket; reads have a deadline, and limits per JSON frame and in all.
+    """One end of a stream socket; reads have a deadline, and limits per JSON frame and in all."""
 
-    ``watch`` is called every 20 ms while the peer is at it; what it raises ends the wait.
-    """
-
-    def __init__(
-        self, sock: socket.socket, *, max_bytes: int, watch: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, sock: socket.socket, *, max_bytes: int) -> None:
         self._sock = sock
         self._bytes_left = max_bytes
-        self._watch, self._watch_at = watch, 0.0
 
     def allow(self, max_bytes: int) -> None:
         """Accept so many more bytes from the peer, whatever it has sent already."""
@@ -112,21 +105,16 @@ class Channel:
 
     def _patiently(self, step: Callable[[], int], deadline: float) -> int:
         """Take one step on the socket, however long the peer makes it wait for one."""
-        while True:
-            now = time.monotonic()
-            if now >= deadline:
-                raise TimeoutError
-            if self._watch and now >= self._watch_at:
-                self._watch()
-                self._watch_at = now + _WATCH_S
-            patience = min(deadline - now, _WATCH_S if self._watch else math.inf)
-            self._sock.settimeout(None if math.isinf(patience) else patience)
-            try:
-                return step()
-            except TimeoutError:
-                continue
-            except OSError as error:
-                raise WireError(f"the channel broke: {error}") from error
+        patience = deadline - time.monotonic()
+        if patience <= 0:
+            raise TimeoutError
+        self._sock.settimeout(None if math.isinf(patience) else patience)
+        try:
+            return step()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise WireError(f"the channel broke: {error}") from error
 
 
 def _parsed(payload: memoryview) -> Any:

@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from harness.audit import count
-from harness.evaluation import BATCH_SIZES, TOLERANCE
 from harness.graph import GraphError, changed, graph_of, wiring
 from harness.playback import Playback
+from harness.scoring import BATCH_SIZES, TOLERANCE
 from harness.tracing import Recorder
 from harness.training import predict
 from tests.honest import HONEST, Run

@@ -36,6 +36,7 @@ LAYERS = (
         "table",
         "tracking",
         "export",
+        "scoring",
     },
     {"evaluation", "figure", "credit", "lineage"},
     {"report"},

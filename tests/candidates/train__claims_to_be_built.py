@@ -1,4 +1,4 @@
-# expects: protocol: expected an array of u1
+# expects: protocol: expected to be told of epoch 1
 # entry: 14
 # segment: DW
 def channels():
