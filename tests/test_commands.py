@@ -243,11 +243,15 @@ class TestOneFile:
         done = run(tmp_path / "none.py", module="harness.validate")
         assert (done.returncode, done.stdout) == (2, "")
 
-    def test_evaluate(self):
-        done = run(SEED_NETWORK, "recipe.epochs=1", "--json", module="harness.evaluate")
+    def test_evaluate_tells_of_each_epoch_and_trains_no_network_twice(self, tmp_path):
+        settings = ("recipe.epochs=2", "--json", f"runs_dir={tmp_path}")
+        done = run(SEED_NETWORK, *settings, module="harness.evaluate")
         assert done.returncode == 0
         assert '"n_params": 518230' in done.stdout
         assert '"accuracy"' in done.stdout
+        assert re.fullmatch(r"epoch 1: [\d.]+ s\nepoch 2: [\d.]+ s\n", done.stderr)
+        again = run(SEED_NETWORK, *settings, module="harness.evaluate")
+        assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
 def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
