@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 COMMAND = (
     'python -m harness -m +ablation=random_mutation "compare=[]" fidelity=full,halving '
     "seed=0,1,2,3,4 recipe.epochs=9 sizes.founders=12 sizes.offspring=12 sizes.elites=12 "
-    "budget.evaluations=36 final.seeds=1 final.hall_of_fame=1 task.size=16 limits.train_s=600"
+    "budget.evaluations=24 final.seeds=1 final.hall_of_fame=1 task.size=16 recipe.batch_size=32"
 )
 
 

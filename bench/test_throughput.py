@@ -34,7 +34,7 @@ def in_the_worker(box, job, n_images):
     return (len(ends) - 1) * n_images / (ends[-1] - ends[0])
 
 
-@pytest.mark.parametrize(("task", "epochs", "rounds"), [("digits", 8, 7), ("images", 2, 3)])
+@pytest.mark.parametrize(("task", "epochs", "rounds"), [("digits", 8, 5), ("images", 2, 2)])
 def test_against_a_bare_loop(benchmark, trains, datasets, tmp_path, task, epochs, rounds):
     if task not in datasets:
         pytest.skip("needs --images FOLDER: no image folder is named")
@@ -80,7 +80,7 @@ def test_against_the_published_way(benchmark, trains, datasets, tmp_path, task, 
             theirs.append(loop("published", tmp_path, epochs=epochs, batch_size=216))
             ours.append(in_the_worker(box, job, len(data.train)))
 
-        benchmark.pedantic(both, rounds=3)
+        benchmark.pedantic(both, rounds=2)
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     benchmark.extra_info |= {
         "in the worker, same augmentation, images/s": round(statistics.median(ours)),
@@ -92,7 +92,7 @@ def test_against_the_published_way(benchmark, trains, datasets, tmp_path, task, 
 
 @pytest.mark.skipif(CORES < 2, reason="needs two cores, this machine has one")
 def test_one_candidate_with_two_threads_or_two_with_one(benchmark, trains, digits):
-    """Why ``workers`` is one for each ``limits.threads`` cores."""
+    """What ``limits.threads`` should be, and with it how many candidates are trained at once."""
     together, n = {1: [], 2: []}, len(digits.train)
     with (
         trains(digits, epochs=8, threads=1) as (one, job),
@@ -105,7 +105,7 @@ def test_one_candidate_with_two_threads_or_two_with_one(benchmark, trains, digit
                 rates = list(pool.map(lambda _: in_the_worker(one, job, n), range(2)))
             together[1].append(sum(rates))
 
-        benchmark.pedantic(both, rounds=5)
+        benchmark.pedantic(both, rounds=3)
     benchmark.extra_info |= {
         "one candidate, two threads, images/s": round(statistics.median(together[2])),
         "two candidates, one thread each, images/s together": round(statistics.median(together[1])),

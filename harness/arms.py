@@ -210,8 +210,13 @@ def equipped(
             hear=hear,
         ),
         machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
-        workers=config.workers or max(1, _cores() // config.limits.threads),
+        workers=_side_by_side(config),
     )
+
+
+def _side_by_side(config: Config) -> int:
+    """How many candidates to work on at once: as asked for, or one for each ``threads`` cores."""
+    return config.workers or max(1, _cores() // config.limits.threads)
 
 
 def _cores() -> int:

@@ -4,10 +4,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from harness.arms import laboratory
+from harness import arms
 from harness.places import Places, fitting
 from harness.population import Evaluation, Rejection
 from harness.sandbox import Sandbox
@@ -116,20 +117,15 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
     assert not verdicts
 
 
-def test_a_cpu_takes_as_many_as_it_has_threads_for(config, digits, network, monkeypatch):
-    monkeypatch.setattr("harness.arms._cores", lambda: 8)
+def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
+    monkeypatch.setattr(arms, "_cores", lambda: 8)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
-        chosen = replace(config, workers=workers, limits=replace(config.limits, threads=threads))
-        with laboratory(chosen, digits, network) as lab:
-            assert lab.workers == expected
-            assert lab.evaluate._sandbox.places.n is None
+        limits = replace(config.limits, threads=threads)
+        assert arms._side_by_side(replace(config, workers=workers, limits=limits)) == expected
+    assert lab.evaluate._sandbox.places.n is None
 
 
 def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):
-    from pathlib import Path
-
-    from harness import arms
-
     told = {"text": "250000 100000"}
     monkeypatch.setattr(arms.os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: told["text"])

@@ -15,7 +15,14 @@ import pytest
 import torch
 from torch import nn
 
-from harness.arms import Laboratories, complete_runs, laboratory, read_network
+from harness.arms import (
+    Laboratories,
+    complete_runs,
+    equipped,
+    laboratory,
+    read_network,
+    worker,
+)
 from harness.compose import build, compose
 from harness.config import Recipe
 from harness.errors import RecordError
@@ -218,8 +225,9 @@ class Stopped(BaseException):
 class Cut:
     """Trains a genome in pieces: stops after an epoch, goes on in another laboratory."""
 
-    def __init__(self, quick, folder, **settings):
-        self.config = replace(compose([*quick, "recipe.epochs=4", "save_every_s=0"]), **settings)
+    def __init__(self, quick, box, folder):
+        self.config = compose([*quick, "recipe.epochs=4", "save_every_s=0"])
+        self.box = box
         self.dataset = build(self.config.task).load()
         self.network = read_network(Path(self.config.network.path))
         self.folder, self.heard = folder, []
@@ -231,20 +239,33 @@ class Cut:
                 raise Stopped
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
-        kept = Trainings(self.folder)
-        with laboratory(config, self.dataset, self.network, trainings=kept, hear=hear) as lab:
-            fate = lab.evaluate.search(genome, seed=1)
+        lab = equipped(
+            self.box, config, self.dataset, self.network,
+            trainings=Trainings(self.folder), hear=hear,
+        )  # fmt: skip
+        fate = lab.evaluate.search(genome, seed=1)
         return replace(fate, train_s=0)
 
 
+@pytest.fixture(scope="module")
+def box(quick):
+    with worker(compose(quick)) as opened:
+        yield opened
+
+
 @pytest.fixture
-def cut(quick, tmp_path):
-    return Cut(quick, tmp_path / "pieces")
+def cut(quick, box, tmp_path):
+    return Cut(quick, box, tmp_path / "pieces")
+
+
+@pytest.fixture
+def uncut(quick, box, tmp_path):
+    return Cut(quick, box, tmp_path / "whole")
 
 
 @pytest.mark.parametrize("keep_best", [False, True])
-def test_a_training_that_was_stopped_goes_on_with_the_next_epoch(cut, quick, tmp_path, keep_best):
-    whole = Cut(quick, tmp_path / "whole").train(cut.network, keep_best=keep_best)
+def test_a_training_that_was_stopped_goes_on_with_the_next_epoch(cut, uncut, keep_best):
+    whole = uncut.train(cut.network, keep_best=keep_best)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, keep_best=keep_best)  # saved after two
     assert [p.suffix for p in sorted(cut.folder.iterdir())] == [".lock", ".npz"]
@@ -263,12 +284,12 @@ GROWS = """
 """
 
 
-def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, quick, tmp_path):
+def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, uncut):
     """A buffer that appears in training: the saved state does not fit a new network."""
     network = cut.network
     body = network["Net"].replace("\n    def forward(self, x):\n", GROWS, 1)
     genome = network.replace("Net", body)
-    whole = Cut(quick, tmp_path / "whole").train(genome)
+    whole = uncut.train(genome)
     assert isinstance(whole, Evaluation)
     with pytest.raises(Stopped):
         cut.train(genome, stop_after=4)

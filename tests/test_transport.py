@@ -213,7 +213,13 @@ def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, mod
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(asked.complete, [request(f"g0.c{k}.mutation") for k in range(24)]))
     assert server.most_under_way == 8
-    server.script = [error(429, retry_after="2")] * 8  # one wave: halved once
+    wave = threading.Barrier(8)
+
+    def refused(handler):
+        wave.wait(20)  # all eight are under way before the first is refused: halved once
+        error(429, retry_after="2")(handler)
+
+    server.script = [refused] * 8
     server.most_under_way = 0
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(asked.complete, request(f"g1.c{k}.mutation")) for k in range(16)]
