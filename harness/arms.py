@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.archive import Study, load_study
+from harness.assessment import Laboratory, Scores
 from harness.calls import Calls
 from harness.compose import ROOT, build, installed, takes, third_party
 from harness.config import Config
 from harness.data import Dataset
 from harness.display import Display, tracked
 from harness.errors import InputError, RecordError
-from harness.evaluation import UNHEARD, Evaluator, Hear
+from harness.evaluation import Evaluator, Hear, unheard
 from harness.genome import Genome
 from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.ledger import Ledger
 from harness.models import Model
 from harness.results import FRONT, read_run
-from harness.run import Arm, Laboratory, Scores, run
+from harness.run import Arm, run
 from harness.sandbox import Sandbox
 from harness.tracking import mirrored
 from harness.trainings import FOLDER, FORGETFUL, Trainings, processor
@@ -145,7 +146,7 @@ def laboratory(
     *,
     most: str = "isolated",
     trainings: Trainings = FORGETFUL,
-    hear: Hear = UNHEARD,
+    hear: Hear = unheard,
 ) -> Iterator[Laboratory]:
     """Start a worker and give it the training data; InputError below ``sandbox.level``.
 
@@ -177,7 +178,7 @@ def equipped(
     network: Genome,
     *,
     trainings: Trainings,
-    hear: Hear = UNHEARD,
+    hear: Hear = unheard,
 ) -> Laboratory:
     """Give a worker the training data, and put gates and evaluation before it."""
     channels, height, width = dataset.input_shape

@@ -37,7 +37,7 @@ from omegaconf.errors import OmegaConfBaseException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from harness.config import Config, problems
+from harness.config import FULL, Config, problems
 from harness.errors import HarnessError, InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ _UNRECORDED = {
     "compare": [], "model": {}, "prompts": {}, "network": {"path": "the recorded seed network"},
     "eot": {"probability": 0.0, "strict": False}, "workers": 1, "llm_workers": 1, "runs_dir": "",
     "wait_s": 0.0, "display": "plain", "tracking": {"mode": "off"},
-    "search": {"i_select_on_test_data": True}, "fidelity": {"_target_": "harness.halving.Full"},
+    "search": {"i_select_on_test_data": True}, "fidelity": {"_target_": FULL},
 }  # fmt: skip
 
 PROPOSERS = "guided_evolution.proposers"

@@ -15,6 +15,8 @@ MISSING: Any = "???"
 
 LEVELS = ("limits", "contained", "isolated")
 """How far a candidate is confined, from weak to strong; each holds what those before it hold."""
+FULL = "harness.halving.Full"
+"""The fidelity under which every network gets all epochs."""
 CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "display": ("auto", "live", "plain"),
@@ -260,7 +262,7 @@ def problems(config: Config) -> Iterator[str]:
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."
-    if config.recipe.schedule == "plateau" and not config.fidelity["_target_"].endswith(".Full"):
+    if config.recipe.schedule == "plateau" and config.fidelity["_target_"] != FULL:
         yield (
             "fidelity=halving: expected a recipe that ends after recipe.epochs, "
             "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "

@@ -4,9 +4,9 @@ Prints validation accuracy, number of parameters and seconds, or the gate that r
 training that is interrupted goes on with the same command, and none is done twice.
 """
 
+from harness.assessment import Laboratory, training_seed
 from harness.genome import Genome
 from harness.population import Fate
-from harness.run import Laboratory, training_seed
 from harness.single import judge_file
 
 

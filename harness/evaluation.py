@@ -42,7 +42,7 @@ Hear = Callable[[int, float, float | None], None]
 """Told of each epoch: which, seconds spent so far, and its score where the best is kept."""
 
 
-def UNHEARD(epoch: int, spent_s: float, score: float | None) -> None:  # noqa: N802 - a default
+def unheard(epoch: int, spent_s: float, score: float | None) -> None:
     """Tell nobody."""
 
 
@@ -67,7 +67,7 @@ class Evaluator:
         trainings: Trainings = FORGETFUL,
         machine: Mapping[str, Any] = MappingProxyType({}),
         save_every_s: float = 300,
-        hear: Hear = UNHEARD,
+        hear: Hear = unheard,
     ) -> None:
         self._sandbox, self._dataset = sandbox, dataset
         self._interface, self._recipe = interface, recipe
@@ -163,8 +163,10 @@ class Evaluator:
                     try:
                         score = self._scorer(offer, outline, ["validation"])[0]["validation"]
                         best = max(best or (-1.0, offer), (score, offer), key=itemgetter(0))
-                    except Refused as refusal:  # no epoch to keep; another may be
-                        refused = refusal
+                    except Refused as refusal:
+                        if refusal.rejection.machine_dependent:
+                            raise
+                        refused = refusal  # no epoch to keep; another may be
                 self._hear(epoch, time.monotonic() - start, score)
                 if state is not None and state.size:
                     saved = time.monotonic()

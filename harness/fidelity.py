@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 from harness.arms import Laboratories
+from harness.assessment import Laboratory, training_seed
 from harness.compose import fail, restored
 from harness.config import Config
 from harness.display import show_table
@@ -22,7 +23,6 @@ from harness.journal import find_runs
 from harness.population import Evaluation, Fate
 from harness.replay import dataset_of, found
 from harness.results import RunResult, read_run
-from harness.run import Laboratory, training_seed
 from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]

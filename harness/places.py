@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Not measured: no GPU has been had yet. Too large a guess costs time, too small a one a second
+# training, since whoever runs out of memory is tried again alone.
 _CONTEXT_MIB = 500
 """What a process takes of a GPU before it computes anything."""
 _MARGIN = 1.5

@@ -23,6 +23,7 @@ from harness.arms import (
     write_config,
     write_front,
 )
+from harness.assessment import Judges
 from harness.compose import build, fail, lacking, restored, takes
 from harness.config import Config
 from harness.data import Dataset
@@ -32,7 +33,7 @@ from harness.genome import Genome
 from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
 from harness.models import UNMETERED, Completion, Meter, Model, Request
 from harness.report import print_comparison
-from harness.run import Judges, run
+from harness.run import run
 
 _ANSWERS = frozenset({"call", "sent", "failed", "refused", "gates"})
 """Kinds of events that a replay takes from the record even where it trains anew: what was answered,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import fitness
+from harness.config import FULL
 from harness.errors import InputError, RecordError
 from harness.journal import find_runs, read_events
 from harness.models import Failure
@@ -20,8 +21,6 @@ Events = Mapping[str, Mapping[str, Any]]
 """Contents of a run's events, by key."""
 FRONT = "front"
 """Folder within a run's, for the networks of its front."""
-FULL = "harness.halving.Full"
-"""The fidelity under which every network gets all epochs."""
 _ROUNDING = 1e-9
 """Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
 

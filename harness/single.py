@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.arms import laboratory, read_network
+from harness.assessment import Laboratory
 from harness.compose import build, compose
 from harness.display import tracked
 from harness.errors import HarnessError
 from harness.genome import Genome
 from harness.population import Evaluation, Fate, Rejection
-from harness.run import Laboratory
 from harness.trainings import FOLDER, Trainings
 
 COULD_NOT_RUN = 2

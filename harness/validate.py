@@ -1,8 +1,8 @@
 """Pass one network through every gate: ``python -m harness.validate FILE [--json]``."""
 
+from harness.assessment import Laboratory
 from harness.genome import Genome
 from harness.population import Fate
-from harness.run import Laboratory
 from harness.single import judge_file
 
 

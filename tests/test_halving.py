@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness import arms
 from harness.arms import complete_runs
+from harness.assessment import Laboratory
 from harness.compose import compose
 from harness.errors import InputError
 from harness.fitness import dominates
@@ -19,7 +20,6 @@ from harness.journal import read_events
 from harness.population import Evaluation
 from harness.replay import Recorded, replay
 from harness.results import read_run
-from harness.run import Laboratory
 from harness.table import compare, render
 from tests.conftest import told
 

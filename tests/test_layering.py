@@ -39,7 +39,7 @@ LAYERS = (
         "scoring",
     },
     {"evaluation", "figure", "credit", "lineage"},
-    {"report"},
+    {"report", "assessment"},
     {"run", "compose"},
     {"arms"},
     {"single", "__main__", "replay"},

@@ -8,6 +8,7 @@ import pytest
 
 from baselines.edits import mutated
 from harness.arms import complete_runs
+from harness.assessment import Assessor, RecordedLaboratory
 from harness.compose import build, compose
 from harness.errors import GenomeError, InputError, MachineError, RecordError
 from harness.genome import Genome
@@ -15,7 +16,6 @@ from harness.halving import Full
 from harness.journal import Journal, find_runs, is_complete, read_events
 from harness.population import Evaluation, Proposal, Rejection
 from harness.results import read_run, read_runs
-from harness.run import Assessor, RecordedLaboratory
 from harness.table import TIME_COLUMNS, comparisons, render
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 

@@ -7,9 +7,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.process import Child
-from harness.validation import build_job
-from tests.conftest import ROOT, children_of, server_of
+from harness.sandbox import Refused, Sandbox
+from harness.validation import Interface, build_job
+from tests.conftest import ROOT, children_of, children_of_worker, server_of
 from tests.test_commands import alive
 
 LEAVES = """
@@ -29,6 +32,8 @@ with sandbox.run(job, time_limit_s=60):
     print(server, *children, flush=True)
     os._exit(1)
 """
+
+INTERFACE = Interface(class_name="ExquisiteNetV2", input_shape=(3, 32, 32), n_classes=10)
 
 
 def sleeper(network, seconds):
@@ -98,3 +103,26 @@ def test_a_child_that_is_gone_is_killed_without_harm_to_others():
     assert (child.resident_bytes(), child.n_threads) == (0, 0)
     child.kill()
     child.close()
+
+
+def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config, network):
+    """Nobody listens to it: whoever audits a network has no time for the process that trains."""
+
+    def busy(sandbox, job):
+        deadline = time.monotonic() + 20
+        with sandbox.run(job, time_limit_s=1) as session:
+            while not children_of_worker(sandbox):
+                assert time.monotonic() < deadline
+            while children_of_worker(sandbox):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            session.receive()
+
+    job = build_job("build", sleeper(network, 600), INTERFACE, config.recipe, seed=0)
+    with (
+        Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox,
+        pytest.raises(Refused) as refused,
+    ):
+        busy(sandbox, job)
+    assert refused.value.rejection.kind == "timeout"
+    assert refused.value.rejection.reason == "took longer than 1 s"

@@ -133,6 +133,9 @@ def test_an_arm_that_was_selected_on_test_data_is_marked_wherever_it_is_named(tm
         if style != "csv":
             assert "saw the test split, except where marked (selected on test data)." in text
     assert row(runs, "seed network") == row([*runs, *read_runs([tmp_path / "d"])], "seed network")
+    marked = row(read_runs([tmp_path / "d"]), "test_selection (selected on test data)")
+    assert marked["val. acc. % of the pick, in search"] == "–"  # it never had one
+    assert marked["val. acc. % of the pick, re-trained"] == "97.50 ± 1.00"
 
 
 def test_numbers_by_hand(runs):

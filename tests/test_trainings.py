@@ -31,6 +31,7 @@ from harness.images import Images
 from harness.journal import find_runs, read_events
 from harness.population import Evaluation, Rejection
 from harness.sandbox import Refused
+from harness.scoring import Scorer
 from harness.training import DivergedError, Training
 from harness.trainings import FOLDER, Checkpoint, Trainings
 from harness.validation import build_job
@@ -243,8 +244,7 @@ class Cut:
             self.box, config, self.dataset, self.network,
             trainings=Trainings(self.folder), hear=hear,
         )  # fmt: skip
-        fate = lab.evaluate.search(genome, seed=1)
-        return replace(fate, train_s=0)
+        return replace(lab.evaluate.search(genome, seed=1), train_s=0)
 
 
 @pytest.fixture(scope="module")
@@ -331,6 +331,25 @@ def test_the_time_limit_counts_all_pieces(cut, monkeypatch):
     assert fate.kind == "timeout"
     assert fate.reason == f"took longer than {cut.config.limits.train_s:g} s"
     assert not list(cut.folder.glob("*.json"))
+
+
+@pytest.mark.parametrize(("kind", "gate"), [("memory", "audit"), ("audit", None)])
+def test_an_epoch_that_cannot_be_believed_is_passed_over_but_no_limit_of_the_machine(
+    cut, monkeypatch, kind, gate
+):
+    """Of four epochs the second is refused: its network is not kept, the others may be."""
+    asked, scores = [], Scorer.__call__
+
+    def scored(self, offer, outline, splits):
+        asked.append(1)
+        if len(asked) == 2:
+            raise Refused(Rejection(gate="audit", kind=kind, reason="refused"))
+        return scores(self, offer, outline, splits)
+
+    monkeypatch.setattr(Scorer, "__call__", scored)
+    fate = cut.train(cut.network, keep_best=True)
+    assert getattr(fate, "gate", None) == gate
+    assert len(asked) == (5 if gate is None else 2)
 
 
 def test_another_level_or_limit_is_another_training(cut):
