@@ -12,5 +12,5 @@ def channels():
 
 class DW(nn.Module):
     for fd in channels():
-        text = b'{"refused": ' + b"[" * 950 + b"]" * 950 + b"}"
+        text = b'{"refused": ' + b"[" * 900 + b"]" * 900 + b"}"
         torch.os.write(fd, b"j" + len(text).to_bytes(8, "big") + text)
