@@ -13,7 +13,7 @@ from harness.genome import Genome
 from harness.validation import build_job
 
 CORES = len(os.sched_getaffinity(0))
-THREADS = min(2, CORES)
+THREADS = 1
 SEED_NETWORK = Path(__file__).parents[1] / "baselines" / "networks" / "exquisitenet_v2.py"
 
 

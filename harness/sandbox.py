@@ -40,8 +40,15 @@ _WATCH_S = 0.02
 _REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
-# torch.compile does nothing: it would start a compiler.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "10000", "TORCHDYNAMO_DISABLE": "1"}
+# torch.compile does nothing: it would start a compiler. Memory that a step gives back stays with the
+# process for the next one: with glibc's defaults each epoch took 10,000 and more page faults.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "GOMP_SPINCOUNT": "10000",
+    "TORCHDYNAMO_DISABLE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # bytes, the most that glibc takes
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+}
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
 _BOOT = """
 import sys
