@@ -20,6 +20,7 @@ from types import MappingProxyType
 _HARMLESS_VARIABLES = frozenset(
     {
         "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "TORCHDYNAMO_DISABLE", "TORCHINDUCTOR_CACHE_DIR",
+        "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_",
         "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LC_CTYPE",
     }
 )  # fmt: skip

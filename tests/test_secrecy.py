@@ -100,7 +100,8 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
 def check_environment_and_files(pid):
     names = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     assert {name.split(b"=")[0] for name in names if name} <= {
-        b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"TORCHDYNAMO_DISABLE", b"CUDA_VISIBLE_DEVICES",
+        b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"TORCHDYNAMO_DISABLE", b"MALLOC_MMAP_THRESHOLD_",
+        b"MALLOC_TRIM_THRESHOLD_", b"CUDA_VISIBLE_DEVICES",
         b"LD_LIBRARY_PATH",
     }  # fmt: skip
     files = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
