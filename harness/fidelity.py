@@ -26,8 +26,8 @@ from harness.results import RunResult, read_run
 from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
-_SHARES = (0.11, 0.33)
-"""Those of ``conf/fidelity/halving.yaml``, for a run that was not halved."""
+_SHARES = (0.11,)
+"""That of ``conf/fidelity/halving.yaml``, for a run that was not halved."""
 _FEWEST = 5
 _CONFIDENCE = 0.95
 
@@ -99,7 +99,7 @@ def _networks(run: RunResult, n: int) -> list[Genome]:
 def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     whole = config.recipe.epochs
     shares = config.fidelity.get("shares", _SHARES)
-    epochs = list(asked) or Halving(shares=shares, keep=1).rungs(whole)
+    epochs = list(asked) or Halving(shares=shares, keep=1, chance=0).rungs(whole)
     if wrong := [e for e in epochs if not 0 < e < whole]:
         raise InputError(
             f"--epochs: expected numbers from 1 to {whole - 1}, below the recipe's {whole}, got "

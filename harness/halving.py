@@ -1,6 +1,6 @@
 """How many epochs a candidate gets: all of the recipe's, or as many as it is worth."""
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -37,21 +37,22 @@ class Full:
 class Halving:
     """Successive halving over epochs (Jamieson 2016), with two objectives and as they come.
 
-    Of a generation at most the share ``keep`` goes on, and of these only who is among that share of
-    all that the run has tried for as long, so that it also serves arms whose children come one by
-    one (as in Li 2020). Order: non-domination rank, then crowding distance (Deb 2002). Each rung is
-    trained anew, with a whole schedule of its own: a network whose rate has not yet fallen tells
-    little. shares: of the recipe's epochs, ascending.
+    Of all that a run has tried for so many epochs at most the share ``keep`` goes on, and only who
+    is among the best of them, so that it also serves arms whose children come one by one (as in Li
+    2020); at least one does. The best: those that together dominate most. Each rung is trained
+    anew, with a whole schedule of its own: a network whose rate has not yet fallen tells little.
+    shares: of the recipe's epochs, ascending. chance: accuracy of guessing.
     """
 
-    def __init__(self, *, shares: Sequence[float], keep: float) -> None:
+    def __init__(self, *, shares: Sequence[float], keep: float, chance: float) -> None:
         if not 0 < keep <= 1 or not all(0 < share < 1 for share in shares):
             raise InputError(
                 f"fidelity: expected shares above 0 and below 1, and to keep a share above 0, got "
                 f"shares={list(shares)} and keep={keep}."
             )
-        self._shares, self._keep = shares, keep
+        self._shares, self._keep, self._chance = shares, keep, chance
         self._tried: dict[int, list[fitness.Objectives]] = {}
+        self._went_on: Counter[int] = Counter()
 
     def rungs(self, epochs: int) -> list[int]:
         """Return the shares as epochs, each once, at least one."""
@@ -59,17 +60,12 @@ class Halving:
         return sorted(rung for rung in rungs if rung < epochs)
 
     def promoted(self, rung: int, objectives: Sequence[fitness.Objectives]) -> list[bool]:
-        """Let the best go on: of a generation, and of all that were tried for so many epochs."""
+        """Let those go on who are among the best of all tried, while the share is not used up."""
         tried = self._tried.setdefault(rung, [])
         first = len(tried)
         tried += objectives
-        best = self._best(tried)[: math.ceil(self._keep * len(tried))]
-        new = [i - first for i in best if i >= first]
-        chosen = set(new[: math.ceil(self._keep * len(objectives))])
-        return [i in chosen for i in range(len(objectives))]
-
-    def _best(self, objectives: Sequence[fitness.Objectives]) -> list[int]:
-        if not objectives:
-            return []
-        rank, crowd = fitness.ranks(objectives), fitness.crowding(objectives)
-        return sorted(range(len(objectives)), key=lambda i: (rank[i], -crowd[i], i))
+        n = max(1, int(self._keep * len(tried)))
+        new = [i for i in fitness.by_hypervolume(tried, n, chance=self._chance) if i >= first]
+        chosen = new[: n - self._went_on[rung]]
+        self._went_on[rung] += len(chosen)
+        return [first + i in chosen for i in range(len(objectives))]

@@ -40,8 +40,8 @@ _WATCH_S = 0.02
 _REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
-# torch.compile does nothing: it would start a compiler. Memory that a step gives back stays with the
-# process for the next one: with glibc's defaults each epoch took 10,000 and more page faults.
+# torch.compile does nothing: it would start a compiler. Memory that a step gives back stays with
+# the process for the next: with glibc's defaults each epoch of the digits took 10,000 page faults.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "GOMP_SPINCOUNT": "10000",

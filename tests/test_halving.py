@@ -1,6 +1,5 @@
 """Successive halving: few epochs for many, all epochs for the best, and nothing lost."""
 
-import math
 from contextlib import nullcontext
 from random import Random
 
@@ -27,7 +26,11 @@ POINTS = st.lists(st.tuples(st.floats(0.1, 1.0), st.integers(1, 10**6)), min_siz
 
 
 def halving(*shares, keep=0.25):
-    return Halving(shares=shares or (0.11, 0.33), keep=keep)
+    return Halving(shares=shares or (0.11, 0.33), keep=keep, chance=0.1)
+
+
+def shape_of(goes_on):
+    return "".join("x" if on else "." for on in goes_on)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +42,13 @@ def test_rungs_are_whole_epochs_below_the_recipes(epochs, rungs):
 
 
 @given(st.lists(POINTS, min_size=1, max_size=5), st.floats(0.1, 0.9))
-def test_no_more_than_the_share_goes_on_and_the_best_of_all_before_the_rest(generations, keep):
-    fidelity, tried = halving(keep=keep), []
+def test_no_more_than_the_share_of_all_goes_on_and_the_best_before_the_rest(generations, keep):
+    fidelity, n_tried, n_on = halving(keep=keep), 0, 0
     for objectives in generations:
         goes_on = fidelity.promoted(1, objectives)
-        tried += objectives
+        n_tried, n_on = n_tried + len(objectives), n_on + sum(goes_on)
         assert len(goes_on) == len(objectives)
-        assert sum(goes_on) <= math.ceil(keep * len(objectives))
+        assert n_on <= max(1, keep * n_tried)
         chosen = [o for o, on in zip(objectives, goes_on, strict=True) if on]
         left = [o for o, on in zip(objectives, goes_on, strict=True) if not on]
         assert not any(dominates(bad, good) for bad in left for good in chosen)
@@ -55,10 +58,24 @@ def test_no_more_than_the_share_goes_on_and_the_best_of_all_before_the_rest(gene
 
 def test_one_child_at_a_time_goes_on_where_it_is_among_the_best_so_far():
     fidelity = halving()
-    rising = [(0.5, 100), (0.4, 100), (0.3, 100), (0.2, 100), (0.6, 100), (0.55, 100), (0.1, 100)]
-    assert [fidelity.promoted(1, [o])[0] for o in rising] == [
-        True, False, False, False, True, True, False
-    ]  # fmt: skip
+    accuracies = (0.5, 0.4, 0.6, 0.2, 0.7, 0.55, 0.1, 0.3, 0.65, 0.8)
+    goes_on = [fidelity.promoted(1, [(accuracy, 100)]) for accuracy in accuracies]
+    # The second place of eight tried is not for the one that takes it up, but for the next good one.
+    assert shape_of(on for (on,) in goes_on) == "x.......x."
+
+
+def test_a_much_smaller_network_goes_on_before_one_a_little_more_accurate():
+    founders = [
+        (0.91, 500),
+        (0.92, 500),
+        (0.90, 300),
+        (0.85, 500),
+        (0.92, 600),
+        (0.1, 9),
+        (0.5, 5000),
+    ]
+    assert shape_of(halving(keep=1 / 7).promoted(1, founders)) == "..x...."
+    assert shape_of(halving(keep=2 / 7).promoted(1, founders)) == ".xx...."
 
 
 def test_rungs_are_judged_apart():
@@ -147,10 +164,10 @@ def test_what_it_spent_before_counts(halved):
             assert "train_s" not in fate
         elif "gate" in fate:
             assert fate["kind"] == "outpaced"
-            assert fate["train_s"] in {1, 1 + 3}
+            assert fate["train_s"] == 1
             assert "epochs, where others did better" in fate["reason"]
         else:
-            assert fate["train_s"] == 1 + 3 + 9
+            assert fate["train_s"] == 1 + 9
 
 
 def test_a_halved_run_replays(halved, tmp_path):
