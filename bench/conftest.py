@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.arms import laboratory
 from harness.compose import build, compose
 from harness.genome import Genome
+from harness.laboratories import laboratory
 from harness.validation import build_job
 
 CORES = len(os.sched_getaffinity(0))

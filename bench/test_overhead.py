@@ -10,10 +10,11 @@ import pytest
 
 from baselines.edits import mutated
 from bench.conftest import THREADS
-from harness.arms import composed, identity, laboratory, manifest_of
+from harness.arms import composed, identity, manifest_of
 from harness.config import LEVELS
 from harness.evaluation import Trial
 from harness.journal import Journal
+from harness.laboratories import laboratory
 from harness.models import Scripted
 from harness.population import Evaluation
 from harness.run import run

@@ -3,9 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from harness.arms import Laboratories, complete_runs
+from harness.arms import complete_runs
 from harness.compose import compose, launch
 from harness.config import Config
+from harness.laboratories import Laboratories
 from harness.report import print_comparison
 
 

@@ -17,7 +17,8 @@ from harness.containment import landlock
 from harness.display import show_table
 from harness.errors import HarnessError
 from harness.journal import SQLITE
-from harness.sandbox import Refused, Sandbox
+from harness.sandbox import Sandbox
+from harness.session import Refused
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {

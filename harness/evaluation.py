@@ -18,8 +18,9 @@ from harness.data import Dataset
 from harness.genome import Genome
 from harness.images import Images
 from harness.population import Evaluation, Fate, Rejection
-from harness.sandbox import Refused, Sandbox, Session, retried
+from harness.sandbox import Sandbox, retried
 from harness.scoring import BATCH_SIZES, Offer, Scorer
+from harness.session import Refused, Session
 from harness.trainings import FORGETFUL, Bookmark, Checkpoint, Trainings, code_digest
 from harness.validation import Interface, build_job
 from harness.wire import Array

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import NormalDist
 
-from harness.arms import Laboratories
 from harness.assessment import Laboratory, training_seed
 from harness.compose import fail, restored
 from harness.config import Config
@@ -20,6 +19,7 @@ from harness.errors import HarnessError, InputError
 from harness.genome import Genome
 from harness.halving import Halving
 from harness.journal import find_runs
+from harness.laboratories import Laboratories
 from harness.population import Evaluation, Fate
 from harness.replay import dataset_of, found
 from harness.results import RunResult, read_run

@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.archive import complete_events, read_archive, scores_of, study_of
-from harness.arms import (
-    Laboratories,
-    composed,
-    identity,
-    manifest_of,
-    write_config,
-    write_front,
-)
+from harness.arms import composed, identity, manifest_of, write_config, write_front
 from harness.assessment import Judges
 from harness.compose import build, fail, lacking, restored, takes
 from harness.config import Config
@@ -31,6 +24,7 @@ from harness.display import show_table, tracked
 from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
 from harness.genome import Genome
 from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
+from harness.laboratories import Laboratories
 from harness.models import UNMETERED, Completion, Meter, Model, Request
 from harness.report import print_comparison
 from harness.run import run

@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -19,25 +18,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
-import numpy as np
-
 from harness import attacks
 from harness.config import LEVELS, Limits
 from harness.errors import InputError, MachineError
 from harness.images import Images
 from harness.places import Places, fitting
-from harness.population import KINDS, Fate, Rejection
+from harness.population import Fate, Rejection
 from harness.process import Child
-from harness.wire import Array, Channel, WireError
+from harness.session import MAX_ANSWER_BYTES, Guard, Refused, Session, died, refused
+from harness.wire import Channel, WireError
 
 _START_TIMEOUT_S = 120
 _DEATH_S = 2.0
 """A process whose channel closed because it died is reaped well within this time."""
-_MAX_ANSWER_BYTES = 1 << 29
-"""Room for a network of 130 million parameters."""
-_MAX_THREADS = 1024
-_WATCH_S = 0.02
-_REASON_CHARS = 300
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s beside a second one with libgomp's default, 12 s with this, 2.7 s alone.
 # torch.compile does nothing: it would start a compiler. Memory that a step gives back stays with
@@ -77,14 +70,6 @@ def retried(work: Callable[[], T], *, times: int = 2) -> T:
         with contextlib.suppress(WorkerLostError):
             return work()
     return work()
-
-
-class Refused(Exception):  # noqa: N818 - it carries a verdict, it reports no error
-    """A candidate ended early; carries the rejection."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.reason)
-        self.rejection = rejection
 
 
 class Sandbox:
@@ -239,7 +224,7 @@ class Sandbox:
     @contextlib.contextmanager
     def run(
         self, job: Mapping[str, Any], *, time_limit_s: float, spent_s: float = 0.0
-    ) -> Iterator["Session"]:
+    ) -> Iterator[Session]:
         """Run one job; Refused when it breaks a rule or a limit, and always killed after.
 
         spent_s: how much of the time limit was used up before.
@@ -280,7 +265,7 @@ class Sandbox:
     @contextlib.contextmanager
     def _job(
         self, job: Mapping[str, Any], *, time_limit_s: float, spent_s: float = 0.0
-    ) -> Iterator["Session"]:
+    ) -> Iterator[Session]:
         near, far = socket.socketpair()
         status, far_status = socket.socketpair()
         with far, far_status:
@@ -293,9 +278,9 @@ class Sandbox:
         gate = str(job["task"])
 
         deadline = time.monotonic() + time_limit_s - spent_s
-        late = _refused(gate, "timeout", f"took longer than {time_limit_s:g} s")
+        late = refused(gate, "timeout", f"took longer than {time_limit_s:g} s")
         guard = Guard(child, self.limits, gate=gate, deadline=deadline, late=late)
-        channel = Channel(near, max_bytes=_MAX_ANSWER_BYTES)
+        channel = Channel(near, max_bytes=MAX_ANSWER_BYTES)
         session = Session(channel, gate=gate, deadline=deadline)
         try:
             session.send({
@@ -313,11 +298,11 @@ class Sandbox:
                 raise guard.found from error
             ended, _, _ = select.select([status], [], [], _DEATH_S)
             if not ended:  # it closed the channel and lives on
-                raise _refused(gate, "protocol", f"stopped answering: {error}") from error
+                raise refused(gate, "protocol", f"stopped answering: {error}") from error
             if not (line := ends.readline()):
                 lost = f"the worker server died (status {self._process.poll()})"
                 raise WorkerLostError(lost) from error
-            raise _died(gate, int(line), error) from error
+            raise died(gate, int(line), error) from error
         finally:
             guard.stop()
             channel.close()
@@ -334,85 +319,3 @@ class Sandbox:
             raise WorkerLostError(
                 f"the worker server died (status {self._process.poll()})"
             ) from error
-
-
-class Guard:
-    """Watches a child for as long as it lives, whatever else is done meanwhile; kills it."""
-
-    def __init__(
-        self, child: Child, limits: Limits, *, gate: str, deadline: float, late: Refused
-    ) -> None:
-        self.found: Refused | None = None
-        self._child, self._limits, self._gate = child, limits, gate
-        self._deadline, self._late = deadline, late
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Watch no longer."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(_WATCH_S):
-            if time.monotonic() > self._deadline + _WATCH_S:  # whoever waits finds it out first
-                self.found = self._late
-            elif self._child.grown_bytes > self._limits.memory_mib * 2**20:
-                reason = f"used more than {self._limits.memory_mib} MiB of memory"
-                self.found = _refused(self._gate, "memory", reason)
-            elif self._child.n_threads > _MAX_THREADS:
-                reason = f"started more than {_MAX_THREADS} threads"
-                self.found = _refused(self._gate, "threads", reason)
-            if self.found is not None:
-                self._child.kill()
-                return
-
-
-class Session:
-    """One running job, seen from the harness: send and receive until the deadline."""
-
-    def __init__(self, channel: Channel, *, gate: str, deadline: float) -> None:
-        self._channel, self._gate, self._deadline = channel, gate, deadline
-
-    def renew(self) -> None:
-        """Let it answer as much again: what came before has been dealt with."""
-        self._channel.allow(_MAX_ANSWER_BYTES)
-
-    def send(self, *values: Any) -> None:
-        """Send arrays, and anything else as JSON."""
-        for value in values:
-            if isinstance(value, np.ndarray):
-                self._channel.send_array(value, deadline=self._deadline)
-            else:
-                self._channel.send_json(value, deadline=self._deadline)
-
-    def receive(self) -> Any:
-        """Return the child's next frame; Refused when it is a refusal."""
-        frame = self._channel.receive(deadline=self._deadline)
-        if isinstance(frame, dict) and "refused" in frame:
-            kind = str(frame.get("kind"))
-            raise _refused(self._gate, kind if kind in KINDS else "protocol", str(frame["refused"]))
-        return frame
-
-    def receive_array(self, dtype: str) -> Array:
-        """Return the child's next frame; Refused unless it is an array of this dtype."""
-        frame = self.receive()
-        if not isinstance(frame, np.ndarray) or frame.dtype != dtype:
-            raise _refused(self._gate, "protocol", f"expected an array of {dtype}, got none")
-        return frame
-
-
-def _refused(gate: str, kind: str, reason: str) -> Refused:
-    printable = "".join(c if c.isprintable() else " " for c in reason[:_REASON_CHARS])
-    return Refused(Rejection(gate=gate, kind=kind, reason=printable))
-
-
-def _died(gate: str, status: int, error: WireError) -> Refused:
-    if status == -signal.SIGKILL:
-        return _refused(gate, "memory", "was killed, most likely for memory or processor time")
-    if status < 0:
-        known = -status in set(signal.Signals)
-        name = signal.Signals(-status).name if known else f"signal {-status}"
-        return _refused(gate, "signal", f"died of {name}")
-    return _refused(gate, "protocol", f"ended without an answer (status {status}): {error}")

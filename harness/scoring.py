@@ -12,8 +12,9 @@ import numpy as np
 
 from harness.data import Dataset, Split
 from harness.population import Rejection
-from harness.sandbox import Refused, Sandbox, Session
+from harness.sandbox import Sandbox
 from harness.seeding import stream
+from harness.session import Refused, Session
 from harness.wire import Array
 
 BATCH_SIZES = (64, 48)

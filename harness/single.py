@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.arms import laboratory, read_network
+from harness.arms import read_network
 from harness.assessment import Laboratory
 from harness.compose import build, compose
 from harness.display import tracked
 from harness.errors import HarnessError
 from harness.genome import Genome
+from harness.laboratories import laboratory
 from harness.population import Evaluation, Fate, Rejection
 from harness.trainings import FOLDER, Trainings
 

@@ -22,7 +22,8 @@ from harness.extraction import defined_names
 from harness.genome import Genome
 from harness.parsing import MAX_SOURCE_BYTES, syntax_tree
 from harness.population import Evaluation, Rejection
-from harness.sandbox import Refused, Sandbox, retried
+from harness.sandbox import Sandbox, retried
+from harness.session import Refused
 
 _RUFF_TIMEOUT_S = 20
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})

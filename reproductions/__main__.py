@@ -8,9 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from harness.arms import Laboratories, complete_runs
+from harness.arms import complete_runs
 from harness.compose import compose
 from harness.errors import HarnessError, InputError
+from harness.laboratories import Laboratories
 from harness.results import read_runs
 from harness.table import comparisons, render
 

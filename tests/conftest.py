@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.arms import Laboratories, laboratory
 from harness.compose import build, compose
 from harness.genome import Genome
 from harness.journal import read_events
+from harness.laboratories import Laboratories, laboratory
 
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))

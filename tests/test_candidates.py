@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.arms import laboratory
 from harness.config import LEVELS
+from harness.laboratories import laboratory
 from harness.population import KINDS, MACHINE_DEPENDENT, Evaluation, Rejection
 from tests.conftest import ROOT, children_of_worker
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.arms import laboratory
 from harness.attacks import ATTACKS
 from harness.config import LEVELS
 from harness.containment import landlock, seccomp
 from harness.errors import InputError
+from harness.laboratories import laboratory
 from harness.population import Evaluation
 from harness.sandbox import Sandbox, WorkerLostError, retried
 from harness.validation import build_job

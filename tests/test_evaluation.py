@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from harness.arms import laboratory
 from harness.augmentation import augment
 from harness.compose import build, compose
 from harness.config import Recipe
 from harness.images import Images
+from harness.laboratories import laboratory
 from harness.population import Evaluation
 from harness.training import Plateau, Training, as_input, predict
 from harness.validation import build_job

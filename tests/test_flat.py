@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandbox import Refused
+from harness.session import Refused
 from tests.conftest import children_of_worker, server_of
 
 N = 2_000

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.arms import laboratory
 from harness.compose import build, compose
+from harness.laboratories import laboratory
 from harness.population import Evaluation
 from harness.trainings import Bookmark, Trainings
 

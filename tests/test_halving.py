@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import arms
+from harness import laboratories
 from harness.arms import complete_runs
 from harness.assessment import Laboratory
 from harness.compose import compose
@@ -115,8 +115,8 @@ def halved(network, tmp_path, monkeypatch):
             machine={"device": "cpu", "torch": "0", "sandbox": "none"},
         )  # fmt: skip
 
-    monkeypatch.setattr(arms, "worker", nullcontext)
-    monkeypatch.setattr(arms, "equipped", imagined)
+    monkeypatch.setattr(laboratories, "worker", nullcontext)
+    monkeypatch.setattr(laboratories, "equipped", imagined)
 
     def run(*overrides):
         return complete_runs([compose([

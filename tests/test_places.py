@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import arms
+from harness import laboratories
 from harness.places import Places, fitting
 from harness.population import Evaluation, Rejection
 from harness.sandbox import Sandbox
@@ -118,17 +118,19 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
 
 
 def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
-    monkeypatch.setattr(arms, "_cores", lambda: 8)
+    monkeypatch.setattr(laboratories, "_cores", lambda: 8)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
         limits = replace(config.limits, threads=threads)
-        assert arms._side_by_side(replace(config, workers=workers, limits=limits)) == expected
+        assert (
+            laboratories._side_by_side(replace(config, workers=workers, limits=limits)) == expected
+        )
     assert lab.evaluate._sandbox.places.n is None
 
 
 def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):
     told = {"text": "250000 100000"}
-    monkeypatch.setattr(arms.os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(laboratories.os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: told["text"])
-    assert arms._cores() == 2
+    assert laboratories._cores() == 2
     told["text"] = "max 100000"
-    assert arms._cores() == 64
+    assert laboratories._cores() == 64

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.process import Child
-from harness.sandbox import Refused, Sandbox
+from harness.sandbox import Sandbox
+from harness.session import Refused
 from harness.validation import Interface, build_job
 from tests.conftest import ROOT, children_of, children_of_worker, server_of
 from tests.test_commands import alive

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.arms import laboratory
+from harness.laboratories import laboratory
 from harness.validation import build_job
 from tests.conftest import children_of, server_of, trains
 

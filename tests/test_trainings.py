@@ -15,23 +15,17 @@ import pytest
 import torch
 from torch import nn
 
-from harness.arms import (
-    Laboratories,
-    complete_runs,
-    equipped,
-    laboratory,
-    read_network,
-    worker,
-)
+from harness.arms import complete_runs, read_network
 from harness.compose import build, compose
 from harness.config import Recipe
 from harness.errors import RecordError
 from harness.evaluation import _hand_over
 from harness.images import Images
 from harness.journal import find_runs, read_events
+from harness.laboratories import Laboratories, equipped, laboratory, worker
 from harness.population import Evaluation, Rejection
-from harness.sandbox import Refused
 from harness.scoring import Scorer
+from harness.session import Refused
 from harness.training import DivergedError, Training
 from harness.trainings import FOLDER, Checkpoint, Trainings
 from harness.validation import build_job
