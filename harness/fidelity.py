@@ -99,7 +99,7 @@ def _networks(run: RunResult, n: int) -> list[Genome]:
 def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     whole = config.recipe.epochs
     shares = config.fidelity.get("shares", _SHARES)
-    epochs = list(asked) or Halving(shares=shares, keep=1, chance=0).rungs(whole)
+    epochs = list(asked) or Halving(shares=shares, keep=1).rungs(whole)
     if wrong := [e for e in epochs if not 0 < e < whole]:
         raise InputError(
             f"--epochs: expected numbers from 1 to {whole - 1}, below the recipe's {whole}, got "

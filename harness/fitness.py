@@ -16,8 +16,6 @@ from harness.wire import Array
 
 Objectives = tuple[float, int]
 """Accuracy in [0, 1], number of parameters."""
-_DIGITS = 12
-"""Areas that differ beyond these decimals differ by rounding alone."""
 
 
 def dominates(a: Objectives, b: Objectives) -> bool:
@@ -119,27 +117,6 @@ def hypervolume(objectives: Sequence[Objectives], *, n_classes: int, seed_params
         return 0.0
     reference = np.array([1 - 1 / n_classes, math.log10(10 * seed_params)])
     return float(moocore.hypervolume(points(objectives), ref=reference))
-
-
-def by_hypervolume(objectives: Sequence[Objectives], n: int, *, chance: float) -> list[int]:
-    """Indices of n that dominate much together: one by one, who adds most (Guerreiro 2016).
-
-    Seen from chance accuracy at ten times the parameters of the largest. Who adds nothing follows:
-    those that guess last, else by non-domination rank; of equals the first comes first.
-    """
-    if not objectives:
-        return []
-    place, rank = points(objectives), ranks(objectives)
-    guesses = [accuracy <= chance for accuracy, _ in objectives]
-    reference = np.array([1 - chance, place[:, 1].max() + 1])
-    chosen: list[int] = []
-    left = list(range(len(objectives)))
-    while left and len(chosen) < n:
-        area = {i: moocore.hypervolume(place[[*chosen, i]], ref=reference) for i in left}
-        order = {i: (-round(area[i], _DIGITS), guesses[i], rank[i]) for i in left}
-        chosen.append(min(left, key=order.__getitem__))
-        left.remove(chosen[-1])
-    return chosen
 
 
 def _distances(objectives: Sequence[Objectives]) -> Array:

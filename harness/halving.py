@@ -39,18 +39,20 @@ class Halving:
 
     Of all that a run has tried for so many epochs at most the share ``keep`` goes on, and only who
     is among the best of them, so that it also serves arms whose children come one by one (as in Li
-    2020); at least one does. The best: those that together dominate most. Each rung is trained
-    anew, with a whole schedule of its own: a network whose rate has not yet fallen tells little.
-    shares: of the recipe's epochs, ascending. chance: accuracy of guessing.
+    2020); at least one does. Order: non-domination rank, then crowding distance (Deb 2002), so the
+    smallest and the most accurate of the front come first, and of two the smaller: its size is
+    certain, after few epochs no accuracy is. Each rung is trained anew, with a whole schedule of
+    its own: a network whose rate has not yet fallen tells little. shares: of the recipe's epochs,
+    ascending.
     """
 
-    def __init__(self, *, shares: Sequence[float], keep: float, chance: float) -> None:
+    def __init__(self, *, shares: Sequence[float], keep: float) -> None:
         if not 0 < keep <= 1 or not all(0 < share < 1 for share in shares):
             raise InputError(
                 f"fidelity: expected shares above 0 and below 1, and to keep a share above 0, got "
                 f"shares={list(shares)} and keep={keep}."
             )
-        self._shares, self._keep, self._chance = shares, keep, chance
+        self._shares, self._keep = shares, keep
         self._tried: dict[int, list[fitness.Objectives]] = {}
         self._went_on: Counter[int] = Counter()
 
@@ -65,7 +67,15 @@ class Halving:
         first = len(tried)
         tried += objectives
         n = max(1, int(self._keep * len(tried)))
-        new = [i for i in fitness.by_hypervolume(tried, n, chance=self._chance) if i >= first]
+        new = [i for i in _in_order(tried)[:n] if i >= first]
         chosen = new[: n - self._went_on[rung]]
         self._went_on[rung] += len(chosen)
         return [first + i in chosen for i in range(len(objectives))]
+
+
+def _in_order(objectives: Sequence[fitness.Objectives]) -> list[int]:
+    if not objectives:
+        return []
+    rank, crowd = fitness.ranks(objectives), fitness.crowding(objectives)
+    sizes = [n_params for _, n_params in objectives]
+    return sorted(range(len(objectives)), key=lambda i: (rank[i], -crowd[i], sizes[i]))

@@ -196,27 +196,3 @@ def test_another_point_never_lowers_the_hypervolume(values, more):
         return fitness.hypervolume(points, n_classes=10, seed_params=100_000)
 
     assert volume([*values, more]) >= volume(values) - 1e-12
-
-
-@given(objectives, st.integers(1, 30), st.sampled_from([0.1, 0.5]))
-def test_each_chosen_by_hypervolume_adds_most_and_none_is_dominated_by_one_left(values, n, chance):
-    chosen = fitness.by_hypervolume(values, n, chance=chance)
-    assert len(set(chosen)) == len(chosen) == min(n, len(values))
-
-    def area(picked):
-        most = max(n_params for _, n_params in values)
-        return fitness.hypervolume(
-            [values[i] for i in picked], n_classes=1 / chance, seed_params=most
-        )
-
-    for k, i in enumerate(chosen):
-        before, others = chosen[:k], set(range(len(values))) - set(chosen[:k])
-        assert area([*before, i]) >= max(area([*before, j]) for j in others) - 1e-9
-    left = set(range(len(values))) - set(chosen)
-    assert not any(fitness.dominates(values[j], values[i]) for j in left for i in chosen)
-
-
-def test_hypervolume_prefers_what_is_much_smaller_and_nothing_that_guesses():
-    values = [(0.91, 500), (0.92, 500), (0.90, 300), (0.85, 500), (0.92, 600), (0.1, 9)]
-    assert fitness.by_hypervolume(values, 9, chance=0.1) == [2, 1, 0, 4, 3, 5]
-    assert fitness.by_hypervolume([], 9, chance=0.1) == []

@@ -26,7 +26,7 @@ POINTS = st.lists(st.tuples(st.floats(0.1, 1.0), st.integers(1, 10**6)), min_siz
 
 
 def halving(*shares, keep=0.25):
-    return Halving(shares=shares or (0.11, 0.33), keep=keep, chance=0.1)
+    return Halving(shares=shares or (0.11, 0.33), keep=keep)
 
 
 def shape_of(goes_on):
@@ -64,18 +64,12 @@ def test_one_child_at_a_time_goes_on_where_it_is_among_the_best_so_far():
     assert shape_of(on for (on,) in goes_on) == "x.......x."
 
 
-def test_a_much_smaller_network_goes_on_before_one_a_little_more_accurate():
-    founders = [
-        (0.91, 500),
-        (0.92, 500),
-        (0.90, 300),
-        (0.85, 500),
-        (0.92, 600),
-        (0.1, 9),
-        (0.5, 5000),
-    ]
-    assert shape_of(halving(keep=1 / 7).promoted(1, founders)) == "..x...."
-    assert shape_of(halving(keep=2 / 7).promoted(1, founders)) == ".xx...."
+def test_the_smallest_of_the_front_goes_on_first_then_the_most_accurate_then_who_is_alone():
+    founders = [(0.92, 500), (0.93, 900), (0.80, 490), (0.90, 480), (0.70, 300), (0.60, 800)]
+    assert shape_of(halving(keep=0.17).promoted(1, founders)) == "....x."
+    assert shape_of(halving(keep=0.34).promoted(1, founders)) == ".x..x."
+    assert shape_of(halving(keep=0.51).promoted(1, founders)) == ".x.xx."
+    assert shape_of(halving(keep=0.67).promoted(1, founders)) == "xx.xx."
 
 
 def test_rungs_are_judged_apart():
