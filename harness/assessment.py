@@ -248,7 +248,7 @@ def _at(step: str) -> Iterator[None]:
 
 
 class Confirmation:
-    """Re-trains individuals on fresh seeds, each once: a score that was luck does not hold.
+    """Re-trains individuals on fresh seeds, each individual once: what was luck does not hold.
 
     Where scores are given, those of a step decide, and what was measured here is recorded beside.
     """
@@ -258,7 +258,7 @@ class Confirmation:
     ) -> None:
         self._laboratory, self._journal = laboratory, journal
         self._config, self._scores = config, scores
-        self._lock = Lock()  # the threads that ask an LLM would all train at once
+        self._lock = Lock()  # the threads that ask an LLM would all train at once; seeds do
 
     def __call__(self, individual: Individual) -> Individual | None:
         """Return the individual with its mean over the fresh seeds, None where one fails."""
@@ -280,7 +280,10 @@ class Confirmation:
             derived_seed(self._config.seed, "confirm", k) for k in range(self._config.confirm.seeds)
         )
         split = self._config.search.split
-        fates = [self._laboratory.confirm(genome, seed=seed, split=split) for seed in seeds]
+        with ThreadPoolExecutor(self._laboratory.workers) as pool:
+            fates = list(
+                pool.map(lambda s: self._laboratory.confirm(genome, seed=s, split=split), seeds)
+            )
         held = [fate.accuracy for fate in fates if isinstance(fate, Evaluation)]
         return {"accuracies": held if len(held) == len(fates) else []}
 
