@@ -17,8 +17,9 @@ from harness.results import runs_below
 HERE = Path(__file__).parent
 COMMAND = (
     'python -m harness -m +ablation=random_mutation "compare=[]" fidelity=full,halving '
-    "seed=0,1,2,3,4 recipe.epochs=9 sizes.founders=12 sizes.offspring=12 sizes.elites=12 "
-    "budget.evaluations=24 final.seeds=1 final.hall_of_fame=1 task.size=16 recipe.batch_size=32"
+    "seed=5,6,7,8,9 recipe.epochs=9 sizes.founders=12 sizes.offspring=12 sizes.elites=12 "
+    "budget.evaluations=24 final.seeds=1 final.hall_of_fame=1 limits.train_s=600 "
+    "task.size=16 recipe.batch_size=32"
 )
 
 

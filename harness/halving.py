@@ -37,10 +37,10 @@ class Full:
 class Halving:
     """Successive halving over epochs (Jamieson 2016), with two objectives and as they come.
 
-    Of all that a run has tried for so many epochs at most the share ``keep`` goes on, and only who
-    is among the best of them, so that it also serves arms whose children come one by one (as in Li
-    2020); at least one does. Order: non-domination rank, then crowding distance (Deb 2002), so the
-    smallest and the most accurate of the front come first, and of two the smaller: its size is
+    Of all that a run has tried for so many epochs the share ``keep`` goes on and no more, and only
+    who is among the best of them, so that it also serves arms whose children come one by one (as in
+    Li 2020); at least one does. Order: non-domination rank, then crowding distance (Deb 2002), so
+    the smallest and the most accurate of the front come first, and of two the smaller: its size is
     certain, after few epochs no accuracy is. Each rung is trained anew, with a whole schedule of
     its own: a network whose rate has not yet fallen tells little. shares: of the recipe's epochs,
     ascending.
@@ -66,7 +66,7 @@ class Halving:
         tried = self._tried.setdefault(rung, [])
         first = len(tried)
         tried += objectives
-        n = max(1, int(self._keep * len(tried)))
+        n = max(1, round(self._keep * len(tried)))
         new = [i for i in _in_order(tried)[:n] if i >= first]
         chosen = new[: n - self._went_on[rung]]
         self._went_on[rung] += len(chosen)

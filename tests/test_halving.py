@@ -48,7 +48,7 @@ def test_no_more_than_the_share_of_all_goes_on_and_the_best_before_the_rest(gene
         goes_on = fidelity.promoted(1, objectives)
         n_tried, n_on = n_tried + len(objectives), n_on + sum(goes_on)
         assert len(goes_on) == len(objectives)
-        assert n_on <= max(1, keep * n_tried)
+        assert n_on <= max(1, round(keep * n_tried))
         chosen = [o for o, on in zip(objectives, goes_on, strict=True) if on]
         left = [o for o, on in zip(objectives, goes_on, strict=True) if not on]
         assert not any(dominates(bad, good) for bad in left for good in chosen)
@@ -58,10 +58,10 @@ def test_no_more_than_the_share_of_all_goes_on_and_the_best_before_the_rest(gene
 
 def test_one_child_at_a_time_goes_on_where_it_is_among_the_best_so_far():
     fidelity = halving()
-    accuracies = (0.5, 0.4, 0.6, 0.2, 0.7, 0.55, 0.1, 0.3, 0.65, 0.8)
+    accuracies = (0.5, 0.4, 0.6, 0.2, 0.7, 0.3, 0.65, 0.8)
     goes_on = [fidelity.promoted(1, [(accuracy, 100)]) for accuracy in accuracies]
-    # The second place of eight tried is not for the one that takes it up, but for the next good one.
-    assert shape_of(on for (on,) in goes_on) == "x.......x."
+    # The sixth opens a second place, and leaves it to the next that is among the best two.
+    assert shape_of(on for (on,) in goes_on) == "x.....x."
 
 
 def test_the_smallest_of_the_front_goes_on_first_then_the_most_accurate_then_who_is_alone():
@@ -146,7 +146,7 @@ def test_those_who_go_on_are_the_best_of_their_generation(halved, network):
     result = read_run(run())
     founders = [c for c in result.candidates if c.step.startswith("g0.")]
     by_quality = sorted(founders, key=lambda c: -evaluate.quality(Genome.parse(c.source)))
-    assert [bool(c.objectives) for c in by_quality] == [True] + [False] * (len(founders) - 1)
+    assert shape_of(bool(c.objectives) for c in by_quality) == "xx" + "." * (len(founders) - 2)
 
 
 def test_what_it_spent_before_counts(halved):
