@@ -76,7 +76,7 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path, help="arrays (npz), or a folder of one folder per class")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     loop = {"bare": bare, "published": published}[arguments.how]

@@ -186,10 +186,13 @@ def composed(config: Config, scores: Scores, model: Model | None, journal: Journ
     """Compose what the loop is given for one arm, its calls going through the journal."""
     ledger = Ledger(budget=config.budget, prices=config.prices, **_most(config.proposer))
     parts = {"model": Calls(model, journal, ledger)} if model else {}
+    manifest = journal.find("manifest")
+    assert manifest is not None
+    chance = {"chance": 1 / manifest["data"]["n_classes"]}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
-        fidelity=build(config.fidelity),
+        fidelity=build(config.fidelity, **chance if takes(config.fidelity, "chance") else {}),
         ledger=ledger,
         scores=scores,
     )

@@ -74,7 +74,7 @@ class RecordedLaboratory:
         self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
         self._journal = journal
         self.workers = laboratory.workers
-        # Repairs come to the gates from every LLM call at once.
+        # Repairs and confirmations come from every LLM call at once.
         self._turns = Semaphore(self.workers)
 
     def gates(self, genome: Genome) -> Rejection | None:
@@ -98,7 +98,8 @@ class RecordedLaboratory:
         """Train with a fresh seed and score as the search does."""
         key = f"training/confirm/{genome.digest}/{seed}"
         judge = partial(self._evaluate.search, genome, seed=seed, split=split)
-        return cast("Fate", self._once(key, judge))
+        with self._turns:
+            return cast("Fate", self._once(key, judge))
 
     def final(self, genome: Genome, *, seed: int) -> Fate:
         """Train with this seed and score on the test split."""

@@ -1,7 +1,8 @@
 """Do few epochs tell what all would? ``python -m harness.fidelity RUN_DIR``.
 
 Trains networks that a run proposed for fewer epochs and for all of the recipe's, and prints how the
-two orders agree: what ``fidelity=halving`` relies on. What was trained before is not trained again.
+two orders of accuracy agree, which ``fidelity=halving`` weighs beside sizes, that no epoch changes.
+What was trained before is not trained again.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def _networks(run: RunResult, n: int) -> list[Genome]:
 def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     whole = config.recipe.epochs
     shares = config.fidelity.get("shares", _SHARES)
-    epochs = list(asked) or Halving(shares=shares, keep=1).rungs(whole)
+    epochs = list(asked) or Halving(shares=shares, keep=1, chance=0).rungs(whole)
     if wrong := [e for e in epochs if not 0 < e < whole]:
         raise InputError(
             f"--epochs: expected numbers from 1 to {whole - 1}, below the recipe's {whole}, got "

@@ -41,18 +41,19 @@ class Halving:
     who is among the best of them, so that it also serves arms whose children come one by one (as in
     Li 2020); at least one does. Order: non-domination rank, then crowding distance (Deb 2002), so
     the smallest and the most accurate of the front come first, and of two the smaller: its size is
-    certain, after few epochs no accuracy is. Each rung is trained anew, with a whole schedule of
-    its own: a network whose rate has not yet fallen tells little. shares: of the recipe's epochs,
-    ascending.
+    certain, after few epochs no accuracy is. Behind all come those less than half as far above
+    chance as the most accurate. Each rung is trained anew, with a whole schedule of its own: a
+    network whose rate has not yet fallen tells little. shares: of the recipe's epochs, ascending.
+    chance: accuracy of guessing.
     """
 
-    def __init__(self, *, shares: Sequence[float], keep: float) -> None:
+    def __init__(self, *, shares: Sequence[float], keep: float, chance: float) -> None:
         if not 0 < keep <= 1 or not all(0 < share < 1 for share in shares):
             raise InputError(
                 f"fidelity: expected shares above 0 and below 1, and to keep a share above 0, got "
                 f"shares={list(shares)} and keep={keep}."
             )
-        self._shares, self._keep = shares, keep
+        self._shares, self._keep, self._chance = shares, keep, chance
         self._tried: dict[int, list[fitness.Objectives]] = {}
         self._went_on: Counter[int] = Counter()
 
@@ -67,15 +68,24 @@ class Halving:
         first = len(tried)
         tried += objectives
         n = max(1, round(self._keep * len(tried)))
-        new = [i for i in _in_order(tried)[:n] if i >= first]
+        new = [i for i in self._in_order(tried)[:n] if i >= first]
         chosen = new[: n - self._went_on[rung]]
         self._went_on[rung] += len(chosen)
         return [first + i in chosen for i in range(len(objectives))]
 
+    def _in_order(self, objectives: Sequence[fitness.Objectives]) -> list[int]:
+        accuracies = [accuracy for accuracy, _ in objectives]
+        enough = (self._chance + max(accuracies, default=0)) / 2
+        groups: dict[bool, list[int]] = {True: [], False: []}
+        for i, accuracy in enumerate(accuracies):
+            groups[accuracy >= enough].append(i)
+        return [i for group in groups.values() for i in _sorted(group, objectives)]
 
-def _in_order(objectives: Sequence[fitness.Objectives]) -> list[int]:
-    if not objectives:
+
+def _sorted(group: Sequence[int], objectives: Sequence[fitness.Objectives]) -> list[int]:
+    if not group:
         return []
-    rank, crowd = fitness.ranks(objectives), fitness.crowding(objectives)
-    sizes = [n_params for _, n_params in objectives]
-    return sorted(range(len(objectives)), key=lambda i: (rank[i], -crowd[i], sizes[i]))
+    members = [objectives[i] for i in group]
+    rank, crowd = fitness.ranks(members), fitness.crowding(members)
+    order = sorted(range(len(group)), key=lambda k: (rank[k], -crowd[k], members[k][1]))
+    return [group[k] for k in order]

@@ -126,8 +126,19 @@ def equipped(
 
 
 def _side_by_side(config: Config) -> int:
-    """How many candidates to work on at once: as asked for, or one for each ``threads`` cores."""
-    return config.workers or max(1, _cores() // config.limits.threads)
+    """How many candidates to work on at once: as asked for, or what there is room for."""
+    if config.workers:
+        return config.workers
+    limits = config.limits
+    return max(1, min(_cores() // limits.threads, _memory_mib() // limits.memory_mib))
+
+
+def _memory_mib() -> int:
+    """Memory of this machine or container."""
+    n = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
+        n = min(n, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return n // 2**20
 
 
 def _cores() -> int:

@@ -39,8 +39,8 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "GOMP_SPINCOUNT": "10000",
     "TORCHDYNAMO_DISABLE": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # bytes, the most that glibc takes
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # bytes
+    "MALLOC_TRIM_THRESHOLD_": str(2**29),
 }
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
 _BOOT = """

@@ -1,7 +1,7 @@
 """What runs on the far side: a warm server that forks one child per job.
 
-Started by exec with an empty environment, in namespaces of its own where the host allows it. The
-server imports torch once and forks; it never runs candidate code, never looks at the training
+Started by exec with an environment of its own, in namespaces of its own where the host allows it.
+The server imports torch once and forks; it never runs candidate code, never looks at the training
 images that it passes on, and is never given validation labels, test labels or keys. A child
 confines itself, works (``harness.tasks``), and answers with frames.
 """
@@ -175,7 +175,7 @@ def _child(sock: socket.socket, images: int | None, confinement: Confinement) ->
         confinement.enter(
             cuda=job["device"] == "cuda",
             memory_mib=job["memory_mib"],
-            cpu_s=job["time_limit_s"] * job["threads"],
+            cpu_s=job["time_limit_s"] * max(2, job["threads"]),  # a GPU takes threads of its own
         )
         perform(job | {"missing": confinement.missing}, data, channel)
     except WireError:

@@ -119,12 +119,29 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
 
 def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
     monkeypatch.setattr(laboratories, "_cores", lambda: 8)
+    monkeypatch.setattr(laboratories, "_memory_mib", lambda: 8 * config.limits.memory_mib)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
         limits = replace(config.limits, threads=threads)
         assert (
             laboratories._side_by_side(replace(config, workers=workers, limits=limits)) == expected
         )
     assert lab.evaluate._sandbox.places.n is None
+
+
+@pytest.mark.parametrize(("share", "workers"), [(100, 8), (3.5, 3), (0.5, 1)])
+def test_no_more_at_once_than_there_is_memory_for(config, monkeypatch, share, workers):
+    mib = config.limits.memory_mib
+    monkeypatch.setattr(laboratories, "_cores", lambda: 8)
+    monkeypatch.setattr(laboratories, "_memory_mib", lambda: int(share * mib))
+    one = replace(config, workers=None, limits=replace(config.limits, threads=1))
+    assert laboratories._side_by_side(one) == workers
+
+
+def test_a_containers_memory_is_what_counts(monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: str(2**30))
+    assert laboratories._memory_mib() == 1024
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "max")
+    assert laboratories._memory_mib() > 1024
 
 
 def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):

@@ -106,7 +106,7 @@ def test_a_complete_run_is_reused(runs, composed, monkeypatch):
     folder = runs[0][0]
     before = (folder / "journal.sqlite").stat().st_mtime_ns
     config = composed(folder.parent, "+ablation=full")
-    monkeypatch.setattr("harness.arms.Sandbox", None)  # nothing could be trained
+    monkeypatch.setattr("harness.laboratories.Sandbox", None)  # nothing could be trained
     assert complete_runs([config]) == [folder]
     assert (folder / "journal.sqlite").stat().st_mtime_ns == before
 
