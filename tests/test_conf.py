@@ -158,7 +158,7 @@ class TestIdentity:
 
     @pytest.mark.parametrize(
         "override",
-        ["seed=1", "recipe.epochs=9", "budget.evaluations=9", "limits.threads=1",
+        ["seed=1", "recipe.epochs=9", "budget.evaluations=9", "limits.threads=2",
          "rates.p_mate=0.1", "final.seeds=5", "device=cpu"],
     )  # fmt: skip
     def test_what_can_change_it_is(self, of, override):
