@@ -1,4 +1,4 @@
-"""Does halving find as good a front for a third of the epochs? ``python -m bench.halving RUNS_DIR``.
+"""Does halving find as good a front for less than a third of the epochs? ``python -m bench.halving RUNS_DIR``.
 
 Reads runs of one arm at several seeds, with ``fidelity=full`` and ``fidelity=halving``, and writes
 ``halving.json``, from which ``RESULTS.md`` tells.
@@ -53,7 +53,8 @@ def told():
     ]
     return [
         "## `fidelity=halving`", "",
-        f"Random mutation on the digits, {len(pairs)} seeds, as many proposals charged in both:", "",
+        f"Random mutation on the digits, {len(pairs)} seeds, as many proposals charged in both; the "
+        f"rule was chosen on others, 0 to 4:", "",
         f"    {COMMAND}", "    python -m bench.halving runs", "",
         "| seed | hypervolume, all epochs | hypervolume, halving | epochs | epochs, halving |",
         "|---:|---:|---:|---:|---:|",
