@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process", "places"},
-    {"parsing", "images", "journal", "usage", "once"},
+    {"parsing", "images", "journal", "usage", "once", "inference"},
     {"genome", "fitness", "data", "augmentation", "archive", "graph", "attacks"},
     {"models", "prompts", "extraction", "training", "tracing", "playback"},
     {"population", "gate", "audit"},
@@ -43,14 +43,14 @@ LAYERS = (
     {"run", "compose", "laboratories"},
     {"arms"},
     {"single", "__main__", "replay"},
-    {"validate", "evaluate", "doctor", "estimate", "fidelity"},
+    {"validate", "evaluate", "doctor", "estimate", "fidelity", "power"},
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"augmentation", "training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
-    "PIL": {"data"}, "scipy": {"fidelity"}, "ruff": {"validation"},
+    "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
 CONTAINMENT = sorted((ROOT / "harness" / "containment").glob("*.py"))

@@ -1,0 +1,130 @@
+"""What runs at a few seeds say about arms: intervals, paired tests, effect sizes."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.wire import Array
+
+LEVEL = 0.05
+"""Of a test of one family; intervals have one minus it."""
+_MOST_EXACT = 16
+"""Pairs up to which all signs are tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean and where it lies, with 95 % confidence."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Two arms at the seeds that both have: how far apart, how sure, how often the one is ahead."""
+
+    n: int
+    """Pairs."""
+    interval: Interval | None
+    """Of the mean difference; None below two pairs."""
+    superiority: float | None
+    """Share of pairs in which the one is ahead, ties counted half; None without pairs."""
+    p: float | None
+    """Of the signed-rank test, adjusted for the family; None where it is underpowered."""
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """Return Student's t interval of the mean (Student 1908), None below two values.
+
+    Assumes independent values whose mean is close to normal. Skewed values are covered less often
+    than 95 %, for few of them; so are they by the percentile bootstrap, and much less.
+    """
+    from scipy.stats import t
+
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
+    mean = statistics.fmean(values)
+    reach = float(t.ppf(1 - LEVEL / 2, len(values) - 1))
+    reach *= statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean=mean, low=mean - reach, high=mean + reach)
+
+
+def differences(one: Mapping[int, float], other: Mapping[int, float]) -> list[float]:
+    """Return one less other at each seed that both have, in order of seeds; never by position."""
+    return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
+
+
+def signed_rank(found: Sequence[float]) -> float:
+    """Return the two-sided p of Wilcoxon's signed-rank test (Wilcoxon 1945; zeros: Pratt 1959).
+
+    Assumes independent pairs whose differences are symmetric about zero where the arms are equal,
+    as they are when both were drawn alike, however skewed. Exact, with ties, for up to 16 pairs.
+    """
+    from scipy.stats import PermutationMethod, wilcoxon
+
+    if len(found) == 1 or not any(found):
+        return 1.0
+    exact = len(found) <= _MOST_EXACT
+    method = PermutationMethod(n_resamples=2 ** len(found)) if exact else "approx"
+    return float(wilcoxon(found, zero_method="pratt", method=method).pvalue)
+
+
+def signed_ranks(studies: Array) -> Array:
+    """Return the p of each of many studies, (studies, pairs), whose differences hold no ties."""
+    from scipy.stats import wilcoxon
+
+    p: Array = wilcoxon(studies, axis=1, method="auto").pvalue
+    return p
+
+
+def least_p(n: int) -> float:
+    """Return the least p that the signed-rank test of n pairs can give: 2^(1-n)."""
+    return 2.0 ** (1 - n)
+
+
+def seeds_needed(comparisons: int) -> int:
+    """Return with how many pairs the best of so many comparisons can be significant after Holm."""
+    n = 1
+    while least_p(n) > LEVEL / comparisons:
+        n += 1
+    return n
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return the p values of one family adjusted, in their order (Holm 1979).
+
+    Whatever depends on what, the chance of any false one among those at most 5 % is at most 5 %.
+    """
+    adjusted, least = [0.0] * len(ps), 0.0
+    for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
+        adjusted[i] = least
+    return adjusted
+
+
+def superiority(found: Sequence[float]) -> float | None:
+    """Return the share of pairs in which the one is ahead, ties half (Vargha 2000, paired)."""
+    if not found:
+        return None
+    return statistics.fmean((d > 0) + (d == 0) / 2 for d in found)
+
+
+def compared(family: Sequence[Sequence[float]]) -> list[Difference]:
+    """Judge the differences of several arms from one reference, as one family.
+
+    Where one of them has too few pairs for the family, it alone gets no p.
+    """
+    enough = [least_p(len(found)) <= LEVEL / len(family) for found in family]
+    ps = [signed_rank(found) if able else 1.0 for found, able in zip(family, enough, strict=True)]
+    return [
+        Difference(
+            n=len(found),
+            interval=mean_interval(found),
+            superiority=superiority(found),
+            p=p if able else None,
+        )
+        for found, able, p in zip(family, enough, holm(ps), strict=True)
+    ]
