@@ -3,6 +3,7 @@
 import itertools
 import statistics
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from harness.inference import (
     mean_interval,
     seeds_needed,
     signed_rank,
+    signed_ranks,
     superiority,
 )
 
@@ -48,6 +50,12 @@ def test_the_signed_rank_test_is_exact_with_ties_and_zeros(values):
     every = [distance(signs) for signs in itertools.product((-1, 1), repeat=len(values))]
     expected = statistics.fmean(d >= seen - 1e-9 for d in every)
     assert signed_rank(values) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(-40, 40), min_size=1, max_size=20, unique_by=abs))
+def test_without_ties_it_is_scipys(values):
+    values = [v for v in values if v] or [1]
+    assert signed_rank(values) == pytest.approx(signed_ranks(np.array([values]))[0])
 
 
 def test_arms_are_paired_by_seed_never_by_position():
