@@ -67,8 +67,9 @@ def test_steps_on_the_cpu(benchmark):
         )
 
 
-def test_compiling_on_the_cpu(benchmark):
+def test_compiling_on_the_cpu(benchmark, monkeypatch, tmp_path):
     """``torch.compile``: what the first step costs, and whether an epoch gains it back."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # each candidate is a new network
     torch.set_num_threads(THREADS)
     network, optimizer = begun(True, 10)
     try:
