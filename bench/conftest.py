@@ -13,7 +13,7 @@ from harness.laboratories import laboratory
 from harness.validation import build_job
 
 CORES = len(os.sched_getaffinity(0))
-THREADS = 1
+THREADS = compose([]).limits.threads
 SEED_NETWORK = Path(__file__).parents[1] / "baselines" / "networks" / "exquisitenet_v2.py"
 
 
@@ -30,8 +30,7 @@ def network():
 
 @pytest.fixture(scope="session")
 def config():
-    config = compose(["display=plain", "limits.train_s=3600", "limits.memory_mib=16384"])
-    return replace(config, limits=replace(config.limits, threads=THREADS))
+    return compose(["display=plain", "limits.train_s=3600", "limits.memory_mib=16384"])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Does halving find as good a front for less than a third of the epochs? ``python -m bench.halving RUNS_DIR``.
+"""Does halving find as good a front for a third of the epochs? ``python -m bench.halving RUNS_DIR``.
 
 Reads runs of one arm at several seeds, with ``fidelity=full`` and ``fidelity=halving``, and writes
 ``halving.json``, from which ``RESULTS.md`` tells.
