@@ -66,6 +66,6 @@ def told():
 
 
 if __name__ == "__main__":
-    content = compared(runs_below(Path(sys.argv[1])))
+    content = compared(runs_below(Path(sys.argv[1])).runs)
     text = json.dumps(content, indent=2) + "\n"
     (HERE / "halving.json").write_text(text, encoding="utf-8")

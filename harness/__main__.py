@@ -7,7 +7,7 @@ from harness.arms import complete_runs
 from harness.compose import compose, launch
 from harness.config import Config
 from harness.laboratories import Laboratories
-from harness.report import print_comparison
+from harness.summary import print_comparison
 
 
 def job(laboratories: Laboratories, config: Config, overrides: list[str]) -> list[Path]:

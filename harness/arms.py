@@ -23,7 +23,7 @@ from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.laboratories import Laboratories
 from harness.ledger import Ledger
 from harness.models import Model
-from harness.results import FRONT, read_run
+from harness.results import FRONT, OF_THE_ARM, read_run
 from harness.run import Arm, run
 from harness.tracking import mirrored
 from harness.trainings import processor
@@ -42,12 +42,6 @@ _NOT_IDENTITY = frozenset(
     {
         "compare", "model", "prompts", "workers", "llm_workers", "save_every_s", "wait_s",
         "display", "tracking", "eot",
-    }
-)  # fmt: skip
-_OF_THE_ARM = frozenset(
-    {
-        "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
-        "fidelity", "third_party",
     }
 )  # fmt: skip
 
@@ -135,7 +129,7 @@ def identity(
 
 def comparison(known: dict[str, Any]) -> str:
     """Name what must be equal between arms that stand in one table."""
-    shared = {k: v for k, v in known.items() if k not in _OF_THE_ARM | {"study"}}
+    shared = {k: v for k, v in known.items() if k not in OF_THE_ARM | {"study"}}
     return digest_of(shared)
 
 

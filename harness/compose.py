@@ -252,7 +252,7 @@ class Summary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the table of every job's runs; exit 1 where a job failed."""
-        from harness.report import print_comparison
+        from harness.summary import print_comparison
 
         folder = Path(config.hydra.sweep.dir)
         results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]

@@ -10,14 +10,16 @@ import argparse
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from harness import fitness
+from harness.comparison import comparisons, tell_damaged
 from harness.errors import HarnessError
 from harness.results import Candidate, RunResult, runs_below
-from harness.table import aligned, by_arm, comparisons
+from harness.table import aligned
 
 HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
 _DETAILS = {"category": "category", "character": "character", "eot": "reflection"}
@@ -43,11 +45,11 @@ class Credit:
 def credits_of(runs: Sequence[RunResult]) -> list[Credit]:
     """Count over all runs of each arm of each comparison; arms in their order, the rest by name."""
     return [
-        Credit(comparison=one.title, arm=arm, by=by, name=name,
+        Credit(comparison=one.title, arm=arm.name, by=by, name=name,
                proposed=p, accepted=a, improving=i, on_front=f)
         for one in comparisons(runs)
-        for arm, its_runs in by_arm(one.runs).items()
-        for (by, name), (p, a, i, f) in sorted(_counts(its_runs).items())
+        for arm in one.arms
+        for (by, name), (p, a, i, f) in sorted(_counts(arm.runs).items())
     ]  # fmt: skip
 
 
@@ -114,10 +116,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        found = credits_of(runs_below(arguments.runs_dir))
+        below = runs_below(arguments.runs_dir)
+        found = credits_of(below.runs)
     except HarnessError as error:
         parser.exit(error.exit_status, f"error: {error}\n")
     print(render(found, arguments.style), end="")
+    sys.exit(tell_damaged(below))
 
 
 if __name__ == "__main__":

@@ -21,15 +21,15 @@ _MINUTE_S = 60
 _PIPE_WIDTH = 200
 _MANY = 5000
 """Files that take longer than a person waits without a word."""
-_SIDE_BY_SIDE = 6
-"""Header, seed network and up to four arms."""
+SIDE_BY_SIDE = 6
+"""Header, seed network and up to four arms: as many columns fit any terminal."""
 
 
 class Display:
     """Shows one run; ``mode`` is ``auto``, ``live`` or ``plain``."""
 
     def __init__(self, title: str, *, evaluations: int, mode: str) -> None:
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, markup=False)
         live = mode == "live" or (mode == "auto" and self._console.is_terminal)
         self._live = Live(self, console=self._console, refresh_per_second=4) if live else None
         self._title, self._evaluations = title, evaluations
@@ -131,7 +131,7 @@ class Display:
 
 def tracked(files: Sequence[Path], what: str) -> Iterator[Path]:
     """Yield each of some files, under a bar where they are many; elsewhere one line says it."""
-    console = Console(highlight=False, stderr=True)
+    console = Console(highlight=False, markup=False, stderr=True)
     if len(files) < _MANY or not console.is_terminal:
         if len(files) >= _MANY:
             console.print(f"{what}: {len(files):,} files", soft_wrap=True)
@@ -143,20 +143,56 @@ def tracked(files: Sequence[Path], what: str) -> Iterator[Path]:
 def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: bool = False) -> None:
     """Print a table with a header row, of numbers or of text, and what a reader must know.
 
-    A few arms stand side by side, which fits any terminal; many stand one below the other.
+    A few rows stand side by side, which fits any terminal; many stand one below the other.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:  # a pipe has no width of its own: fold nothing at 80 columns
-        console = Console(highlight=False, width=_PIPE_WIDTH)
-    if len(rows) <= _SIDE_BY_SIDE:
+    console = _wide_console()
+    if len(rows) <= SIDE_BY_SIDE:
         rows = [list(row) for row in zip(*rows, strict=True)]
+    table = _headed(rows[0], title, text=text)
+    for row in rows[1:]:
+        table.add_row(*row)
+    _show(console, table, notes)
+
+
+def show_sections(
+    sections: Mapping[str, list[list[str]]], *, title: str, notes: Sequence[str]
+) -> None:
+    """Print tables about the same things as one: the things side by side, a section for each.
+
+    sections: title and rows with a header; the first cell of a row names what it is about.
+    """
+    names = list(dict.fromkeys(row[0] for rows in sections.values() for row in rows[1:]))
+    header = next(iter(sections.values()))[0][0]
+    table = _headed([header, *names], title)
+    for heading, rows in sections.items():
+        table.add_row(Text(heading, style="bold"), *[""] * len(names))
+        by_name = {row[0]: row for row in rows[1:]}
+        for i, column in enumerate(rows[0][1:], 1):
+            table.add_row(column, *(by_name[n][i] if n in by_name else "" for n in names))
+        table.add_section()
+    _show(_wide_console(), table, notes)
+
+
+def _headed(header: Sequence[str], title: str, *, text: bool = False) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for i, name in enumerate(rows[0]):
+    for i, name in enumerate(header):
         table.add_column(
             name, justify="right" if i and not text else "left", overflow="fold", no_wrap=not i
         )
-    for row in rows[1:]:
-        table.add_row(*row)
+    return table
+
+
+def _wide_console() -> Console:
+    console = Console(highlight=False, markup=False)
+    # A pipe has no width of its own: fold nothing at 80 columns.
+    return (
+        console
+        if console.is_terminal
+        else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
+    )
+
+
+def _show(console: Console, table: Table, notes: Sequence[str]) -> None:
     console.print()
     console.print(table)
     for note in notes:
@@ -165,7 +201,7 @@ def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: boo
 
 def show_lines(lines: Iterable[str]) -> None:
     """Print lines, those of a diff in colour; nothing in them acts on the terminal."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:
         plain = "".join(c if c.isprintable() or c == "\t" else " " for c in line)
         style = next((style for start, style in _DIFF.items() if plain.startswith(start)), "")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from harness.comparison import Comparison
 from harness.notes import SAW_TEST_DATA
 from harness.results import RunResult
-from harness.table import Comparison
 
 # Okabe and Ito's palette tells apart in common colour blindness; markers tell apart in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")

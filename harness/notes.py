@@ -1,7 +1,10 @@
 """What a reader of the table must know beside its numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from harness.inference import seeds_needed
+from harness.journal import digest_of
+from harness.progress import TARGET_SIZE
 from harness.results import RunResult
 
 REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
@@ -12,33 +15,133 @@ SAW_TEST_DATA = " (selected on test data)"
 """Marks an arm whose every figure is worthless as a test of generalisation."""
 
 
+def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Explain what was found."""
+    manifest = runs[0].manifest
+    final, tolerance = manifest["config"]["final"], _points(runs)
+    yield (
+        "seeds: finished of planned, that is of all seeds in this table. Finished runs alone "
+        "count; a failure is counted as one, never as a score."
+    )
+    yield (
+        "best val. acc. %: the best validation accuracy among networks of at most the seed "
+        "network's size, mean over runs."
+    )
+    yield (
+        f"pick: the smallest network of a run's front within {tolerance} of the seed network's "
+        f"validation accuracy, else the most accurate. In search: its score in the one training "
+        f"that found it, luck included. Re-trained: the same network on {final['seeds']} fresh "
+        f"seeds. The search never saw the test split"
+        + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else ".")
+    )
+    yield (
+        "test acc. %: mean over runs of the mean over re-trainings, with Student's 95 % interval "
+        "over runs; for the seed network over all its re-trainings. One run has no interval. "
+        "parameters: median over runs."
+    )
+    yield (
+        f"hypervolume: the area of accuracy and size that a run's front dominates, in accuracy "
+        f"above chance times decades of parameters, up to the reference point of "
+        f"{100 / manifest['data']['n_classes']:g} % accuracy and "
+        f"{10 * runs[0].seed_objectives[1]:,} parameters; more is better. Median over runs "
+        f"[quartiles]. anytime: the mean height of its curve over the evaluations, so what is "
+        f"found earlier counts more; median."
+    )
+    yield (
+        f"evaluations to half size: how many it took to find a network within {tolerance} of the "
+        f"seed network's validation accuracy with at most {TARGET_SIZE:g} times its parameters, by "
+        f"the score of the search: evaluations of all runs over the number of runs that found one "
+        f"(in brackets: those of all)."
+    )
+
+
+def on_comparing(reference: str, others: int) -> Iterator[str]:
+    """Explain a comparison of so many arms with one."""
+    yield (
+        f"Differences are the arm's value less that of {reference}, at each seed that both "
+        f"finished: mean with Student's 95 % interval. Ahead: ties count half."
+    )
+    needed = seeds_needed(others)
+    yield (
+        f"p: exact signed-rank test, two-sided, adjusted by Holm for {others} "
+        f"comparison{'s' if others > 1 else ''}; underpowered: with fewer than {needed} seeds no "
+        f"difference could be significant at 5 %, however large (python -m harness.power)."
+    )
+
+
+def on_taking(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Explain what runs took."""
+    yield (
+        "Means over finished runs. valid %: proposals that passed every gate and trained; the "
+        "rest were refused by the gates named, in % of all proposals, too."
+    )
+    yield (
+        "cost: of all answers, in the currency of conf/prices. training s: all trainings, those "
+        "of the seed network and after the search included."
+    )
+    budget = runs[0].manifest["config"]["budget"]
+    limits = {name: limit for name, limit in budget.items() if limit is not None}
+    yield (
+        "The budget of each run: "
+        + ", ".join(
+            f"at most {limit:,} {_LIMITS.get(name, name)}" for name, limit in limits.items()
+        )
+        + "."
+    )
+
+
+_LIMITS = {
+    "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
+    "train_s": "seconds of training", "cost": "of cost",
+}  # fmt: skip
+
+
 def notes_on(runs: Sequence[RunResult]) -> list[str]:
-    """Explain the columns, then tell what came to pass in each run."""
-    config = runs[0].manifest["config"]
-    final = config["final"]
-    notes = [
-        "valid %: proposals that passed every gate and trained. best val. acc. %: the best "
-        "validation accuracy among networks of at most the seed's size.",
-        f"Pick: the smallest network of the front within {100 * final['tolerance']:g} point of "
-        f"the seed network's validation accuracy, else the most accurate. In search: its score in "
-        f"the one training that found it, luck included; re-trained and test acc.: the same "
-        f"network on {final['seeds']} fresh seeds per run, mean ± standard deviation over all of "
-        f"them; the search never saw the test split"
-        + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else "."),
-        "cost: of all answers, in the currency of conf/prices. "
-        "Hypervolume: accuracy above chance times decades below ten times the seed's parameters. "
-        "train s: all trainings, those of the seed network and after the search included.",
-    ]
+    """Tell what came to pass in the runs, those of which the same is to be told together."""
+    told: dict[tuple[str, str], list[int]] = {}
     for run in runs:
-        who = f"{run.arm}{HALVED if run.halved else ''}, seed {run.seed}"
-        notes += (f"{who}: {note}" for note in _told(run))
-    if config["budget"].get("train_s"):
+        for note in _told(run):
+            told.setdefault((f"{run.arm}{HALVED if run.halved else ''}", note), []).append(run.seed)
+    notes = [f"{arm}, {named(seeds)}: {note}" for (arm, note), seeds in told.items()]
+    if runs[0].manifest["config"]["budget"].get("train_s"):
         notes.append("budget.train_s was set: when an arm ends depends on the machine.")
     if any("~" in run.arm for run in runs):
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
     return [*notes, *dict.fromkeys(map(_measured_on, runs))]
+
+
+def named(seeds: Sequence[int]) -> str:
+    """Name seeds: ``seed 0``, ``seeds 0 to 4``, ``seeds 0, 2, 5``."""
+    known = sorted(set(seeds))
+    if len(known) == 1:
+        return f"seed {known[0]}"
+    if known == list(range(known[0], known[-1] + 1)):
+        return f"seeds {known[0]} to {known[-1]}"
+    return f"seeds {', '.join(map(str, known))}"
+
+
+def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
+    """Name by digest what these numbers come from: the same names, the same experiment."""
+    runs = [run for its_runs in arms.values() for run in its_runs]
+    manifest = runs[0].manifest
+    answers = {
+        name: digest_of(sorted(run.answers for run in its_runs if run.answers))
+        for name, its_runs in arms.items()
+        if any(run.answers for run in its_runs)
+    }
+    packages = {digest_of(run.manifest["packages"]) for run in runs}
+    return (
+        f"Provenance: settings {manifest['comparison']}, data {manifest['data']['digest']}, seed "
+        f"network {manifest['config']['network']}, packages {', '.join(sorted(packages))}, "
+        f"answers {', '.join(f'{name} {digest}' for name, digest in answers.items()) or 'none'}."
+    )
+
+
+def _points(runs: Sequence[RunResult]) -> str:
+    points = 100 * runs[0].manifest["config"]["final"]["tolerance"]
+    return f"{points:g} point" + ("" if points == 1 else "s")
 
 
 def _told(run: RunResult) -> Iterator[str]:
@@ -63,9 +166,6 @@ def _told(run: RunResult) -> Iterator[str]:
 
 
 def _told_of_fates(run: RunResult) -> Iterator[str]:
-    refused = sorted((gate, n) for gate, n in run.gates.items() if gate != "fidelity")
-    if refused:
-        yield f"refused by {', '.join(f'{n} {gate}' for gate, n in refused)}."
     if run.halved:
         yield (
             f"{run.outpaced} of {run.evaluations} networks were outpaced after fewer epochs than "
@@ -105,10 +205,13 @@ def _told_of_calls(run: RunResult) -> Iterator[str]:
 
 
 def _measured_on(run: RunResult) -> str:
-    """Say where the numbers come from, as recorded with the run."""
+    """Say on what the numbers were measured and by which code, as recorded with the run."""
     machine, packages = run.manifest["machine"], run.manifest["packages"]
+    versions = "".join(
+        f", {name} {packages[name]}" for name in ("torchvision", "numpy") if name in packages
+    )
     return (
-        f"Measured on {machine['device']} with torch {machine['torch']}, Python "
+        f"Measured on {machine['device']} with torch {machine['torch']}{versions}, Python "
         f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
         f"{packages['guided-evolution']}, commit {run.manifest['commit'] or 'unknown'}."
     )

@@ -26,8 +26,8 @@ from harness.genome import Genome
 from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
 from harness.laboratories import Laboratories
 from harness.models import UNMETERED, Completion, Meter, Model, Request
-from harness.report import print_comparison
 from harness.run import run
+from harness.summary import print_comparison
 
 _ANSWERS = frozenset({"call", "sent", "failed", "refused", "gates"})
 """Kinds of events that a replay takes from the record even where it trains anew: what was answered,

@@ -12,13 +12,20 @@ from typing import Any
 from harness import fitness
 from harness.config import FULL
 from harness.errors import InputError, RecordError
-from harness.journal import find_runs, read_events
+from harness.journal import Event, digest_of, find_runs, read_events
 from harness.models import Failure
 from harness.population import CHARGED, MACHINE_DEPENDENT
 from harness.usage import Usage, total, usage_of
 
 Events = Mapping[str, Mapping[str, Any]]
 """Contents of a run's events, by key."""
+OF_THE_ARM = frozenset(
+    {
+        "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
+        "fidelity", "third_party",
+    }
+)  # fmt: skip
+"""Settings in which arms of one comparison may differ."""
 FRONT = "front"
 """Folder within a run's, for the networks of its front."""
 _ROUNDING = 1e-9
@@ -40,6 +47,8 @@ class Candidate:
     """Gate that refused it, None where it was evaluated."""
     reason: str | None
     machine_dependent: bool
+    train_s: float
+    """Seconds of its training in the search; 0 where it did not end by itself."""
 
     @property
     def valid(self) -> bool:
@@ -83,6 +92,8 @@ class RunResult:
     train_s: float
     trainings: Counter[str]
     """How many, by purpose: ``search``, ``search-3`` for three epochs alone, ``final``."""
+    answers: str | None
+    """Digest of all answers of an LLM, None where it asked none."""
     started: float
     """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
@@ -183,12 +194,20 @@ class RunResult:
         """Say whether the pick is as accurate as the seed network, up to the tolerance."""
         return self.pick is not None and self._near_the_seed(self.pick)
 
-    def _near_the_seed(self, candidate: Candidate) -> bool:
+    def as_accurate_as_the_seed(self, accuracy: float) -> bool:
+        """Say whether an accuracy of the search is the seed network's, up to the tolerance."""
+        return self.seed_objectives[0] - accuracy <= self._tolerance
+
+    @property
+    def _tolerance(self) -> float:
         tolerance: float = self.manifest["config"]["final"]["tolerance"]
+        return tolerance + _ROUNDING
+
+    def _near_the_seed(self, candidate: Candidate) -> bool:
         seed = self.seed_objectives[0]
         if self._confirms:
             seed = statistics.fmean(self.confirmed["seed"])
-        return seed - self._accuracy(candidate) <= tolerance + _ROUNDING
+        return seed - self._accuracy(candidate) <= self._tolerance
 
     @property
     def _confirms(self) -> bool:
@@ -225,7 +244,15 @@ class RunResult:
         )
 
 
-def runs_below(folder: Path) -> list[RunResult]:
+@dataclass(frozen=True, kw_only=True)
+class Below:
+    """The runs below a folder, and what is there and cannot be read, a sentence for each."""
+
+    runs: tuple[RunResult, ...]
+    damaged: tuple[str, ...]
+
+
+def runs_below(folder: Path) -> Below:
     """Read all runs below a folder; InputError where there is none to speak of."""
     folders = find_runs(folder)
     if not folders:
@@ -233,13 +260,40 @@ def runs_below(folder: Path) -> list[RunResult]:
             f"{folder}: expected a folder with runs, found no journal in it. "
             f"Run python -m harness runs_dir={folder} first."
         )
-    runs = read_runs(folders)
+    runs, damaged = [], []
+    for path in folders:
+        try:
+            runs += read_runs([path])
+        except RecordError as error:
+            damaged.append(str(error))
+    if damaged and not runs:
+        raise RecordError("\n".join(damaged))
     if not runs:
         raise InputError(
             f"{folder}: expected runs that have evaluated their seed network, none has yet. Let "
             f"one come so far, then ask again."
         )
-    return runs
+    return Below(runs=tuple(runs), damaged=tuple(damaged))
+
+
+def sets_apart(one: RunResult, other: RunResult) -> list[str]:
+    """Say in which settings that all arms share two runs differ, so that no table holds both."""
+    was, now = (dict(_settings(run.manifest["config"])) for run in (one, other))
+    return [
+        f"not comparable with the first table: {name} is {now.get(name)}, not {was.get(name)}"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
+
+
+def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings that all arms share, by dotted name."""
+    if not isinstance(known, dict) or not known:
+        yield name, known
+        return
+    for key, value in known.items():
+        if name or key not in OF_THE_ARM | {"study"}:
+            yield from _settings(value, f"{name}.{key}" if name else key)
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunResult]:
@@ -259,8 +313,18 @@ def read_run(folder: Path) -> RunResult:
 
 
 def _read(folder: Path) -> RunResult | None:
-    recorded = read_events(folder)
-    events = {event.key: event.content for _, event in recorded}
+    recorded = [event for _, event in read_events(folder)]
+    try:
+        return _result(folder, recorded)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RecordError(
+            f"{folder}: expected the events of a run, something is missing or changed in them "
+            f"({type(error).__name__}: {error}). Restore the journal from a copy."
+        ) from None
+
+
+def _result(folder: Path, recorded: Sequence[Event]) -> RunResult | None:
+    events = {event.key: event.content for event in recorded}
     if "reference" not in events:
         return None
     finals: dict[str, list[float]] = {}
@@ -292,7 +356,8 @@ def _read(folder: Path) -> RunResult | None:
         unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},
         train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
         trainings=Counter(place.split("/")[0] for place, _ in _of_kind(events, "training")),
-        started=recorded[0][1].at,
+        answers=_digest(events),
+        started=recorded[0].at,
         complete="complete" in events,
     )
 
@@ -312,6 +377,12 @@ def _call(content: Mapping[str, Any]) -> Call:
         usage=usage_of(content),
         longer=n is not None and n > int(content["requested"]["max_tokens"]),
     )
+
+
+def _digest(events: Events) -> str | None:
+    """Name the answers that a run got, in the order of their steps; None where it asked nobody."""
+    answers = sorted((step, c["model"], c["answer"]) for step, c in _of_kind(events, "call"))
+    return digest_of(answers) if answers else None
 
 
 def _lost(events: Events) -> Usage:
@@ -339,4 +410,5 @@ def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
         gate=measured.get("gate"),
         reason=measured.get("reason"),
         machine_dependent=measured.get("kind") in MACHINE_DEPENDENT,
+        train_s=measured.get("train_s", 0.0),
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 import yaml
 
 from harness.arms import complete_runs
+from harness.comparison import comparisons
 from harness.compose import compose
 from harness.errors import HarnessError, InputError
 from harness.laboratories import Laboratories
 from harness.results import read_runs
-from harness.table import comparisons, render
+from harness.table import document
 
 HERE = Path(__file__).parent
 FREE = (
@@ -54,7 +55,7 @@ def reproduce(folder: Path, overrides: list[str]) -> str:
                         f"others. Leave out model=pool and model=scripted."
                     )
             runs += complete_runs(configs, laboratories)
-    text = "\n".join(render(table, "markdown") for table in comparisons(read_runs(runs)))
+    text = document(comparisons(read_runs(runs)), "markdown")
     if all(override.startswith(FREE) for override in overrides):
         (folder / "table.md").write_text(text, encoding="utf-8")
     return text

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.arms import complete_runs
+from harness.comparison import compare
 from harness.compose import compose
 from harness.errors import InputError
 from harness.journal import read_events
@@ -13,7 +14,7 @@ from harness.population import Evaluation, Individual
 from harness.proposal import Scene
 from harness.replay import Recorded, replay
 from harness.results import read_run
-from harness.table import compare, render
+from harness.table import render
 from tests.conftest import told
 from tests.test_proposers import guided
 
@@ -51,10 +52,10 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
         measured = [events[f"training/confirm/{digest}/{s}"]["accuracy"] for s in seeds]
         assert sorted(values) == sorted(measured)
     assert result.pick.step in result.confirmed
-    (row,) = compare([result]).rows[1:]
+    row = compare([result]).tables[0].rows[1]
     assert len(result.retrained[result.pick.step]) == 1
-    assert row[4] == f"{100 * result.pick.objectives[0]:.2f}"
-    assert row[5] == f"{100 * result.retrained[result.pick.step][0]:.2f}"
+    assert row["pick_in_search"] == result.pick.objectives[0]
+    assert row["pick_retrained"] == result.retrained[result.pick.step][0]
     text = render(compare([result]), "markdown")
     assert f"chosen among them by what they came to: {len(result.confirmed)}." in text
 

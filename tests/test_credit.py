@@ -12,8 +12,8 @@ from harness.errors import RecordError
 from harness.journal import Journal
 from harness.lineage import told
 from harness.results import read_run
+from tests.records import evaluated, record_run
 from tests.test_commands import run as command
-from tests.test_table import evaluated, record_run
 
 
 def proposal(parents, fate, source, *variations):
@@ -31,9 +31,9 @@ def variation(operator, *calls, **detail):
 def folder(tmp_path):
     """Two founders, one of them good, a merge that gains, a mutation that is refused."""
     config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
-              "search": {"split": "validation"}}  # fmt: skip
+              "search": {"split": "validation"}, "network": "n"}  # fmt: skip
     manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
-                "data": {"name": "digits", "n_classes": 10}, "study": None, "commit": None,
+                "data": {"name": "digits", "n_classes": 10, "digest": "d"}, "study": None, "commit": None,
                 "machine": {"device": "cpu", "torch": "2", "python": "3", "sandbox": "limits"},
                 "packages": {"guided-evolution": "0"}}  # fmt: skip
     seed = {"accuracy": 0.9, "n_params": 1000, "train_s": 1.0}
@@ -47,7 +47,13 @@ def folder(tmp_path):
                             ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
                             ("g1.c1.mutation-review", "one")):  # fmt: skip
             counts = {"prompt_tokens": 1, "completion_tokens": 1}
-            told = {"model": model, "asked": None, "price": None, "requested": {"max_tokens": 9}}
+            told = {
+                "model": model,
+                "asked": None,
+                "price": None,
+                "requested": {"max_tokens": 9},
+                "answer": "x",
+            }
             journal.record(f"call/{step}", told | counts)
         for step, content in (
             ("g0.c0", proposal(["seed"], seed | {"n_params": 900}, "x = 1",

@@ -5,12 +5,12 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.display import Display, show_table
+from harness.comparison import compare
+from harness.display import Display, show_sections, show_table
 from harness.figure import pareto
 from harness.journal import Event
 from harness.results import read_run
-from harness.table import compare
-from tests.test_table import LINT, evaluated, record_run
+from tests.records import LINT, evaluated, record_run
 
 
 def events():
@@ -102,3 +102,14 @@ def test_a_resumed_run_shows_what_was_done_before_and_prints_none_of_it_again(ca
     assert "1 of 4" in text
     assert "1 lint" in text
     assert "90.00%" in text
+
+
+def test_brackets_are_shown_and_never_taken_for_markup(capsys):
+    show_sections({"[red]found[/]": [["arm", "p [95 % CI]"], ["full", "1 [0, 2]"]]}, title="[b]", notes=["[quartiles]"])  # fmt: skip
+    out = capsys.readouterr().out
+    for told in ("[red]found[/]", "p [95 % CI]", "1 [0, 2]", "[b]", "[quartiles]"):
+        assert told in out
+    event = Event(key="proposal/g0.c1", content={"measured": LINT | {"reason": "[/] x[0]"}}, at=0.0)
+    with Display("full, seed 0", evaluations=4, mode="plain") as display:
+        display.show(event)
+    assert "refused by lint: [/] x[0]" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness import laboratories
 from harness.arms import complete_runs
 from harness.assessment import Laboratory
+from harness.comparison import compare
 from harness.compose import compose
 from harness.errors import InputError
 from harness.fitness import dominates
@@ -19,7 +20,7 @@ from harness.journal import read_events
 from harness.population import Evaluation
 from harness.replay import Recorded, replay
 from harness.results import read_run
-from harness.table import compare, render
+from harness.table import render
 from tests.conftest import told
 
 POINTS = st.lists(st.tuples(st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12)
@@ -140,9 +141,9 @@ def test_a_run_spends_a_third_of_the_epochs_and_charges_every_network(halved):
     assert result.epochs <= 37 * 9 / 3
     finals = sum(result.trainings[k] for k in result.trainings if k == "final")
     assert sum(evaluate.asked) - 9 * finals == result.epochs
-    (row,) = compare([result]).rows[1:]
-    assert row[0] == "random_mutation (halving)"
-    assert row[2] == f"{100 * 36 / len(result.candidates):.0f}"  # but for those proposed twice
+    (row,) = compare([result]).tables[-1].rows
+    assert row["arm"] == "random_mutation (halving)"
+    assert row["valid"] == 36 / len(result.candidates)  # but for those proposed twice
     assert f"{result.outpaced} of 36 networks were outpaced" in render(
         compare([result]), "markdown"
     )

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from harness.arms import complete_runs
+from harness.comparison import comparisons
 from harness.compose import compose
 from harness.journal import is_complete, read_events
 from harness.results import read_run, read_runs
-from harness.table import HEADER, comparisons
 from tests.conftest import ROOT, told
 from tests.llm_server import completion, finished, says, serving, thinks
 from tests.test_commands import run
@@ -157,7 +157,7 @@ def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
     assert all("the answer was cut off at" in c.reason for c in result.candidates)
     fates = [e.content["fate"] for _, e in read_events(result.folder) if e.kind == "proposal"]
     assert [fate["kind"] for fate in fates] == ["truncated"] * 4
-    assert "full, seed 0: refused by 4 extract." in comparison.notes
+    assert comparison.tables[-1].rows[0]["refused"] == "100 extract"
 
 
 def test_a_repaired_answer_is_counted_apart(played):
@@ -190,10 +190,9 @@ def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, aski
     asked = [call.asked for call in result.calls.values()]
     assert set(asked) == {"llama", "other"}
     assert asked.count("llama") == sum(one.body["model"] == "llama" for one in seen)
-    rows = {row[0]: row for row in comparison.rows}
+    rows = {row["arm"]: row for row in comparison.tables[-1].rows}
     members = [rows["full, asking llama"], rows["full, asking other"]]
-    n_calls = HEADER.index("LLM calls")
-    assert sum(int(row[n_calls]) for row in members) == int(rows["full"][n_calls]) == len(asked)
+    assert sum(row["calls"] for row in members) == rows["full"]["calls"] == len(asked)
 
 
 def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):

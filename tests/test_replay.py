@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from baselines.edits import mutated
 from harness.archive import read_archive, study_of, write_archive
 from harness.arms import complete_runs
+from harness.comparison import comparisons
 from harness.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.genome import Genome
@@ -22,7 +23,7 @@ from harness.journal import Event, Journal, read_events
 from harness.laboratories import Laboratories
 from harness.replay import Recorded, _once, differences, found, replay, retrain
 from harness.results import read_runs
-from harness.table import comparisons, render
+from harness.table import render
 from tests.conftest import ROOT, SEED_NETWORK, told
 from tests.test_commands import run
 

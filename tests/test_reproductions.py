@@ -28,11 +28,11 @@ def test_a_plan_is_run_and_its_table_written(tmp_path, quick):
     plan = {"arms": ["random_mutation"], "seeds": [0, 1], "overrides": settings}
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan))
     printed = reproduce(tmp_path, ["final.seeds=2"])
-    assert "on 2 fresh seeds per run" in printed
+    assert "the same network on 2 fresh seeds." in printed
     assert not (tmp_path / "table.md").exists()  # another comparison than the plan's
     text = reproduce(tmp_path, ["device=cpu"])
     assert (tmp_path / "table.md").read_text() == text
-    assert "1 evaluations per arm, seeds 0, 1" in text
+    assert "1 evaluations per run, seeds 0 to 1" in text
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan | {"arms": ["full"]}))
     with pytest.raises(InputError, match="Leave out model=pool"):
         reproduce(tmp_path, ["model=pool"])

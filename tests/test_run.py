@@ -9,6 +9,8 @@ import pytest
 from baselines.edits import mutated
 from harness.arms import complete_runs
 from harness.assessment import Assessor, RecordedLaboratory
+from harness.columns import TIME_COLUMNS
+from harness.comparison import comparisons
 from harness.compose import build, compose
 from harness.errors import GenomeError, InputError, MachineError, RecordError
 from harness.genome import Genome
@@ -16,7 +18,7 @@ from harness.halving import Full
 from harness.journal import Journal, find_runs, is_complete, read_events
 from harness.population import Evaluation, Proposal, Rejection
 from harness.results import read_run, read_runs
-from harness.table import TIME_COLUMNS, comparisons, render
+from harness.table import render
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())

@@ -11,11 +11,12 @@ import pytest
 
 from harness.archive import load_study, read_archive
 from harness.arms import complete_runs
+from harness.comparison import comparisons
 from harness.compose import compose
 from harness.genome import Genome
 from harness.journal import digest_of
 from harness.results import read_run
-from harness.table import comparisons, render
+from harness.table import render
 from tests.conftest import ROOT, SMALL
 
 QUICKSTART = ROOT / "reproductions" / "quickstart"
@@ -98,7 +99,7 @@ def test_they_replay_to_the_same_table_unplugged_twice_in_another_folder_and_che
 def render_of(out):
     from harness.results import runs_below
 
-    return "\n".join(render(table, "markdown") for table in comparisons(runs_below(out)))
+    return "\n".join(render(table, "markdown") for table in comparisons(runs_below(out).runs))
 
 
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):

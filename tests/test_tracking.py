@@ -14,7 +14,7 @@ from harness.journal import Journal
 from harness.results import read_run
 from harness.tracking import mirrored, publish
 from tests.conftest import told
-from tests.test_table import LINT, evaluated, record_run
+from tests.records import LINT, evaluated, record_run
 
 WANDB = {"mode": "wandb", "project": "some-project", "entity": None, "finish_s": 60}
 BLOCK, HEADER = 32_768, 7
@@ -91,8 +91,9 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
 
 
 def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
+    from harness.comparison import compare
     from harness.figure import pareto
-    from harness.table import compare, render
+    from harness.table import render
 
     comparison = compare([read_run(folder)])
     (tmp_path / "table.csv").write_text(render(comparison, "csv"))
@@ -102,8 +103,8 @@ def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     (files,) = folder.glob("wandb/offline-run-*/files")
     (table,) = files.rglob("comparison*.table.json")
     content = json.loads(table.read_text())
-    assert content["columns"][0] == "arm"
-    assert [row[0] for row in content["data"]] == ["seed network", "full"]
+    assert content["columns"][:2] == ["comparison", "arm"]
+    assert [row[1] for row in content["data"]] == ["seed network", "full"]
     (image,) = files.rglob("pareto*.png")
     assert image.read_bytes() == (tmp_path / "pareto.png").read_bytes()
 
