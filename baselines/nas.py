@@ -22,6 +22,8 @@ from harness.proposal import Scene
 _COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
 _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
 _HALVINGS = ("FCT", "EVE", "ME")
+_MOST_CROSSINGS = 200
+"""Parents that differ in one gene share it once in so many draws, almost surely."""
 STAGES = 5
 WIDTHS = (12, 48, 96, 192, 384)
 """The seed network's, per stage."""
@@ -99,10 +101,19 @@ class TypedSearch:
     def mate(
         self, genome: Genome, mate: Genome, scene: Scene
     ) -> tuple[Genome | Rejection, Variation]:
-        """Take the mate's genes between two random points, the ends included."""
-        old = decoded(genome)
-        new = crossed(old, decoded(mate), scene.rng("mating"))
-        return encoded(new, scene.reference.genome), _variation("mating", old, new)
+        """Take the mate's genes between two random points, the ends included.
+
+        Drawn anew as long as nothing shows of it, as far as parents that are nearly alike allow.
+        """
+        old, theirs = decoded(genome), decoded(mate)
+        rng = scene.rng("mating")
+        for _ in range(_MOST_CROSSINGS):
+            new = crossed(old, theirs, rng)
+            child = encoded(new, scene.reference.genome)
+            if child.differing(genome):
+                return child, _variation("mating", old, new)
+        same = Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
+        return same, _variation("mating", old, old)
 
 
 def sampled(rng: Random) -> Architecture:

@@ -3,7 +3,10 @@
 Each overrides one method of ``Guided``, so that everything else is the full method's own.
 """
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import replace
+from random import Random
 
 from baselines.edits import mutated
 from harness.genome import Genome
@@ -12,13 +15,17 @@ from harness.population import Individual, Rejection, Variation
 from harness.prompts import Example, change_in_accuracy, change_in_params
 from harness.proposal import Scene
 
+_MOST_EDITS = 40
+"""So many random edits change every line that they can."""
+
 
 class ShuffledExamples(Guided):
-    """Placebo for Evolution of Thought: the same prompt, about a pair that nobody ever measured.
+    """Placebo for Evolution of Thought: the same prompt, about a change that had no part in it.
 
-    The elite and its measured changes stay; the code shown is a segment of the seed network before
-    and after one random edit, neither a segment that the elite changed nor the one to be mutated.
-    So the prompt reads as the full method's does, and what it shows had no part in the success.
+    The elite and its measured changes stay; the code shown is a change that another elite made to
+    the seed network, neither in a segment that the drawn elite changed nor in the one to be
+    mutated. Where no other elite has one, it is a segment of the seed network after random edits,
+    until as many lines differ as in the pair whose place it takes.
     """
 
     def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
@@ -29,12 +36,44 @@ class ShuffledExamples(Guided):
         elite, shown = found
         seed = scene.reference.genome
         barred = {segment, *elite.genome.differing(seed)}
+        rng = scene.rng("unrelated pair")
+        theirs = [
+            (name, other.genome[name])
+            for other in scene.elites
+            for name in other.genome.differing(seed)
+            if name not in barred
+        ]
         others = {name: seed[name] for name in seed.names if name not in barred}
-        edited = mutated(others, rng=scene.rng("unrelated pair"))
-        if edited is None:
+        pair = rng.choice(theirs) if theirs else _edited(others, _changed_lines(shown), rng)
+        if pair is None:
             return None
-        name, after, _ = edited
+        name, after = pair
         return elite, replace(shown, segment=name, before=seed[name], after=after)
+
+
+def _edited(sources: Mapping[str, str], lines: int, rng: Random) -> tuple[str, str] | None:
+    """Edit one of the sources at random until so many lines differ, as far as edits can."""
+    first = mutated(sources, rng=rng)
+    if first is None:
+        return None
+    name, after, _ = first
+    for _ in range(_MOST_EDITS):
+        if _differing_lines(sources[name], after) >= lines:
+            break
+        more = mutated({name: after}, rng=rng)
+        if more is None:
+            break
+        after = more[1]
+    return name, after
+
+
+def _changed_lines(shown: Example) -> int:
+    return _differing_lines(shown.before, shown.after)
+
+
+def _differing_lines(before: str, after: str) -> int:
+    changes = difflib.ndiff(before.splitlines(), after.splitlines())
+    return sum(line.startswith(("+ ", "- ")) for line in changes)
 
 
 class CrossoverAsPublished(Guided):

@@ -1,7 +1,7 @@
 """Where an individual comes from: ``python -m harness.lineage RUN_DIR ID``.
 
-Follows first parents back to the seed network, and shows each step's operators, what was measured,
-and the code that changed.
+Follows parents and mates back to the seed network, and shows each one's operators, what was
+measured, and the code in which it differs from its first parent.
 """
 
 import argparse
@@ -17,18 +17,21 @@ from harness.notes import SAW_TEST_DATA
 from harness.results import Candidate, RunResult, read_run
 
 
-def chain(run: RunResult, step: str) -> list[Candidate]:
-    """Return the individual and its first parents, eldest first; RecordError for an unknown one."""
+def ancestry(run: RunResult, step: str) -> list[Candidate]:
+    """Return the individual and all it comes from, eldest first; RecordError for an unknown one."""
     known = {candidate.step: candidate for candidate in run.candidates}
     if step not in known:
         raise RecordError(
             f"{run.folder}: expected one of its individuals, from {next(iter(known), 'none')} to "
             f"{next(reversed(known), 'none')}, got {step}."
         )
-    found = [known[step]]
-    while found[0].parents[0] != "seed":
-        found.insert(0, known[found[0].parents[0]])
-    return found
+    family, unseen = set[str](), [step]
+    while unseen:
+        one = unseen.pop()
+        if one not in family:
+            family.add(one)
+            unseen += (parent for parent in known[one].parents if parent != "seed")
+    return [candidate for candidate in run.candidates if candidate.step in family]
 
 
 def told(run: RunResult, step: str) -> Iterator[str]:
@@ -37,19 +40,16 @@ def told(run: RunResult, step: str) -> Iterator[str]:
     if run.saw_test_data:
         yield f"every accuracy{SAW_TEST_DATA}"
     yield f"seed: accuracy {accuracy:.2%}, {n_params:,} parameters"
-    before = _parts(run.seed_source)
-    for candidate in chain(run, step):
+    sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
+    for candidate in ancestry(run, step):
         yield ""
         yield f"{candidate.step}: {_measured(candidate)}"
         for variation in candidate.variations:
             yield f"  {_made(run, variation)}"
-        if len(candidate.parents) > 1:
-            yield f"  first parent {candidate.parents[0]}, mate {candidate.parents[1]}"
-        if not candidate.source:
-            continue
-        after = _parts(candidate.source)
-        yield from _changes(before, after)
-        before = after
+        first, *mates = candidate.parents
+        yield f"  of {first}" + "".join(f", mate {mate}" for mate in mates)
+        if candidate.source:
+            yield from changes(sources[first], candidate.source)
 
 
 def _measured(candidate: Candidate) -> str:
@@ -75,8 +75,10 @@ def _parts(source: str) -> dict[str, str]:
     return {"header": genome.header} | {s.name: s.source for s in genome.segments}
 
 
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    for name, text in after.items():
+def changes(source: str, child: str) -> Iterator[str]:
+    """Yield the lines of a unified diff for each segment in which a child differs."""
+    before = _parts(source)
+    for name, text in _parts(child).items():
         old, new = before.get(name, "").splitlines(), text.splitlines()
         if old != new:
             yield from difflib.unified_diff(

@@ -112,9 +112,15 @@ def found(arm: Arm) -> Values:
     return {
         "arm": arm.name,
         "seeds": f"{len(runs)}/{arm.planned}",
-        "best_validation": _mean([run.best_within_seed_size for run in runs]),
         # A search that saw the test split has no validation accuracy of its own.
-        "pick_in_search": None if arm.saw_test_data else _mean(in_search),
+        **(
+            {}
+            if arm.saw_test_data
+            else {
+                "best_validation": _mean([run.best_within_seed_size for run in runs]),
+                "pick_in_search": _mean(in_search),
+            }
+        ),
         "pick_retrained": _mean(again),
         "test_accuracy": _interval([test_accuracy(run) for run in runs]),
         "parameters": statistics.median(sizes) if sizes else None,

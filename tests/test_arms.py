@@ -5,14 +5,16 @@ import io
 
 import pytest
 
+from harness.compose import compose, takes
 from harness.journal import find_runs
 from harness.results import read_run
 from tests.conftest import ARMS, SMALL
 from tests.test_commands import run
 
-WITHOUT_LLM = {
-    "nas", "one_plus_one", "random_mutation", "random_search", "regularized_evolution", "seed_only",
-}  # fmt: skip
+
+def proposer_of(arm):
+    said = ["model=pool", "search.i_select_on_test_data=true"]
+    return compose([f"+ablation={arm}", *said]).proposer
 
 
 @pytest.mark.slow
@@ -24,7 +26,10 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
         "budget.evaluations=3", timeout_s=1500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    names = {arm if arm in WITHOUT_LLM else f"guided~pool:{arm}" for arm in ARMS}
+    asks = {arm: takes(proposer_of(arm), "model") for arm in ARMS}
+    assert not asks["nas"]
+    assert asks["iid_sampling"]
+    names = {f"guided~pool:{arm}" if asks[arm] else arm for arm in ARMS}
     runs = [read_run(folder) for folder in find_runs(tmp_path)]
     assert {(r.arm, r.seed) for r in runs} == {(name, seed) for name in names for seed in (0, 1)}
     assert {r.manifest["comparison"] for r in runs} == {runs[0].manifest["comparison"]}
@@ -33,4 +38,4 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
     rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(table))}
     marked = "guided~pool:test_selection"
     assert rows.keys() == {"seed network", f"{marked} (selected on test data)"} | names - {marked}
-    assert {row["seeds"] for row in rows.values()} == {"2"}
+    assert {row["seeds"] for row in rows.values()} == {"2/2"}

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from hydra.utils import get_object
 
 from harness.arms import identity
-from harness.compose import CONF, build, compose
+from harness.compose import CONF, build, compose, takes
 from harness.errors import InputError
 from tests.conftest import ARMS, ROOT
 
@@ -72,6 +73,84 @@ def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
         if value != getattr(other, name):
             assert name in {*listed, *exchanged, "arm", "model"}
     assert other.arm == other.ablation == arm
+
+
+GUIDED = {
+    "crossover_as_published": {"proposer._target_": "baselines.variants.CrossoverAsPublished",
+                               "rates.mate_identical": True},
+    "full": {},
+    "iid_sampling": {"selection._target_": "baselines.selections.FromTheSeed",
+                     "proposer.eot_probability": 0.0, "rates.p_mate": 0.0,
+                     "proposer.temperature.mutation": [0.05, 0.4]},
+    "neutral_persona": {"proposer.characters": ["neutral", "plain", "plain", "plain"]},
+    "no_crossover": {"rates.p_mate": 0.0},
+    "no_crp": {"proposer.characters": ["neutral"]},
+    "no_elitism": {"selection.elitism": False},
+    "no_eot": {"proposer.eot_probability": 0.0},
+    "no_eot_no_crp": {"proposer.eot_probability": 0.0, "proposer.characters": ["neutral"]},
+    "no_mutation": {"rates.p_mutate": 0.0},
+    "one_category": {"proposer.categories": ["hyperparameters"]},
+    "only_dr_magoo": {"proposer.characters": ["dr_magoo"]},
+    "only_expert": {"proposer.characters": ["expert"]},
+    "only_innovative_scientist": {"proposer.characters": ["innovative_scientist"]},
+    "sequential_sampling": {"proposer._target_": "baselines.variants.SequentialSampling",
+                            "selection._target_": "baselines.selections.BestSoFar",
+                            "proposer.eot_probability": 0.0, "rates.p_mate": 0.0},
+    "shuffled_eot": {"proposer._target_": "baselines.variants.ShuffledExamples"},
+    "single_objective": {"selection.accuracy_only": True},
+    "test_selection": {"search.split": "test"},
+}  # fmt: skip
+"""What each arm that asks an LLM may change of the full method, to the last setting."""
+
+
+def leaves(value, name=""):
+    """Every setting by its dotted name."""
+    if not isinstance(value, dict):
+        return {name: value}
+    return {
+        k: v
+        for key, part in value.items()
+        for k, v in leaves(part, f"{name}.{key}".lstrip(".")).items()
+    }
+
+
+@pytest.mark.parametrize("arm", sorted(GUIDED))
+def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
+    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    full, other = (
+        leaves(asdict(compose([f"+ablation={name}", *said]))) for name in ("full", arm)
+    )  # fmt: skip
+    differing = {k: other.get(k) for k in full.keys() | other.keys() if full.get(k) != other.get(k)}
+    gone = {
+        k for k in differing if k not in other and k.startswith("selection.")
+    }  # of another class
+    assert {k: v for k, v in differing.items() if k not in {"ablation", "arm", *gone}} == GUIDED[
+        arm
+    ]
+    assert not gone or "selection._target_" in GUIDED[arm]
+
+
+def test_every_arm_that_asks_an_llm_is_written_there():
+    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    asking = {a for a in ARMS if takes(compose([f"+ablation={a}", *said]).proposer, "model")}
+    assert asking == GUIDED.keys()
+
+
+def test_every_proposer_keeps_the_contract():
+    """A class that a YAML names is built by a subclass of the contract."""
+    from tests.contracts.proposers import ProposerContract
+    from tests.test_proposers import TestGuided  # noqa: F401 - defines the subclasses
+
+    tested = set()
+    unseen = [ProposerContract]
+    while unseen:
+        unseen += (cls := unseen.pop()).__subclasses__()
+        made = cls.__dict__.get("proposer")
+        if made is not None and cls is not ProposerContract:
+            tested.add(type(made.__wrapped__(cls())))
+    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    targets = {compose([f"+ablation={arm}", *said]).proposer["_target_"] for arm in ARMS}
+    assert {get_object(target) for target in targets} == tested
 
 
 @pytest.mark.parametrize("arm", ["full", "no_eot", "no_crossover"])

@@ -114,9 +114,10 @@ def test_a_lineage_goes_from_the_seed_to_the_individual(folder):
     assert lines[0] == "seed: accuracy 90.00%, 1,000 parameters"
     assert "g0.c0: accuracy 90.00%, 900 parameters" in lines
     assert "  mutation of A (category complex, character expert), by one" in lines
-    assert "  first parent g0.c0, mate g0.c1" in lines
+    assert "  of g0.c0, mate g0.c1" in lines
     changes = [line for line in lines if line.startswith(("+", "-")) and "A " not in line]
-    assert changes == ["-x = 0", "+x = 1", "-x = 1", "+x = 3", "+y = 1"]
+    assert changes == ["-x = 0", "+x = 1", "-x = 0", "+x = 2", "-x = 1", "+x = 3", "+y = 1"]
+    assert "g1.c1" not in "\n".join(lines)  # no ancestor
 
 
 def test_a_refused_individual_has_a_lineage_and_acts_on_no_terminal(folder):

@@ -27,12 +27,11 @@ def rendered(prompts):
          prompts.mutation_text(category=category, character=character, segment="A", code=CODE, header=HEADER))
         for category in prompts.categories for character in ("neutral", *prompts.characters)
     )  # fmt: skip
-    yield (
-        "eot/neutral",
-        prompts.eot_text(
-            character="neutral", segment="A", code=CODE, header=HEADER, example=example
-        ),
-    )
+    yield from (
+        (f"eot/{character}",
+         prompts.eot_text(character=character, segment="A", code=CODE, header=HEADER, example=example))
+        for character in ("neutral", "expert")
+    )  # fmt: skip
     progress = prompts.progress_text(
         accuracy_change=example.accuracy_change, params_change=example.params_change
     )
@@ -77,9 +76,9 @@ def test_all_prompts_read_as_they_are_kept(prompts):
 
 
 def test_all_prompts_differ(prompts):
-    """Six categories by the neutral opening, three characters and the placebo; and six more."""
+    """Six categories by the neutral opening, three characters and the placebo; and seven more."""
     texts = dict(rendered(prompts))
-    assert len(set(texts.values())) == len(texts) == 6 * (1 + 3 + 1) + 6
+    assert len(set(texts.values())) == len(texts) == 6 * (1 + 3 + 1) + 7
 
 
 def test_the_placebo_is_as_long_as_the_characters_whose_place_it_takes(prompts):

@@ -343,6 +343,31 @@ class TestGuidedAsks(TestGuided):
         found = self.details(proposer, network, replace(scene, elites=[elite]), n=5)
         assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
+    def test_a_shuffled_example_is_what_another_elite_changed_else_as_much_of_random_edits(
+        self, network, scene
+    ):
+        long = "\n".join(f"    new_{k} = {k}" for k in range(9))
+        seed = scene.reference.genome
+        one, other = (
+            replace(
+                scene.elites[0],
+                step=f"g0.c{k}",
+                genome=seed.replace(name, f"class {name}:\n{long}"),
+            )
+            for k, name in enumerate(("DW", "DFSEBV2"))
+        )
+        proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
+        both, alone = replace(scene, elites=[one, other]), replace(scene, elites=[one])
+        changed = []
+        for k in range(20):
+            elite, shown = proposer.example(replace(both, step=f"g1.c{k}"), "SE")
+            assert (elite.step, shown.segment) in {("g0.c0", "DFSEBV2"), ("g0.c1", "DW")}
+            assert shown.after == f"class {shown.segment}:\n{long}"
+            _, random = proposer.example(replace(alone, step=f"g1.c{k}"), "SE")
+            assert random.segment not in {"DW", "SE"}
+            changed.append(len(set(random.after.splitlines()) - set(random.before.splitlines())))
+        assert sum(changed) / 20 > 3  # a single edit changes one line, or two
+
     def test_sequential_sampling_tells_what_was_measured_of_the_best(self, network, scene):
         listener = Listener()
         best = scene.elites[0]

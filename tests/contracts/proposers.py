@@ -87,6 +87,16 @@ class ProposerContract:
             child, _ = proposer.mutate(network, replace(scene, step=f"g1.c{k}"))
             assert isinstance(child, Rejection) or child.digest != network.digest
 
+    def test_a_merge_that_changes_nothing_is_never_returned_as_new(
+        self, proposer, conceived, scene
+    ):
+        if "mating" not in conceived:
+            pytest.skip("it makes no population whose members differ")
+        parent, mate = conceived["mating"].parent.genome, conceived["mating"].mate.genome
+        for k in range(20):
+            child, _ = proposer.mate(parent, mate, replace(scene, step=f"g1.c{k}"))
+            assert isinstance(child, Rejection) or child.digest != parent.digest
+
     def test_neither_population_nor_global_generators_change(
         self, proposer, conceived, members, scene
     ):
