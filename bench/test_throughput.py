@@ -1,5 +1,6 @@
 """Images a second in the worker, beside a bare loop and the published way, in turns."""
 
+import re
 import statistics
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from PIL import Image
 
 from bench.conftest import CORES, THREADS
 from harness.process import Child
+from harness.session import Refused
 
 MOST_FILES = 10_000
 
@@ -67,6 +69,54 @@ def test_against_a_bare_loop(benchmark, trains, datasets, tmp_path, task, epochs
         "lowest and highest pair": f"{min(ratios):.3f} to {max(ratios):.3f}",
         "images per epoch": len(data.train),
         "threads": THREADS,
+    }
+
+
+TIMED = """
+
+class Timed(ExquisiteNetV2):
+    def forward(self, x):
+        import time
+        if self.training and x.any():
+            began, self.began = getattr(self, "began", None), time.perf_counter()
+            if began is not None:
+                raise ValueError(f"first step: {self.began - began}")
+        return super().forward(x)
+"""
+
+
+def first_step_s(box, job):
+    """Seconds from the first batch to the second, told by a network that then gives up."""
+    source = {"source": job["source"] + TIMED, "class_name": "Timed"}
+    with pytest.raises(Refused) as told, box.run(job | source, time_limit_s=60) as session:
+        session.receive()
+    return float(re.search(r"first step: ([\d.]+)", told.value.rejection.reason)[1])
+
+
+def test_the_first_training_step(benchmark, trains, digits):
+    """Confined as far as the host allows, beside limits alone."""
+    confined, free = [], []
+    with (
+        trains(digits, epochs=1) as (box, job),
+        trains(digits, epochs=1, most="limits") as (open_box, _),
+    ):
+
+        def both():
+            turns = [
+                lambda: confined.append(first_step_s(box, job)),
+                lambda: free.append(first_step_s(open_box, job)),
+            ]
+            for turn in turns if len(free) % 2 else reversed(turns):
+                turn()
+
+        benchmark.pedantic(both, rounds=60)
+    ratios = sorted(a / b for a, b in zip(confined, free, strict=True))
+    low, _, high = statistics.quantiles(ratios, n=4)
+    benchmark.extra_info |= {
+        "confined, ms": round(1000 * statistics.median(confined)),
+        "with limits alone, ms": round(1000 * statistics.median(free)),
+        "confined / limits alone, median of pairs": f"{statistics.median(ratios):.3f}",
+        "quartiles of pairs": f"{low:.3f} to {high:.3f}",
     }
 
 

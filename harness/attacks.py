@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,13 @@ _HARMLESS_VARIABLES = frozenset(
         "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LC_CTYPE",
     }
 )  # fmt: skip
+
+NOT_TRIED = "not tried here: "
+"""Begins what is told of an attack that this host gives no occasion for."""
+
+
+class NotTriedError(Exception):
+    """This host gives no occasion for the attack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +83,11 @@ class Attack:
     """A GPU's driver needs what this attack uses."""
 
     def run(self, target: Target) -> str:
-        """Return what stopped the attack, empty where nothing did."""
+        """Return what stopped the attack, or why it was not tried; empty where nothing did."""
         try:
             self.attempt(target)
+        except NotTriedError as reason:
+            return f"{NOT_TRIED}{reason}"
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             return str(getattr(error, "strerror", None) or error or type(error).__name__)
         return ""
@@ -125,11 +134,11 @@ def _memory(target: Target) -> None:
 
 
 def _read_remote(target: Target) -> None:
-    _system_call(310, target.pid, 0, 0, 0, 0, 0)  # process_vm_readv
+    _system_call("process_vm_readv", target.pid, 0, 0, 0, 0, 0)
 
 
 def _trace(target: Target) -> None:
-    _system_call(101, 0x4206, target.pid, 0, 0)  # ptrace(PTRACE_SEIZE)
+    _system_call("ptrace", 0x4206, target.pid, 0, 0)  # PTRACE_SEIZE
 
 
 def _signal(target: Target) -> None:
@@ -183,11 +192,11 @@ def _execute(_: Target) -> None:
 
 
 def _new_user(_: Target) -> None:
-    _system_call(272, 0x10000000)  # unshare(CLONE_NEWUSER)
+    _system_call("unshare", 0x10000000)  # CLONE_NEWUSER
 
 
 def _mount(_: Target) -> None:
-    _system_call(165, 0, 0, 0, 0, 0, allowed=(14,))  # mount: EFAULT means it may
+    _system_call("mount", 0, 0, 0, 0, 0, allowed=(14,))  # EFAULT means it may
 
 
 def _shared_memory_file(_: Target) -> None:
@@ -197,7 +206,7 @@ def _shared_memory_file(_: Target) -> None:
 
 
 def _shared_memory_segment(_: Target) -> None:
-    _system_call(29, 0, 4096, 0o1600)  # shmget(IPC_PRIVATE)
+    _system_call("shmget", 0, 4096, 0o1600)  # IPC_PRIVATE
 
 
 def _memory_file(_: Target) -> None:
@@ -206,11 +215,11 @@ def _memory_file(_: Target) -> None:
 
 
 def _io_uring(_: Target) -> None:
-    _system_call(425, 1, 0, allowed=(14,))
+    _system_call("io_uring_setup", 1, 0, allowed=(14,))
 
 
 def _kernel_program(_: Target) -> None:
-    _system_call(321, 0, 0, 0, allowed=(14, 22, 7))  # bpf
+    _system_call("bpf", 0, 0, 0, allowed=(14, 22, 7))
 
 
 def _regain_capability(_: Target) -> None:
@@ -263,7 +272,7 @@ def _access_time(_: Target) -> None:
                     file.read(1)
                 _succeeds_if(path.stat().st_atime != was.st_atime)
                 return
-    raise RuntimeError("every file was read today")
+    raise NotTriedError("every file was read today")
 
 
 def _is_not_the_first_process(_: Target) -> None:
@@ -275,9 +284,25 @@ def _succeeds_if(condition: object) -> None:
         raise RuntimeError("without effect")
 
 
-def _system_call(number: int, *arguments: int, allowed: tuple[int, ...] = ()) -> None:
-    """Make a system call of x86_64; an error in ``allowed`` shows that it was let through."""
-    _succeeds_if(os.uname().machine == "x86_64")
+_NUMBERS: Mapping[str, Mapping[str, int]] = {
+    "x86_64": {
+        "process_vm_readv": 310, "ptrace": 101, "unshare": 272, "mount": 165, "shmget": 29,
+        "io_uring_setup": 425, "bpf": 321,
+    },
+    "aarch64": {
+        "process_vm_readv": 270, "ptrace": 117, "unshare": 97, "mount": 40, "shmget": 194,
+        "io_uring_setup": 425, "bpf": 280,
+    },
+}  # fmt: skip
+"""Numbers of system calls, from the kernel's headers of each machine."""
+
+
+def _system_call(name: str, *arguments: int, allowed: tuple[int, ...] = ()) -> None:
+    """Make a system call; an error in ``allowed`` shows that it was let through."""
+    machine = os.uname().machine
+    if machine not in _NUMBERS:
+        raise NotTriedError(f"the number of {name} on {machine} is not known")
+    number = _NUMBERS[machine][name]
     libc = ctypes.CDLL(None, use_errno=True)
     given = [ctypes.c_ulong(a) for a in arguments]
     if libc.syscall(ctypes.c_long(number), *given) < 0 and ctypes.get_errno() not in allowed:

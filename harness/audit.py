@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from harness.flops import counted
 from harness.graph import changed, information, tensors_in, wiring
 from harness.playback import DTYPES, Playback
 from harness.wire import Array
@@ -27,16 +27,6 @@ _WORD_BYTES = 4
 _MEAN, _VAR = "running_mean", "running_var"
 
 
-def _recurrent(*shapes: Any, **_: Any) -> int:
-    """Operations of a fused recurrent layer: every step multiplies by both weight matrices."""
-    (steps, batch, _width), *weights = shapes[:3]
-    return sum(2 * steps * batch * rows * columns for rows, columns in weights)
-
-
-_FUSED = {torch.ops.aten.mkldnn_rnn_layer: _recurrent}
-"""What torch's own counter does not know."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """Sizes of a function: elements, and operations per image."""
@@ -44,7 +34,7 @@ class Counts:
     n_params: int
     n_state: int
     flops: int
-    """Floating-point operations of products and convolutions, as torch counts them."""
+    """Operations of products and convolutions, and one for each element of any other operation."""
 
 
 def count(playback: Playback, images: torch.Tensor, *, outline: str) -> tuple[Counts, Playback]:
@@ -70,12 +60,11 @@ def count(playback: Playback, images: torch.Tensor, *, outline: str) -> tuple[Co
     learned = changed(text, outline)
     if learned:
         beyond += information(learned)
-    with FlopCounterMode(display=False, custom_mapping=_FUSED) as counter:
-        playback.run(_batch(playback, images, 0), program=0)
+    flops = counted(lambda: playback.run(_batch(playback, images, 0), program=0))
     counts = Counts(
         n_params=n_weights + excess + beyond // _WORD_BYTES,
         n_state=n_state - excess,
-        flops=counter.get_total_flops() // graph.programs[0].batch_size,
+        flops=flops // graph.programs[0].batch_size,
     )
     return counts, playback.with_storages(statistics)
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 
-from harness.attacks import ATTACKS
+from harness.attacks import ATTACKS, NOT_TRIED
 from harness.compose import compose
 from harness.config import LEVELS
 from harness.containment import landlock
@@ -63,7 +63,7 @@ def _examine(sandbox: Sandbox, wanted: str) -> int:
     by_level = sorted(sandbox.stopped.items(), key=lambda a: LEVELS.index(ATTACKS[a[0]].level))
     for name, how in by_level:
         attack = ATTACKS[name]
-        rows.append([attack.tries, attack.level, f"stopped: {how}" if how else "SUCCEEDED"])
+        rows.append([attack.tries, attack.level, _told(how)])
     runaways = {tries: _outcome(sandbox, source) for tries, source in _RUNAWAYS.items()}
     rows[1:1] = [[tries, LEVELS[0], outcome] for tries, outcome in runaways.items()]
     show_table(rows, title="Attacks from inside the sandbox of this host", notes=[], text=True)
@@ -75,6 +75,12 @@ def _examine(sandbox: Sandbox, wanted: str) -> int:
     enough = held and LEVELS.index(sandbox.level) >= LEVELS.index(wanted)
     print(f"\nlevel: {sandbox.level if held else 'none'} (sandbox.level asks for {wanted})")
     return 0 if enough else 1
+
+
+def _told(how: str) -> str:
+    if how.startswith(NOT_TRIED):
+        return how
+    return f"stopped: {how}" if how else "SUCCEEDED"
 
 
 def _outcome(sandbox: Sandbox, source: str) -> str:

@@ -195,12 +195,12 @@ class Evaluator:
         Each epoch is told once and in order: every one more would be another try at validation.
         """
         session.renew()
-        told = session.receive()
+        told = session.receive_json()
         if isinstance(told, dict) and isinstance(told.get("gpu_mib"), (int, float)):
             if trial.genome == self._seed_network:  # others could say what they like
                 self._sandbox.learn(told["gpu_mib"])
             return False
-        if told != after + 1 or after >= trial.recipe.epochs:
+        if type(told) is not int or told != after + 1 or after >= trial.recipe.epochs:
             raise _broken(f"expected to be told of epoch {after + 1}, or of the end")
         return True
 
@@ -233,10 +233,10 @@ class _CannotGoOn(Exception):  # noqa: N818 - no error: it is begun anew
 
 def _hand_over(session: Session, state: Array) -> None:
     """Give a training what it goes on from; a refusal comes in place of its readiness."""
-    if session.receive() != "ready":
+    if session.receive_json() != "ready":
         raise _broken("expected to be told that it is ready to go on")
     session.send(state)
-    if session.receive() is not True:
+    if session.receive_json() is not True:
         raise _CannotGoOn
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from harness.wire import Array
 
 MAX_NODES = 50_000
+_PARTS = {"programs", "constants", "storages"}
 
 Value = Any
 """A number, text or None; a list of values; or a mapping from a kind to its content, such as
@@ -86,6 +87,8 @@ class Graph:
 
 def graph_of(header: Any, payload: Any) -> Graph:
     """Read back what ``header`` and ``payload`` gave; GraphError for anything else."""
+    if not isinstance(header, dict) or header.keys() != _PARTS:
+        raise GraphError("the graph is malformed: expected programs, constants and storages alone")
     try:
         ends = np.cumsum([0, *(_size(n) for n in header["storages"])])
         if payload.dtype != np.uint8 or payload.ndim != 1 or len(payload) != ends[-1]:

@@ -23,6 +23,7 @@ MAX_SOURCE_BYTES = 64 * 1024
 """A longer source is refused unread: 10 MB held the parser for more than a minute."""
 _PATIENCE_S = 10
 _MEMORY_MIB = 512
+_MAX_DEPTH = 400
 _BOOT = "import sys; sys.path.insert(0, {root!r}); from harness.parsing import serve; serve()"
 _TURN = RLock()
 """CPython counts the depth of the tree that it builds once per process. Where a garbage
@@ -42,7 +43,10 @@ def syntax_tree(source: str) -> ast.Module:
             if issubclass(kind, SyntaxError):
                 raise kind(message, ("<unknown>", line, 0, None))
             raise ValueError(message)
-        return ast.parse(source)
+        try:
+            return ast.parse(source)
+        except (RecursionError, MemoryError) as exhausted:
+            raise ValueError(f"the source cannot be parsed ({type(exhausted).__name__})") from None
 
 
 @lru_cache(maxsize=512)
@@ -103,6 +107,8 @@ def serve() -> None:
 
     confinement = Confinement(exclude=Path(__file__).parent, enforce=sys.platform == "linux")
     confinement.prepare()
+    # So that what comes through here is parsed, and walked, where the stack is deeper already.
+    sys.setrecursionlimit(_MAX_DEPTH)
     for request in sys.stdin.buffer:
         near, far = os.pipe()
         child = os.fork()

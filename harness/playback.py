@@ -13,7 +13,7 @@ from harness.wire import Array
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
 _REFUSED = re.compile(
-    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set_|aten\.view\.dtype"
+    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set[._]|aten\.view\.dtype"
 )
 """Files, memory that nobody wrote, and the bits of one number read as others."""
 _PRIVATE = re.compile(
@@ -75,13 +75,13 @@ class Step:
 
     def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
         """Compute, and store what comes out under its numbers."""
-        storages = [t.untyped_storage() for t in _written(named) if self.op._schema.is_mutable]  # noqa: SLF001
+        storages = [t.untyped_storage() for t in _tensors_in(named)]
         sizes = [storage.nbytes() for storage in storages]
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
         if self._unwritten:  # whatever lay there before belongs to nobody's function
-            outputs[0].zero_()
+            _clear(outputs[0])
         if sizes != [s.nbytes() for s in storages]:
             raise GraphError(f"{self.node.op[:80]} grows a tensor, by memory that nobody wrote")
         for number, output in zip(self.node.outputs, outputs, strict=True):
@@ -175,7 +175,13 @@ def _steps(program: Program) -> list[Step]:
     return steps
 
 
-def _written(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+def _clear(tensor: torch.Tensor) -> None:
+    """Write zeros wherever the tensor lies, between its elements, too."""
+    whole = torch.empty(0, dtype=torch.uint8, device=tensor.device)
+    whole.set_(tensor.untyped_storage()).zero_()
+
+
+def _tensors_in(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
     """Yield the tensors among an operation's arguments."""
     for value in named.values():
         yield from (v for v in (value if isinstance(value, list) else [value])

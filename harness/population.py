@@ -24,7 +24,7 @@ class Evaluation:
     validation: float | None = None
     """Accuracy on the validation split of a network that was scored on test images."""
     flops: int | None = None
-    """Floating-point operations per image, of products and convolutions; None as above."""
+    """Operations per image; ``harness.audit`` has the rule. None as above."""
 
     @property
     def objectives(self) -> tuple[float, int]:

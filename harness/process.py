@@ -69,6 +69,7 @@ def _tree(pid: int) -> Iterator[int]:
     if pid < 1:
         return
     yield pid
-    with contextlib.suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
-            yield from _tree(int(child))
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):  # any thread may have forked
+        with contextlib.suppress(OSError):
+            for child in thread.read_text(encoding="ascii").split():
+                yield from _tree(int(child))

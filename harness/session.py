@@ -86,6 +86,13 @@ class Session:
             raise refused(self._gate, kind if kind in KINDS else "protocol", str(frame["refused"]))
         return frame
 
+    def receive_json(self) -> Any:
+        """Return the child's next frame; Refused unless it is JSON."""
+        frame = self.receive()
+        if isinstance(frame, np.ndarray):
+            raise refused(self._gate, "protocol", "expected JSON, got an array")
+        return frame
+
     def receive_array(self, dtype: str) -> Array:
         """Return the child's next frame; Refused unless it is an array of this dtype."""
         frame = self.receive()

@@ -4,11 +4,12 @@ Exit status 0: accepted; 1: rejected; 2: could not run.
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from harness.arms import read_network
 from harness.assessment import Laboratory
@@ -17,7 +18,7 @@ from harness.display import tracked
 from harness.errors import HarnessError
 from harness.genome import Genome
 from harness.laboratories import laboratory
-from harness.population import Evaluation, Fate, Rejection
+from harness.population import Evaluation, Fate, Rejection, content_of
 from harness.trainings import FOLDER, Trainings
 
 COULD_NOT_RUN = 2
@@ -35,11 +36,13 @@ def judge_file(
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("overrides", nargs="*", help="settings, such as task=cifar10 device=cuda")
     arguments = parser.parse_intermixed_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a reason may hold what a terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         fate = _judged(judge, arguments.file, arguments.overrides)
     except HarnessError as error:
         parser.exit(COULD_NOT_RUN, f"error: {error}\n")
-    content: dict[str, Any] = dict(vars(fate)) if fate else {}
+    content = content_of(fate) if fate else {}
     accepted = not isinstance(fate, Rejection)
     if arguments.json:
         print(json.dumps({"accepted": accepted} | content))

@@ -4,6 +4,7 @@ A child that builds, outlines or trains runs a candidate; one that audits replay
 computed and runs none. Only those that train or audit are given the training images.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -35,6 +36,8 @@ _ON_THE_DEVICE = frozenset({"build", "outline", "train", "audit"})
 _SAMPLE = 256
 """Training images on which a network and its replay must agree; as many calibrate anew."""
 _AT_ONCE = 512
+_M_PERTURB = -6
+"""glibc's ``malloc.h``: freed bytes are overwritten with a value, new ones with its complement."""
 _OUT_OF_MEMORY = re.compile(
     "(can't|cannot) allocate memory|out of memory|ALLOC_FAILED|STATUS_NOT_INITIALIZED"
     "|unable to find an engine|unable to find a valid cuDNN|busy or unavailable",
@@ -190,6 +193,7 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
 
     Each request names one of the programs, or -1 for the first one recalibrated.
     """
+    _forget_what_is_freed()
     device = job["device"]
     outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
@@ -217,6 +221,16 @@ def _audit(job: dict[str, Any], data: Images, channel: Channel) -> None:
             for p in pieces
         ]
         channel.send_array(np.concatenate(parts))
+
+
+def _forget_what_is_freed() -> None:
+    """Let the allocator overwrite what is freed and clear what is new: no operation may read it.
+
+    Only glibc can; elsewhere this does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_PERTURB, 0xFF)
 
 
 def _parsed(header: Array) -> Any:

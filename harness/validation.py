@@ -23,7 +23,7 @@ from harness.genome import Genome
 from harness.parsing import MAX_SOURCE_BYTES, syntax_tree
 from harness.population import Evaluation, Rejection
 from harness.sandbox import Sandbox, retried
-from harness.session import Refused
+from harness.session import Refused, refused
 
 _RUFF_TIMEOUT_S = 20
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -167,13 +167,14 @@ class Validator:
 
         def build() -> None:
             with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
-                session.receive()
+                if session.receive_json() != {"built": True}:
+                    raise refused("build", "protocol", "expected to be told that it is built")
 
         def refusal() -> Rejection | None:
             try:
                 retried(build)
-            except Refused as refused:
-                return refused.rejection
+            except Refused as said:
+                return said.rejection
             return None
 
         fate = self._sandbox.fairly(refusal)

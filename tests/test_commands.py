@@ -252,6 +252,17 @@ class TestOneFile:
         assert re.fullmatch(r"epoch 1: [\d.]+ s\nepoch 2: [\d.]+ s\n", done.stderr)
         again = run(SEED_NETWORK, *settings, module="harness.evaluate")
         assert (again.stdout, again.stderr) == (done.stdout, "")
+        told = run(SEED_NETWORK, *settings[::2], module="harness.evaluate")
+        assert told.returncode == 0
+        assert "n_params: 518,230\n" in told.stdout
+        assert "validation" not in told.stdout  # it was not scored on test images
+
+    def test_a_reason_that_the_terminal_cannot_show_is_told_all_the_same(self, tmp_path):
+        bad = tmp_path / "bad.py"
+        bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropout(int('π'))"))
+        done = run(bad, module="harness.validate", env={"PYTHONIOENCODING": "ascii"})
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "\\u03c0" in done.stdout
 
 
 def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):

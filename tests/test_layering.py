@@ -12,7 +12,7 @@ LAYERS = (
     {"errors", "seeding", "config", "wire", "containment", "process", "places"},
     {"parsing", "images", "journal", "usage", "once", "inference"},
     {"genome", "fitness", "data", "augmentation", "archive", "graph", "attacks"},
-    {"models", "prompts", "extraction", "training", "tracing", "playback"},
+    {"models", "prompts", "extraction", "training", "tracing", "playback", "flops"},
     {"population", "gate", "audit"},
     {
         "proposal",
@@ -51,7 +51,7 @@ LAYERS = (
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
-    "torch": {"augmentation", "training", "tracing", "playback", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
+    "torch": {"augmentation", "training", "tracing", "playback", "flops", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"},
 }  # fmt: skip
