@@ -119,6 +119,23 @@ def hypervolume(objectives: Sequence[Objectives], *, n_classes: int, seed_params
     return float(moocore.hypervolume(points(objectives), ref=reference))
 
 
+def attained(fronts: Sequence[Sequence[Objectives]], share: float) -> list[Objectives]:
+    """Points that mark what at least this share of the fronts reach or dominate, smallest first.
+
+    The empirical attainment surface (Grunert da Fonseca 2001): half of all runs found something at
+    least as good as any point on the surface of share 0.5. A share of 0 is the best of all.
+    """
+    points_of = [points(front) for front in fronts if front]
+    if not points_of or len(points_of) < share * len(fronts):
+        return []
+    sets = np.repeat(np.arange(len(points_of)), [len(p) for p in points_of])
+    # A front without points attains nothing, and still counts among all.
+    percentile = 100 * min(1.0, share * len(fronts) / len(points_of))
+    found = moocore.eaf(np.concatenate(points_of), sets, percentiles=[percentile])
+    marks = [(float(1 - error), round(10**size)) for error, size, _ in found]
+    return sorted(marks, key=lambda mark: (mark[1], -mark[0]))
+
+
 def _distances(objectives: Sequence[Objectives]) -> Array:
     place = scaled(objectives)
     return np.asarray(np.linalg.norm(place[:, None] - place[None, :], axis=2))

@@ -7,7 +7,7 @@ from typing import Any
 from harness.columns import rows_of
 from harness.comparison import Comparison, comparisons
 from harness.display import SIDE_BY_SIDE, show_sections, show_table
-from harness.figure import pareto
+from harness.figures import FIGURES
 from harness.journal import digest_of
 from harness.results import FRONT, read_runs
 from harness.table import write_tables
@@ -21,7 +21,8 @@ def print_comparison(
     for comparison in comparisons(read_runs(folders)):
         folder = folder_of(comparison, runs_dir)
         write_tables(comparison, folder)
-        pareto(comparison, folder / "pareto.png")
+        pareto, *_ = FIGURES
+        pareto.write(comparison, folder)
         _print(comparison, folder)
         if tracking is not None:
             runs = [run.folder for run in comparison.runs]
@@ -49,7 +50,7 @@ def _print(comparison: Comparison, folder: Path) -> None:
             title = comparison.title
         print("\n".join(notes))
     print(f"\nTables (Markdown, LaTeX, CSV, JSON): {folder}/table.*")
-    print(f"Pareto plot: {folder / 'pareto.png'}")
+    print(f"Pareto plot (PNG, PDF): {folder}/pareto.*")
     for run in comparison.runs:
         pick = f", the pick is {FRONT}/{run.pick.step}.py" if run.pick else ""
         print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{pick}")

@@ -5,12 +5,9 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.comparison import compare
 from harness.display import Display, show_sections, show_table
-from harness.figure import pareto
 from harness.journal import Event
-from harness.results import read_run
-from tests.records import LINT, evaluated, record_run
+from tests.records import LINT, evaluated
 
 
 def events():
@@ -75,22 +72,6 @@ def test_a_few_arms_fit_a_terminal_without_breaking_a_word(monkeypatch, capsys, 
     assert max(map(len, out.splitlines())) <= width
     for word in ("random_mutation", "98.61 ± 0.56", "254,806", "test acc. % of the pick"):
         assert word in out
-
-
-def test_the_pareto_plot_is_a_picture_of_every_arm(tmp_path):
-    from PIL import Image
-
-    children = [("g0.c0", evaluated(0.9, 500)), ("g0.c1", evaluated(0.8, 90))]
-    for arm in ("full", "random_mutation"):
-        record_run(tmp_path / arm, arm=arm, seed=0, children=children)
-    runs = [read_run(tmp_path / arm) for arm in ("full", "random_mutation")]
-    pareto(compare(runs), tmp_path / "both.png")
-    pareto(compare(runs[:1]), tmp_path / "one.png")
-    both, one = Image.open(tmp_path / "both.png"), Image.open(tmp_path / "one.png")
-    assert both.size == (1050, 675)
-    colours = {colour for _, colour in both.convert("RGB").getcolors(2**20)}
-    assert {(0, 114, 178), (213, 94, 0)} <= colours
-    assert (213, 94, 0) not in {colour for _, colour in one.convert("RGB").getcolors(2**20)}
 
 
 def test_a_resumed_run_shows_what_was_done_before_and_prints_none_of_it_again(capsys):

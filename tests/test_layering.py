@@ -38,11 +38,13 @@ LAYERS = (
         "export",
         "scoring",
     },
-    {"measures", "evaluation", "lineage"},
-    {"columns", "assessment"},
+    {"measures", "evaluation", "lineage", "canvas"},
+    {"columns", "curves", "assessment"},
     {"comparison"},
-    {"table", "figure"},
-    {"credit", "summary"},
+    {"table"},
+    {"credit"},
+    {"figures"},
+    {"summary"},
     {"run", "compose", "laboratories"},
     {"arms"},
     {"single", "__main__", "replay"},
@@ -52,7 +54,7 @@ LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in mod
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"augmentation", "training", "tracing", "playback", "flops", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
-    "rich": {"display"}, "matplotlib": {"figure"}, "sklearn": {"data"}, "torchvision": {"data"},
+    "rich": {"display"}, "matplotlib": {"canvas"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}

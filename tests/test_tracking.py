@@ -92,12 +92,12 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
 
 def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     from harness.comparison import compare
-    from harness.figure import pareto
+    from harness.figures import FIGURES
     from harness.table import render
 
     comparison = compare([read_run(folder)])
     (tmp_path / "table.csv").write_text(render(comparison, "csv"))
-    pareto(comparison, tmp_path / "pareto.png")
+    FIGURES[0].write(comparison, tmp_path)
     publish(WANDB, [folder], tmp_path / "table.csv", tmp_path / "pareto.png")
     assert run_record(folder).job_type == "comparison"
     (files,) = folder.glob("wandb/offline-run-*/files")
