@@ -54,6 +54,13 @@ def local_llm(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Open the report in headless Chromium; needs Debian's chromium and chromium-driver."""
+    session.install("-e", ".[dev]", "selenium>=4.20")
+    session.run("pytest", "-n0", "-s", "tests/test_report.py", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what a candidate costs, and training against a bare loop; writes bench/RESULTS.md.
 

@@ -23,6 +23,7 @@ MANY = len(_COLOURS)
 _STYLE = Path(__file__).with_name("figures.mplstyle")
 
 _LARGE = 1000
+_LONG = 40
 # Neither date nor program: the same data give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -30,6 +31,11 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "----", "++++", "oooo")
 GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D1D1", "#F0F0F0")
+
+
+def short(name: str) -> str:
+    """Return a name as it fits beside a figure."""
+    return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 
 
 def look(place: int) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _front_of(axes: Any, arm: Arm, look: dict[str, Any], *, bands: bool, up_to: 
     best, middle, worst = (_continued(surface(arm, share), up_to) for share in (0, 0.5, 1))
     line = {key: look[key] for key in ("color", "linestyle")}
     axes.plot([n for _, n in middle], [100 * a for a, _ in middle],
-              drawstyle="steps-post", label=arm.name, zorder=3, **line)  # fmt: skip
+              drawstyle="steps-post", label=canvas.short(arm.name), zorder=3, **line)  # fmt: skip
     if bands and len(arm.finished) > 1 and worst:
         sizes = sorted({n for _, n in (*best, *worst) if n >= worst[0][1]})
         axes.fill_between(
@@ -112,7 +112,7 @@ def _progress(comparison: Comparison) -> Any:
             }
             known = any(one_band.at[-1] for one_band in found.values())
             for place, one_band in found.items() if known else ():
-                _step(one, one_band, comparison.arms[place].name, place,
+                _step(one, one_band, canvas.short(comparison.arms[place].name), place,
                       bands=len(arms) <= canvas.MANY,
                       scale=100 if height == "best" else 1)  # fmt: skip
             one.set(xlabel=spent, ylabel=what if column == 0 else "")
@@ -139,7 +139,7 @@ def _step(axes: Any, found: Band, name: str, place: int, *, bands: bool, scale: 
 
 def _funnel(comparison: Comparison) -> Any:
     rows = [
-        (f"{arm.name}: {operators or 'nothing'} ({sum(ends.values())})", ends)
+        (f"{canvas.short(arm.name)}: {operators or 'nothing'} ({sum(ends.values())})", ends)
         for arm in comparison.arms
         for operators, ends in funnel(arm).items()
     ]
@@ -182,7 +182,7 @@ def _credited(axes: Any, found: Sequence[Credit]) -> None:
     for name, values, marker, colour in shares:
         axes.plot([100 * v for v in values], places, linestyle="none", marker=marker,
                   color=colour, markeredgecolor="black", markersize=7, label=name)  # fmt: skip
-    axes.set_yticks(places, [f"{c.arm}: {c.name} ({c.proposed})" for c in found])
+    axes.set_yticks(places, [f"{canvas.short(c.arm)}: {c.name} ({c.proposed})" for c in found])
     axes.set(xlim=(-3, 103), ylim=(-0.7, len(found) - 0.3))
 
 
@@ -205,7 +205,8 @@ def _regression(comparison: Comparison) -> Any:
                           markeredgecolor=colour if face != "black" else "black",
                           linestyle="none", label=label if i == 0 else None)  # fmt: skip
     axes.set_yticks(
-        range(len(rows) - 1, -1, -1), [f"{arm.name}, seed {r.seed}" for _, arm, r in rows]
+        range(len(rows) - 1, -1, -1),
+        [f"{canvas.short(arm.name)}, seed {r.seed}" for _, arm, r in rows],
     )
     axes.set(xlabel="accuracy of the pick, %", title=comparison.title)
     canvas.legend(drawn, axes, 3)
@@ -226,7 +227,7 @@ def _cost(comparison: Comparison) -> Any:
             look = canvas.look(place)
             one.plot([of(run) for run in arm.finished], [run.hypervolume for run in arm.finished],
                      linestyle="none", marker=look["marker"], color=look["color"],
-                     markersize=6, alpha=0.8, label=arm.name)  # fmt: skip
+                     markersize=6, alpha=0.8, label=canvas.short(arm.name))  # fmt: skip
         one.set(xlabel=f"{what}, per run", ylabel="hypervolume" if one is axes[0][0] else "")
         canvas.from_zero(one)
     drawn.suptitle(comparison.title, x=0.01, ha="left", fontsize=9, fontweight="bold")

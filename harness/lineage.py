@@ -43,30 +43,32 @@ def told(run: RunResult, step: str) -> Iterator[str]:
     sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
     for candidate in ancestry(run, step):
         yield ""
-        yield f"{candidate.step}: {_measured(candidate)}"
+        yield f"{candidate.step}: {measured(candidate)}"
         for variation in candidate.variations:
-            yield f"  {_made(run, variation)}"
+            yield f"  {made(run, variation)}"
         first, *mates = candidate.parents
         yield f"  of {first}" + "".join(f", mate {mate}" for mate in mates)
         if candidate.source:
             yield from changes(sources[first], candidate.source)
 
 
-def _measured(candidate: Candidate) -> str:
+def measured(candidate: Candidate) -> str:
+    """Say what came of a candidate."""
     if candidate.objectives is None:
         return f"refused by {candidate.gate}: {candidate.reason}"
     accuracy, n_params = candidate.objectives
     return f"accuracy {accuracy:.2%}, {n_params:,} parameters"
 
 
-def _made(run: RunResult, variation: Mapping[str, Any]) -> str:
+def made(run: RunResult, variation: Mapping[str, Any]) -> str:
+    """Say how one application of an operator made it, and who was asked."""
     detail = ", ".join(f"{key} {value}" for key, value in variation["detail"].items())
     models = sorted({run.models[call] for call in variation["calls"]})
     by = f", by {', '.join(models)}" if models else ""
     return f"{variation['operator']} of {variation['segment']} ({detail}){by}"
 
 
-def _parts(source: str) -> dict[str, str]:
+def parts(source: str) -> dict[str, str]:
     """Cut a source into header and segments; one whose markers are spoilt stays whole."""
     try:
         genome = Genome.parse(source)
@@ -77,8 +79,8 @@ def _parts(source: str) -> dict[str, str]:
 
 def changes(source: str, child: str) -> Iterator[str]:
     """Yield the lines of a unified diff for each segment in which a child differs."""
-    before = _parts(source)
-    for name, text in _parts(child).items():
+    before = parts(source)
+    for name, text in parts(child).items():
         old, new = before.get(name, "").splitlines(), text.splitlines()
         if old != new:
             yield from difflib.unified_diff(

@@ -25,6 +25,7 @@ def record_run(
     members=(),
     evaluations=3,
     finals=(0.97, 0.98, 0.99),
+    text="",
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = {
@@ -47,7 +48,7 @@ def record_run(
                 call = {
                     "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
                     "asked": members[k % len(members)] if members else asked, "price": price,
-                    "requested": {"max_tokens": 100}, "prompt": "Improve it.", "answer": f"x = {k}",
+                    "requested": {"max_tokens": 100}, "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
                 }  # fmt: skip
                 journal.record(f"call/{step}.mutation", call)
             if "accuracy" in fate:
@@ -59,7 +60,7 @@ def record_run(
                 "generation": int(step[1]),
                 "parents": ["seed"],
                 "variations": [variation],
-                "source": f"# segment: A\nx = {k}\n",
+                "source": f"# segment: A\nx = {k}  # {text}\n",
             }
             journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
         for step in ("seed", *(s for s, f in children if "accuracy" in f)):

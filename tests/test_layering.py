@@ -39,7 +39,7 @@ LAYERS = (
         "scoring",
     },
     {"measures", "evaluation", "lineage", "canvas"},
-    {"columns", "curves", "assessment"},
+    {"columns", "curves", "dossier", "assessment"},
     {"comparison"},
     {"table"},
     {"credit"},
@@ -48,13 +48,13 @@ LAYERS = (
     {"run", "compose", "laboratories"},
     {"arms"},
     {"single", "__main__", "replay"},
-    {"validate", "evaluate", "doctor", "estimate", "fidelity", "power"},
+    {"validate", "evaluate", "doctor", "estimate", "fidelity", "power", "report"},
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"augmentation", "training", "tracing", "playback", "flops", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
-    "rich": {"display"}, "matplotlib": {"canvas"}, "sklearn": {"data"}, "torchvision": {"data"},
+    "rich": {"display"}, "matplotlib": {"canvas"}, "pygments": {"dossier"}, "sklearn": {"data"}, "torchvision": {"data"},
     "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
