@@ -259,9 +259,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _interval(values: Sequence[float | None]) -> Interval | float | None:
-    """Return Student's interval, the value itself where there is one."""
+    """Return Student's interval of accuracies, as far as there are any; one value as it is."""
     known = [value for value in values if value is not None]
-    return mean_interval(known) or _mean(known)
+    found = mean_interval(known)
+    if found is None:
+        return _mean(known)
+    return Interval(mean=found.mean, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

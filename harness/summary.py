@@ -41,7 +41,7 @@ def _print(comparison: Comparison, folder: Path) -> None:
     title = "\n".join([comparison.title, *comparison.headings])
     written = {table.title: rows_of(table.columns, table.rows) for table in comparison.tables}
     notes = [note for table in comparison.tables for note in table.notes]
-    notes = [comparison.headline, *notes, *comparison.notes]
+    notes = [comparison.headline, *(f"- {note}" for note in (*notes, *comparison.notes))]
     if len({row[0] for rows in written.values() for row in rows[1:]}) < SIDE_BY_SIDE:
         show_sections(written, title=title, notes=notes)
     else:
@@ -51,6 +51,7 @@ def _print(comparison: Comparison, folder: Path) -> None:
         print("\n".join(notes))
     print(f"\nTables (Markdown, LaTeX, CSV, JSON): {folder}/table.*")
     print(f"Pareto plot (PNG, PDF): {folder}/pareto.*")
+    print(f"All figures, and a page to read: python -m harness.report {folder.parent}")
     for run in comparison.runs:
         pick = f", the pick is {FRONT}/{run.pick.step}.py" if run.pick else ""
         print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{pick}")

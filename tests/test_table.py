@@ -187,6 +187,14 @@ def test_reference_and_measure_are_chosen(study):
     assert "Against no_eot: anytime hypervolume" in done.stdout
 
 
+def test_no_interval_of_accuracies_leaves_what_accuracies_can_be(tmp_path):
+    record_run(tmp_path / "a", arm="full", seed=0, finals=(1.0, 0.97, 1.0),
+               children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    seed = row(read_runs([tmp_path / "a"]), "seed network")
+    assert seed["test_accuracy_high"] == "1.0"
+    assert 0.9 < float(seed["test_accuracy_low"]) < 0.97
+
+
 def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
     record_run(
         tmp_path / "d", arm="late", seed=0, complete=False, children=[("g0.c0", evaluated(0.9, 9))]
