@@ -9,7 +9,7 @@ from harness.compose import compose
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-TYPED = re.findall(r"^    (python -m harness.*)$", README, re.MULTILINE)
+TYPED = re.findall(r"^    (python -m harness(?!\.report).*)$", README, re.MULTILINE)
 SETTINGS = [
     setting
     for row in re.findall(r"^\| .* \| (.*) \|$", README, re.MULTILINE)
