@@ -72,7 +72,7 @@ def _rounded(value: float) -> str:
 
 
 def _expected(value: Expected) -> str:
-    evaluations = NONE if value.evaluations is None else f"{value.evaluations:.1f}"
+    evaluations = NONE if value.evaluations is None else f"{value.evaluations:.0f}"
     return f"{evaluations} ({value.reached}/{value.of})"
 
 

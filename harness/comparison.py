@@ -65,12 +65,16 @@ def compare(
     budget = manifest["config"]["budget"]
     chosen = _reference(arms, reference)
     return Comparison(
-        title=f"{manifest['data']['name']}: {budget['evaluations']} evaluations per run, "
+        title=f"{manifest['data']['name']}: up to {budget['evaluations']} evaluations per run, "
         f"{named([run.seed for run in runs])}",
         headings=tuple(dict.fromkeys([*apart, *(_heading(arm) for arm in arms)])),
         tables=(_found(arms, runs), *_compared(arms, chosen, measure), _took(arms, runs)),
         headline=_headline(arms),
-        notes=(*notes_on(runs), provenance({arm.name: arm.runs for arm in arms})),
+        notes=(
+            *_never_begun(arms, runs),
+            *notes_on(runs),
+            provenance({arm.name: arm.runs for arm in arms}),
+        ),
         arms=tuple(arms),
         reference=chosen.name if chosen else None,
     )
@@ -156,26 +160,37 @@ def _heading(arm: Arm) -> str:
 
 def _headline(arms: Sequence[Arm]) -> str:
     """Parameters at the seed's accuracy: on an easy task the one claim above the noise."""
-    told = []
-    for arm in arms:
-        near = [run for run in arm.finished if run.within_noise]
-        if len(near) < len(arm.finished):
-            told.append(f"{arm.name} none in {len(arm.finished) - len(near)} of "
-                        f"{len(arm.finished)} runs")  # fmt: skip
-        sizes = [
-            r.pick.objectives[1] / r.seed_objectives[1]
-            for r in near
-            if r.pick and r.pick.objectives
-        ]
-        if sizes:
-            saved = 100 * (1 - statistics.median(sizes))
-            word = "fewer" if saved >= 0 else "more"
-            told.append(f"{arm.name} {abs(saved):.1f} % {word} parameters")
     tolerance = arms[0].runs[0].manifest["config"]["final"]["tolerance"]
+    told = ", ".join(_saved(arm) for arm in arms if arm.finished) or "no run has ended yet"
     return (
-        f"Smallest network within {100 * tolerance:g} point of the seed network's validation "
-        f"accuracy: {', '.join(told) or 'no run has ended yet'}."
+        f"Parameters saved where the pick is within {100 * tolerance:g} point of the seed "
+        f"network's validation accuracy, by the score that chose it; median over those runs: "
+        f"{told}."
     )
+
+
+def _saved(arm: Arm) -> str:
+    """Say how much smaller the picks are that are as accurate, and in how many runs they are."""
+    n, near = len(arm.finished), [run for run in arm.finished if run.within_noise]
+    sizes = [
+        r.pick.objectives[1] / r.seed_objectives[1] for r in near if r.pick and r.pick.objectives
+    ]
+    again = [run.holds_when_retrained for run in near]
+    held = f"; when re-trained {again.count(True)}" if None not in again and again else ""
+    if not sizes:
+        return f"{arm.name} none (0 of {n} runs)"
+    saved = 100 * (1 - statistics.median(sizes))
+    word = "fewer" if saved >= 0 else "more"
+    return f"{arm.name} {abs(saved):.1f} % {word} parameters ({len(near)} of {n} runs{held})"
+
+
+def _never_begun(arms: Sequence[Arm], runs: Sequence[RunResult]) -> list[str]:
+    every = {run.seed for run in runs}
+    return [
+        f"{arm.name}: no run at {named(sorted(missing))}."
+        for arm in arms
+        if (missing := every - {run.seed for run in arm.runs})
+    ]
 
 
 def tell_damaged(below: Below) -> int:

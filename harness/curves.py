@@ -115,5 +115,19 @@ def regressions(arm: Arm) -> list[Regression]:
     ]
 
 
+def seed_regressions(runs: Sequence[RunResult]) -> list[Regression]:
+    """Return the same of the seed network, once for each seed, where nobody chose."""
+    by_seed = {run.seed: run for run in runs if run.complete and not run.saw_test_data}
+    return [
+        Regression(
+            seed=seed,
+            in_search=run.seed_objectives[0],
+            retrained=_mean(run.retrained.get("seed", ())),
+            test=_mean(run.finals.get("seed", ())),
+        )
+        for seed, run in sorted(by_seed.items())
+    ]
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.fmean(values) if values else None

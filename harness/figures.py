@@ -8,7 +8,7 @@ from typing import Any
 from harness import canvas
 from harness.comparison import Comparison
 from harness.credit import Credit, credits_of
-from harness.curves import Band, band, funnel, regressions, surface
+from harness.curves import Band, band, funnel, regressions, seed_regressions, surface
 from harness.fitness import Objectives
 from harness.measures import Arm
 from harness.results import RunResult
@@ -68,11 +68,15 @@ def _front_of(axes: Any, arm: Arm, look: dict[str, Any], *, bands: bool, up_to: 
     best, middle, worst = (_continued(surface(arm, share), up_to) for share in (0, 0.5, 1))
     line = {key: look[key] for key in ("color", "linestyle")}
     axes.plot([n for _, n in middle], [100 * a for a, _ in middle],
-              drawstyle="steps-post", label=canvas.short(arm.name), zorder=3, **line)  # fmt: skip
-    if bands and len(arm.finished) > 1 and worst:
-        sizes = sorted({n for _, n in (*best, *worst) if n >= worst[0][1]})
+              drawstyle="steps-post", label=canvas.short(arm.name), zorder=3,
+              marker=look["marker"], markevery=[0], **line)  # fmt: skip
+    if bands and len(arm.finished) > 1:
+        sizes = sorted({n for _, n in (*best, *worst)})
+        floor = min(a for run in runs for a, _ in (c.objectives for c in run.front if c.objectives))
         axes.fill_between(
-            sizes, [_height(worst, n) for n in sizes], [_height(best, n) for n in sizes],
+            sizes,
+            [_height(worst, n, floor) for n in sizes],
+            [_height(best, n, floor) for n in sizes],
             step="post", color=look["color"], alpha=0.12, linewidth=0,
         )  # fmt: skip
 
@@ -82,8 +86,9 @@ def _continued(marks: list[Objectives], up_to: int) -> list[Objectives]:
     return [*marks, (marks[-1][0], up_to)] if marks else []
 
 
-def _height(marks: Sequence[Objectives], size: int) -> float:
-    return 100 * max(accuracy for accuracy, n in marks if n <= size)
+def _height(marks: Sequence[Objectives], size: int, floor: float) -> float:
+    """Return what is attained with so many parameters; the arm's least where nothing is."""
+    return 100 * max((accuracy for accuracy, n in marks if n <= size), default=floor)
 
 
 _SPENT = {
@@ -92,7 +97,7 @@ _SPENT = {
     "train_s": "seconds of training",
 }
 _REACHED = {
-    "best": "best validation accuracy, %,\nat most the seed's size",
+    "best": "best validation accuracy, %,\nat most the seed network's size",
     "hypervolume": "hypervolume",
 }
 
@@ -167,6 +172,7 @@ def _credit(comparison: Comparison) -> Any:
     for one, by in zip(axes[0], ("category", "character"), strict=True):
         _credited(one, [c for c in found if c.by == by])
         one.set(xlabel="% of the children asked for", title=f"by {by}")
+    drawn.suptitle(comparison.title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     canvas.legend(drawn, axes[0][0], 3)
     return drawn
 
@@ -187,12 +193,17 @@ def _credited(axes: Any, found: Sequence[Credit]) -> None:
 
 
 def _regression(comparison: Comparison) -> Any:
-    rows = [(place, arm, r) for place, arm in enumerate(comparison.arms) for r in regressions(arm)]
+    rows = [
+        (place, canvas.short(arm.name), r)
+        for place, arm in enumerate(comparison.arms)
+        for r in regressions(arm)
+    ]
     if not rows:
         return None
+    rows = [(-1, "seed network", r) for r in seed_regressions(comparison.runs)] + rows
     drawn, ((axes,),) = canvas.figure(width=7, height=1.6 + 0.24 * len(rows))
     for i, (place, _, r) in enumerate(rows):
-        y, colour = len(rows) - 1 - i, canvas.look(place)["color"]
+        y, colour = len(rows) - 1 - i, canvas.look(place)["color"] if place >= 0 else "black"
         values = [100 * v for v in (r.in_search, r.retrained, r.test) if v is not None]
         axes.plot([min(values), max(values)], [y, y], color=colour, alpha=0.6)
         for value, marker, face, label in (
@@ -206,7 +217,7 @@ def _regression(comparison: Comparison) -> Any:
                           linestyle="none", label=label if i == 0 else None)  # fmt: skip
     axes.set_yticks(
         range(len(rows) - 1, -1, -1),
-        [f"{canvas.short(arm.name)}, seed {r.seed}" for _, arm, r in rows],
+        [f"{name}, seed {r.seed}" for _, name, r in rows],
     )
     axes.set(xlabel="accuracy of the pick, %", title=comparison.title)
     canvas.legend(drawn, axes, 3)
@@ -256,8 +267,9 @@ FIGURES = (
         name="pareto",
         title="What each arm found",
         caption="Each point is a network on the front of one run: no other network of that run is "
-        "both smaller and more accurate. The line is what half of an arm's runs attained (with one "
-        "run, its front), the shaded area reaches from the worst run to the best: up and left is "
+        "as small and as accurate, and better in one of the two. The line is what half of an arm's "
+        "runs attained (with one run, its front), the shaded area reaches from the worst run to "
+        "the best (from the arm's lowest point, where the worst has found nothing): up and left is "
         "better. The star is the seed network.",
         draw=_fronts,
     ),
@@ -266,8 +278,9 @@ FIGURES = (
         title="How fast",
         caption="Best accuracy and hypervolume against what had been spent: evaluations, tokens, "
         "seconds of training. Lines are medians over an arm's runs, areas reach from quartile to "
-        "quartile. An arm that asks no LLM stands as a mark at zero tokens; where an LLM does not "
-        "report its tokens, its arm is missing there.",
+        "quartile; they begin where every run has a value, and a run that has ended stays where "
+        "it is. An arm that asks no LLM stands at zero tokens, as a mark at its final median; where "
+        "an LLM does not report its tokens, its arm is missing there.",
         draw=_progress,
     ),
     Figure(
@@ -282,7 +295,8 @@ FIGURES = (
         title="Which prompts paid",
         caption="For each category and character of a prompt (numbers of children in brackets): "
         "the share of children that were accepted, that improved on their first parent in one "
-        "objective and lost in none, and that stand on their run's final front.",
+        "objective and lost in none, and that stand on their run's final front. Runs are pooled, "
+        "so small differences mean nothing.",
         draw=_credit,
     ),
     Figure(
@@ -290,7 +304,8 @@ FIGURES = (
         title="What was luck",
         caption="The pick of each run: its accuracy in the search that chose it, and the mean "
         "of its re-trainings on fresh seeds, on validation and on test images. The distance "
-        "between the first two is what the choice owed to luck.",
+        "between the first two is luck, that of the choice and that of one training; the seed "
+        "network, which nobody chose, shows how much the latter is.",
         draw=_regression,
     ),
     Figure(

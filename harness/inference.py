@@ -133,16 +133,21 @@ def superiority(found: Sequence[float]) -> float | None:
 def compared(family: Sequence[Sequence[float]]) -> list[Difference]:
     """Judge the differences of several arms from one reference, as one family.
 
-    Where one of them has too few pairs for the family, it alone gets no p.
+    Where an arm has so few pairs that, beside the others as they are, no difference of its own
+    could be significant after Holm, it alone gets no p.
     """
-    enough = [least_p(len(found)) <= LEVEL / len(family) for found in family]
-    ps = [signed_rank(found) if able else 1.0 for found, able in zip(family, enough, strict=True)]
+    ps = [signed_rank(found) if found else 1.0 for found in family]
+
+    def able(i: int) -> bool:
+        best = [*ps[:i], least_p(len(family[i])), *ps[i + 1 :]]
+        return holm(best)[i] <= LEVEL
+
     return [
         Difference(
             n=len(found),
             interval=mean_interval(found),
             superiority=superiority(found),
-            p=p if able else None,
+            p=p if able(i) else None,
         )
-        for found, able, p in zip(family, enough, holm(ps), strict=True)
+        for i, (found, p) in enumerate(zip(family, holm(ps), strict=True))
     ]

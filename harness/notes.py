@@ -24,8 +24,8 @@ def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
         "count; a failure is counted as one, never as a score."
     )
     yield (
-        "best val. acc. %: the best validation accuracy among networks of at most the seed "
-        "network's size, mean over runs."
+        "best val. acc. %: the best validation accuracy that the search found (the seed network "
+        "aside) among networks of at most the seed network's size, luck included; mean over runs."
     )
     yield (
         f"pick: the smallest network of a run's front within {tolerance} of the seed network's "
@@ -50,8 +50,8 @@ def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
     yield (
         f"evaluations to half size: how many it took to find a network within {tolerance} of the "
         f"seed network's validation accuracy with at most {TARGET_SIZE:g} times its parameters, by "
-        f"the score of the search: evaluations of all runs over the number of runs that found one "
-        f"(in brackets: those of all)."
+        f"the score of the search (expected running time): evaluations of all runs over the number "
+        f"of runs that found one (in brackets: those of all)."
     )
 
 
@@ -61,11 +61,15 @@ def on_comparing(reference: str, others: int) -> Iterator[str]:
         f"Differences are the arm's value less that of {reference}, at each seed that both "
         f"finished: mean with Student's 95 % interval. Ahead: ties count half."
     )
-    needed = seeds_needed(others)
+    yield (
+        "The interval is of the mean and for one comparison alone; the test is of ranks and for "
+        "all of them, so the two need not agree, nor need the medians of the other table."
+    )
     yield (
         f"p: exact signed-rank test, two-sided, adjusted by Holm for {others} "
-        f"comparison{'s' if others > 1 else ''}; underpowered: with fewer than {needed} seeds no "
-        f"difference could be significant at 5 %, however large (python -m harness.power)."
+        f"comparison{'s' if others > 1 else ''}; underpowered: with so few seeds no difference "
+        f"could be significant at 5 %, however large; {seeds_needed(others)} seeds are enough for "
+        f"that (python -m harness.power)."
     )
 
 
@@ -173,7 +177,7 @@ def _told_of_fates(run: RunResult) -> Iterator[str]:
             f"in the search."
         )
     if limited := sum(c.machine_dependent for c in run.candidates):
-        yield f"fates that depend on this machine: {limited}."
+        yield f"ended by a limit of time or memory, as perhaps not on another machine: {limited}."
 
 
 def _told_of_calls(run: RunResult) -> Iterator[str]:

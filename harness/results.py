@@ -194,6 +194,16 @@ class RunResult:
         """Say whether the pick is as accurate as the seed network, up to the tolerance."""
         return self.pick is not None and self._near_the_seed(self.pick)
 
+    @property
+    def holds_when_retrained(self) -> bool | None:
+        """Say the same of the means of both when re-trained on fresh seeds; None if unknown."""
+        seed, pick = (
+            self.retrained.get(s, ()) for s in ("seed", self.pick.step if self.pick else "")
+        )
+        if not (seed and pick):
+            return None
+        return statistics.fmean(seed) - statistics.fmean(pick) <= self._tolerance
+
     def as_accurate_as_the_seed(self, accuracy: float) -> bool:
         """Say whether an accuracy of the search is the seed network's, up to the tolerance."""
         return self.seed_objectives[0] - accuracy <= self._tolerance

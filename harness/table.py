@@ -68,7 +68,7 @@ def _markdown(comparison: Comparison) -> str:
 def _latex(comparison: Comparison) -> str:
     *tables, last = comparison.tables
     told = [*comparison.headings, comparison.headline, *comparison.notes]
-    lines = ["% needs \\usepackage{booktabs}"]
+    lines = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in tables:
         lines += _latex_table(comparison, table, table.notes)
     return "\n".join([*lines, *_latex_table(comparison, last, [*last.notes, *told])]) + "\n"
@@ -81,13 +81,14 @@ def _latex_table(comparison: Comparison, table: Table, notes: Sequence[str]) -> 
         r"\centering\small",
         rf"\caption{{{latex(f'{table.title}. {comparison.title}')}.}}",
         rf"\label{{tab:{table.name}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
         r"\toprule",
         " & ".join(map(_folded, header)) + r" \\",
         r"\midrule",
         *(" & ".join(map(latex, row)) + r" \\" for row in rows),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
         *(rf"{latex(note)}\par" for note in notes),
         r"\end{minipage}",

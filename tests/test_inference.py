@@ -90,6 +90,14 @@ def test_superiority_counts_ties_half():
     assert superiority([]) is None
 
 
+def test_what_could_be_significant_at_its_step_of_holm_gets_its_p():
+    """Six pairs are too few for two comparisons, unless the other one is significant by itself."""
+    eight, six = ([1.0 + i / 8 for i in range(n)] for n in (8, 6))
+    assert [one.p for one in compared([eight, six])] == pytest.approx([2 * 2 / 2**8, 2 / 2**6])
+    nothing = [(-1) ** i * (1.0 + i / 8) for i in range(8)]
+    assert compared([nothing, six])[1].p is None
+
+
 def test_too_few_pairs_get_no_p_and_the_others_keep_theirs():
     many, few = compared([[0.1 * k for k in range(1, 9)], [0.1, 0.2]])
     assert many.p == pytest.approx(2 * 2 / 2**8)

@@ -32,7 +32,7 @@ def test_a_plan_is_run_and_its_table_written(tmp_path, quick):
     assert not (tmp_path / "table.md").exists()  # another comparison than the plan's
     text = reproduce(tmp_path, ["device=cpu"])
     assert (tmp_path / "table.md").read_text() == text
-    assert "1 evaluations per run, seeds 0 to 1" in text
+    assert "up to 1 evaluations per run, seeds 0 to 1" in text
     (tmp_path / "arms.yaml").write_text(yaml.safe_dump(plan | {"arms": ["full"]}))
     with pytest.raises(InputError, match="Leave out model=pool"):
         reproduce(tmp_path, ["model=pool"])
