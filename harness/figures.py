@@ -279,8 +279,8 @@ FIGURES = (
         caption="Best accuracy and hypervolume against what had been spent: evaluations, tokens, "
         "seconds of training. Lines are medians over an arm's runs, areas reach from quartile to "
         "quartile; they begin where every run has a value, and a run that has ended stays where "
-        "it is. An arm that asks no LLM is a mark at zero tokens, as high as its final median; where "
-        "an LLM does not report its tokens, its arm is missing there.",
+        "it is. An arm that asks no LLM is a mark at zero tokens, as high as its final median; "
+        "where an LLM does not report its tokens, its arm is missing there.",
         draw=_progress,
     ),
     Figure(
