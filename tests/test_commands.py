@@ -52,7 +52,7 @@ def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
     assert "One seed: a demonstration, supports no conclusion." in done.stdout
     (comparison,) = runs_dir.glob("comparison-*")
     assert {p.name for p in comparison.iterdir()} == {
-        "pareto.png", "table.md", "table.tex", "table.csv", "table.json",
+        "pareto.png", "pareto.pdf", "table.md", "table.tex", "table.csv", "table.json",
     }  # fmt: skip
     for folder in runs_dir.glob("*-s0-*"):
         result = read_run(folder)

@@ -217,7 +217,7 @@ def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, mod
 
     def refused(handler):
         wave.wait(20)  # all eight are under way before the first is refused: halved once
-        error(429, retry_after="2")(handler)
+        error(429, retry_after="5")(handler)  # so long that a busy machine sees all refused
 
     server.script = [refused] * 8
     server.most_under_way = 0
