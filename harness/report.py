@@ -21,6 +21,7 @@ from harness.comparison import Comparison, Table, comparisons, tell_damaged
 from harness.dossier import dossier
 from harness.errors import HarnessError
 from harness.figures import write_figures
+from harness.journal import check_writable
 from harness.measures import MEASURES
 from harness.results import RunResult, runs_below
 from harness.summary import folder_of
@@ -35,6 +36,7 @@ def write_report(found: Sequence[Comparison], folder: Path, *, damaged: Sequence
 
     damaged: what could not be read, a sentence each, which the page names.
     """
+    check_writable(folder)
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     body = "".join(f'<p class="warn">left out: {escape(told)}</p>' for told in damaged)
     packed: list[str] = []

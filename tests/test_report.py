@@ -112,6 +112,13 @@ def test_what_cannot_be_read_is_named_on_the_page_and_the_rest_shown(hostile):
     assert command(hostile / "none", module="harness.report").returncode == 2
 
 
+def test_a_place_that_cannot_be_written_is_one_sentence(hostile):
+    done = command(hostile, "--out", hostile / "run" / JOURNAL_NAME, module="harness.report")
+    assert done.returncode == 2
+    assert "expected a folder that can be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: nox -s browser")
