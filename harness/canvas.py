@@ -71,7 +71,7 @@ def save(drawn: Any, stem: Path) -> None:
 
 
 def legend(drawn: Any, axes: Any, n: int) -> None:
-    """Name what is drawn: within the axes, or beside the figure where there is much."""
+    """Name what is drawn: below the axes, or beside them where there is much."""
     handles, labels = axes.get_legend_handles_labels()
     if n > MANY:
         drawn.set_size_inches(drawn.get_figwidth() + 3, max(drawn.get_figheight(), 0.22 * n))

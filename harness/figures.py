@@ -70,7 +70,7 @@ def _front_of(axes: Any, arm: Arm, look: dict[str, Any], *, bands: bool, up_to: 
     axes.plot([n for _, n in middle], [100 * a for a, _ in middle],
               drawstyle="steps-post", label=canvas.short(arm.name), zorder=3,
               marker=look["marker"], markevery=[0], **line)  # fmt: skip
-    if bands and len(arm.finished) > 1:
+    if bands and len(arm.finished) > 1 and best:
         sizes = sorted({n for _, n in (*best, *worst)})
         floor = min(a for run in runs for a, _ in (c.objectives for c in run.front if c.objectives))
         axes.fill_between(
@@ -202,6 +202,7 @@ def _regression(comparison: Comparison) -> Any:
         return None
     rows = [(-1, "seed network", r) for r in seed_regressions(comparison.runs)] + rows
     drawn, ((axes,),) = canvas.figure(width=7, height=1.6 + 0.24 * len(rows))
+    named = set[str]()
     for i, (place, _, r) in enumerate(rows):
         y, colour = len(rows) - 1 - i, canvas.look(place)["color"] if place >= 0 else "black"
         values = [100 * v for v in (r.in_search, r.retrained, r.test) if v is not None]
@@ -214,7 +215,8 @@ def _regression(comparison: Comparison) -> Any:
             if value is not None:
                 axes.plot(100 * value, y, marker=marker, markerfacecolor=face, markersize=7,
                           markeredgecolor=colour if face != "black" else "black",
-                          linestyle="none", label=label if i == 0 else None)  # fmt: skip
+                          linestyle="none", label=None if label in named else label)  # fmt: skip
+                named.add(label)
     axes.set_yticks(
         range(len(rows) - 1, -1, -1),
         [f"{name}, seed {r.seed}" for _, name, r in rows],

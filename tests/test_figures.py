@@ -1,5 +1,7 @@
 """Figures: what they draw by hand, bytes that depend on the data alone, nothing cut off."""
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
@@ -119,6 +121,29 @@ def test_nothing_is_cut_off(figure, n_arms, tmp_path):
         for axes in drawn.axes:
             assert axes.get_window_extent().width > 100
             assert not axes.get_window_extent().overlaps(box)
+
+
+def test_runs_that_found_nothing_are_drawn_without_a_front(tmp_path):
+    """An LLM whose every answer is refused, at several seeds: the command must end all the same."""
+    for seed in range(2):
+        record_run(tmp_path / f"full-{seed}", arm="full", seed=seed, children=[("g0.c0", LINT)])
+        record_run(tmp_path / f"other-{seed}", arm="other", seed=seed,
+                   children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
+    comparison = compare(read_runs(sorted(tmp_path.iterdir())))
+    assert [figure.name for figure in write_figures(comparison, tmp_path)] == [
+        "pareto", "progress", "validity", "retrained", "cost",
+    ]  # fmt: skip
+
+
+def test_every_kind_of_score_is_named_though_the_seed_network_lacks_one(study):
+    bare = [
+        replace(run, retrained={k: v for k, v in run.retrained.items() if k != "seed"})
+        for run in study
+    ]
+    (figure,) = (figure for figure in FIGURES if figure.name == "retrained")
+    with canvas.styled():
+        (legend,) = figure.draw(compare(bare)).legends
+        assert len(legend.get_texts()) == 3
 
 
 def test_where_there_is_nothing_to_show_nothing_is_written(tmp_path):
