@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import attacks, doctor
 from harness.attacks import ATTACKS
 from harness.config import LEVELS
 from harness.containment import landlock, seccomp
@@ -209,3 +210,14 @@ def test_a_gpu_works_from_inside_the_sandbox(config, digits, network):
         fate = lab.evaluate.search(network, seed=0)
     assert isinstance(fate, Evaluation)
     assert fate.n_params == 518_230
+
+
+def test_an_attack_without_an_occasion_is_told_as_not_tried_and_never_as_stopped():
+    def without_occasion(_):
+        raise attacks.NotTriedError("every file was read today")
+
+    told = attacks.Attack("isolated", "leave a mark", without_occasion).run(None)
+    assert told == "not tried here: every file was read today"
+    assert doctor._told(told) == told
+    assert doctor._told("denied") == "stopped: denied"
+    assert doctor._told("") == "SUCCEEDED"
