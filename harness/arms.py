@@ -113,11 +113,7 @@ def identity(
     config: Config, dataset: Dataset, network: Genome, study: Study | None
 ) -> dict[str, Any]:
     """Everything that decides a run's outcome, and nothing else, as plain values."""
-    known = _plain(asdict(config))
-    kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
-    if config.budget.cost is None:
-        del kept["prices"]
-    return kept | {
+    return settings_of(config) | {
         "data": dataset.digest,
         "network": network.digest,
         "study": digest_of([list(study.calls), dict(study.scores)]) if study else None,
@@ -125,6 +121,15 @@ def identity(
         "torch": version("torch"),
         "third_party": third_party(config.proposer) | third_party(config.selection),
     }
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """What decides a run's outcome as far as a configuration says it, as plain values."""
+    known = _plain(asdict(config))
+    kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
+    if config.budget.cost is None:
+        del kept["prices"]
+    return kept
 
 
 def comparison(known: dict[str, Any]) -> str:

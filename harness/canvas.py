@@ -91,6 +91,13 @@ def count_axis(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def whole_numbers(axis: Any) -> None:
+    """Mark whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
 def from_zero(axes: Any) -> None:
     """Let a linear axis of amounts begin at zero, in full view; 20k and 1M for large ones."""
     from matplotlib.ticker import EngFormatter, MaxNLocator

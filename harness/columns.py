@@ -49,11 +49,13 @@ def _joined(name: str, part: str) -> str:
     return name if part in {"mean", "median", "evaluations"} else f"{name}_{part}"
 
 
-def _number(digits: int, *, times: float = 1, sign: str = "") -> Callable[[Any], str]:
+def number(digits: int, *, times: float = 1, sign: str = "") -> Callable[[Any], str]:
+    """Return what writes a number, or a mean with its interval, with so many decimals."""
+
     def write(value: float | Interval | Spread) -> str:
         def one(number: float) -> str:
             written = f"{times * number:{sign}.{digits}f}"
-            return written if float(written) else f"{0:.{digits}f}"
+            return written if float(written.replace(",", "")) else f"{0:.{digits}f}"
 
         if isinstance(value, Interval):
             return f"{one(value.mean)} [{one(value.low)}, {one(value.high)}]"
@@ -80,7 +82,7 @@ def _p(value: float) -> str:
     return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
 
 
-_percent = _number(2, times=100)
+_percent = number(2, times=100)
 ARM = Column(name="arm", heading="arm")
 FOUND = (
     ARM,
@@ -90,15 +92,15 @@ FOUND = (
     Column(name="pick_retrained", heading="pick: val. acc. %, re-trained", write=_percent),
     Column(name="test_accuracy", heading="pick: test acc. % [95 % CI]", write=_percent),
     Column(name="parameters", heading="pick: parameters", write="{:,.0f}".format),
-    Column(name="hypervolume", heading="hypervolume [quartiles]", write=_number(3)),
-    Column(name="anytime", heading="anytime hypervolume", write=_number(3)),
+    Column(name="hypervolume", heading="hypervolume [quartiles]", write=number(3)),
+    Column(name="anytime", heading="anytime hypervolume", write=number(3)),
     Column(name="to_target", heading="evaluations to half size", write=_expected),
 )
 TOOK = (
     ARM,
     Column(name="llm", heading="LLM"),
     Column(name="proposals", heading="proposals", write=_rounded),
-    Column(name="valid", heading="valid %", write=_number(0, times=100)),
+    Column(name="valid", heading="valid %", write=number(0, times=100)),
     Column(name="refused", heading="the rest: %, gate"),
     Column(name="evaluations", heading="evaluations", write=_rounded),
     Column(name="calls", heading="LLM calls", write=_rounded),
@@ -110,9 +112,9 @@ TOOK = (
 TIME_COLUMNS = ("train_s",)
 """What differs between two runs of the same."""
 _DIFFERENCES: Mapping[str, Callable[[Any], str]] = {
-    "hypervolume": _number(3, sign="+"),
-    "anytime": _number(3, sign="+"),
-    "test_accuracy": _number(2, times=100, sign="+"),
+    "hypervolume": number(3, sign="+"),
+    "anytime": number(3, sign="+"),
+    "test_accuracy": number(2, times=100, sign="+"),
 }
 MEASURED = {
     "hypervolume": "hypervolume",
@@ -128,7 +130,7 @@ def compared_by(measure: str) -> tuple[Column, ...]:
         ARM,
         Column(name="pairs", heading="seeds in common"),
         Column(name="difference", heading="difference [95 % CI]", write=_DIFFERENCES[measure]),
-        Column(name="superiority", heading="ahead at % of seeds", write=_number(0, times=100)),
+        Column(name="superiority", heading="ahead at % of seeds", write=number(0, times=100)),
         Column(name="p", heading="p (Holm)", write=_p),
     )
 

@@ -10,7 +10,7 @@ from harness.errors import InputError, RecordError
 from harness.measures import Arm, Values, against, arms_of, found, members, took
 from harness.measures import seed_network as seed_row
 from harness.notes import named, notes_on, on_comparing, on_finding, on_taking, provenance
-from harness.results import Below, RunResult, sets_apart
+from harness.results import Below, RunResult, differing
 
 REFERENCE = "full"
 
@@ -97,7 +97,13 @@ def comparisons(
         compare(first, reference=reference, measure=measure),
         *(
             compare(
-                group, reference=reference, measure=measure, apart=sets_apart(first[0], group[0])
+                group,
+                reference=reference,
+                measure=measure,
+                apart=[
+                    f"not comparable with the first table: {told}"
+                    for told in differing(first[0], group[0])
+                ],
             )
             for group in others
         ),

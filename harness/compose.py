@@ -36,6 +36,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from yaml import YAMLError
 
 from harness.config import FULL, Config, problems
 from harness.errors import HarnessError, InputError
@@ -113,6 +114,23 @@ def compose(overrides: Sequence[str]) -> Config:
                 f"say 'ablation: {name}'; it would run under the name {config.ablation}."
             )
     return config
+
+
+def read_yaml(schema: Any, path: Path) -> Any:
+    """Read a file into a schema's class; InputError in one sentence where it does not fit."""
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        raise InputError(f"{path}: {_one_sentence(error)}") from None
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return OmegaConf.load(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read ({error.strerror}).") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected YAML ({_one_sentence(error)}).") from None
 
 
 def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
@@ -242,7 +260,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
         finally:
             (folder / _RESULT).write_text(json.dumps(result))
 
-    signal.signal(signal.SIGINT, _interrupted)
+    end_on_interrupt()
     entry()
     raise SystemExit(0)
 
@@ -265,6 +283,11 @@ class Summary(Callback):
             print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)
         if failed:
             raise SystemExit(1)
+
+
+def end_on_interrupt() -> None:
+    """Let Ctrl-C end the command at once, for the journal has all that was done."""
+    signal.signal(signal.SIGINT, _interrupted)
 
 
 def _interrupted(*_: object) -> NoReturn:

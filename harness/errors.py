@@ -4,7 +4,8 @@ HarnessError
 ├── InputError           what the user gave cannot be used: exit status 2
 │   ├── GenomeError      a file without usable segments
 │   ├── RecordError      a journal or recorded study that does not fit
-│   └── ReplayMiss       a recorded study was asked for an answer it does not hold
+│   ├── ReplayMiss       a recorded study was asked for an answer it does not hold
+│   └── NotRun           a claim was asked for whose runs are not on record
 ├── BudgetSpent          a call was not sent, for it did not fit under a limit: the loop catches it
 └── MachineError         the machine or a service failed, no candidate is to blame: exit status 1
 
@@ -34,6 +35,10 @@ class RecordError(InputError):
 
 class ReplayMiss(InputError):  # noqa: N818 - the field's word for it
     """A recorded study holds no answer to a prompt; never answered by a live call."""
+
+
+class NotRun(InputError):  # noqa: N818 - what a claim without a record is called
+    """The runs that decide a claim are not on record; the message has the command for them."""
 
 
 class BudgetSpent(HarnessError):  # noqa: N818 - no error: a run that has spent its budget ends

@@ -286,11 +286,11 @@ def runs_below(folder: Path) -> Below:
     return Below(runs=tuple(runs), damaged=tuple(damaged))
 
 
-def sets_apart(one: RunResult, other: RunResult) -> list[str]:
+def differing(one: RunResult, other: RunResult) -> list[str]:
     """Say in which settings that all arms share two runs differ, so that no table holds both."""
     was, now = (dict(_settings(run.manifest["config"])) for run in (one, other))
     return [
-        f"not comparable with the first table: {name} is {now.get(name)}, not {was.get(name)}"
+        f"{name} is {now.get(name)}, not {was.get(name)}"
         for name in sorted(was.keys() | now.keys())
         if was.get(name) != now.get(name)
     ]

@@ -1,64 +1,105 @@
-"""Run a reproduction and write its table: ``python -m reproductions NAME [overrides]``.
+"""Hold published claims against runs: ``python -m reproductions NAME plan|run|table``.
 
-A reproduction is a folder with ``arms.yaml``: the arms, the seeds and what they share.
+A reproduction is a folder with ``arms.yaml``, what to run, and ``claims.yaml``, what was published:
+one of those here by its name, or any other by its path. ``pytest`` asserts its claims.
 """
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from harness.arms import complete_runs
-from harness.comparison import comparisons
-from harness.compose import compose
+from harness.columns import rows_of
+from harness.compose import end_on_interrupt, fail
+from harness.display import show_table
 from harness.errors import HarnessError, InputError
 from harness.laboratories import Laboratories
-from harness.results import read_runs
-from harness.table import document
-
-HERE = Path(__file__).parent
-FREE = (
-    "runs_dir=", "device=", "workers=", "llm_workers=", "save_every_s=", "display=", "tracking=",
-)  # fmt: skip
-"""Settings that leave a reproduction what it is; under others its table is printed, not written."""
+from harness.published import claims_table, published_text, write_published
+from harness.reproduction import ARMS, OURS, Reproduction, read_reproduction
+from reproductions.plan import show_plan
 
 
 def main() -> None:
-    """Run every arm at every seed that is not complete yet, then write ``table.md``."""
-    names = sorted(path.parent.name for path in HERE.glob("*/arms.yaml"))
-    parser = argparse.ArgumentParser(prog="python -m reproductions", description=main.__doc__)
-    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(names)}")
-    parser.add_argument("overrides", nargs="*", help="settings, such as device=cuda")
-    arguments = parser.parse_args()
+    """Plan, run or print a reproduction."""
+    names = ", ".join(sorted(path.parent.name for path in OURS.glob(f"*/{ARMS}")))
+    parser = argparse.ArgumentParser(
+        prog="python -m reproductions",
+        description="plan: what is left to do and what it costs. run: do what is missing. table: "
+        "the paper's tables and figures with our numbers beside the published ones.",
+    )
+    parser.add_argument("name", metavar="NAME", help=f"one of {names}, or a folder")
+    parser.add_argument("action", choices=tuple(_ACTIONS))
+    parser.add_argument(
+        "words", nargs="*", metavar="COMPARISON | KEY=VALUE",
+        help="which of its comparisons, at first all; settings, such as device=cuda",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="table: folder to write to, its own at first")
+    arguments = parser.parse_intermixed_args()
     try:
-        if arguments.name not in names:
-            raise InputError(
-                f"expected a reproduction, one of {', '.join(names)}, got {arguments.name}."
-            )
-        print(reproduce(HERE / arguments.name, arguments.overrides))
+        overrides = [word for word in arguments.words if "=" in word]
+        reproduction = read_reproduction(_folder(arguments.name, names), overrides)
+        chosen = _chosen(reproduction, [word for word in arguments.words if "=" not in word])
+        _ACTIONS[arguments.action](reproduction, chosen, arguments.out)
     except HarnessError as error:
-        parser.exit(error.exit_status, f"error: {error}\n")
+        fail(error)
 
 
-def reproduce(folder: Path, overrides: list[str]) -> str:
-    """Return the table's text, written to the reproduction's folder unless settings differ."""
-    plan = yaml.safe_load((folder / "arms.yaml").read_text(encoding="utf-8"))
-    runs: list[Path] = []
+def run(reproduction: Reproduction, comparisons: Sequence[str], _: Path | None = None) -> None:
+    """Execute what is missing of these comparisons, then show what became of their claims."""
+    planned = [
+        [reproduction.config(name, arm, seed) for arm in plan.arms]
+        for name in comparisons
+        for plan in (reproduction.plans[name],)
+        for seed in plan.seeds
+    ]  # composed as a whole, so that mistakes cost nothing
+    end_on_interrupt()
     with Laboratories() as laboratories:
-        for seed in plan["seeds"]:
-            common = [*plan["overrides"], f"seed={seed}", *overrides]
-            configs = [compose([f"+ablation={arm}", *common]) for arm in plan["arms"]]
-            for config in configs:
-                if "~" in config.arm:
-                    raise InputError(
-                        f"a reproduction needs answers to its own prompts, {config.arm} has "
-                        f"others. Leave out model=pool and model=scripted."
-                    )
-            runs += complete_runs(configs, laboratories)
-    text = document(comparisons(read_runs(runs)), "markdown")
-    if all(override.startswith(FREE) for override in overrides):
-        (folder / "table.md").write_text(text, encoding="utf-8")
-    return text
+        for configs in planned:
+            complete_runs(configs, laboratories)
+    for told in claims_table(reproduction, comparisons).tables:
+        rows = rows_of(told.columns, told.rows)
+        show_table(rows, title=told.title, notes=list(told.notes), text=True)
+
+
+def table(reproduction: Reproduction, _: Sequence[str], out: Path | None = None) -> None:
+    """Print the tables, and write them with the figures: the paper's, with ours beside."""
+    print(published_text(reproduction, "markdown"))
+    if out is None and not reproduction.is_as_planned:
+        print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
+        return
+    for path in write_published(reproduction, out or reproduction.folder):
+        print(path)
+
+
+def plan(reproduction: Reproduction, comparisons: Sequence[str], _: Path | None = None) -> None:
+    """Print arms, seeds and cost."""
+    show_plan(reproduction, comparisons)
+
+
+_ACTIONS: Mapping[str, Callable[[Reproduction, Sequence[str], Path | None], None]] = {
+    "plan": plan,
+    "run": run,
+    "table": table,
+}
+
+
+def _folder(name: str, names: str) -> Path:
+    for folder in (OURS / name, Path(name)):
+        if (folder / ARMS).is_file():
+            return folder
+    raise InputError(
+        f"expected a reproduction, one of {names}, or a folder with {ARMS}, got {name}."
+    )
+
+
+def _chosen(reproduction: Reproduction, words: Sequence[str]) -> list[str]:
+    for word in words:
+        if word not in reproduction.plans:
+            raise InputError(
+                f"expected a comparison of {reproduction.folder / ARMS}, one of "
+                f"{', '.join(reproduction.plans)}, got {word}."
+            )
+    return [name for name in reproduction.plans if name in words or not words]
 
 
 if __name__ == "__main__":

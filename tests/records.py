@@ -26,6 +26,8 @@ def record_run(
     evaluations=3,
     finals=(0.97, 0.98, 0.99),
     text="",
+    settings=(),
+    at=0.0,
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = {
@@ -36,10 +38,11 @@ def record_run(
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
+    manifest["config"] |= dict(settings)
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}
     with Journal(folder, wait_s=0) as journal:
-        journal.record("manifest", manifest, at=0.0)
+        journal.record("manifest", manifest, at=at)
         seed_fate = {"accuracy": 0.98, "n_params": 1000, "train_s": 2.0}
         journal.record("training/search/seed/1", seed_fate)
         journal.record("reference", {"fate": seed_fate, "measured": seed_fate, "source": ""})

@@ -40,7 +40,7 @@ LAYERS = (
     },
     {"measures", "evaluation", "lineage", "canvas"},
     {"columns", "curves", "dossier", "assessment"},
-    {"comparison"},
+    {"comparison", "claims"},
     {"table"},
     {"credit"},
     {"figures"},
@@ -48,14 +48,18 @@ LAYERS = (
     {"run", "compose", "laboratories"},
     {"arms"},
     {"single", "__main__", "replay"},
-    {"validate", "evaluate", "doctor", "estimate", "fidelity", "power", "report"},
+    {"validate", "evaluate", "doctor", "estimate", "fidelity", "power", "report", "records"},
+    {"reproduction"},
+    {"reprints"},
+    {"published"},
+    {"pytest_plugin"},
 )
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 DOORS = {
     "hydra": {"compose"}, "omegaconf": {"compose"}, "openai": {"transport"}, "wandb": {"tracking"},
     "torch": {"augmentation", "training", "tracing", "playback", "flops", "audit", "tasks", "worker"}, "moocore": {"fitness"}, "sqlite3": {"journal"},
     "rich": {"display"}, "matplotlib": {"canvas"}, "pygments": {"dossier"}, "sklearn": {"data"}, "torchvision": {"data"},
-    "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"},
+    "PIL": {"data"}, "scipy": {"fidelity", "inference"}, "ruff": {"validation"}, "pytest": {"pytest_plugin"},
 }  # fmt: skip
 MODULES = {p.stem: p for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"}
 CONTAINMENT = sorted((ROOT / "harness" / "containment").glob("*.py"))

@@ -1,0 +1,193 @@
+"""A paper's figures again: what was published, and our runs beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness import canvas
+from harness.claims import MEASURED, Claim, up_to
+from harness.comparison import compare
+from harness.errors import NotRun
+from harness.figures import FIGURES
+from harness.inference import Interval, mean_interval
+from harness.measures import Arm
+from harness.reproduction import Reproduction, Section
+
+CAPTIONS = {
+    "generations": "Open marks are published. Lines are the means of our runs after each "
+    "generation, areas their 95 % intervals.",
+    "fronts": FIGURES[0].caption,
+    "sizes": "Open marks are published. Squares are ours, means with their 95 % intervals: the "
+    "network of at most so many parameters that re-trains best on validation images, scored on "
+    "the test split.",
+}
+
+
+def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> bool:
+    """Write a section's figure, PNG and PDF; return whether there was anything to show.
+
+    Where there is not, one that was written before goes.
+    """
+    with canvas.styled():
+        drawn = _KINDS[section.figure](reproduction, section)
+        if drawn is not None:
+            canvas.save(drawn, folder / section.name)
+    if drawn is None:
+        for suffix in ("png", "pdf"):
+            (folder / f"{section.name}.{suffix}").unlink(missing_ok=True)
+    return drawn is not None
+
+
+def _fronts(reproduction: Reproduction, section: Section) -> Any:
+    """Draw what each arm found, as it was after the section's generation."""
+    runs = [
+        run if section.generation is None else up_to(run, section.generation)
+        for arm in _arms(reproduction, section).values()
+        for run in arm.runs
+    ]
+    return FIGURES[0].draw(replace(compare(runs), title=section.title)) if runs else None
+
+
+def _generations(reproduction: Reproduction, section: Section) -> Any:
+    """Draw each arm by generation, published points as open marks, our mean with its interval."""
+    arms = _arms(reproduction, section)
+    claims = [claim for claim in section.claims if claim.minus is None and _by_time(claim)]
+    claims = [claim for claim in claims if claim.measure == claims[0].measure]
+    if not claims:
+        return None
+    drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
+    for place, arm in enumerate(dict.fromkeys(claim.arm for claim in claims)):
+        mine = [claim for claim in claims if claim.arm == arm]
+        look = canvas.look(place)
+        last = _last_generation(arms.get(arm), mine)
+        _published(axes, [(c.within.generation or last, c) for c in mine], look, arm)
+        if arm in arms:
+            _measured(axes, mine[0], arms[arm], range(last + 1), look)
+    name = claims[0].measure.replace("_", " ")
+    axes.set(
+        xlabel="generation (0: the founders)",
+        ylabel=f"{name}, %" if MEASURED[claims[0].measure].percent else name,
+        title=section.title + ("" if arms else _NOTHING_YET),
+    )
+    canvas.whole_numbers(axes.xaxis)
+    canvas.legend(drawn, axes, 3)
+    return drawn
+
+
+_NOTHING_YET = "\nmeasured: not run"
+
+
+def _published(
+    axes: Any, points: Sequence[tuple[int, Claim]], look: dict[str, Any], arm: str
+) -> None:
+    axes.plot(
+        [at for at, _ in points],
+        [_height(claim, claim.published) for _, claim in points],
+        linestyle="none", marker=look["marker"], color=look["color"], markerfacecolor="white",
+        markersize=6, label=f"{canvas.short(arm)}, published", zorder=4,
+    )  # fmt: skip
+
+
+def _measured(
+    axes: Any, claim: Claim, arm: Arm, generations: Sequence[int], look: dict[str, Any]
+) -> None:
+    """Draw the mean of an arm's runs after each generation, where all of them have a value."""
+    found = []
+    for generation in generations:
+        then = replace(claim, within=replace(claim.within, generation=generation))
+        values = then.values({claim.arm: arm})
+        if len(values) == len(arm.finished):
+            found.append((generation, mean_interval(values) or _interval(values[0])))
+    line = {key: look[key] for key in ("color", "linestyle")}
+    at = [generation for generation, _ in found]
+    low, mean, high = (
+        [_height(claim, getattr(interval, part)) for _, interval in found]
+        for part in ("low", "mean", "high")
+    )
+    axes.plot(at, mean, label=f"{canvas.short(arm.name)}, measured", **line)
+    axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _interval(value: Interval | float) -> Interval:
+    """Return an interval as it is, a value alone as one without reach."""
+    if isinstance(value, Interval):
+        return value
+    return Interval(mean=value, low=value, high=value)
+
+
+def _sizes(reproduction: Reproduction, section: Section) -> Any:
+    """Draw accuracy against size: published marks open, ours with its interval beside them."""
+    drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
+    known = _sized(section)
+    published, ours = ({"color": canvas.look(i)["color"], "linestyle": "none"} for i in (0, 1))
+    for i, (claim, size) in enumerate(known):
+        at = (size, 100 * claim.published)
+        label = None if i else "published"
+        axes.plot(*at, marker="o", markersize=7, markerfacecolor="white", label=label, **published)
+        beside = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(claim.says.split(",")[0], at, fontsize=7, **beside)
+    measured = [(size, reproduction.verdict(claim).measured) for claim, size in known]
+    found = [(size, _interval(value)) for size, value in measured if value is not None]
+    for i, (size, one) in enumerate(found):
+        reach = [[100 * (one.mean - one.low)], [100 * (one.high - one.mean)]]
+        label = None if i else "measured, with 95 % interval"
+        axes.errorbar(size, 100 * one.mean, reach, marker="s", capsize=3, label=label, **ours)
+    axes.set(
+        xscale="log",
+        xlabel="parameters (log scale; fewer is better)",
+        ylabel="test accuracy, %",
+        title=section.title + ("" if found else _NOTHING_YET),
+    )
+    axes.margins(x=0.25, y=0.15)
+    canvas.count_axis(axes.xaxis)
+    canvas.legend(drawn, axes, 2)
+    return drawn
+
+
+def _sized(section: Section) -> list[tuple[Claim, float]]:
+    """Return the claims of test accuracies with the size that each is at; the seed's is claimed."""
+    seed = next((c.published for c in section.claims if c.measure == "seed_parameters"), None)
+    sizes = [
+        (claim, seed if claim.measure == "seed_test_accuracy" else claim.within.parameters)
+        for claim in section.claims
+        if claim.measure in {"seed_test_accuracy", "test_accuracy"}
+    ]
+    return [(claim, size) for claim, size in sizes if size is not None]
+
+
+_KINDS: Mapping[str, Callable[[Reproduction, Section], Any]] = {
+    "fronts": _fronts,
+    "generations": _generations,
+    "sizes": _sizes,
+}
+
+
+def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
+    """Return the arms of a section's comparison of which all runs are on record."""
+    assert section.comparison is not None
+    records = reproduction.records[section.comparison]
+    found = {}
+    for name in records:
+        try:
+            found[name] = records[name]
+        except NotRun:
+            continue
+    return found
+
+
+def _by_time(claim: Claim) -> bool:
+    return "generation" in MEASURED[claim.measure].heeds
+
+
+def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
+    """Return the last generation to draw: the last that is claimed, else that the runs reached."""
+    claimed = max((c.within.generation for c in claims if c.within.generation), default=None)
+    if claimed is not None or arm is None:
+        return claimed or 0
+    steps = [c.step for run in arm.finished for c in run.candidates]
+    return max((int(step[1:].partition(".")[0]) for step in steps), default=0)
+
+
+def _height(claim: Claim, value: float) -> float:
+    return 100 * value if MEASURED[claim.measure].percent else value

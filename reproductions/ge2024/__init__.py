@@ -1,0 +1,1 @@
+"""Morris 2024, held against runs."""

@@ -1,0 +1,114 @@
+"""What is left to do of a reproduction, and what it would cost; nothing is run or sent for it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.arms import read_network, settings_of
+from harness.compose import takes
+from harness.config import Config
+from harness.display import show_table
+from harness.estimate import Played, play
+from harness.reproduction import Reproduction
+
+UNKNOWN = "unknown"
+HEADER = [
+    "comparison", "claims", "arms", "seeds", "runs done", "needs", "trainings left, at most",
+    "training hours left", "LLM calls left", "tokens in", "tokens out", "cost",
+]  # fmt: skip
+_HOUR_S = 3600
+
+
+def show_plan(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
+    """Print arms, seeds and cost of these comparisons, and the commands that run them."""
+    rows = [HEADER, *(_row(reproduction, name) for name in comparisons)]
+    notes = list(_notes(reproduction, comparisons))
+    show_table(rows, title=reproduction.title, notes=notes, text=True)
+
+
+def _row(reproduction: Reproduction, name: str) -> list[str]:
+    plan, records = reproduction.plans[name], reproduction.records[name]
+    left = {arm: len(records.missing(arm)) for arm in plan.arms}
+    configs = {arm: reproduction.config(name, arm, plan.seeds[0]) for arm in plan.arms}
+    played = {
+        arm: play(config, read_network(Path(config.network.path)), share=1.0)
+        for arm, config in configs.items()
+        if left[arm] and takes(config.proposer, "model")
+    }
+    trainings = sum(left[arm] * _trainings(config) for arm, config in configs.items())
+    return [
+        name,
+        str(sum(claim.comparison == name for claim in reproduction.claims)),
+        ", ".join(plan.arms),
+        ", ".join(map(str, plan.seeds)),
+        records.done,
+        ("a GPU" if plan.takes.device == "gpu" else "a CPU")
+        + (", an LLM" if plan.takes.llm else ""),
+        f"{trainings:,}",
+        _hours(reproduction, name, trainings),
+        *_spent(played, left, paid=plan.takes.llm),
+    ]
+
+
+def _trainings(config: Config) -> int:
+    """Count the trainings of a run at most: the search, and what is scored after it.
+
+    The front has no more members than the search evaluated; the pick and the seed network are
+    re-trained on all fresh seeds, the others on one.
+    """
+    front = min(config.final.hall_of_fame + 1, config.budget.evaluations)
+    confirmed = config.confirm.seeds * (config.budget.evaluations + 1)
+    return 1 + config.budget.evaluations + confirmed + 2 * config.final.seeds + front - 1
+
+
+def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
+    """Say how long so many trainings take, by those on record that followed the same recipe."""
+    plan = reproduction.plans[name]
+    if not trainings:
+        return "0"
+    settings = settings_of(reproduction.config(name, plan.arms[0], plan.seeds[0]))
+    alike = [
+        run
+        for records in reproduction.records.values()
+        for run in records.found
+        if all(run.manifest["config"].get(key) == settings[key] for key in ("recipe", "task"))
+    ]
+    done = sum(run.trainings.total() for run in alike)
+    if done:
+        hours = trainings * sum(run.train_s for run in alike) / done / _HOUR_S
+        return f"{hours:.2g} at most, by {done} trainings on record"
+    if plan.takes.hours is not None:
+        return f"{plan.takes.hours:.2g} in all, as measured before"
+    return UNKNOWN
+
+
+def _spent(played: dict[str, Played], left: dict[str, int], *, paid: bool) -> list[str]:
+    if not paid or not played:
+        return ["0"] * 4
+    calls, tokens_in, tokens_out = (
+        sum(left[arm] * getattr(one.spent, name) for arm, one in played.items())
+        for name in ("calls", "prompt_tokens", "completion_tokens")
+    )
+    costs = [one.spent.cost for one in played.values()]
+    cost = UNKNOWN
+    if None not in costs:
+        cost = f"{sum(left[arm] * (one.spent.cost or 0) for arm, one in played.items()):.4g}"
+    return [f"{calls:,}", f"{tokens_in:,}", f"{tokens_out:,}", cost]
+
+
+def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[str]:
+    for name in comparisons:
+        told = reproduction.records[name].told
+        yield from (f"{name}, left out: {one}" for one in told)
+        yield f"{name}: {reproduction.command(name)}"
+    plans = [reproduction.plans[name] for name in comparisons]
+    if any(plan.takes.llm for plan in plans):
+        yield (
+            "LLM: played with imagined answers, all valid and as long as is allowed; refused "
+            "answers, up to budget.proposals, come on top. An unknown price goes into "
+            "conf/prices/mine.yaml."
+        )
+    yield (
+        f"Training hours are of one training at a time. {UNKNOWN}: nobody has measured it; the "
+        f"first run on record of the same recipe tells. A run that is interrupted goes on with "
+        f"the same command."
+    )

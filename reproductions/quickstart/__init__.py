@@ -1,0 +1,1 @@
+"""The recorded runs, held against runs on this machine."""
