@@ -74,6 +74,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
-    """Run a reproduction and write its table: ``nox -s reproduce -- quickstart``."""
-    session.install("-e", ".")
-    session.run("python", "-m", "reproductions", *(session.posargs or ["quickstart"]))
+    """Run what is missing of a reproduction and test its claims: ``nox -s reproduce -- ge2024``."""
+    session.install("-e", ".[dev]")
+    name, *settings = session.posargs or ["quickstart"]
+    session.run("python", "-m", "reproductions", name, "run", *settings)
+    overrides = [f"--harness-override={setting}" for setting in settings if "=" in setting]
+    session.run("pytest", f"reproductions/{name}", *overrides)

@@ -10,6 +10,7 @@ from harness.errors import InputError
 from harness.published import write_published
 from harness.reproduction import OURS, read_reproduction
 from harness.results import read_run
+from tests.conftest import ROOT
 from tests.paper import ARMS, record_plan, write_paper
 from tests.test_commands import run
 
@@ -232,3 +233,18 @@ def test_a_mistake_on_the_command_line_is_one_sentence(words, told):
     done = run(*words, module="reproductions")
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_the_example_of_contributing_is_one(tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    arms, claims = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    reproduction = read_reproduction(write_paper(tmp_path, arms=arms, claims=claims))
+    assert [c.name for c in reproduction.claims] == [
+        "ours", "by_generation_g1", "by_generation_g3", "gain",
+    ]  # fmt: skip
+    assert {reproduction.verdict(claim).word for claim in reproduction.claims} == {NOT_RUN}
+    (test,) = re.findall(r"```python\n(def test_claim.*?)```", text, re.DOTALL)
+    assert test in (OURS / "ge2024" / "test_claims.py").read_text().replace(
+        ': Claim, arms: Mapping[str, Arm]) -> None:\n    """The runs on record bear the claim out."""',
+        ", arms):",
+    )
