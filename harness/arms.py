@@ -23,7 +23,8 @@ from harness.journal import Journal, digest_of, is_complete, read_events
 from harness.laboratories import Laboratories
 from harness.ledger import Ledger
 from harness.models import Model
-from harness.results import FRONT, OF_THE_ARM, read_run
+from harness.reading import read_run
+from harness.results import FRONT, OF_THE_ARM
 from harness.run import Arm, run
 from harness.tracking import mirrored
 from harness.trainings import processor

@@ -10,7 +10,8 @@ from harness.errors import InputError, RecordError
 from harness.measures import Arm, Values, against, arms_of, found, members, took
 from harness.measures import seed_network as seed_row
 from harness.notes import named, notes_on, on_comparing, on_finding, on_taking, provenance
-from harness.results import Below, RunResult, differing
+from harness.reading import Below
+from harness.results import RunResult, differing
 
 REFERENCE = "full"
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from harness import fitness
 from harness.comparison import comparisons, tell_damaged
 from harness.errors import HarnessError
-from harness.results import Candidate, RunResult, runs_below
+from harness.reading import runs_below
+from harness.results import Candidate, RunResult
 from harness.table import aligned
 
 HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")

@@ -22,8 +22,9 @@ from harness.halving import Halving
 from harness.journal import find_runs
 from harness.laboratories import Laboratories
 from harness.population import Evaluation, Fate
+from harness.reading import read_run
 from harness.replay import dataset_of, found
-from harness.results import RunResult, read_run
+from harness.results import RunResult
 from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]

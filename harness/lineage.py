@@ -14,7 +14,8 @@ from harness.display import show_lines
 from harness.errors import GenomeError, HarnessError, RecordError
 from harness.genome import Genome
 from harness.notes import SAW_TEST_DATA
-from harness.results import Candidate, RunResult, read_run
+from harness.reading import read_run
+from harness.results import Candidate, RunResult
 
 
 def ancestry(run: RunResult, step: str) -> list[Candidate]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.arms import read_network, settings_of
 from harness.config import Config
-from harness.errors import NotRun, RecordError
-from harness.journal import find_runs
+from harness.errors import NotRun
 from harness.measures import Arm
-from harness.results import RunResult, differing, read_runs
+from harness.reading import all_below
+from harness.results import RunResult, differing
 
 _ANYWHERE = frozenset({"device", "seed", "network"})
 """Settings that a run on record need not share with the plan, or is asked for otherwise."""
@@ -63,9 +63,9 @@ def records_of(configs: Mapping[str, Config], seeds: Sequence[int], *, command: 
     Where they fall into several groups that no table could hold together, such as those of two
     versions of torch, the one that was run last counts.
     """
-    runs, damaged = _below(Path(next(iter(configs.values())).runs_dir))
+    below = all_below(Path(next(iter(configs.values())).runs_dir))
     groups: dict[str, list[RunResult]] = {}
-    for run in sorted(runs, key=lambda run: run.started):
+    for run in sorted(below.runs, key=lambda run: run.started):
         config = configs.get(run.arm)
         if config is not None and run.seed in seeds and _is_of(run, config):
             groups.setdefault(run.manifest["comparison"], []).append(run)
@@ -74,20 +74,8 @@ def records_of(configs: Mapping[str, Config], seeds: Sequence[int], *, command: 
         planned=dict.fromkeys(configs, tuple(seeds)),
         found=tuple(_one_each(newest)),
         command=command,
-        told=(*damaged, *(_left_out(group, newest) for group in older)),
+        told=(*below.damaged, *(_left_out(group, newest) for group in older)),
     )
-
-
-def _below(runs_dir: Path) -> tuple[list[RunResult], list[str]]:
-    """Read what runs there are, none being no error; say what cannot be read."""
-    runs: list[RunResult] = []
-    damaged: list[str] = []
-    for folder in find_runs(runs_dir):
-        try:
-            runs += read_runs([folder])
-        except RecordError as error:
-            damaged.append(str(error))
-    return runs, damaged
 
 
 def _is_of(run: RunResult, config: Config) -> bool:

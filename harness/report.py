@@ -23,7 +23,8 @@ from harness.errors import HarnessError
 from harness.figures import write_figures
 from harness.journal import check_writable
 from harness.measures import MEASURES
-from harness.results import RunResult, runs_below
+from harness.reading import runs_below
+from harness.results import RunResult
 from harness.summary import folder_of
 from harness.table import write_tables
 

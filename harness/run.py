@@ -101,7 +101,7 @@ def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
 
 def _confirm_front(confirm: Confirmation, reference: Individual, journal: Journal) -> None:
     """Confirm the seed network and the hall of fame, so that the pick is chosen by what holds."""
-    from harness.results import read_run
+    from harness.reading import read_run
 
     confirm(reference)
     for candidate in read_run(journal.folder).hall_of_fame:
@@ -119,7 +119,7 @@ def _score_result(
 
     The pick and the seed get ``final.seeds`` fresh seeds, the others one.
     """
-    from harness.results import read_run
+    from harness.reading import read_run
 
     result = read_run(journal.folder)
     seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]

@@ -9,7 +9,8 @@ from harness.comparison import Comparison, comparisons
 from harness.display import SIDE_BY_SIDE, show_sections, show_table
 from harness.figures import FIGURES
 from harness.journal import digest_of
-from harness.results import FRONT, read_runs
+from harness.reading import read_runs
+from harness.results import FRONT
 from harness.table import write_tables
 from harness.tracking import publish
 

@@ -16,7 +16,7 @@ from harness.columns import flat, latex, plain, rows_of
 from harness.comparison import Comparison, Table, comparisons, tell_damaged
 from harness.errors import HarnessError
 from harness.measures import MEASURES
-from harness.results import runs_below
+from harness.reading import runs_below
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 STYLES = tuple(SUFFIXES)

@@ -7,7 +7,7 @@ import pytest
 
 from harness.compose import compose, takes
 from harness.journal import find_runs
-from harness.results import read_run
+from harness.reading import read_run
 from tests.conftest import ARMS, SMALL
 from tests.test_commands import run
 

@@ -22,7 +22,7 @@ from harness.claims import (
 )
 from harness.errors import InputError
 from harness.measures import Arm
-from harness.results import read_run
+from harness.reading import read_run
 from tests.records import LINT, evaluated, record_run
 
 

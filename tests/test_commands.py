@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.journal import JOURNAL_NAME, Journal, read_events
-from harness.results import read_run
+from harness.reading import read_run
 from tests.conftest import ARMS, ROOT, SEED_NETWORK, SMALL, children_of
 
 

@@ -12,8 +12,8 @@ from harness.journal import read_events
 from harness.models import Scripted
 from harness.population import Evaluation, Individual
 from harness.proposal import Scene
+from harness.reading import read_run
 from harness.replay import Recorded, replay
-from harness.results import read_run
 from harness.table import render
 from tests.conftest import told
 from tests.test_proposers import guided

@@ -11,7 +11,7 @@ from harness.credit import credits_of, render
 from harness.errors import RecordError
 from harness.journal import Journal
 from harness.lineage import told
-from harness.results import read_run
+from harness.reading import read_run
 from tests.records import evaluated, record_run
 from tests.test_commands import run as command
 

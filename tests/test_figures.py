@@ -10,7 +10,7 @@ from harness.comparison import compare
 from harness.curves import band, funnel, regressions, surface
 from harness.figures import FIGURES, write_figures
 from harness.measures import arms_of
-from harness.results import read_runs, runs_below
+from harness.reading import read_runs, runs_below
 from tests.conftest import SEED_NETWORK
 from tests.records import LINT, SLOW, evaluated, record_run, record_study
 

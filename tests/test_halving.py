@@ -18,8 +18,8 @@ from harness.genome import Genome
 from harness.halving import Full, Halving
 from harness.journal import read_events
 from harness.population import Evaluation
+from harness.reading import read_run
 from harness.replay import Recorded, replay
-from harness.results import read_run
 from harness.table import render
 from tests.conftest import told
 

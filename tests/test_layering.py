@@ -25,7 +25,7 @@ LAYERS = (
         "tasks",
         "trainings",
     },
-    {"progress", "sandbox"},
+    {"progress", "reading", "sandbox"},
     {
         "notes",
         "worker",

@@ -11,7 +11,7 @@ from harness.arms import complete_runs
 from harness.comparison import comparisons
 from harness.compose import compose
 from harness.journal import is_complete, read_events
-from harness.results import read_run, read_runs
+from harness.reading import read_run, read_runs
 from tests.conftest import ROOT, told
 from tests.llm_server import completion, finished, says, serving, thinks
 from tests.test_commands import run

@@ -13,7 +13,7 @@ from importlib import resources
 
 import pytest
 
-from harness.results import read_run
+from harness.reading import read_run
 from tests.test_commands import run
 
 pytestmark = pytest.mark.local_llm

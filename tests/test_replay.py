@@ -21,8 +21,8 @@ from harness.errors import InputError, RecordError, ReplayMiss
 from harness.genome import Genome
 from harness.journal import Event, Journal, read_events
 from harness.laboratories import Laboratories
+from harness.reading import read_runs
 from harness.replay import Recorded, _once, differences, found, replay, retrain
-from harness.results import read_runs
 from harness.table import render
 from tests.conftest import ROOT, SEED_NETWORK, told
 from tests.test_commands import run

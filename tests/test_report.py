@@ -13,8 +13,8 @@ import pytest
 from harness.comparison import comparisons
 from harness.dossier import coloured, visible
 from harness.journal import JOURNAL_NAME
+from harness.reading import runs_below
 from harness.report import write_report
-from harness.results import runs_below
 from tests.conftest import SEED_NETWORK
 from tests.records import LINT, evaluated, record_run, record_study
 from tests.test_commands import run as command

@@ -8,8 +8,8 @@ import pytest
 from harness.claims import FAILS, HOLDS, NOT_RUN
 from harness.errors import InputError
 from harness.published import write_published
+from harness.reading import read_run
 from harness.reproduction import OURS, read_reproduction
-from harness.results import read_run
 from tests.conftest import ROOT
 from tests.paper import ARMS, record_plan, write_paper
 from tests.test_commands import run

@@ -17,7 +17,7 @@ from harness.genome import Genome
 from harness.halving import Full
 from harness.journal import Journal, find_runs, is_complete, read_events
 from harness.population import Evaluation, Proposal, Rejection
-from harness.results import read_run, read_runs
+from harness.reading import read_run, read_runs
 from harness.table import render
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 

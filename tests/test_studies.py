@@ -15,7 +15,7 @@ from harness.comparison import comparisons
 from harness.compose import compose
 from harness.genome import Genome
 from harness.journal import digest_of
-from harness.results import read_run
+from harness.reading import read_run
 from harness.table import render
 from tests.conftest import ROOT, SMALL
 
@@ -97,7 +97,7 @@ def test_they_replay_to_the_same_table_unplugged_twice_in_another_folder_and_che
 
 
 def render_of(out):
-    from harness.results import runs_below
+    from harness.reading import runs_below
 
     return "\n".join(render(table, "markdown") for table in comparisons(runs_below(out).runs))
 

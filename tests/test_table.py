@@ -16,7 +16,7 @@ from harness.errors import InputError
 from harness.inference import mean_interval, signed_rank
 from harness.journal import JOURNAL_NAME, Journal
 from harness.progress import anytime, evaluations_to, progress
-from harness.results import read_run, read_runs, runs_below
+from harness.reading import read_run, read_runs, runs_below
 from harness.table import STYLES, SUFFIXES, document, render
 from tests.records import LINT, SLOW, evaluated, record_run
 from tests.test_commands import run as command

@@ -11,7 +11,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from harness.arms import complete_runs
 from harness.compose import compose
 from harness.journal import Journal
-from harness.results import read_run
+from harness.reading import read_run
 from harness.tracking import mirrored, publish
 from tests.conftest import told
 from tests.records import LINT, evaluated, record_run
