@@ -100,6 +100,14 @@ parameters that re-trains best on validation images. ``parameters``: of the pick
 of proposals that passed every gate and trained. The others are the table's."""
 
 
+class ClaimFails(AssertionError):  # noqa: N818 - what a claim does
+    """The record does not bear a claim out; its text says what was wanted and what was measured."""
+
+    def __init__(self, verdict: "Verdict") -> None:
+        super().__init__(verdict.told)
+        self.verdict = verdict
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Claim:
     """One published number, what of our runs it speaks of, and how near they must come."""
@@ -107,6 +115,8 @@ class Claim:
     name: str
     says: str
     """What the number is, in a phrase."""
+    series: str
+    """The same without the generation: what claims of one curve share."""
     source: str
     comparison: str
     """Name of the comparison, in ``arms.yaml``, whose runs decide it."""
@@ -179,6 +189,12 @@ class Claim:
             return self._verdict(UNDECIDED, values[0], values, "one run has no interval")
         return self._verdict(self._side(interval.low, interval.high), interval, values)
 
+    def check(self, arms: Mapping[str, Arm]) -> None:
+        """Raise ClaimFails unless the finished runs of these arms bear it out."""
+        verdict = self.judge(arms)
+        if not verdict.holds:
+            raise ClaimFails(verdict)
+
     def values(self, arms: Mapping[str, Arm]) -> list[float]:
         """Return its value in each finished run, or each difference, in order of seeds."""
         one = self._by_seed(arms[self.arm])
@@ -248,13 +264,18 @@ class Claim:
     @property
     def wanted(self) -> str:
         """Say where the measured value has to lie."""
+        measure = MEASURED[self.measure]
         if self.relation == AHEAD:
-            return "more than 0"
-        if self.relation == ABOUT:
-            near = MEASURED[self.measure].write(self.tolerance, sign=",")
-            return f"± {near} {self._unit}".strip() if self.tolerance else "exactly"
-        edge = self.tolerance if self.relation == AT_MOST else -self.tolerance
-        return f"{self.relation} {self.written(self.published + edge)}"
+            told = "more than 0"
+        elif self.relation == ABOUT and self.tolerance:
+            near = measure.write(self.tolerance, sign=",")
+            told = f"± {near} points" if measure.percent else f"± {near}"
+        elif self.relation == ABOUT:
+            told = "exactly"
+        else:
+            edge = self.tolerance if self.relation == AT_MOST else -self.tolerance
+            told = f"{self.relation} {self.written(self.published + edge)}"
+        return f"{told}, {EVERY_RUN}" if self.of == EVERY_RUN else told
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -281,16 +302,15 @@ class Verdict:
 
     @property
     def told(self) -> str:
-        """Say all of it in a few lines."""
+        """Say all of it in a few lines, what became of it first."""
         claim = self.claim
-        what = "each run; mean [least, most]" if claim.of == EVERY_RUN else "mean [95 % CI]"
-        why = f": {self.reason}" if self.reason else ""
+        what = "mean [least, most]" if claim.of == EVERY_RUN else "mean [95 % CI]"
+        runs = "1 run" if self.n == 1 else f"{self.n} runs"
         return (
-            f"{claim.says} ({claim.source})\n"
-            f"  published {claim.written(claim.published)}, wanted {claim.wanted}\n"
-            f"  measured {claim.written(self.measured)} in {self.n} run{'s' if self.n != 1 else ''}"
-            f" of {' less '.join(claim.arms)} ({what})\n"
-            f"  {self.word}{why}"
+            f"{self.word}: measured {claim.written(self.measured)}, wanted {claim.wanted}\n"
+            f"  claim: {claim.says}, published {claim.written(claim.published)} ({claim.source})\n"
+            f"  measured in {runs} of {' less '.join(claim.arms)}: {what}"
+            + (f"; {self.reason}" if self.reason else "")
         )
 
 

@@ -113,7 +113,7 @@ def notes_on(runs: Sequence[RunResult]) -> list[str]:
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
-    return [*notes, *dict.fromkeys(map(_measured_on, runs))]
+    return [*notes, *dict.fromkeys(map(measured_on, runs))]
 
 
 def named(seeds: Sequence[int]) -> str:
@@ -208,7 +208,7 @@ def _told_of_calls(run: RunResult) -> Iterator[str]:
         yield f"answers with more than asked for, or under another name: {helped}."
 
 
-def _measured_on(run: RunResult) -> str:
+def measured_on(run: RunResult) -> str:
     """Say on what the numbers were measured and by which code, as recorded with the run."""
     machine, packages = run.manifest["machine"], run.manifest["packages"]
     versions = "".join(

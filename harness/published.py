@@ -16,26 +16,13 @@ from harness.columns import Column
 from harness.comparison import Comparison, Table, comparisons
 from harness.inference import Interval
 from harness.journal import check_writable
-from harness.notes import notes_on, provenance
-from harness.reprints import CAPTIONS, write_figure
+from harness.notes import measured_on, provenance
+from harness.reprints import write_figure
 from harness.reproduction import Reproduction, Section
 from harness.table import SUFFIXES, document
 
 STYLES = ("markdown", "latex")
-COLUMNS = tuple(
-    Column(name=name, heading=heading)
-    for name, heading in (
-        ("claim", "claim"),
-        ("published", "published"),
-        ("wanted", "wanted"),
-        ("measured", "measured [95 % CI]"),
-        ("n", "runs"),
-        ("verdict", "verdict"),
-    )
-)
-
-
-_PLURAL = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "are undecided", NOT_RUN: "are not run"}
+WORDS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)
 
 
 def claims_table(
@@ -51,45 +38,55 @@ def claims_table(
         if comparisons is None or claim.comparison in comparisons
     }
     words = Counter(verdict.word for verdict in verdicts.values())
-    told = ", ".join(f"{words[word]} {plural}" for word, plural in _PLURAL.items())
+    told = ", ".join(f"{word} {words[word]}" for word in WORDS)
     return Comparison(
         title=reproduction.title,
-        headings=(f"{len(verdicts)} claims: {told}",),
+        headings=(f"Of {len(verdicts)} claims: {told}.",),
         tables=tuple(
-            _table(reproduction, section, judged)
+            _table(section, judged, reproduction.given)
             for section in reproduction.sections
             if (judged := [verdicts[c.name] for c in section.claims if c.name in verdicts])
         ),
-        headline=(
-            "A claim is judged when all runs of its arms have ended, and by them alone. It holds "
-            "where the 95 % interval of the mean over runs (Student's) lies as a whole where the "
-            "claim wants it, does not hold where none of it does, and is undecided between. A "
-            "claim of every run holds where each run lies there. Each interval is for its own "
-            "claim alone."
-        ),
-        notes=tuple(_notes(reproduction)),
+        headline=_RULE,
+        notes=tuple(_notes(reproduction, comparisons)),
         arms=(),
         reference=None,
     )
 
 
-def _table(reproduction: Reproduction, section: Section, verdicts: Sequence[Verdict]) -> Table:
+_RULE = (
+    f"A claim is judged when the last run of its arms has ended. Wanted is where the measured "
+    f"value has to lie. It {HOLDS} where the whole 95 % interval of the mean over runs (Student's) "
+    f"lies there, it {FAILS} where no part of it does, and else it is {UNDECIDED}; where "
+    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Nothing is corrected for the number of "
+    f"claims."
+)
+
+
+def _table(section: Section, verdicts: Sequence[Verdict], given: str) -> Table:
     notes = [f"Source: {section.source}.", *section.notes]
     if any(v.claim.of == EVERY_RUN and isinstance(v.measured, Interval) for v in verdicts):
-        notes.append("In brackets, where a claim is of every run: the least and the most.")
-    missing = dict.fromkeys(v.claim.comparison for v in verdicts if v.word == NOT_RUN)
-    records = [reproduction.records[name] for name in missing]
+        notes.append(f"In brackets, where {EVERY_RUN} is wanted: the least and the most.")
+    reasons = (f"{v.claim.says}: {v.reason}." for v in verdicts if v.reason and v.word != NOT_RUN)
     return Table(
         name=section.name,
         title=section.title,
-        columns=COLUMNS,
+        columns=_columns(given),
         rows=tuple(_row(verdict) for verdict in verdicts),
-        notes=(
-            *notes,
-            *(f"{v.claim.says}: {v.reason}." for v in verdicts if v.reason and v.word != NOT_RUN),
-            *(f"{NOT_RUN}: {r.done} runs done; {r.command}" for r in records),
-        ),
+        notes=(*notes, *reasons),
     )
+
+
+def _columns(given: str) -> tuple[Column, ...]:
+    headings = {
+        "claim": "claim",
+        "published": given,
+        "wanted": "wanted",
+        "measured": "measured [95 % CI]",
+        "n": "runs",
+        "verdict": "verdict",
+    }
+    return tuple(Column(name=name, heading=heading) for name, heading in headings.items())
 
 
 def _row(verdict: Verdict) -> dict[str, str | None]:
@@ -104,12 +101,16 @@ def _row(verdict: Verdict) -> dict[str, str | None]:
     }
 
 
-def _notes(reproduction: Reproduction) -> Iterator[str]:
-    """Say what was left out, and of runs that have no table of their own where they come from."""
+def _notes(reproduction: Reproduction, comparisons: Container[str] | None) -> Iterator[str]:
+    """Say what is missing or was left out, and where runs without tables of their own come from."""
     for name, records in reproduction.records.items():
+        if comparisons is not None and name not in comparisons:
+            continue
+        if any(records.missing(arm) for arm in records):
+            yield f"{name}: {records.done} runs done; {records.command}"
         yield from (f"{name}, left out: {told}" for told in records.told)
         if records.found and len(records.planned) == 1:
-            yield from (f"{name}: {told}" for told in notes_on(records.found))
+            yield from dict.fromkeys(f"{name}: {measured_on(run)}" for run in records.found)
             yield f"{name}: {provenance(dict.fromkeys(records.planned, records.found))}"
 
 
@@ -127,16 +128,23 @@ def published_text(reproduction: Reproduction, style: str) -> str:
 def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     """Write tables and figures into a folder; return the files."""
     check_writable(folder)
-    drawn = [s for s in reproduction.sections if s.figure and write_figure(reproduction, s, folder)]
+    figures = {
+        section: write_figure(reproduction, section, folder)
+        for section in reproduction.sections
+        if section.figure
+    }
     texts = {style: published_text(reproduction, style) for style in STYLES}
     texts["markdown"] += "".join(
-        f"\n![{section.title}]({section.name}.png)\n\n{section.title}. {CAPTIONS[section.figure]}\n"
-        for section in drawn
+        f"\n![{section.title}]({section.name}.png)\n\n{section.title}. {caption}\n"
+        if caption
+        else f"\n{section.title}: no figure yet, for none of its runs are done.\n"
+        for section, caption in figures.items()
     )
     for style, text in texts.items():
         (folder / f"table.{SUFFIXES[style]}").write_text(text, encoding="utf-8")
+    drawn = [section.name for section, caption in figures.items() if caption]
     names = [
         *(f"table.{SUFFIXES[style]}" for style in STYLES),
-        *(f"{section.name}.{suffix}" for section in drawn for suffix in ("png", "pdf")),
+        *(f"{name}.{suffix}" for name in drawn for suffix in ("png", "pdf")),
     ]
     return [folder / name for name in names]

@@ -4,13 +4,13 @@ A test that takes ``claim`` runs once for each claim of the ``claims.yaml`` in i
 passes, fails with the measured interval, or is skipped as not run::
 
     def test_claim(claim, arms):
-        verdict = claim.judge(arms)
-        assert verdict.holds, verdict.told
+        claim.check(arms)
 
 The door to pytest, which loads this with every start: what is heavy is imported when asked for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,34 +64,45 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note which tests are claims, for the summary; notes reach it from other processes, too."""
-    for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-            claim: Any = item.callspec.params.get("claim")
-            if claim is not None:
-                item.user_properties.append((_CLAIM, claim.name))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a claim that fails say so and no more, and tell the summary what became of it."""
+    report = yield
+    if "claim" not in getattr(item, "fixturenames", ()) or "claim" not in _parameters(item):
+        return report
+    if call.when == "call" or report.skipped:
+        word = {"passed": "holds", "skipped": "not run"}.get(report.outcome, "failed")
+        verdict = getattr(call.excinfo.value, "verdict", None) if call.excinfo else None
+        if verdict is not None:
+            word, report.longrepr = verdict.word, verdict.told
+        report.user_properties.append((_CLAIM, word))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many claims held, and with which commands those run that were not."""
-    told = {
-        outcome: [r for r in terminalreporter.stats.get(outcome, ()) if _is_claim(r)]
+    """Say how many claims hold, and with which commands those run that were not."""
+    reports = [
+        (word, report)
         for outcome in ("passed", "failed", "skipped")
-    }
-    if not any(told.values()):
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, word in getattr(report, "user_properties", ())
+        if name == _CLAIM
+    ]
+    if not reports:
         return
-    passed, failed, skipped = map(len, told.values())
+    words = Counter(word for word, _ in reports)
     terminalreporter.section("published claims")
-    terminalreporter.line(f"{passed} passed, {failed} failed, {skipped} not run")
-    reasons = (r.longrepr[2] for r in told["skipped"] if isinstance(r.longrepr, tuple))
-    commands = {reason.rpartition("; ")[2]: None for reason in reasons if _NOT_RUN in reason}
+    terminalreporter.line(", ".join(f"{word} {n}" for word, n in sorted(words.items())))
+    skipped = (r.longrepr[2] for _, r in reports if isinstance(r.longrepr, tuple))
+    commands = {reason.rpartition("; ")[2]: None for reason in skipped if _NOT_RUN in reason}
     for command in commands:
         terminalreporter.line(f"to run: {command}")
 
 
-def _is_claim(report: Any) -> bool:
-    return any(name == _CLAIM for name, _ in getattr(report, "user_properties", ()))
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
 
 
 @pytest.fixture
@@ -102,7 +113,7 @@ def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
     """
     markers = list(request.node.iter_markers("reproduction"))
     reproduction = _reproduction(request.config, request.path, markers)
-    claim = request.node.callspec.params.get("claim") if hasattr(request.node, "callspec") else None
+    claim = _parameters(request.node).get("claim")
     name = claim.comparison if claim else _marked(markers).get("comparison")
     if name is None and len(reproduction.plans) == 1:
         (name,) = reproduction.plans

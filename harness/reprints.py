@@ -14,20 +14,11 @@ from harness.inference import Interval, mean_interval
 from harness.measures import Arm
 from harness.reproduction import Reproduction, Section
 
-CAPTIONS = {
-    "generations": "Open marks are published. Lines are the means of our runs after each "
-    "generation, areas their 95 % intervals.",
-    "fronts": FIGURES[0].caption,
-    "sizes": "Open marks are published. Squares are ours, means with their 95 % intervals: the "
-    "network of at most so many parameters that re-trains best on validation images, scored on "
-    "the test split.",
-}
 
+def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> str | None:
+    """Write a section's figure, PNG and PDF; return how to read it, None where it has nothing yet.
 
-def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> bool:
-    """Write a section's figure, PNG and PDF; return whether there was anything to show.
-
-    Where there is not, one that was written before goes.
+    Where there is nothing to show, one that was written before goes.
     """
     with canvas.styled():
         drawn = _KINDS[section.figure](reproduction, section)
@@ -36,7 +27,21 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
     if drawn is None:
         for suffix in ("png", "pdf"):
             (folder / f"{section.name}.{suffix}").unlink(missing_ok=True)
-    return drawn is not None
+        return None
+    given = f"Open marks are {reproduction.given}"
+    if not _arms(reproduction, section):
+        return f"{given}; nothing was run yet."
+    return _CAPTIONS[section.figure].format(given=given)
+
+
+_CAPTIONS = {
+    "generations": "{given}. A line is the mean of an arm's runs after each generation, the area "
+    "its 95 % interval (with one run, there is none).",
+    "fronts": FIGURES[0].caption,
+    "sizes": "{given}. Squares are measured, means with their 95 % intervals: of the networks with "
+    "at most so many parameters, the one that re-trains best on validation images, scored on the "
+    "test split.",
+}
 
 
 def _fronts(reproduction: Reproduction, section: Section) -> Any:
@@ -61,36 +66,48 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
         mine = [claim for claim in claims if claim.arm == arm]
         look = canvas.look(place)
         last = _last_generation(arms.get(arm), mine)
-        _published(axes, [(c.within.generation or last, c) for c in mine], look, arm)
+        series = canvas.short(mine[0].series)
+        _published(axes, [(c.within.generation or last, c) for c in mine], look,
+                   label=f"{series}, {reproduction.given}")  # fmt: skip
         if arm in arms:
-            _measured(axes, mine[0], arms[arm], range(last + 1), look)
-    name = claims[0].measure.replace("_", " ")
+            _measured(axes, mine[0], arms[arm], range(last + 1), look, label=f"{series}, measured")
     axes.set(
         xlabel="generation (0: the founders)",
-        ylabel=f"{name}, %" if MEASURED[claims[0].measure].percent else name,
+        ylabel=_HEIGHTS.get(claims[0].measure, claims[0].measure.replace("_", " ")),
         title=section.title + ("" if arms else _NOTHING_YET),
     )
+    axes.set_xlim(left=-0.5)
     canvas.whole_numbers(axes.xaxis)
     canvas.legend(drawn, axes, 3)
     return drawn
 
 
-_NOTHING_YET = "\nmeasured: not run"
+_NOTHING_YET = "\nnothing measured yet"
+_HEIGHTS = {
+    "best_accuracy": "best accuracy, %\n(measured: on validation images)",
+    "hypervolume": "hypervolume (more is better)",
+}
 
 
 def _published(
-    axes: Any, points: Sequence[tuple[int, Claim]], look: dict[str, Any], arm: str
+    axes: Any, points: Sequence[tuple[int, Claim]], look: dict[str, Any], *, label: str
 ) -> None:
     axes.plot(
         [at for at, _ in points],
         [_height(claim, claim.published) for _, claim in points],
         linestyle="none", marker=look["marker"], color=look["color"], markerfacecolor="white",
-        markersize=6, label=f"{canvas.short(arm)}, published", zorder=4,
+        markersize=6, label=label, zorder=4,
     )  # fmt: skip
 
 
 def _measured(
-    axes: Any, claim: Claim, arm: Arm, generations: Sequence[int], look: dict[str, Any]
+    axes: Any,
+    claim: Claim,
+    arm: Arm,
+    generations: Sequence[int],
+    look: dict[str, Any],
+    *,
+    label: str,
 ) -> None:
     """Draw the mean of an arm's runs after each generation, where all of them have a value."""
     found = []
@@ -105,7 +122,7 @@ def _measured(
         [_height(claim, getattr(interval, part)) for _, interval in found]
         for part in ("low", "mean", "high")
     )
-    axes.plot(at, mean, label=f"{canvas.short(arm.name)}, measured", **line)
+    axes.plot(at, mean, label=label, **line)
     axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
@@ -120,19 +137,19 @@ def _sizes(reproduction: Reproduction, section: Section) -> Any:
     """Draw accuracy against size: published marks open, ours with its interval beside them."""
     drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
     known = _sized(section)
-    published, ours = ({"color": canvas.look(i)["color"], "linestyle": "none"} for i in (0, 1))
+    black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     for i, (claim, size) in enumerate(known):
         at = (size, 100 * claim.published)
-        label = None if i else "published"
-        axes.plot(*at, marker="o", markersize=7, markerfacecolor="white", label=label, **published)
+        label = None if i else reproduction.given
+        axes.plot(*at, marker="o", markersize=7, markerfacecolor="white", label=label, **black)
         beside = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
         axes.annotate(claim.says.split(",")[0], at, fontsize=7, **beside)
     measured = [(size, reproduction.verdict(claim).measured) for claim, size in known]
     found = [(size, _interval(value)) for size, value in measured if value is not None]
     for i, (size, one) in enumerate(found):
         reach = [[100 * (one.mean - one.low)], [100 * (one.high - one.mean)]]
-        label = None if i else "measured, with 95 % interval"
-        axes.errorbar(size, 100 * one.mean, reach, marker="s", capsize=3, label=label, **ours)
+        label = None if i else "measured, with its 95 % interval"
+        axes.errorbar(size, 100 * one.mean, reach, marker="s", capsize=3, label=label, **black)
     axes.set(
         xscale="log",
         xlabel="parameters (log scale; fewer is better)",

@@ -101,6 +101,8 @@ class ClaimsFile:
 
     title: str = MISSING
     """What was published, and where."""
+    given: str = "published"
+    """What its numbers are called, such as ``recorded`` where nobody has published them."""
     sections: dict[str, SectionEntry] = MISSING
 
 
@@ -125,6 +127,8 @@ class Reproduction:
 
     folder: Path
     title: str
+    given: str
+    """What the numbers of its claims are called."""
     plans: Mapping[str, Plan]
     sections: tuple[Section, ...]
     overrides: tuple[str, ...] = ()
@@ -205,6 +209,7 @@ def read_reproduction(folder: Path, overrides: Sequence[str] = ()) -> Reproducti
     return Reproduction(
         folder=folder,
         title=claims.title,
+        given=claims.given,
         plans=arms.comparisons,
         sections=sections,
         overrides=tuple(overrides),
@@ -269,6 +274,7 @@ def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
         yield Claim(
             name=entry.name if generation is None else f"{entry.name}_g{generation}",
             says=entry.says if generation is None else f"{entry.says}, generation {generation}",
+            series=entry.says,
             source=section.source,
             minus=entry.minus,
             within=within,

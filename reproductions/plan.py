@@ -12,8 +12,8 @@ from harness.reproduction import Reproduction
 
 UNKNOWN = "unknown"
 HEADER = [
-    "comparison", "claims", "arms", "seeds", "runs done", "needs", "trainings left, at most",
-    "training hours left", "LLM calls left", "tokens in", "tokens out", "cost",
+    "comparison", "claims", "arms", "seeds", "images", "needs", "runs done", "trainings left",
+    "hours of training left", "LLM calls left", "tokens in", "tokens out", "cost",
 ]  # fmt: skip
 _HOUR_S = 3600
 
@@ -40,10 +40,11 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
         str(sum(claim.comparison == name for claim in reproduction.claims)),
         ", ".join(plan.arms),
         ", ".join(map(str, plan.seeds)),
-        records.done,
+        configs[plan.arms[0]].task["_target_"].rpartition(".")[2],
         ("a GPU" if plan.takes.device == "gpu" else "a CPU")
         + (", an LLM" if plan.takes.llm else ""),
-        f"{trainings:,}",
+        records.done,
+        f"at most {trainings:,}" if trainings else "0",
         _hours(reproduction, name, trainings),
         *_spent(played, left, paid=plan.takes.llm),
     ]
@@ -75,9 +76,9 @@ def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
     done = sum(run.trainings.total() for run in alike)
     if done:
         hours = trainings * sum(run.train_s for run in alike) / done / _HOUR_S
-        return f"{hours:.2g} at most, by {done} trainings on record"
+        return f"at most {hours:.2g}, by {done} on record"
     if plan.takes.hours is not None:
-        return f"{plan.takes.hours:.2g} in all, as measured before"
+        return f"{plan.takes.hours:.2g} in all"
     return UNKNOWN
 
 
@@ -92,23 +93,34 @@ def _spent(played: dict[str, Played], left: dict[str, int], *, paid: bool) -> li
     cost = UNKNOWN
     if None not in costs:
         cost = f"{sum(left[arm] * (one.spent.cost or 0) for arm, one in played.items()):.4g}"
-    return [f"{calls:,}", f"{tokens_in:,}", f"{tokens_out:,}", cost]
+    return [_about(calls), _about(tokens_in), _about(tokens_out), cost]
+
+
+def _about(count: int) -> str:
+    """Write an estimate with two digits that mean something."""
+    return f"{round(count, 2 - len(str(count))):,}"
 
 
 def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[str]:
+    unfinished = []
     for name in comparisons:
-        told = reproduction.records[name].told
-        yield from (f"{name}, left out: {one}" for one in told)
-        yield f"{name}: {reproduction.command(name)}"
-    plans = [reproduction.plans[name] for name in comparisons]
-    if any(plan.takes.llm for plan in plans):
-        yield (
-            "LLM: played with imagined answers, all valid and as long as is allowed; refused "
-            "answers, up to budget.proposals, come on top. An unknown price goes into "
-            "conf/prices/mine.yaml."
-        )
+        records = reproduction.records[name]
+        yield from (f"{name}, left out: {told}" for told in records.told)
+        if any(records.missing(arm) for arm in records):
+            unfinished.append(name)
+            yield f"{name}: {records.command}"
+    if not unfinished:
+        yield "All runs are done: see what they say with table in place of plan, or with pytest."
+        return
     yield (
-        f"Training hours are of one training at a time. {UNKNOWN}: nobody has measured it; the "
-        f"first run on record of the same recipe tells. A run that is interrupted goes on with "
-        f"the same command."
+        "Trainings: one of the seed network, those of the search, and after it re-trainings on "
+        "fresh seeds, at least one for each network of the front. Hours are of one after another; "
+        f"{UNKNOWN} where none of this recipe was ever measured: the first run on record tells. "
+        "What is interrupted goes on with the same command."
     )
+    if any(reproduction.plans[name].takes.llm for name in unfinished):
+        yield (
+            "LLM: the search was played with made-up answers, all valid and as long as is allowed. "
+            "Refused answers, up to budget.proposals, come on top. Cost is in the currency of "
+            "conf/prices/mine.yaml, where an unknown price goes."
+        )
