@@ -58,8 +58,8 @@ _RULE = (
     f"A claim is judged when the last run of its arms has ended. Wanted is where the measured "
     f"value has to lie. It {HOLDS} where the whole 95 % interval of the mean over runs (Student's) "
     f"lies there, it {FAILS} where no part of it does, and else it is {UNDECIDED}; where "
-    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Nothing is corrected for the number of "
-    f"claims."
+    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Nothing is corrected for "
+    f"the number of claims."
 )
 
 
