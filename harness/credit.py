@@ -3,7 +3,8 @@
 Counts the children by operator, category, character, segment and model that had a hand in them:
 how many were accepted (evaluated), improved (better than the first parent in one objective and
 worse in none, and not a copy of the mate's values or worse), and are on their run's final front,
-which the seed network must not dominate. A child of two operators counts for both.
+which the seed network must not dominate. A child of two operators counts for both. Runs that have
+not ended count nowhere.
 """
 
 import argparse
@@ -44,13 +45,13 @@ class Credit:
 
 
 def credits_of(runs: Sequence[RunResult]) -> list[Credit]:
-    """Count over all runs of each arm of each comparison; arms in their order, the rest by name."""
+    """Count over the finished runs of each arm; arms in their order, the rest by name."""
     return [
         Credit(comparison=one.title, arm=arm.name, by=by, name=name,
                proposed=p, accepted=a, improving=i, on_front=f)
         for one in comparisons(runs)
         for arm in one.arms
-        for (by, name), (p, a, i, f) in sorted(_counts(arm.runs).items())
+        for (by, name), (p, a, i, f) in sorted(_counts(arm.finished).items())
     ]  # fmt: skip
 
 

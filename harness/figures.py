@@ -10,6 +10,7 @@ from harness.comparison import Comparison
 from harness.credit import Credit, credits_of
 from harness.curves import Band, band, funnel, regressions, seed_regressions, surface
 from harness.fitness import Objectives
+from harness.inference import share_interval
 from harness.measures import Arm
 from harness.results import RunResult
 
@@ -181,13 +182,16 @@ def _credited(axes: Any, found: Sequence[Credit]) -> None:
     """Mark what share of children was accepted, improved on its parent, and is on the front."""
     places = range(len(found) - 1, -1, -1)
     shares = [
-        ("accepted", [c.accepted / c.proposed for c in found], "o", "#BDBDBD"),
-        ("improved on its parent", [c.improving / c.proposed for c in found], "s", "#0072B2"),
-        ("on the final front", [c.on_front / c.proposed for c in found], "*", "#D55E00"),
+        ("accepted", [c.accepted for c in found], "o", "#BDBDBD"),
+        ("improved on its parent", [c.improving for c in found], "s", "#0072B2"),
+        ("on the final front", [c.on_front for c in found], "*", "#D55E00"),
     ]
-    for name, values, marker, colour in shares:
-        axes.plot([100 * v for v in values], places, linestyle="none", marker=marker,
-                  color=colour, markeredgecolor="black", markersize=7, label=name)  # fmt: skip
+    for name, counts, marker, colour in shares:
+        known = [share_interval(n, c.proposed) for n, c in zip(counts, found, strict=True)]
+        reach = [[100 * (i.mean - i.low) for i in known], [100 * (i.high - i.mean) for i in known]]
+        axes.errorbar([100 * i.mean for i in known], places, xerr=reach, linestyle="none",
+                      marker=marker, color=colour, markeredgecolor="black", markersize=7,
+                      elinewidth=1, alpha=0.9, label=name)  # fmt: skip
     axes.set_yticks(places, [f"{canvas.short(c.arm)}: {c.name} ({c.proposed})" for c in found])
     axes.set(xlim=(-3, 103), ylim=(-0.7, len(found) - 0.3))
 
@@ -297,8 +301,9 @@ FIGURES = (
         title="Which prompts paid",
         caption="For each category and character of a prompt (numbers of children in brackets): "
         "the share of children that were accepted, that improved on their first parent in one "
-        "objective and lost in none, and that stand on their run's final front. Runs are pooled, "
-        "so small differences mean nothing.",
+        "objective and lost in none, and that stand on their run's final front. Bars are 95 % "
+        "intervals (Wilson's), as if children were independent, which those of one run are not "
+        "quite.",
         draw=_credit,
     ),
     Figure(

@@ -63,6 +63,14 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return Interval(mean=mean, low=mean - reach, high=mean + reach)
 
 
+def share_interval(part: int, whole: int) -> Interval:
+    """Return the 95 % interval of a share (Wilson 1927), for independent cases of one chance."""
+    from scipy.stats import binomtest
+
+    found = binomtest(part, whole).proportion_ci(1 - LEVEL, method="wilson")
+    return Interval(mean=part / whole, low=float(found.low), high=float(found.high))
+
+
 def differences(one: Mapping[int, float], other: Mapping[int, float]) -> list[float]:
     """Return one less other at each seed that both have, in order of seeds; never by position."""
     return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]

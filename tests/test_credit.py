@@ -68,6 +68,7 @@ def folder(tmp_path):
                                          eot="no eligible elite", **expert))),
         ):  # fmt: skip
             journal.record(f"proposal/{step}", content)
+        journal.record("complete", {})
     return tmp_path / "run"
 
 
@@ -85,6 +86,14 @@ def test_credit_by_hand(folder):
         ("model", "one"): (3, 2, 2, 1),  # a child that asked twice is one child
         ("model", "two"): (1, 1, 0, 0),
     }
+
+
+def test_a_run_that_has_not_ended_has_no_credit_yet(tmp_path):
+    for seed, complete in ((0, True), (1, False)):
+        record_run(tmp_path / f"run{seed}", arm="full", seed=seed, complete=complete,
+                   children=[("g0.c0", evaluated(0.99, 900))])  # fmt: skip
+    found = credits_of([read_run(tmp_path / f"run{seed}") for seed in (0, 1)])
+    assert [c.proposed for c in found if c.by == "operator"] == [1]
 
 
 def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_path):

@@ -1,6 +1,7 @@
 """Statistics by hand, against definitions, and against scipy where it has the same."""
 
 import itertools
+import math
 import statistics
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.inference import (
     least_p,
     mean_interval,
     seeds_needed,
+    share_interval,
     signed_rank,
     signed_ranks,
     superiority,
@@ -31,6 +33,18 @@ def test_the_interval_is_students(values):
     theirs = ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
     assert found.mean == pytest.approx(statistics.fmean(values))
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_of_a_share_is_wilsons(counts):
+    """Its ends are the chances from which the share is 1.96 standard deviations away."""
+    part, whole = counts
+    found, share = share_interval(part, whole), part / whole
+    assert found.mean == share
+    assert 0 <= found.low <= share <= found.high <= 1
+    for end in (found.low, found.high):
+        off = abs(share - end) / math.sqrt(end * (1 - end) / whole) if 0 < end < 1 else 1.96
+        assert off == pytest.approx(1.96, abs=0.001)
 
 
 def test_one_value_has_no_interval():
