@@ -117,11 +117,16 @@ def identity(
     return settings_of(config) | {
         "data": dataset.digest,
         "network": network.digest,
-        "study": digest_of([list(study.calls), dict(study.scores)]) if study else None,
+        "study": study_digest(study) if study else None,
         "version": version("guided-evolution"),
         "torch": version("torch"),
         "third_party": third_party(config.proposer) | third_party(config.selection),
     }
+
+
+def study_digest(study: Study) -> str:
+    """Name a recorded study by all that it holds."""
+    return digest_of([list(study.calls), dict(study.scores)])
 
 
 def settings_of(config: Config) -> dict[str, Any]:

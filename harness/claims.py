@@ -1,14 +1,15 @@
 """Published claims as values, and whether the runs on record bear them out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 
-from harness.columns import NONE, number
-from harness.errors import InputError
+from harness.columns import NONE
+from harness.errors import InputError, NotRun
 from harness.inference import Interval, differences, mean_interval
-from harness.measures import MEASURES, Arm
-from harness.progress import evaluations_to
+from harness.measures import Arm
+from harness.quantities import MEASURED, Measure, Within, generations, up_to
 from harness.results import RunResult
 
 HOLDS, FAILS, UNDECIDED, NOT_RUN = "holds", "does not hold", "undecided", "not run"
@@ -16,88 +17,9 @@ ABOUT, AT_LEAST, AT_MOST, AHEAD = "about", "at least", "at most", "ahead"
 RELATIONS = (ABOUT, AT_LEAST, AT_MOST, AHEAD)
 MEAN, EVERY_RUN = "mean", "every run"
 SUBJECTS = (MEAN, EVERY_RUN)
+_LEAST = {"parameters": 1, "generation": 0}
 _ROUNDING = 1e-9
 """Differences of accuracies are not exact in binary."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Within:
-    """What a claim is confined to; None where it is not."""
-
-    parameters: int | None = None
-    """Networks of at most so many parameters."""
-    generation: int | None = None
-    """What the search had found after this generation; the founders are generation 0."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What can be claimed of a run: its value there, and how that is written."""
-
-    value: Callable[[RunResult, Within], float | None]
-    digits: int
-    percent: bool = False
-    heeds: frozenset[str] = frozenset()
-    """Which limits it can be confined to."""
-
-    def write(self, value: float | Interval, *, sign: str) -> str:
-        """Write a value without its unit."""
-        return number(self.digits, times=100 if self.percent else 1, sign=sign)(value)
-
-
-def _best(run: RunResult, within: Within) -> float | None:
-    most = within.parameters or run.seed_objectives[1]
-    found = (c.objectives for c in run.evaluated if c.objectives)
-    return max((accuracy for accuracy, n_params in found if n_params <= most), default=None)
-
-
-def _retrained_test(run: RunResult, within: Within) -> float | None:
-    """Choose by validation accuracy when re-trained, so that the test split chooses nothing."""
-    if within.parameters is None:
-        return MEASURES["test_accuracy"](run)
-    small = [
-        candidate.step
-        for candidate in run.front
-        if candidate.objectives and candidate.objectives[1] <= within.parameters
-    ]
-    able = [step for step in small if run.retrained.get(step) and run.finals.get(step)]
-    chosen = max(able, key=lambda step: fmean(run.retrained[step]), default=None)
-    return None if chosen is None else fmean(run.finals[chosen])
-
-
-def _seed_test(run: RunResult, _: Within) -> float | None:
-    scores = run.finals.get("seed", ())
-    return fmean(scores) if scores else None
-
-
-def _valid(run: RunResult, _: Within) -> float | None:
-    return fmean(c.valid for c in run.candidates) if run.candidates else None
-
-
-def _size(run: RunResult, _: Within) -> float | None:
-    return run.pick.objectives[1] if run.pick and run.pick.objectives else None
-
-
-_SIZE, _TIME = "parameters", "generation"
-MEASURED: Mapping[str, Measure] = {
-    "best_accuracy": Measure(value=_best, digits=2, percent=True, heeds=frozenset({_SIZE, _TIME})),
-    "test_accuracy": Measure(
-        value=_retrained_test, digits=2, percent=True, heeds=frozenset({_SIZE})
-    ),
-    "parameters": Measure(value=_size, digits=0, heeds=frozenset({_TIME})),
-    "hypervolume": Measure(
-        value=lambda run, _: run.hypervolume, digits=3, heeds=frozenset({_TIME})
-    ),
-    "anytime_hypervolume": Measure(value=lambda run, _: MEASURES["anytime"](run), digits=3),
-    "evaluations_to_half_size": Measure(value=lambda run, _: evaluations_to(run), digits=0),
-    "valid": Measure(value=_valid, digits=1, percent=True, heeds=frozenset({_TIME})),
-    "seed_parameters": Measure(value=lambda run, _: run.seed_objectives[1], digits=0),
-    "seed_test_accuracy": Measure(value=_seed_test, digits=2, percent=True),
-}
-"""``best_accuracy``: validation, in the search, of at most the seed network's size where nothing
-else is said. ``test_accuracy``: re-trained; of the pick, or of the network of at most so many
-parameters that re-trains best on validation images. ``parameters``: of the pick. ``valid``: share
-of proposals that passed every gate and trained. The others are the table's."""
 
 
 class ClaimFails(AssertionError):  # noqa: N818 - what a claim does
@@ -141,32 +63,39 @@ class Claim:
     def __repr__(self) -> str:
         return f"<{self.name}: {self.says}>"
 
-    def _problems(self) -> list[str]:
+    def _problems(self) -> Iterator[str]:
         if self.measure not in MEASURED:
-            return [f"measure: expected one of {', '.join(MEASURED)}, got {self.measure}."]
-        heeds = MEASURED[self.measure].heeds
-        limits = {name for name, limit in vars(self.within).items() if limit is not None}
-        told = {
-            "relation": (self.relation, RELATIONS),
-            "of": (self.of, SUBJECTS),
-        }
-        return [
-            *(
-                f"{name}: expected one of {', '.join(choices)}, got {value}."
-                for name, (value, choices) in told.items()
-                if value not in choices
-            ),
-            *(
-                f"within.{name}: expected a measure that can be so confined, {self.measure} cannot."
-                for name in sorted(limits - heeds)
-            ),
-            *(["tolerance: expected a number of at least 0."] if self.tolerance < 0 else []),
-            *(
-                ["relation: ahead is of a difference; say minus: OTHER_ARM."]
-                if self.relation == AHEAD and self.minus is None
-                else []
-            ),
-        ]
+            yield f"measure: expected one of {', '.join(MEASURED)}, got {self.measure}."
+            return
+        yield from self._problems_of_numbers(MEASURED[self.measure])
+        if self.relation not in RELATIONS:
+            yield f"relation: expected one of {', '.join(RELATIONS)}, got {self.relation}."
+        if self.of not in SUBJECTS:
+            yield f"of: expected one of {', '.join(SUBJECTS)}, got {self.of}."
+        if self.relation == AHEAD and not self._signed:
+            yield "relation: ahead is of a difference; say minus: OTHER_ARM."
+        if self.relation == AHEAD and self.published <= 0:
+            yield f"relation: ahead is of a difference above 0, got {self.published}."
+        if self.minus == self.arm:
+            yield f"minus: expected another arm than {self.arm}."
+
+    def _problems_of_numbers(self, measure: Measure) -> Iterator[str]:
+        for name, limit in vars(self.within).items():
+            if limit is not None and name not in measure.heeds:
+                yield f"within.{name}: expected a measure that heeds it, {self.measure} does not."
+            if limit is not None and limit < _LEAST[name]:
+                yield f"within.{name}: expected at least {_LEAST[name]}, got {limit}."
+        if not 0 <= self.tolerance < math.inf:
+            yield f"tolerance: expected a number from 0 on, got {self.tolerance}."
+        if not math.isfinite(self.published):
+            yield f"published: expected a number, got {self.published}."
+        elif measure.percent and abs(self.published) > 1:
+            yield f"published: expected a share of 1, such as 0.925, got {self.published}."
+
+    @property
+    def _signed(self) -> bool:
+        """Whether it is of a difference."""
+        return self.minus is not None or MEASURED[self.measure].signed
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -174,20 +103,37 @@ class Claim:
         return (self.arm,) if self.minus is None else (self.arm, self.minus)
 
     def judge(self, arms: Mapping[str, Arm]) -> "Verdict":
-        """Say whether the finished runs of these arms bear it out."""
+        """Say whether the finished runs of these arms bear it out; NotRun where one is missing."""
+        for arm in (arms[name] for name in self.arms):
+            if len(arm.finished) < arm.planned:
+                raise NotRun(f"{len(arm.finished)} of {arm.planned} runs of {arm.name} done")
         values = self.values(arms)
-        planned = len({run.seed for run in arms[self.arm].finished})
-        if len(values) < planned:
-            lost = planned - len(values)
-            return self._verdict(
-                FAILS, None, values, f"{lost} of {planned} runs have no such value"
-            )
+        planned = len(arms[self.arm].finished)
+        if lost := planned - len(values):
+            reason = f"{lost} of {planned} runs have not found {self._sought}"
+            return self._verdict(UNDECIDED, None, values, reason, of=planned)
         if self.of == EVERY_RUN:
             return self._every(values)
         interval = mean_interval(values)
         if interval is None:
             return self._verdict(UNDECIDED, values[0], values, "one run has no interval")
+        if interval.low == interval.high:
+            told = "runs that do not differ give their mean no interval"
+            return self._verdict(UNDECIDED, interval.mean, values, told)
+        if MEASURED[self.measure].percent and not self._signed:
+            low, high = max(0.0, interval.low), min(1.0, interval.high)
+            interval = Interval(mean=interval.mean, low=low, high=high)
         return self._verdict(self._side(interval.low, interval.high), interval, values)
+
+    @property
+    def _sought(self) -> str:
+        """What a run without a value has not found."""
+        size = self.within.parameters or (
+            "the seed network's" if self.measure == "best_accuracy" else None
+        )
+        told = f"a network of at most {size} parameters" if size else "any such value"
+        at = self.within.generation
+        return told if at is None else f"{told} by a generation {at}"
 
     def check(self, arms: Mapping[str, Arm]) -> None:
         """Raise ClaimFails unless the finished runs of these arms bear it out."""
@@ -209,6 +155,8 @@ class Claim:
     def value(self, run: RunResult) -> float | None:
         """Return what it speaks of, in one run; None where there is no such."""
         if self.within.generation is not None:
+            if generations(run) <= self.within.generation:
+                return None  # it never came so far
             run = up_to(run, self.within.generation)
         return MEASURED[self.measure].value(run, self.within)
 
@@ -245,21 +193,25 @@ class Claim:
         measured: Interval | float | None,
         values: Sequence[float],
         reason: str = "",
+        of: int | None = None,
     ) -> "Verdict":
-        return Verdict(claim=self, word=word, measured=measured, n=len(values), reason=reason)
+        n = len(values)
+        return Verdict(
+            claim=self, word=word, measured=measured, n=n, of=n if of is None else of, reason=reason
+        )
 
     def written(self, value: float | Interval | None) -> str:
         """Write a value of this claim as tables have it, with its unit."""
         if value is None:
             return NONE
-        told = MEASURED[self.measure].write(value, sign="+" if self.minus else ",")
+        told = MEASURED[self.measure].write(value, sign="+" if self._signed else ",")
         return f"{told} {self._unit}".strip()
 
     @property
     def _unit(self) -> str:
         if not MEASURED[self.measure].percent:
             return ""
-        return "points" if self.minus else "%"
+        return "points" if self._signed else "%"
 
     @property
     def wanted(self) -> str:
@@ -268,8 +220,8 @@ class Claim:
         if self.relation == AHEAD:
             told = "more than 0"
         elif self.relation == ABOUT and self.tolerance:
-            near = measure.write(self.tolerance, sign=",")
-            told = f"± {near} points" if measure.percent else f"± {near}"
+            near = round(self.tolerance * (100 if measure.percent else 1), 9)
+            told = f"± {near:,g} points" if measure.percent else f"± {near:,g}"
         elif self.relation == ABOUT:
             told = "exactly"
         else:
@@ -288,7 +240,9 @@ class Verdict:
     measured: Interval | float | None
     """The mean and its 95 % interval; of ``every run`` the mean, the least and the most."""
     n: int
-    """Runs, or pairs of runs, that it was measured in."""
+    """Runs, or pairs of runs, that have such a value."""
+    of: int
+    """Runs that could have."""
     reason: str
     """What the measured value does not say by itself; may be empty."""
 
@@ -301,24 +255,19 @@ class Verdict:
         return self.word == HOLDS
 
     @property
+    def runs(self) -> str:
+        """Say how many runs have such a value, and of how many if not all have."""
+        return str(self.n) if self.n == self.of else f"{self.n} of {self.of}"
+
+    @property
     def told(self) -> str:
         """Say all of it in a few lines, what became of it first."""
         claim = self.claim
         what = "mean [least, most]" if claim.of == EVERY_RUN else "mean [95 % CI]"
-        runs = "1 run" if self.n == 1 else f"{self.n} runs"
+        runs = "1 run" if self.of == 1 else f"{self.runs} runs"
         return (
             f"{self.word}: measured {claim.written(self.measured)}, wanted {claim.wanted}\n"
             f"  claim: {claim.says}, published {claim.written(claim.published)} ({claim.source})\n"
             f"  measured in {runs} of {' less '.join(claim.arms)}: {what}"
             + (f"; {self.reason}" if self.reason else "")
         )
-
-
-def up_to(run: RunResult, generation: int) -> RunResult:
-    """Return a run as it was after a generation."""
-    kept = tuple(c for c in run.candidates if _generation(c.step) <= generation)
-    return replace(run, candidates=kept)
-
-
-def _generation(step: str) -> int:
-    return int(step.removeprefix("g").partition(".")[0])

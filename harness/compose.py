@@ -33,7 +33,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from yaml import YAMLError
@@ -120,7 +120,17 @@ def read_yaml(schema: Any, path: Path) -> Any:
     """Read a file into a schema's class; InputError in one sentence where it does not fit."""
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
+    except ConfigKeyError as error:
+        kind = cast("Any", error.object_type).__name__.removesuffix("Entry").lower()
+        where = ".".join(str(error.full_key).split(".")[:-1]) or f"in a {kind}"
+        known = ", ".join(f.name for f in dataclasses.fields(cast("Any", error.object_type)))
+        raise InputError(f"{path}: {where}: expected {known}, got {error.key}.") from None
+    except MissingMandatoryValue as error:
+        raise InputError(f"{path}: expected {error.full_key}, it is missing.") from None
+    except OmegaConfBaseException as error:
+        told = str(error.msg or error).splitlines()[0].rstrip(".")
+        raise InputError(f"{path}: {error.full_key or 'as a whole'}: {told}.") from None
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path}: {_one_sentence(error)}") from None
 
 

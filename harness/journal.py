@@ -190,8 +190,8 @@ def _make_folder(folder: Path) -> None:
 
 def _cannot_write(folder: Path, error: OSError) -> InputError:
     return InputError(
-        f"runs_dir: expected a folder that can be written, {folder} cannot ({error.strerror}). "
-        f"Choose another with runs_dir=FOLDER."
+        f"expected a folder that can be written, {folder} cannot ({error.strerror}). "
+        f"Choose another, with runs_dir=FOLDER for runs and --out FOLDER for tables."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.claims import (
@@ -17,8 +18,9 @@ from harness.comparison import Comparison, Table, comparisons
 from harness.inference import Interval
 from harness.journal import check_writable
 from harness.notes import measured_on, provenance
+from harness.papers import Section
 from harness.reprints import write_figure
-from harness.reproduction import Reproduction, Section
+from harness.reproduction import Reproduction
 from harness.table import SUFFIXES, document
 
 STYLES = ("markdown", "latex")
@@ -40,10 +42,10 @@ def claims_table(
     words = Counter(verdict.word for verdict in verdicts.values())
     told = ", ".join(f"{word} {words[word]}" for word in WORDS)
     return Comparison(
-        title=reproduction.title,
-        headings=(f"Of {len(verdicts)} claims: {told}.",),
+        title=reproduction.paper.title,
+        headings=(f"Of {len(verdicts)} claims: {told}.", *_changed(reproduction)),
         tables=tuple(
-            _table(section, judged, reproduction.given)
+            _table(section, judged, reproduction.paper.given)
             for section in reproduction.sections
             if (judged := [verdicts[c.name] for c in section.claims if c.name in verdicts])
         ),
@@ -58,9 +60,15 @@ _RULE = (
     f"A claim is judged when the last run of its arms has ended. Wanted is where the measured "
     f"value has to lie. It {HOLDS} where the whole 95 % interval of the mean over runs (Student's) "
     f"lies there, it {FAILS} where no part of it does, and else it is {UNDECIDED}; where "
-    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Nothing is corrected for "
-    f"the number of claims."
+    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Where a run has no such "
+    f"value, it is {UNDECIDED}. Nothing is corrected for the number of claims."
 )
+
+
+def _changed(reproduction: Reproduction) -> Iterator[str]:
+    """Say where these are not the runs that were planned."""
+    if reproduction.changed:
+        yield f"Not as planned, but with {', '.join(reproduction.changed)}."
 
 
 def _table(section: Section, verdicts: Sequence[Verdict], given: str) -> Table:
@@ -96,7 +104,7 @@ def _row(verdict: Verdict) -> dict[str, str | None]:
         "published": claim.written(claim.published),
         "wanted": claim.wanted,
         "measured": None if verdict.measured is None else claim.written(verdict.measured),
-        "n": str(verdict.n) if verdict.n else None,
+        "n": verdict.runs if verdict.of else None,
         "verdict": verdict.word,
     }
 
@@ -108,7 +116,7 @@ def _notes(reproduction: Reproduction, comparisons: Container[str] | None) -> It
             continue
         if any(records.missing(arm) for arm in records):
             yield f"{name}: {records.done} runs done; {records.command}"
-        yield from (f"{name}, left out: {told}" for told in records.told)
+        yield from (f"{name}, left out: {told}" for told in (*records.damaged, *records.left_out))
         if records.found and len(records.planned) == 1:
             yield from dict.fromkeys(f"{name}: {measured_on(run)}" for run in records.found)
             yield f"{name}: {provenance(dict.fromkeys(records.planned, records.found))}"
@@ -117,8 +125,8 @@ def _notes(reproduction: Reproduction, comparisons: Container[str] | None) -> It
 def published_text(reproduction: Reproduction, style: str) -> str:
     """Return the claims and the tables of the runs behind them as ``markdown`` or ``latex``."""
     several = [
-        comparison
-        for records in reproduction.records.values()
+        replace(comparison, headings=(f"Comparison {name}.", *comparison.headings))
+        for name, records in reproduction.records.items()
         for comparison in comparisons(records.found)
         if len(records.planned) > 1
     ]

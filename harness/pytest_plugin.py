@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OPTION = "harness_override"
 _CLAIM = "guided-evolution claim"
 _NOT_RUN = "not run: "
+_COMMAND = "python -m reproductions"
 MARKERS = (
     "reproduction(folder=None, comparison=None): where arms.yaml and claims.yaml lie, from the "
     "test's folder, and which of its comparisons the fixture arms holds",
@@ -48,12 +49,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each claim, marked with what it takes."""
-    if "claim" not in metafunc.fixturenames:
+    """Make a test of each claim, marked with what it takes; leave other uses of the word alone."""
+    marked = _marked(metafunc.definition)
+    folder = _folder(metafunc.definition.path, marked)
+    given = [str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")]
+    if "claim" not in metafunc.fixturenames or any("claim" in names for names in given):
         return
-    markers = list(metafunc.definition.iter_markers("reproduction"))
-    reproduction = _reproduction(metafunc.config, metafunc.definition.path, markers)
-    wanted = _marked(markers).get("comparison")
+    if not (marked or (folder / "claims.yaml").is_file()):
+        return
+    from harness.errors import HarnessError
+
+    try:
+        reproduction = _reproduction(metafunc.config, folder)
+    except HarnessError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+    wanted = marked.get("comparison")
+    if wanted not in (None, *reproduction.plans):
+        raise pytest.Collector.CollectError(
+            f"{metafunc.definition.nodeid}: expected reproduction(comparison=...) with one of "
+            f"{', '.join(reproduction.plans)}, got {wanted}."
+        )
     metafunc.parametrize(
         "claim",
         [
@@ -70,9 +85,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a claim that fails say so and no more, and tell the summary what became of it."""
     report = yield
-    if "claim" not in getattr(item, "fixturenames", ()) or "claim" not in _parameters(item):
-        return report
-    if call.when == "call" or report.skipped:
+    if _is_not_run(report):
+        path, line, _ = item.reportinfo()  # the test is skipped, not this file
+        report.longrepr = (str(path), (line or 0) + 1, _reason(report))
+    if _is_tested(item) and (call.when == "call" or _is_not_run(report)):
         word = {"passed": "holds", "skipped": "not run"}.get(report.outcome, "failed")
         verdict = getattr(call.excinfo.value, "verdict", None) if call.excinfo else None
         if verdict is not None:
@@ -81,7 +97,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how many claims hold, and with which commands those run that were not."""
     reports = [
         (word, report)
@@ -95,14 +111,25 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     words = Counter(word for word, _ in reports)
     terminalreporter.section("published claims")
     terminalreporter.line(", ".join(f"{word} {n}" for word, n in sorted(words.items())))
-    skipped = (r.longrepr[2] for _, r in reports if isinstance(r.longrepr, tuple))
-    commands = {reason.rpartition("; ")[2]: None for reason in skipped if _NOT_RUN in reason}
+    if overrides := config.getoption(_OPTION):
+        terminalreporter.line(f"with the settings {', '.join(overrides)}")
+    reasons = (_reason(report) for _, report in reports if _is_not_run(report))
+    commands = dict.fromkeys(reason[reason.index(_COMMAND) :] for reason in reasons)
     for command in commands:
         terminalreporter.line(f"to run: {command}")
 
 
-def _parameters(item: pytest.Item) -> Mapping[str, Any]:
-    return item.callspec.params if hasattr(item, "callspec") else {}
+def _reason(report: pytest.TestReport) -> str:
+    return report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+
+
+def _is_not_run(report: pytest.TestReport) -> bool:
+    return bool(report.skipped and _NOT_RUN in _reason(report))
+
+
+def _is_tested(item: pytest.Item) -> bool:
+    """Say whether a test holds a claim against records; others may only look at claims."""
+    return _claim_of(item) is not None and "arms" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture
@@ -111,18 +138,23 @@ def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
 
     To ask for an arm of which a run is missing skips the test, with the command that runs it.
     """
-    markers = list(request.node.iter_markers("reproduction"))
-    reproduction = _reproduction(request.config, request.path, markers)
-    claim = _parameters(request.node).get("claim")
-    name = claim.comparison if claim else _marked(markers).get("comparison")
-    if name is None and len(reproduction.plans) == 1:
-        (name,) = reproduction.plans
-    if name is None or name not in reproduction.plans:
-        raise pytest.UsageError(
-            f"{request.node.nodeid}: expected the marker reproduction(comparison=...) with one of "
-            f"{', '.join(reproduction.plans)}, got {name}."
-        )
-    return OnRecord(reproduction.records[name])
+    from harness.errors import HarnessError
+
+    marked, claim = _marked(request.node), _claim_of(request.node)
+    try:
+        reproduction = _reproduction(request.config, _folder(request.path, marked))
+        name = claim.comparison if claim else marked.get("comparison")
+        if name is None and len(reproduction.plans) == 1:
+            (name,) = reproduction.plans
+        if name is None or name not in reproduction.plans:
+            pytest.fail(
+                f"expected the marker reproduction(comparison=...) with one of "
+                f"{', '.join(reproduction.plans)}, got {name}.",
+                pytrace=False,
+            )
+        return OnRecord(reproduction.records[name])
+    except HarnessError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 class OnRecord(Mapping[str, "Arm"]):
@@ -138,6 +170,11 @@ class OnRecord(Mapping[str, "Arm"]):
             return self._records[name]
         except NotRun as missing:
             pytest.skip(f"{_NOT_RUN}{missing}")
+        except KeyError as unknown:
+            pytest.fail(unknown.args[0], pytrace=False)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
@@ -146,25 +183,51 @@ class OnRecord(Mapping[str, "Arm"]):
         return len(self._records)
 
 
-def _reproduction(config: pytest.Config, test: Path, markers: list[pytest.Mark]) -> "Reproduction":
-    folder = test.parent / (_marked(markers).get("folder") or ".")
-    return _read(folder.resolve(), tuple(config.getoption(_OPTION)))
+def _reproduction(config: pytest.Config, folder: Path) -> "Reproduction":
+    return _read(folder, tuple(config.getoption(_OPTION)))
 
 
 @cache
 def _read(folder: Path, overrides: tuple[str, ...]) -> "Reproduction":
-    from harness.errors import HarnessError
-    from harness.reproduction import read_reproduction
+    from harness.errors import InputError
+    from harness.reproduction import ANOTHER_LLM, read_reproduction
 
-    try:
-        return read_reproduction(folder, overrides)
-    except HarnessError as error:
-        raise pytest.UsageError(str(error)) from None
+    reproduction = read_reproduction(folder, overrides)
+    if others := [o for o in reproduction.changed if not o.startswith(ANOTHER_LLM)]:
+        raise InputError(
+            f"--harness-override {others[0]}: expected where runs lie, or another LLM; this makes "
+            f"other runs than {folder}/arms.yaml plans. Change the plan there."
+        )
+    return reproduction
 
 
-def _marked(markers: list[pytest.Mark]) -> dict[str, Any]:
-    """Return the settings of the nearest marker."""
-    return dict(markers[0].kwargs) if markers else {}
+def _folder(test: Path, marked: Mapping[str, Any]) -> Path:
+    return (test.parent / (marked.get("folder") or ".")).resolve()
+
+
+def _marked(node: pytest.Item) -> dict[str, Any]:
+    """Return what a test's markers say, of several that say the same the nearest."""
+
+    def said(folder: str | None = None, comparison: str | None = None) -> dict[str, str]:
+        told = {"folder": folder, "comparison": comparison}
+        return {key: value for key, value in told.items() if value is not None}
+
+    known: dict[str, str] = {}
+    for mark in reversed(list(node.iter_markers("reproduction"))):
+        try:
+            known |= said(*mark.args, **mark.kwargs)
+        except TypeError as error:
+            raise pytest.Collector.CollectError(
+                f"{node.nodeid}: marker reproduction: {error}"
+            ) from None
+    return known
+
+
+def _claim_of(node: pytest.Item) -> "Claim | None":
+    """Return the claim that a test is of; other things of that name are somebody else's."""
+    parameters = node.callspec.params if hasattr(node, "callspec") else {}
+    found = parameters.get("claim")
+    return found if type(found).__module__ == "harness.claims" else None
 
 
 def _takes(reproduction: "Reproduction", claim: "Claim") -> list[pytest.MarkDecorator]:

@@ -1,18 +1,13 @@
 """Which runs on record are those of a plan: the only thing that a claim is judged by."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness.arms import read_network, settings_of
 from harness.config import Config
 from harness.errors import NotRun
 from harness.measures import Arm
-from harness.reading import all_below
+from harness.reading import Below
 from harness.results import RunResult, differing
-
-_ANYWHERE = frozenset({"device", "seed", "network"})
-"""Settings that a run on record need not share with the plan, or is asked for otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,24 +21,41 @@ class Records(Mapping[str, Arm]):
     planned: Mapping[str, tuple[int, ...]]
     found: tuple[RunResult, ...]
     """As far as they have come."""
+    runs_dir: str
     command: str
-    told: tuple[str, ...]
-    """What is on record and was left out, and why."""
+    """What a user types to run what is missing."""
+    left_out: tuple[str, ...]
+    """What is on record and does not count, and why."""
+    damaged: tuple[str, ...]
+    """What cannot be read, a sentence each."""
 
     def __getitem__(self, name: str) -> Arm:
         if name not in self.planned:
-            raise KeyError(f"expected an arm of the comparison, one of {', '.join(self.planned)}")
-        n = len(self.planned[name]) - len(self.missing(name))
-        if self.missing(name):
-            raise NotRun(f"{n} of {len(self.planned[name])} runs of {name} done; {self.command}")
-        runs = tuple(run for run in self.found if run.arm == name)
-        return Arm(name=name, runs=runs, planned=len(runs))
+            raise KeyError(
+                f"expected an arm of the comparison, one of {', '.join(self.planned)}, got {name}."
+            )
+        planned = len(self.planned[name])
+        if missing := len(self.missing(name)):
+            where = self.runs_dir + (f" ({len(self.damaged)} damaged)" if self.damaged else "")
+            done = f"{planned - missing} of {planned} runs of {name} done in {where}"
+            raise NotRun(f"{done}; {self.command}")
+        return Arm(
+            name=name, runs=tuple(run for run in self.found if run.arm == name), planned=planned
+        )
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.planned
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.planned)
 
     def __len__(self) -> int:
         return len(self.planned)
+
+    @property
+    def complete(self) -> bool:
+        """Say whether all of its runs have ended."""
+        return not any(self.missing(arm) for arm in self.planned)
 
     @property
     def done(self) -> str:
@@ -57,40 +69,66 @@ class Records(Mapping[str, Arm]):
         return tuple(seed for seed in self.planned[name] if seed not in done)
 
 
-def records_of(configs: Mapping[str, Config], seeds: Sequence[int], *, command: str) -> Records:
-    """Find the runs of these arms at these seeds, wherever and with whatever version they ran.
+def records_of(
+    below: Below,
+    planned: Mapping[str, tuple[int, ...]],
+    is_planned: Callable[[RunResult], bool],
+    *,
+    runs_dir: str,
+    command: str,
+) -> Records:
+    """Choose the runs that count, of all that are there.
 
-    Where they fall into several groups that no table could hold together, such as those of two
-    versions of torch, the one that was run last counts.
+    Where those of the plan fall into groups that no table could hold together, such as those of two
+    versions of torch, it is the last group of which nothing is missing, else the last. Where an arm
+    ran twice at a seed, the first run that ended counts: who does not like it cannot roll again.
     """
-    below = all_below(Path(next(iter(configs.values())).runs_dir))
     groups: dict[str, list[RunResult]] = {}
     for run in sorted(below.runs, key=lambda run: run.started):
-        config = configs.get(run.arm)
-        if config is not None and run.seed in seeds and _is_of(run, config):
+        if run.seed in planned.get(run.arm, ()) and is_planned(run):
             groups.setdefault(run.manifest["comparison"], []).append(run)
-    *older, newest = sorted(groups.values(), key=lambda group: group[-1].started) or [[]]
+    ranked = sorted(
+        groups.values(), key=lambda group: (_is_complete(group, planned), group[-1].started)
+    )
+    *others, chosen = ranked or [[]]
+    counted = _first_of_each(chosen)
+    twice = [f"{run.arm}, seed {run.seed}: ran again, the first run that ended counts." for run in
+             chosen if run not in counted]  # fmt: skip
     return Records(
-        planned=dict.fromkeys(configs, tuple(seeds)),
-        found=tuple(_one_each(newest)),
+        planned=planned,
+        found=tuple(counted),
+        runs_dir=runs_dir,
         command=command,
-        told=(*below.damaged, *(_left_out(group, newest) for group in older)),
+        left_out=(*(_told(group, chosen) for group in others), *twice),
+        damaged=below.damaged,
     )
 
 
-def _is_of(run: RunResult, config: Config) -> bool:
-    """Say whether a run was made with these settings, by its manifest; on whichever machine."""
+def is_of(run: RunResult, config: Config, wanted: Mapping[str, object]) -> bool:
+    """Say whether a run was made as wanted, by its manifest; on whichever machine.
+
+    wanted: settings, and digests of what they name. An arm that asks an LLM must have got answers.
+    """
     known = run.manifest["config"]
-    wanted = {k: v for k, v in settings_of(config).items() if k not in _ANYWHERE}
-    network = read_network(Path(config.network.path)).digest
-    return known.get("network") == network and all(known.get(k) == v for k, v in wanted.items())
+    asks = "model" in config.proposer
+    return all(known.get(k) == v for k, v in wanted.items()) and bool(run.calls or not asks)
 
 
-def _one_each(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Keep one run of each arm and seed: a finished one where there is one, else the newest."""
-    kept = {(run.arm, run.seed): run for run in sorted(runs, key=lambda run: run.complete)}
-    return [run for run in runs if kept[run.arm, run.seed] is run]
+def _is_complete(group: Sequence[RunResult], planned: Mapping[str, tuple[int, ...]]) -> bool:
+    done = {(run.arm, run.seed) for run in group if run.complete}
+    return all((arm, seed) in done for arm, seeds in planned.items() for seed in seeds)
 
 
-def _left_out(older: Sequence[RunResult], newest: Sequence[RunResult]) -> str:
-    return f"{len(older)} older runs: {'; '.join(differing(newest[0], older[0]))}."
+def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Keep one run of each arm and seed: the first that ended, else the last that began."""
+    kept: dict[tuple[str, int], RunResult] = {}
+    for run in runs:
+        before = kept.get((run.arm, run.seed))
+        if before is None or not before.complete:
+            kept[run.arm, run.seed] = run
+    return list(kept.values())
+
+
+def _told(others: Sequence[RunResult], chosen: Sequence[RunResult]) -> str:
+    n = "1 run" if len(others) == 1 else f"{len(others)} runs"
+    return f"{n} of another time: {'; '.join(differing(chosen[0], others[0]))}."

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import canvas
-from harness.claims import MEASURED, Claim, up_to
+from harness.claims import Claim
 from harness.comparison import compare
 from harness.errors import NotRun
 from harness.figures import FIGURES
 from harness.inference import Interval, mean_interval
 from harness.measures import Arm
-from harness.reproduction import Reproduction, Section
+from harness.papers import Section
+from harness.quantities import MEASURED, generations, up_to
+from harness.reproduction import Reproduction
 
 
 def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> str | None:
@@ -20,6 +22,8 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
 
     Where there is nothing to show, one that was written before goes.
     """
+    assert section.figure is not None
+    assert section.comparison is not None
     with canvas.styled():
         drawn = _KINDS[section.figure](reproduction, section)
         if drawn is not None:
@@ -28,17 +32,21 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
         for suffix in ("png", "pdf"):
             (folder / f"{section.name}.{suffix}").unlink(missing_ok=True)
         return None
-    given = f"Open marks are {reproduction.given}"
-    if not _arms(reproduction, section):
+    given = f"Open marks are {reproduction.paper.given}"
+    arms = _arms(reproduction, section)
+    missing = [name for name in reproduction.records[section.comparison] if name not in arms]
+    if not arms:
         return f"{given}; nothing was run yet."
-    return _CAPTIONS[section.figure].format(given=given)
+    told = _CAPTIONS[section.figure].format(given=given)
+    return f"{told} Not run: {', '.join(missing)}." if missing else told
 
 
 _CAPTIONS = {
     "generations": "{given}. A line is the mean of an arm's runs after each generation, the area "
     "its 95 % interval (with one run, there is none).",
     "fronts": FIGURES[0].caption,
-    "sizes": "{given}. Squares are measured, means with their 95 % intervals: of the networks with "
+    "sizes": "{given}. Squares are measured, means with their 95 % intervals (where every run is "
+    "wanted, the least and the most): of the networks with "
     "at most so many parameters, the one that re-trains best on validation images, scored on the "
     "test split.",
 }
@@ -57,7 +65,7 @@ def _fronts(reproduction: Reproduction, section: Section) -> Any:
 def _generations(reproduction: Reproduction, section: Section) -> Any:
     """Draw each arm by generation, published points as open marks, our mean with its interval."""
     arms = _arms(reproduction, section)
-    claims = [claim for claim in section.claims if claim.minus is None and _by_time(claim)]
+    claims = [claim for claim in section.claims if _is_of_a_curve(claim)]
     claims = [claim for claim in claims if claim.measure == claims[0].measure]
     if not claims:
         return None
@@ -67,8 +75,9 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
         look = canvas.look(place)
         last = _last_generation(arms.get(arm), mine)
         series = canvas.short(mine[0].series)
-        _published(axes, [(c.within.generation or last, c) for c in mine], look,
-                   label=f"{series}, {reproduction.given}")  # fmt: skip
+        points = [(last if c.within.generation is None else c.within.generation, c) for c in mine]
+        _published(axes, points, look,
+                   label=f"{series}, {reproduction.paper.given}")  # fmt: skip
         if arm in arms:
             _measured(axes, mine[0], arms[arm], range(last + 1), look, label=f"{series}, measured")
     axes.set(
@@ -76,7 +85,7 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
         ylabel=_HEIGHTS.get(claims[0].measure, claims[0].measure.replace("_", " ")),
         title=section.title + ("" if arms else _NOTHING_YET),
     )
-    axes.set_xlim(left=-0.5)
+    axes.set_xlim(left=-0.5, right=max(1.5, axes.get_xlim()[1]))
     canvas.whole_numbers(axes.xaxis)
     canvas.legend(drawn, axes, 3)
     return drawn
@@ -122,7 +131,7 @@ def _measured(
         [_height(claim, getattr(interval, part)) for _, interval in found]
         for part in ("low", "mean", "high")
     )
-    axes.plot(at, mean, label=label, **line)
+    axes.plot(at, mean, label=label, marker=".", markersize=3, **line)
     axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
@@ -136,14 +145,14 @@ def _interval(value: Interval | float) -> Interval:
 def _sizes(reproduction: Reproduction, section: Section) -> Any:
     """Draw accuracy against size: published marks open, ours with its interval beside them."""
     drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
-    known = _sized(section)
+    known, arms = _sized(section), _arms(reproduction, section)
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     for i, (claim, size) in enumerate(known):
         at = (size, 100 * claim.published)
-        label = None if i else reproduction.given
+        label = None if i else reproduction.paper.given
         axes.plot(*at, marker="o", markersize=7, markerfacecolor="white", label=label, **black)
         beside = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
-        axes.annotate(claim.says.split(",")[0], at, fontsize=7, **beside)
+        axes.annotate(claim.says.split(", ")[0], at, fontsize=7, **beside)
     measured = [(size, reproduction.verdict(claim).measured) for claim, size in known]
     found = [(size, _interval(value)) for size, value in measured if value is not None]
     for i, (size, one) in enumerate(found):
@@ -154,7 +163,7 @@ def _sizes(reproduction: Reproduction, section: Section) -> Any:
         xscale="log",
         xlabel="parameters (log scale; fewer is better)",
         ylabel="test accuracy, %",
-        title=section.title + ("" if found else _NOTHING_YET),
+        title=section.title + ("" if found or arms else _NOTHING_YET),
     )
     axes.margins(x=0.25, y=0.15)
     canvas.count_axis(axes.xaxis)
@@ -193,17 +202,18 @@ def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
     return found
 
 
-def _by_time(claim: Claim) -> bool:
-    return "generation" in MEASURED[claim.measure].heeds
+def _is_of_a_curve(claim: Claim) -> bool:
+    """Say whether a claim is a point of an arm's curve over the generations."""
+    whole = claim.minus is None and claim.within.parameters is None
+    return whole and "generation" in MEASURED[claim.measure].heeds
 
 
 def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
     """Return the last generation to draw: the last that is claimed, else that the runs reached."""
-    claimed = max((c.within.generation for c in claims if c.within.generation), default=None)
-    if claimed is not None or arm is None:
-        return claimed or 0
-    steps = [c.step for run in arm.finished for c in run.candidates]
-    return max((int(step[1:].partition(".")[0]) for step in steps), default=0)
+    claimed = [c.within.generation for c in claims if c.within.generation is not None]
+    if claimed or arm is None:
+        return max(claimed, default=0)
+    return max((generations(run) for run in arm.finished), default=1) - 1
 
 
 def _height(claim: Claim, value: float) -> float:

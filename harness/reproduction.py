@@ -1,137 +1,50 @@
-"""A published comparison as a folder: ``arms.yaml`` has what to run, ``claims.yaml`` what it found.
+"""A paper held against the runs on record, with the settings of whoever asks."""
 
-Both are data, so that anybody's paper can be held against runs of this harness in the same way.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from harness.claims import ABOUT, MEAN, NOT_RUN, Claim, Verdict, Within
-from harness.compose import compose, read_yaml
-from harness.config import MISSING, Config
+from harness.archive import load_study
+from harness.arms import read_network, settings_of, study_digest
+from harness.claims import NOT_RUN, Claim, Verdict
+from harness.compose import compose
+from harness.config import Config
 from harness.errors import InputError, NotRun
-from harness.records import Records, records_of
+from harness.papers import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
+from harness.reading import all_below
+from harness.records import Records, is_of, records_of
+from harness.results import RunResult
 
 OURS = Path(__file__).resolve().parents[1] / "reproductions"
 """Where the reproductions lie that come with this package."""
-ARMS, CLAIMS = "arms.yaml", "claims.yaml"
+ANOTHER_LLM = ("model=", "model.")
+"""Settings under which its claims can be asked of another LLM."""
 FREE = (
     "runs_dir=", "device=", "workers=", "llm_workers=", "save_every_s=", "display=", "tracking=",
     "model.base_url=", "model.key_env=",
 )  # fmt: skip
 """Settings that leave a reproduction what it is: where and how fast it runs."""
-DEVICES = ("cpu", "gpu")
-FIGURES = ("", "generations", "fronts", "sizes")
-
-
-@dataclass(kw_only=True)
-class Takes:
-    """What the runs of a comparison need."""
-
-    device: str = "cpu"
-    """``cpu`` or ``gpu``."""
-    llm: bool = False
-    """Whether an LLM must answer; recorded answers need none."""
-    hours: float | None = None
-    """Of that device, for all of its runs, measured; null where nobody has measured it."""
-
-
-@dataclass(kw_only=True)
-class Plan:
-    """One comparison: these arms at these seeds, under settings that all of them share."""
-
-    arms: list[str] = MISSING
-    seeds: list[int] = MISSING
-    overrides: list[str] = field(default_factory=list)
-    takes: Takes = field(default_factory=Takes)
-
-
-@dataclass(kw_only=True)
-class ArmsFile:
-    """The schema of ``arms.yaml``."""
-
-    comparisons: dict[str, Plan] = MISSING
-
-
-@dataclass(kw_only=True)
-class ClaimEntry:
-    """A claim as it is written down; what is left out is the section's."""
-
-    name: str = MISSING
-    says: str = MISSING
-    comparison: str | None = None
-    arm: str | None = None
-    minus: str | None = None
-    measure: str | None = None
-    within: dict[str, int] = field(default_factory=dict)
-    published: Any = MISSING
-    """A number, or a number for each generation: a claim for each of them."""
-    relation: str | None = None
-    tolerance: float | None = None
-    of: str | None = None
-
-
-@dataclass(kw_only=True)
-class SectionEntry:
-    """A table or figure of the paper, and what its claims share."""
-
-    title: str = MISSING
-    source: str = MISSING
-    figure: str = ""
-    """What is drawn, published beside measured: one of FIGURES, or nothing."""
-    generation: int | None = None
-    """Draw ``fronts`` as they were after it."""
-    comparison: str | None = None
-    arm: str | None = None
-    measure: str | None = None
-    relation: str = ABOUT
-    tolerance: float = 0.0
-    of: str = MEAN
-    notes: list[str] = field(default_factory=list)
-    """What a reader must know beside the numbers."""
-    claims: list[ClaimEntry] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
-class ClaimsFile:
-    """The schema of ``claims.yaml``."""
-
-    title: str = MISSING
-    """What was published, and where."""
-    given: str = "published"
-    """What its numbers are called, such as ``recorded`` where nobody has published them."""
-    sections: dict[str, SectionEntry] = MISSING
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A table or figure of the paper: its claims, and what is drawn of it."""
-
-    name: str
-    title: str
-    source: str
-    figure: str
-    generation: int | None
-    comparison: str | None
-    """The comparison that its figure shows."""
-    notes: tuple[str, ...]
-    claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """What was published, what is to be run for it, and with which settings of this user."""
+    """A paper, where it lies, and the settings under which its runs are meant."""
 
     folder: Path
-    title: str
-    given: str
-    """What the numbers of its claims are called."""
-    plans: Mapping[str, Plan]
-    sections: tuple[Section, ...]
+    paper: Paper
     overrides: tuple[str, ...] = ()
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """Its comparisons by name."""
+        return self.paper.plans
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Its tables and figures."""
+        return self.paper.sections
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -139,14 +52,21 @@ class Reproduction:
         return tuple(claim for section in self.sections for claim in section.claims)
 
     @property
-    def is_as_planned(self) -> bool:
-        """Say whether the user's settings leave it what it is."""
-        return all(override.startswith(FREE) for override in self.overrides)
+    def changed(self) -> tuple[str, ...]:
+        """Settings of the user that make other runs of it than the plan's."""
+        return tuple(o for o in self.overrides if not o.startswith(FREE))
 
     def config(self, comparison: str, arm: str, seed: int) -> Config:
-        """Compose one of its runs."""
-        plan = self.plans[comparison]
-        config = compose([f"+ablation={arm}", *plan.overrides, f"seed={seed}", *self.overrides])
+        """Compose one of its runs; InputError, which says whose setting it is, if it cannot be."""
+        planned = [f"+ablation={arm}", *self.plans[comparison].overrides, f"seed={seed}"]
+        theirs = self._settings(comparison)
+        try:
+            config = compose([*planned, *theirs])
+        except InputError as error:
+            if theirs:
+                compose(planned)
+                raise
+            raise InputError(f"{self.folder / ARMS}: comparisons.{comparison}: {error}") from None
         if "~" in config.arm:
             raise InputError(
                 f"a reproduction needs answers to its own prompts, {config.arm} has others. Leave "
@@ -156,128 +76,81 @@ class Reproduction:
 
     def command(self, comparison: str) -> str:
         """What a user types to run a comparison."""
-        folder = self.folder.resolve()
-        name = folder.name if folder.parent == OURS else _short(folder)
-        return " ".join(["python -m reproductions", name, "run", comparison, *self.overrides])
+        words = ["python", "-m", "reproductions", self.name, "run", comparison]
+        return shlex.join([*words, *self._settings(comparison)])
+
+    def _settings(self, comparison: str) -> list[str]:
+        """Return the user's settings that concern a comparison: an LLM's where it takes one."""
+        asks = self.plans[comparison].takes.llm
+        return [o for o in self.overrides if asks or not o.startswith("model.")]
+
+    @property
+    def name(self) -> str:
+        """What a user calls it: ours by their names, others by their paths, as from here."""
+        folder, here = self.folder.resolve(), Path.cwd()
+        if folder.parent == OURS:
+            return folder.name
+        return f"./{folder.relative_to(here)}" if folder.is_relative_to(here) else str(folder)
 
     @cached_property
     def records(self) -> Mapping[str, Records]:
         """What is on record of each of its comparisons."""
-        return {name: self._records(name) for name in self.plans}
+        first = {name: self._configs(name) for name in self.plans}
+        runs_dir = next(iter(next(iter(first.values())).values())).runs_dir
+        below = all_below(Path(runs_dir))
+        return {
+            name: records_of(
+                below,
+                dict.fromkeys(plan.arms, tuple(plan.seeds)),
+                self._is_planned(name, first[name]),
+                runs_dir=runs_dir,
+                command=self.command(name),
+            )
+            for name, plan in self.plans.items()
+        }
 
-    def _records(self, comparison: str) -> Records:
+    def _configs(self, comparison: str) -> dict[str, Config]:
         plan = self.plans[comparison]
-        configs = {arm: self.config(comparison, arm, plan.seeds[0]) for arm in plan.arms}
-        return records_of(configs, plan.seeds, command=self.command(comparison))
+        return {arm: self.config(comparison, arm, plan.seeds[0]) for arm in plan.arms}
+
+    def _is_planned(
+        self, comparison: str, configs: Mapping[str, Config]
+    ) -> Callable[[RunResult], bool]:
+        """Return what says whether a run of an arm of a comparison is as planned."""
+        data = self.plans[comparison].data
+        known = {arm: _wanted(config) for arm, config in configs.items()}
+
+        def is_planned(run: RunResult) -> bool:
+            config, wanted = configs[run.arm], known[run.arm]
+            if config.study is not None and "model" in config.proposer:
+                recorded = self.config(comparison, run.arm, run.seed)  # answers are of a seed
+                wanted = wanted | {"study": study_digest(load_study(Path(str(recorded.study))))}
+            if data not in {None, run.manifest["data"]["digest"]}:
+                return False
+            return is_of(run, config, wanted)
+
+        return is_planned
 
     def verdict(self, claim: Claim) -> Verdict:
         """Judge a claim by what is on record; not run where a run of it is missing."""
         try:
             return claim.judge(self.records[claim.comparison])
         except NotRun as missing:
-            return Verdict(claim=claim, word=NOT_RUN, measured=None, n=0, reason=str(missing))
+            return Verdict(claim=claim, word=NOT_RUN, measured=None, n=0, of=0, reason=str(missing))
 
 
-def _short(folder: Path) -> str:
-    """Name a folder as from here where it is below, for what is written is shared."""
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+def _wanted(config: Config) -> dict[str, object]:
+    """Return what a run on record has to share with a plan, by its manifest."""
+    shared = {k: v for k, v in settings_of(config).items() if k not in {"device", "seed"}}
+    return shared | {"network": read_network(Path(config.network.path)).digest}
 
 
 def read_reproduction(folder: Path, overrides: Sequence[str] = ()) -> Reproduction:
-    """Read a folder's ``arms.yaml`` and ``claims.yaml``; InputError where they do not fit."""
-    arms: ArmsFile = read_yaml(ArmsFile, folder / ARMS)
-    claims: ClaimsFile = read_yaml(ClaimsFile, folder / CLAIMS)
-    for name, plan in arms.comparisons.items():
-        told = f"{folder / ARMS}: comparisons.{name}"
-        if not plan.arms or not plan.seeds:
-            raise InputError(f"{told}: expected at least one arm and one seed.")
-        if plan.takes.device not in DEVICES:
+    """Read a folder with ``arms.yaml`` and ``claims.yaml``; InputError where they do not fit."""
+    for override in overrides:
+        if is_planned(override):
             raise InputError(
-                f"{told}.takes.device: expected one of {', '.join(DEVICES)}, got "
-                f"{plan.takes.device}."
+                f"{override}: expected none of {', '.join(sorted(PLANNED))}, which the arms and "
+                f"seeds of {folder / ARMS} say. Change them there, or run python -m harness."
             )
-    sections = tuple(
-        _section(name, entry, folder / CLAIMS, arms.comparisons)
-        for name, entry in claims.sections.items()
-    )
-    names = [claim.name for section in sections for claim in section.claims]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(
-            f"{folder / CLAIMS}: expected claims of different names, twice: {twice[0]}."
-        )
-    return Reproduction(
-        folder=folder,
-        title=claims.title,
-        given=claims.given,
-        plans=arms.comparisons,
-        sections=sections,
-        overrides=tuple(overrides),
-    )
-
-
-def _section(name: str, entry: SectionEntry, path: Path, plans: Mapping[str, Plan]) -> Section:
-    if entry.figure not in FIGURES:
-        raise InputError(
-            f"{path}: sections.{name}.figure: expected one of {', '.join(FIGURES[1:])}, got "
-            f"{entry.figure}."
-        )
-    try:
-        claims = tuple(claim for one in entry.claims for claim in _claims(one, entry))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    for claim in claims:
-        if claim.comparison not in plans:
-            raise InputError(
-                f"{path}: claim {claim.name}: expected a comparison of {ARMS}, one of "
-                f"{', '.join(plans)}, got {claim.comparison}."
-            )
-        arms = plans[claim.comparison].arms
-        for arm in claim.arms:
-            if arm not in arms:
-                raise InputError(
-                    f"{path}: claim {claim.name}: expected an arm of {claim.comparison}, one of "
-                    f"{', '.join(arms)}, got {arm}."
-                )
-    return Section(
-        name=name,
-        title=entry.title,
-        source=entry.source,
-        figure=entry.figure,
-        generation=entry.generation,
-        comparison=entry.comparison,
-        notes=tuple(entry.notes),
-        claims=claims,
-    )
-
-
-def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
-    """Yield the claim, or one for each generation that it has a number for."""
-    series = entry.published if isinstance(entry.published, Mapping) else {None: entry.published}
-    for generation, published in series.items():
-        at = {} if generation is None else {"generation": generation}
-        try:
-            within = Within(**entry.within, **at)
-        except TypeError:
-            raise InputError(
-                f"claim {entry.name}: within: expected parameters or generation, got "
-                f"{', '.join(entry.within)}."
-            ) from None
-        if isinstance(published, bool) or not isinstance(published, int | float):
-            raise InputError(f"claim {entry.name}: published: expected a number, got {published}.")
-        shared = {
-            key: getattr(entry, key) if getattr(entry, key) is not None else getattr(section, key)
-            for key in ("comparison", "arm", "measure", "relation", "tolerance", "of")
-        }
-        if missing := [key for key, value in shared.items() if value is None]:
-            raise InputError(f"claim {entry.name}: expected {missing[0]}, here or in its section.")
-        yield Claim(
-            name=entry.name if generation is None else f"{entry.name}_g{generation}",
-            says=entry.says if generation is None else f"{entry.says}, generation {generation}",
-            series=entry.says,
-            source=section.source,
-            minus=entry.minus,
-            within=within,
-            published=published,
-            **shared,
-        )
+    return Reproduction(folder=folder, paper=read_paper(folder), overrides=tuple(overrides))

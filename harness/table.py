@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,14 @@ def document(several: Sequence[Comparison], style: str) -> str:
         return _dumped([_content(one) for one in several])
     if style == "csv":
         return _csv(*several)
+    if style == "latex":  # one label each
+        several = [_numbered(one, i) for i, one in enumerate(several)]
     return "\n".join(render(one, style) for one in several)
+
+
+def _numbered(comparison: Comparison, i: int) -> Comparison:
+    tables = [replace(t, name=f"{t.name}-{i + 1}" if i else t.name) for t in comparison.tables]
+    return replace(comparison, tables=tuple(tables))
 
 
 def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:

@@ -5,7 +5,8 @@ one of those here by its name, or any other by its path. ``pytest`` asserts its 
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.arms import complete_runs
@@ -14,8 +15,9 @@ from harness.compose import end_on_interrupt, fail
 from harness.display import show_table
 from harness.errors import HarnessError, InputError
 from harness.laboratories import Laboratories
+from harness.papers import ARMS
 from harness.published import claims_table, published_text, write_published
-from harness.reproduction import ARMS, OURS, Reproduction, read_reproduction
+from harness.reproduction import OURS, Reproduction, read_reproduction
 from reproductions.plan import show_plan
 
 
@@ -28,63 +30,66 @@ def main() -> None:
         "the paper's tables and figures with our numbers beside the published ones.",
     )
     parser.add_argument("name", metavar="NAME", help=f"one of {names}, or a folder")
-    parser.add_argument("action", choices=tuple(_ACTIONS))
+    parser.add_argument("action", choices=("plan", "run", "table"))
     parser.add_argument(
         "words", nargs="*", metavar="COMPARISON | KEY=VALUE",
-        help="which of its comparisons, at first all; settings, such as device=cuda",
+        help="plan and run: which of its comparisons, at first all; settings, as device=cuda",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="table: folder to write to, its own at first")
     arguments = parser.parse_intermixed_args()
+    if arguments.out is not None and arguments.action != "table":
+        parser.error("--out goes with table alone: plan and run write no tables")
+    end_on_interrupt()
     try:
         overrides = [word for word in arguments.words if "=" in word]
         reproduction = read_reproduction(_folder(arguments.name, names), overrides)
         chosen = _chosen(reproduction, [word for word in arguments.words if "=" not in word])
-        _ACTIONS[arguments.action](reproduction, chosen, arguments.out)
+        if arguments.action == "table":
+            table(reproduction, arguments.out)
+        else:
+            {"plan": show_plan, "run": run}[arguments.action](reproduction, chosen)
     except HarnessError as error:
         fail(error)
 
 
-def run(reproduction: Reproduction, comparisons: Sequence[str], _: Path | None = None) -> None:
+def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     """Execute what is missing of these comparisons, then show what became of their claims."""
     planned = [
         [reproduction.config(name, arm, seed) for arm in plan.arms]
         for name in comparisons
         for plan in (reproduction.plans[name],)
         for seed in plan.seeds
+        if not reproduction.records[name].complete
     ]  # composed as a whole, so that mistakes cost nothing
-    end_on_interrupt()
     with Laboratories() as laboratories:
         for configs in planned:
             complete_runs(configs, laboratories)
-    for told in claims_table(reproduction, comparisons).tables:
+    after = replace(reproduction)  # reads the records again
+    for told in claims_table(after, comparisons).tables:
         rows = rows_of(told.columns, told.rows)
         show_table(rows, title=told.title, notes=list(told.notes), text=True)
 
 
-def table(reproduction: Reproduction, _: Sequence[str], out: Path | None = None) -> None:
-    """Print the tables, and write them with the figures: the paper's, with ours beside."""
+def table(reproduction: Reproduction, out: Path | None) -> None:
+    """Print the tables, and write them with the figures: the paper's, with ours beside.
+
+    Where that would replace what is there by less, it has to be said where to.
+    """
     print(published_text(reproduction, "markdown"))
-    if out is None and not reproduction.is_as_planned:
+    if out is None and reproduction.changed:
         print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
-        return
-    for path in write_published(reproduction, out or reproduction.folder):
-        print(path)
-
-
-def plan(reproduction: Reproduction, comparisons: Sequence[str], _: Path | None = None) -> None:
-    """Print arms, seeds and cost."""
-    show_plan(reproduction, comparisons)
-
-
-_ACTIONS: Mapping[str, Callable[[Reproduction, Sequence[str], Path | None], None]] = {
-    "plan": plan,
-    "run": run,
-    "table": table,
-}
+    elif out is None and not any(records.found for records in reproduction.records.values()):
+        where = next(iter(reproduction.records.values())).runs_dir
+        print(
+            f"Nothing is written: {where} has no run of it. Give runs_dir=FOLDER or --out FOLDER."
+        )
+    else:
+        for path in write_published(reproduction, out or reproduction.folder):
+            print(path)
 
 
 def _folder(name: str, names: str) -> Path:
-    for folder in (OURS / name, Path(name)):
+    for folder in (OURS / name, Path(name)) if Path(name).name == name else (Path(name),):
         if (folder / ARMS).is_file():
             return folder
     raise InputError(

@@ -22,7 +22,7 @@ def show_plan(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     """Print arms, seeds and cost of these comparisons, and the commands that run them."""
     rows = [HEADER, *(_row(reproduction, name) for name in comparisons)]
     notes = list(_notes(reproduction, comparisons))
-    show_table(rows, title=reproduction.title, notes=notes, text=True)
+    show_table(rows, title=reproduction.paper.title, notes=notes, text=True)
 
 
 def _row(reproduction: Reproduction, name: str) -> list[str]:
@@ -67,16 +67,17 @@ def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
     if not trainings:
         return "0"
     settings = settings_of(reproduction.config(name, plan.arms[0], plan.seeds[0]))
-    alike = [
-        run
+    alike = {
+        run.folder: run
         for records in reproduction.records.values()
         for run in records.found
         if all(run.manifest["config"].get(key) == settings[key] for key in ("recipe", "task"))
-    ]
+        and (run.manifest["machine"]["device"] == "cpu") == (plan.takes.device == "cpu")
+    }.values()
     done = sum(run.trainings.total() for run in alike)
     if done:
         hours = trainings * sum(run.train_s for run in alike) / done / _HOUR_S
-        return f"at most {hours:.2g}, by {done} on record"
+        return f"about {hours:.2g}, by {done} on record"
     if plan.takes.hours is not None:
         return f"{plan.takes.hours:.2g} in all"
     return UNKNOWN
@@ -103,9 +104,12 @@ def _about(count: int) -> str:
 
 def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[str]:
     unfinished = []
+    if reproduction.changed:
+        yield f"Not as planned, but with {', '.join(reproduction.changed)}."
     for name in comparisons:
         records = reproduction.records[name]
-        yield from (f"{name}, left out: {told}" for told in records.told)
+        told = (*records.damaged, *records.left_out)
+        yield from (f"{name}, left out: {one}" for one in told)
         if any(records.missing(arm) for arm in records):
             unfinished.append(name)
             yield f"{name}: {records.command}"

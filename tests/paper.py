@@ -1,5 +1,6 @@
 """A small paper of somebody else: what it claims, and runs on record that were never trained."""
 
+import shutil
 from pathlib import Path
 
 from harness.arms import read_network, settings_of
@@ -65,8 +66,7 @@ def record_plan(folder, runs_dir, comparison="mine", *, accuracies, **changed):
         network = read_network(Path(config.network.path)).digest
         for seed, accuracy in zip(plan.seeds, found, strict=False):
             settings = settings_of(config) | {"network": network, "seed": seed}
-            record_run(
-                Path(runs_dir) / f"{arm}-s{seed}-{group}",
-                arm=arm, seed=seed, comparison=group, tokens=0, settings=settings,
-                children=[("g0.c0", evaluated(accuracy, 900))], **changed,
-            )  # fmt: skip
+            told = {"tokens": 0, "children": [("g0.c0", evaluated(accuracy, 900))]} | changed
+            folder = Path(runs_dir) / f"{arm}-s{seed}-{group}"
+            shutil.rmtree(folder, ignore_errors=True)
+            record_run(folder, arm=arm, seed=seed, comparison=group, settings=settings, **told)

@@ -1,6 +1,7 @@
 """Claims are judged by what was measured, and hold only where all of the interval does."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,22 +15,20 @@ from harness.claims import (
     EVERY_RUN,
     FAILS,
     HOLDS,
-    MEASURED,
     UNDECIDED,
     Claim,
-    Within,
-    up_to,
 )
-from harness.errors import InputError
+from harness.errors import InputError, NotRun
 from harness.measures import Arm
+from harness.quantities import MEASURED, Within, up_to
 from harness.reading import read_run
 from tests.records import LINT, evaluated, record_run
 
 
-def arm_of(folder, name, *accuracies, size=900):
+def arm_of(folder, name, *accuracies, size=900, seeds=None):
     """An arm whose runs found one network each, so accurate."""
     runs = []
-    for seed, accuracy in enumerate(accuracies):
+    for seed, accuracy in zip(seeds or range(len(accuracies)), accuracies, strict=True):
         child = ("g0.c0", LINT if accuracy is None else evaluated(accuracy, size))
         record_run(folder / f"{name}-s{seed}", arm=name, seed=seed, children=[child])
         runs.append(read_run(folder / f"{name}-s{seed}"))
@@ -85,6 +84,50 @@ def test_an_order_is_of_differences_at_the_same_seeds(tmp_path, others, word):
     assert "3 runs of full less no_eot" in verdict.told
 
 
+def test_pairs_are_of_the_same_seed_wherever_it_stands(tmp_path):
+    """Pairs by position would be ahead by 2 points each, and by seed one is behind."""
+    arms = {
+        "full": arm_of(tmp_path, "full", 0.92, 0.93, 0.94, seeds=(1, 2, 3)),
+        "no_eot": arm_of(tmp_path, "no_eot", 0.90, 0.91, 0.92, seeds=(2, 3, 1)),
+    }
+    gain = claim(minus="no_eot", relation=AHEAD)
+    assert gain.values(arms) == pytest.approx([0.0, 0.03, 0.03])
+    assert gain.judge(arms).word == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("others", "of", "word"),
+    [
+        ((0.92, 0.93, 0.94), EVERY_RUN, FAILS),  # no difference is none
+        ((0.9205, 0.9305, 0.9405), EVERY_RUN, FAILS),
+        ((0.9195, 0.9295, 0.9395), EVERY_RUN, HOLDS),
+        ((0.92, 0.93, 0.94), "mean", UNDECIDED),  # and has no interval
+        ((0.91, 0.92, 0.93), "mean", UNDECIDED),  # nor have differences that are all the same
+        ((0.9190, 0.9289, 0.9388), "mean", HOLDS),
+        ((0.9210, 0.9311, 0.9412), "mean", FAILS),
+    ],
+)
+def test_ahead_is_more_than_nothing(tmp_path, others, of, word):
+    arms = {
+        "full": arm_of(tmp_path, "full", 0.92, 0.93, 0.94),
+        "no_eot": arm_of(tmp_path, "no_eot", *others),
+    }
+    found = claim(minus="no_eot", relation=AHEAD, of=of).judge(arms)
+    if word == UNDECIDED and found.word != UNDECIDED:  # equal differences that binary makes unequal
+        assert found.measured.high - found.measured.low < 1e-9
+        return
+    assert found.word == word
+
+
+def test_an_arm_of_which_a_run_is_missing_is_not_judged(tmp_path):
+    whole = arm_of(tmp_path, "full", 0.93, 0.931)
+    with pytest.raises(NotRun, match="2 of 3 runs of full done"):
+        claim().judge({"full": replace(whole, planned=3)})
+    running = replace(whole, runs=(whole.runs[0], replace(whole.runs[1], complete=False)))
+    with pytest.raises(NotRun, match="1 of 2 runs of full done"):
+        claim().judge({"full": running})
+
+
 def test_one_run_decides_no_mean_and_every_run_by_itself(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93)}
     assert claim().judge(arms).word == UNDECIDED
@@ -92,17 +135,38 @@ def test_one_run_decides_no_mean_and_every_run_by_itself(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93, 0.95)}
     verdict = claim(of=EVERY_RUN).judge(arms)
     assert verdict.word == FAILS
-    assert "measured 94.00 [93.00, 95.00] %, wanted ± 1.00 points, every run\n" in verdict.told
+    assert "measured 94.00 [93.00, 95.00] %, wanted ± 1 points, every run\n" in verdict.told
     assert "1 of 2 runs are there" in verdict.told
 
 
 def test_a_run_without_a_value_is_never_left_out(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93, 0.93, None)}
     verdict = claim().judge(arms)
-    assert verdict.word == FAILS
-    assert "1 of 3 runs have no such value" in verdict.told
+    assert verdict.word == UNDECIDED
+    assert verdict.told.endswith(
+        "measured in 2 of 3 runs of full: mean [95 % CI]; 1 of 3 runs have not found a network of "
+        "at most the seed network's parameters"
+    )
     small = claim(within=Within(parameters=10)).judge(arms)
-    assert (small.word, small.n, small.measured) == (FAILS, 0, None)
+    assert (small.word, small.n, small.of, small.measured) == (UNDECIDED, 0, 3, None)
+    assert "3 of 3 runs have not found a network of at most 10 parameters" in small.told
+
+
+def test_a_generation_that_no_run_came_to_is_no_value(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.93, 0.931)}
+    early, late = (claim(within=Within(generation=g), tolerance=0.1) for g in (0, 1))
+    assert early.judge(arms).holds
+    verdict = late.judge(arms)
+    assert verdict.word == UNDECIDED
+    assert "2 of 2 runs have not found a network" in verdict.told
+    assert verdict.told.endswith("by a generation 1")
+
+
+def test_no_interval_leaves_the_range_of_a_share(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.2, 0.9)}
+    verdict = claim().judge(arms)
+    assert (verdict.measured.low, verdict.measured.high) == (0, 1)
+    assert verdict.word == UNDECIDED
 
 
 def test_a_size_holds_exactly_or_not(tmp_path):
@@ -139,6 +203,7 @@ def grown(tmp_path_factory):
         ("best_accuracy", {"parameters": 3000}, 0.99),
         ("best_accuracy", {"generation": 0}, 0.90),
         ("best_accuracy", {"generation": 9}, 0.975),
+        ("best_accuracy", {"generation": 11}, None),
         ("best_accuracy", {"generation": 2, "parameters": 2000}, 0.99),
         ("test_accuracy", {}, 0.98),
         ("test_accuracy", {"parameters": 450}, 0.98),
@@ -147,6 +212,9 @@ def grown(tmp_path_factory):
         ("parameters", {"generation": 0}, 500),
         ("seed_parameters", {}, 1000),
         ("seed_test_accuracy", {}, 0.98),
+        ("test_gain", {}, 0.0),
+        ("best_accuracy", {"parameters": 400}, 0.975),
+        ("test_accuracy", {"parameters": 400}, 0.98),
         ("valid", {}, 0.8),
         ("valid", {"generation": 1}, 2 / 3),
         ("evaluations_to_half_size", {}, 2),
@@ -173,10 +241,32 @@ def test_the_test_split_chooses_nothing(tmp_path):
     children = [("g0.c0", evaluated(0.97, 400)), ("g0.c1", evaluated(0.975, 450))]
     record_run(tmp_path / "run", arm="full", seed=0, children=children, finals=())
     run = read_run(tmp_path / "run")
-    run.retrained.update({"g0.c0": (0.96,), "g0.c1": (0.95,)})
-    run.finals.update({"g0.c0": (0.90,), "g0.c1": (0.99,)})
+    run.retrained.update({"g0.c0": (0.96,), "g0.c1": (0.90, 0.99)})  # the mean, not the best
+    run.finals.update({"g0.c0": (0.90,), "g0.c1": (0.99, 0.97), "seed": (0.88,)})
     small = claim(measure="test_accuracy", within=Within(parameters=500))
     assert small.value(run) == 0.90
+    assert claim(measure="test_gain", within=Within(parameters=500)).value(run) == pytest.approx(
+        0.02
+    )
+    gain = claim(measure="test_gain", relation=AHEAD, published=0.01)
+    assert gain.written(0.02) == "+2.00 points"
+
+
+def test_what_was_selected_on_test_images_has_no_validation_accuracy(tmp_path):
+    child = ("g0.c0", evaluated(0.97, 400))
+    record_run(tmp_path / "run", arm="full", seed=0, children=[child], split="test")
+    assert claim().value(read_run(tmp_path / "run")) is None
+
+
+def test_networks_that_were_outpaced_are_valid(tmp_path):
+    outpaced = {"gate": "fidelity", "kind": "outpaced", "reason": "fewer epochs"}
+    children = [("g0.c0", evaluated(0.97, 400)), ("g0.c1", outpaced), ("g0.c2", LINT)]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children)
+    run = read_run(tmp_path / "run")
+    assert claim(measure="valid").value(run) == pytest.approx(2 / 3)
+    assert up_to(replace(run, confirmed={"seed": (0.9,), "g9.c0": (1.0,)}), 3).confirmed == {
+        "seed": (0.9,)
+    }
 
 
 @pytest.mark.parametrize(
@@ -185,10 +275,18 @@ def test_the_test_split_chooses_nothing(tmp_path):
         ({"measure": "beauty"}, "measure: expected one of best_accuracy, "),
         ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
         ({"of": "some"}, "of: expected one of mean, every run, got some"),
-        ({"tolerance": -1}, "tolerance: expected a number of at least 0"),
+        ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
+        ({"tolerance": math.inf}, "tolerance: expected a number from 0 on"),
+        ({"tolerance": math.nan}, "tolerance: expected a number from 0 on"),
+        ({"published": math.nan}, "published: expected a number, got nan"),
+        ({"published": 92.5}, "expected a share of 1, such as 0.925, got 92.5"),
         ({"relation": AHEAD}, "say minus: OTHER_ARM"),
-        ({"measure": "valid", "within": Within(parameters=3)}, "valid cannot"),
-        ({"measure": "test_accuracy", "within": Within(generation=3)}, "test_accuracy cannot"),
+        ({"relation": AHEAD, "minus": "no_eot", "published": -0.1}, "above 0, got -0.1"),
+        ({"minus": "full"}, "expected another arm than full"),
+        ({"within": Within(generation=-1)}, "within.generation: expected at least 0, got -1"),
+        ({"within": Within(parameters=0)}, "within.parameters: expected at least 1, got 0"),
+        ({"measure": "valid", "within": Within(parameters=3)}, "valid does not"),
+        ({"measure": "test_accuracy", "within": Within(generation=3)}, "test_accuracy does not"),
     ],
 )
 def test_what_is_no_claim_is_named(changed, told):
@@ -219,10 +317,8 @@ def test_a_wider_tolerance_never_takes_a_verdict_back(low, reach, published, tol
 
 @pytest.mark.parametrize("measure", sorted(MEASURED))
 def test_every_measure_is_written_with_its_unit(measure):
-    told = claim(measure=measure, tolerance=0).written(1234.5)
-    assert told.endswith(" %") == MEASURED[measure].percent
-    assert math.isclose(
-        float(told.removesuffix(" %").replace(",", "")),
-        1234.5 * (100 if MEASURED[measure].percent else 1),
-        abs_tol=0.6,
-    )
+    told = claim(measure=measure, published=1, tolerance=0).written(1234.5)
+    unit = {"test_gain": " points"}.get(measure, " %" if MEASURED[measure].percent else "")
+    assert told.endswith(unit)
+    number = float(told.removesuffix(unit).replace(",", ""))
+    assert number == pytest.approx(1234.5 * (100 if MEASURED[measure].percent else 1), abs=0.6)

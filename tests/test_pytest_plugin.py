@@ -57,8 +57,10 @@ def test_without_a_record_every_claim_is_skipped_with_its_command(theirs):
     assert "1 passed, 6 skipped" in told
     assert "\nnot run 5\n" in told
     for name in ("mine", "dear"):
-        assert told.count(f"to run: {MISSING} paper run {name}") == 1
-    assert f"not run: 0 of 3 runs of random_mutation done; {MISSING} paper run mine" in told
+        assert told.count(f"to run: {MISSING} ./paper run {name}") == 1
+    command = f"{MISSING} ./paper run mine"
+    assert f"not run: 0 of 3 runs of random_mutation done in runs; {command}" in told
+    assert "SKIPPED [1] paper/test_paper.py:" in told
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
@@ -70,11 +72,11 @@ def test_with_records_claims_pass_or_fail_with_the_measured_interval(theirs, tmp
     assert code == 1, told
     assert "1 failed, 4 passed, 2 skipped" in told
     assert "\ndoes not hold 1, holds 2, not run 2\n" in told
-    assert "does not hold: measured 91.03 [90.65, 91.41] %, wanted ± 1.00 points\n" in told
+    assert "does not hold: measured 91.03 [90.65, 91.41] %, wanted ± 1 points\n" in told
     assert "claim: nothing, published 99.00 % (A paper, table 1)\n" in told
     assert "measured in 3 runs of seed_only: mean [95 % CI]\n" in told
     assert "def test_claim" not in told  # no traceback
-    assert f"to run: {MISSING} paper run dear runs_dir={runs}" in told
+    assert f"to run: {MISSING} ./paper run dear runs_dir={runs}" in told
 
 
 def test_markers_choose_what_can_be_run_here(theirs):
@@ -101,22 +103,94 @@ def test_the_files_may_lie_elsewhere(theirs):
     code, told = pytest_there(theirs, "tests", "-q")
     assert code == 0, told
     assert "1 passed, 3 skipped" in told
-    assert f"{MISSING} paper run dear" in told
+    assert f"{MISSING} ./paper run dear" in told
 
 
-def test_a_mistake_in_their_files_is_told(theirs):
-    (theirs / "test_paper.py").write_text("def test_arms(arms):\n    pass\n")
-    code, told = pytest_there(theirs)
-    assert code == 1
-    assert (
-        "expected the marker reproduction(comparison=...) with one of mine, dear, got None" in told
-    )
-    (theirs / "test_paper.py").write_text(TESTS)
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("def test_arms(arms):\n    pass\n", "expected the marker reproduction(comparison=...) with one of mine, dear, got None"),
+        ("@pytest.mark.reproduction(comparision='mine')\ndef test_claim(claim):\n    pass\n", "unexpected keyword argument 'comparision'"),
+        ("@pytest.mark.reproduction(comparison='yours')\ndef test_claim(claim):\n    pass\n", "with one of mine, dear, got yours"),
+        ("@pytest.mark.reproduction(comparison='mine')\ndef test_arm(arms):\n    arms['full']\n", "one of random_mutation, seed_only, got full"),
+        ("@pytest.mark.reproduction('nowhere')\ndef test_claim(claim):\n    pass\n", "nowhere/arms.yaml: expected a file that can be read"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_their_test_is_told(theirs, test, told):
+    (theirs / "test_paper.py").write_text(f"import pytest\n\n\n{test}")
+    code, output = pytest_there(theirs)
+    assert code != 0
+    assert told in output
+    assert "Traceback" not in output
+    assert len(output.splitlines()) < 30
+
+
+def test_a_mistake_in_their_files_or_settings_is_told_briefly(theirs):
+    for setting, expected in (
+        ("model.nam=3", "Could not override 'model.nam'"),
+        ("recipe.epochs=1", "--harness-override recipe.epochs=1: expected where runs lie, or another LLM"),
+        ("search.split=test", "--harness-override search.split=test: expected where"),
+        ("seed=3", "seed=3: expected none of ablation, compare, seed"),
+    ):  # fmt: skip
+        code, told = pytest_there(theirs, "--harness-override", setting, "-k", "chance")
+        assert code != 0
+        assert expected in told
+        assert len(told.splitlines()) < 30
     (theirs / "claims.yaml").write_text("title: 3\n")
     code, told = pytest_there(theirs)
     assert code != 0
-    assert "claims.yaml" in told
-    assert "sections" in told
+    assert "claims.yaml: expected sections, it is missing." in told
+    assert len(told.splitlines()) < 30
+
+
+def test_only_what_is_held_against_records_counts_as_a_claim(theirs, tmp_path):
+    (theirs / "test_paper.py").write_text(
+        "import pytest\n\n\ndef test_meta(claim):\n    assert claim.source\n\n\n"
+        "@pytest.mark.skip(reason='later')\ndef test_claim(claim, arms):\n    claim.check(arms)\n\n\n"
+        "@pytest.mark.reproduction(comparison='mine')\ndef test_names(arms):\n"
+        "    assert 'seed_only' in arms and 'full' not in arms and len(arms) == 2\n"
+    )
+    code, told = pytest_there(theirs)
+    assert code == 0, told
+    assert "6 passed, 5 skipped" in told
+    assert "published claims" not in told
+
+
+def test_another_llm_may_be_asked_and_is_told(theirs):
+    code, told = pytest_there(theirs, "--harness-override", "model.name=another", "-k", "asked")
+    assert code == 0, told
+    assert "with the settings model.name=another" in told
+
+
+def test_markers_of_a_module_and_of_a_test_go_together(theirs):
+    (theirs.parent / "tests").mkdir()
+    (theirs.parent / "tests" / "test_there.py").write_text(
+        "import pytest\n\npytestmark = pytest.mark.reproduction('../paper')\n\n\n"
+        "@pytest.mark.reproduction(comparison='dear')\ndef test_claim(claim, arms):\n    claim.check(arms)\n"
+    )
+    code, told = pytest_there(theirs, "tests")
+    assert code == 0, told
+    assert "\nnot run 2\n" in told
+
+
+def test_claims_of_another_kind_are_left_alone(theirs):
+    """The word is used for JSON web tokens, too."""
+    elsewhere = theirs.parent / "tokens"
+    elsewhere.mkdir()
+    (elsewhere / "test_fixture.py").write_text(
+        "import pytest\n\n\n@pytest.fixture\ndef claim():\n    return 'sub'\n\n\n"
+        "def test_token(claim):\n    assert claim == 'sub'\n"
+    )
+    parametrized = (
+        "import pytest\n\n\n@pytest.mark.parametrize('claim', ['sub', 'iss'])\n"
+        "def test_token(claim):\n    assert claim in {'sub', 'iss'}\n"
+    )
+    (elsewhere / "test_parameter.py").write_text(parametrized)
+    (theirs / "test_beside.py").write_text(parametrized)
+    code, told = pytest_there(theirs, "tokens", "paper/test_beside.py")
+    assert code == 0, told
+    assert "5 passed" in told
+    assert "published claims" not in told
 
 
 def test_a_pytest_without_claims_loads_nothing_heavy():
