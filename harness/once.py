@@ -33,15 +33,21 @@ def turn(path: Path) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        file = lock.open("a+")
     except OSError as error:
         raise _cannot_write(path, error) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{path}: being made by another; waiting for it.", file=sys.stderr, flush=True)
+            file.seek(0)
+            if file.read() != str(os.getpid()):  # a thread of ours is nobody to speak of
+                told = f"{path}: being made by another; waiting for it."
+                print(told, file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
         if path.exists():  # whoever waits finds it, and nobody will make it again
             lock.unlink(missing_ok=True)

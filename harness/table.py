@@ -70,7 +70,7 @@ def _markdown(comparison: Comparison) -> str:
         notes = "\n".join(f"- {note}" for note in table.notes)
         parts += [f"**{table.title}**", aligned(rows_of(table.columns, table.rows)), notes]
     notes = "\n".join(f"- {note}" for note in comparison.notes)
-    return "\n\n".join([*parts, comparison.headline, notes]) + "\n"
+    return "\n\n".join(part for part in (*parts, comparison.headline, notes) if part) + "\n"
 
 
 def _latex(comparison: Comparison) -> str:
