@@ -117,7 +117,7 @@ class Claim:
         interval = mean_interval(values)
         if interval is None:
             return self._verdict(UNDECIDED, values[0], values, "one run has no interval")
-        if interval.low == interval.high:
+        if interval.high - interval.low < _ROUNDING:
             told = "runs that do not differ give their mean no interval"
             return self._verdict(UNDECIDED, interval.mean, values, told)
         if MEASURED[self.measure].percent and not self._signed:
