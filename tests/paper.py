@@ -60,12 +60,12 @@ def record_plan(folder, runs_dir, comparison="mine", *, accuracies, **changed):
     """Record runs as planned: accuracies are by arm, of one network in each run."""
     reproduction = read_reproduction(folder, [f"runs_dir={runs_dir}"])
     plan = reproduction.plans[comparison]
-    group = changed.pop("group", "g")
+    group, more = changed.pop("group", "g"), changed.pop("more", {})
     for arm, found in accuracies.items():
         config = reproduction.config(comparison, arm, plan.seeds[0])
         network = read_network(Path(config.network.path)).digest
         for seed, accuracy in zip(plan.seeds, found, strict=False):
-            settings = settings_of(config) | {"network": network, "seed": seed}
+            settings = settings_of(config) | {"network": network, "seed": seed} | more
             told = {"tokens": 0, "children": [("g0.c0", evaluated(accuracy, 900))]} | changed
             folder = Path(runs_dir) / f"{arm}-s{seed}-{group}"
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,10 +2,13 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
-from harness.claims import FAILS, HOLDS, NOT_RUN
+from harness.archive import load_study
+from harness.arms import study_digest
+from harness.claims import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from harness.errors import InputError
 from harness.published import published_text, write_published
 from harness.reproduction import OURS, read_reproduction
@@ -190,6 +193,19 @@ def test_runs_of_other_images_or_another_seed_network_are_not_on_record(paper, t
             paper, arms=ARMS.replace("seeds: [3, 5, 8]", f"seeds: [3, 5, 8]\n    data: {data}")
         )
         assert verdicts(paper, runs)["chance"].word == word
+
+
+def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
+    """Answers that were recorded belong to the plan, by all that the archive of that seed holds."""
+    plan = "comparisons: {mine: {arms: [full], seeds: [0]}}"
+    claim = "{name: ours, says: best, comparison: mine, arm: full, measure: valid, published: 1}"
+    claims = f"title: x\nsections: {{a: {{title: x, source: x, claims: [{claim}]}}}}"
+    paper, runs = write_paper(tmp_path / "paper", arms=plan, claims=claims), tmp_path / "runs"
+    archive = read_reproduction(paper).config("mine", "full", 0).study
+    held = study_digest(load_study(Path(archive)))
+    for study, word in ((held, UNDECIDED), ("other", NOT_RUN)):  # one run, whose mean is unsure
+        record_plan(paper, runs, accuracies={"full": (0.9,)}, tokens=9, more={"study": study})
+        assert verdicts(paper, runs)["ours"].word == word
 
 
 def test_where_and_how_fast_it_runs_changes_nothing(paper, tmp_path):
