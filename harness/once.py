@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -33,24 +35,37 @@ def turn(path: Path) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a+")
+        file = lock.open("w")
     except OSError as error:
         raise _cannot_write(path, error) from None
-    with file:
+    with file, _queue(path) as alone:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            if file.read() != str(os.getpid()):  # a thread of ours is nobody to speak of
+            if alone:
                 told = f"{path}: being made by another; waiting for it."
                 print(told, file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         yield
         if path.exists():  # whoever waits finds it, and nobody will make it again
             lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _queue(path: Path) -> Iterator[bool]:
+    """Say whether no other thread of this process is at it: those are nobody to speak of."""
+    with _LOCK:
+        _AT[path] += 1
+        alone = _AT[path] == 1
+    try:
+        yield alone
+    finally:
+        with _LOCK:
+            _AT[path] -= 1
+
+
+_LOCK = threading.Lock()
+_AT: Counter[Path] = Counter()
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
