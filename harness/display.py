@@ -177,7 +177,10 @@ def _headed(header: Sequence[str], title: str, *, text: bool = False) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for i, name in enumerate(header):
         table.add_column(
-            name, justify="right" if i and not text else "left", overflow="fold", no_wrap=not i
+            name,
+            justify="right" if i and not text else "left",
+            overflow="fold",
+            no_wrap=not i and not text,
         )
     return table
 

@@ -64,10 +64,11 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     with Laboratories() as laboratories:
         for configs in planned:
             complete_runs(configs, laboratories)
-    after = replace(reproduction)  # reads the records again
-    for told in claims_table(after, comparisons).tables:
+    found = claims_table(replace(reproduction), comparisons)  # which reads the records again
+    for told in found.tables:
         rows = rows_of(told.columns, told.rows)
         show_table(rows, title=told.title, notes=list(told.notes), text=True)
+    print("", *found.headings, found.headline, *found.notes, sep="\n")
 
 
 def table(reproduction: Reproduction, out: Path | None) -> None:
