@@ -27,7 +27,6 @@ class ClaimFails(AssertionError):  # noqa: N818 - what a claim does
 
     def __init__(self, verdict: "Verdict") -> None:
         super().__init__(verdict.told)
-        self.verdict = verdict
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -96,6 +95,12 @@ class Claim:
     def _signed(self) -> bool:
         """Whether it is of a difference."""
         return self.minus is not None or MEASURED[self.measure].signed
+
+    @property
+    def is_of_a_curve(self) -> bool:
+        """Whether it is a point of what an arm had found by generation."""
+        whole = self.minus is None and self.within.parameters is None
+        return whole and "generation" in MEASURED[self.measure].heeds
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -263,11 +268,12 @@ class Verdict:
     def told(self) -> str:
         """Say all of it in a few lines, what became of it first."""
         claim = self.claim
-        what = "mean [least, most]" if claim.of == EVERY_RUN else "mean [95 % CI]"
+        several = "mean [least, most]" if claim.of == EVERY_RUN else "mean [95 % CI]"
+        what = f": {several}" if isinstance(self.measured, Interval) else ""
         runs = "1 run" if self.of == 1 else f"{self.runs} runs"
         return (
             f"{self.word}: measured {claim.written(self.measured)}, wanted {claim.wanted}\n"
             f"  claim: {claim.says}, published {claim.written(claim.published)} ({claim.source})\n"
-            f"  measured in {runs} of {' less '.join(claim.arms)}: {what}"
+            f"  measured in {runs} of {' less '.join(claim.arms)}{what}"
             + (f"; {self.reason}" if self.reason else "")
         )

@@ -69,8 +69,8 @@ def _front_of(axes: Any, arm: Arm, look: dict[str, Any], *, bands: bool, up_to: 
     best, middle, worst = (_continued(surface(arm, share), up_to) for share in (0, 0.5, 1))
     line = {key: look[key] for key in ("color", "linestyle")}
     axes.plot([n for _, n in middle], [100 * a for a, _ in middle],
-              drawstyle="steps-post", label=canvas.short(arm.name), zorder=3,
-              marker=look["marker"], markevery=[0], **line)  # fmt: skip
+              drawstyle="steps-post", zorder=3, **line)  # fmt: skip
+    axes.plot([], [], label=canvas.short(arm.name), **look)  # in the legend alone
     if bands and len(arm.finished) > 1 and best:
         sizes = sorted({n for _, n in (*best, *worst)})
         floor = min(a for run in runs for a, _ in (c.objectives for c in run.front if c.objectives))

@@ -119,6 +119,28 @@ class Section:
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
 
+    @property
+    def curves(self) -> list[Claim]:
+        """The claims of curves over the generations, all of one measure."""
+        claims = [claim for claim in self.claims if claim.is_of_a_curve]
+        return [claim for claim in claims if claim.measure == claims[0].measure]
+
+    @property
+    def sized(self) -> list[tuple[Claim, float]]:
+        """The claims of test accuracies, with the size that each is at; the seed's is claimed."""
+        seed = next((c.published for c in self.claims if c.measure == "seed_parameters"), None)
+        sizes = [
+            (claim, seed if claim.measure == "seed_test_accuracy" else claim.within.parameters)
+            for claim in self.claims
+            if claim.measure in {"seed_test_accuracy", "test_accuracy"}
+        ]
+        return [(claim, size) for claim, size in sizes if size is not None]
+
+    @property
+    def has_to_draw(self) -> bool:
+        """Whether its claims are such as its figure shows."""
+        return bool({"generations": self.curves, "sizes": self.sized}.get(str(self.figure), True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
@@ -185,6 +207,11 @@ def _problems_of_sections(sections: Sequence[Section], plans: Mapping[str, Plan]
         if section.figure and section.comparison not in plans:
             got = section.comparison
             yield f"{told}.comparison: expected the one to draw, {among}, got {got}."
+        if not section.has_to_draw:
+            yield f"{told}.figure: expected claims that {section.figure} shows, there are none."
+        at = section.generation
+        if at is not None and (section.figure != "fronts" or at < 0):
+            yield f"{told}.generation: expected one from 0 on, with figure: fronts, got {at}."
     yield from _problems_of_claims([c for section in sections for c in section.claims], plans)
 
 

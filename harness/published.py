@@ -1,5 +1,6 @@
 """A paper's tables and figures again, with our numbers beside the published ones."""
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ from harness.table import SUFFIXES, document
 
 STYLES = ("markdown", "latex")
 WORDS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)
+_COUNTS = re.compile(rf"^\*Of (\d+) claims: .*{NOT_RUN} (\d+)\.\*", re.MULTILINE)
+"""What a table's heading says of its claims."""
 
 
 def claims_table(
@@ -63,6 +66,15 @@ _RULE = (
     f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Where a run has no such "
     f"value, it is {UNDECIDED}. Nothing is corrected for the number of claims."
 )
+
+
+def judged(what: Reproduction | Path) -> int:
+    """Count the claims that runs on record decide, or did for the table in a folder, 0 without."""
+    if isinstance(what, Reproduction):
+        return sum(what.verdict(claim).word != NOT_RUN for claim in what.claims)
+    path = what / f"table.{SUFFIXES['markdown']}"
+    found = _COUNTS.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return int(found[1]) - int(found[2]) if found else 0
 
 
 def _changed(reproduction: Reproduction) -> Iterator[str]:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from harness.reproduction import Reproduction
 
 _OPTION = "harness_override"
-_CLAIM = "guided-evolution claim"
-_NOT_RUN = "not run: "
-_COMMAND = "python -m reproductions"
+_CLAIM, _TO_RUN = "guided-evolution claim", "guided-evolution command"
+_HELD = pytest.StashKey["Reproduction"]()
+"""What a test holds its claim against."""
+_IS_MISSING = pytest.StashKey[bool]()
+"""Whether a test asked for an arm of which a run is missing."""
 MARKERS = (
     "reproduction(folder=None, comparison=None): where arms.yaml and claims.yaml lie, from the "
     "test's folder, and which of its comparisons the fixture arms holds",
@@ -50,11 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each claim, marked with what it takes; leave other uses of the word alone."""
-    marked = _marked(metafunc.definition)
-    folder = _folder(metafunc.definition.path, marked)
     given = [str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")]
     if "claim" not in metafunc.fixturenames or any("claim" in names for names in given):
         return
+    marked = _marked(metafunc.definition)
+    folder = _folder(metafunc.definition.path, marked)
     if not (marked or (folder / "claims.yaml").is_file()):
         return
     from harness.errors import HarnessError
@@ -83,53 +85,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a claim that fails say so and no more, and tell the summary what became of it."""
+    """Let a claim that fails say so and no more, and tell the summary what the record says."""
     report = yield
-    if _is_not_run(report):
+    if report.skipped and item.stash.get(_IS_MISSING, False):
         path, line, _ = item.reportinfo()  # the test is skipped, not this file
-        report.longrepr = (str(path), (line or 0) + 1, _reason(report))
-    if _is_tested(item) and (call.when == "call" or _is_not_run(report)):
-        word = {"passed": "holds", "skipped": "not run"}.get(report.outcome, "failed")
-        verdict = getattr(call.excinfo.value, "verdict", None) if call.excinfo else None
-        if verdict is not None:
-            word, report.longrepr = verdict.word, verdict.told
-        report.user_properties.append((_CLAIM, word))
+        assert isinstance(report.longrepr, tuple)
+        report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
+    if call.excinfo and type(call.excinfo.value).__module__ == "harness.claims":
+        report.longrepr = str(call.excinfo.value)
+    claim = _claim_of(item)
+    if claim is not None and _HELD in item.stash and call.when == "call":
+        reproduction = item.stash[_HELD]
+        report.user_properties.append((_CLAIM, reproduction.verdict(claim).word))
+        records = reproduction.records[claim.comparison]
+        if any(records.missing(name) for name in claim.arms):
+            report.user_properties.append((_TO_RUN, records.command))
     return report
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say how many claims hold, and with which commands those run that were not."""
-    reports = [
-        (word, report)
-        for outcome in ("passed", "failed", "skipped")
-        for report in terminalreporter.stats.get(outcome, ())
-        for name, word in getattr(report, "user_properties", ())
-        if name == _CLAIM
+    """Say what the record says of the claims, and with which commands those run that were not."""
+    told = [
+        pair
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for pair in getattr(report, "user_properties", ())
     ]
-    if not reports:
+    words = Counter(word for name, word in told if name == _CLAIM)
+    if not words:
         return
-    words = Counter(word for word, _ in reports)
     terminalreporter.section("published claims")
     terminalreporter.line(", ".join(f"{word} {n}" for word, n in sorted(words.items())))
     if overrides := config.getoption(_OPTION):
         terminalreporter.line(f"with the settings {', '.join(overrides)}")
-    reasons = (_reason(report) for _, report in reports if _is_not_run(report))
-    commands = dict.fromkeys(reason[reason.index(_COMMAND) :] for reason in reasons)
-    for command in commands:
+    for command in dict.fromkeys(command for name, command in told if name == _TO_RUN):
         terminalreporter.line(f"to run: {command}")
-
-
-def _reason(report: pytest.TestReport) -> str:
-    return report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-
-
-def _is_not_run(report: pytest.TestReport) -> bool:
-    return bool(report.skipped and _NOT_RUN in _reason(report))
-
-
-def _is_tested(item: pytest.Item) -> bool:
-    """Say whether a test holds a claim against records; others may only look at claims."""
-    return _claim_of(item) is not None and "arms" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture
@@ -152,7 +142,8 @@ def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
                 f"{', '.join(reproduction.plans)}, got {name}.",
                 pytrace=False,
             )
-        return OnRecord(reproduction.records[name])
+        request.node.stash[_HELD] = reproduction
+        return OnRecord(reproduction.records[name], request.node)
     except HarnessError as error:
         pytest.fail(str(error), pytrace=False)
 
@@ -160,8 +151,8 @@ def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
 class OnRecord(Mapping[str, "Arm"]):
     """Arms by name; one that was not run as planned skips the test that asks for it."""
 
-    def __init__(self, records: "Mapping[str, Arm]") -> None:
-        self._records = records
+    def __init__(self, records: "Mapping[str, Arm]", test: pytest.Item) -> None:
+        self._records, self._test = records, test
 
     def __getitem__(self, name: str) -> "Arm":
         from harness.errors import NotRun
@@ -169,7 +160,8 @@ class OnRecord(Mapping[str, "Arm"]):
         try:
             return self._records[name]
         except NotRun as missing:
-            pytest.skip(f"{_NOT_RUN}{missing}")
+            self._test.stash[_IS_MISSING] = True
+            pytest.skip(f"not run: {missing}")
         except KeyError as unknown:
             pytest.fail(unknown.args[0], pytrace=False)
 
@@ -215,11 +207,15 @@ def _marked(node: pytest.Item) -> dict[str, Any]:
     known: dict[str, str] = {}
     for mark in reversed(list(node.iter_markers("reproduction"))):
         try:
-            known |= said(*mark.args, **mark.kwargs)
-        except TypeError as error:
+            told = said(*mark.args, **mark.kwargs)
+        except TypeError:
+            told = {"": ""}
+        if not all(key and isinstance(value, str) for key, value in told.items()):
             raise pytest.Collector.CollectError(
-                f"{node.nodeid}: marker reproduction: {error}"
-            ) from None
+                f"{node.nodeid}: expected reproduction(folder=..., comparison=...), names both, "
+                f"got {mark.args} {mark.kwargs}."
+            )
+        known |= told
     return known
 
 

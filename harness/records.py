@@ -80,19 +80,20 @@ def records_of(
     """Choose the runs that count, of all that are there.
 
     Where those of the plan fall into groups that no table could hold together, such as those of two
-    versions of torch, it is the last group of which nothing is missing, else the last. Where an arm
-    ran twice at a seed, the first run that ended counts: who does not like it cannot roll again.
+    versions of torch, it is the first group of which nothing is missing, else the last. Where an
+    arm ran twice at a seed, the first run counts, of those that ended. So who does not like what
+    came out cannot roll again.
     """
     groups: dict[str, list[RunResult]] = {}
     for run in sorted(below.runs, key=lambda run: run.started):
         if run.seed in planned.get(run.arm, ()) and is_planned(run):
             groups.setdefault(run.manifest["comparison"], []).append(run)
-    ranked = sorted(
-        groups.values(), key=lambda group: (_is_complete(group, planned), group[-1].started)
-    )
-    *others, chosen = ranked or [[]]
+    whole = [group for group in groups.values() if _is_complete(group, planned)]
+    begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
+    chosen = whole[0] if whole else begun  # they are in the order in which they began
+    others = [group for group in groups.values() if group is not chosen]
     counted = _first_of_each(chosen)
-    twice = [f"{run.arm}, seed {run.seed}: ran again, the first run that ended counts." for run in
+    twice = [f"{run.arm}, seed {run.seed}: ran again, the first run counts." for run in
              chosen if run not in counted]  # fmt: skip
     return Records(
         planned=planned,
@@ -120,7 +121,7 @@ def _is_complete(group: Sequence[RunResult], planned: Mapping[str, tuple[int, ..
 
 
 def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Keep one run of each arm and seed: the first that ended, else the last that began."""
+    """Keep one run of each arm and seed: of those that ended the first begun, else the last."""
     kept: dict[tuple[str, int], RunResult] = {}
     for run in runs:
         before = kept.get((run.arm, run.seed))
@@ -131,4 +132,4 @@ def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
 
 def _told(others: Sequence[RunResult], chosen: Sequence[RunResult]) -> str:
     n = "1 run" if len(others) == 1 else f"{len(others)} runs"
-    return f"{n} of another time: {'; '.join(differing(chosen[0], others[0]))}."
+    return f"{n} that no table could hold beside: {'; '.join(differing(chosen[0], others[0]))}."

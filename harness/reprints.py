@@ -65,10 +65,7 @@ def _fronts(reproduction: Reproduction, section: Section) -> Any:
 def _generations(reproduction: Reproduction, section: Section) -> Any:
     """Draw each arm by generation, published points as open marks, our mean with its interval."""
     arms = _arms(reproduction, section)
-    claims = [claim for claim in section.claims if _is_of_a_curve(claim)]
-    claims = [claim for claim in claims if claim.measure == claims[0].measure]
-    if not claims:
-        return None
+    claims = section.curves
     drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
     for place, arm in enumerate(dict.fromkeys(claim.arm for claim in claims)):
         mine = [claim for claim in claims if claim.arm == arm]
@@ -145,7 +142,7 @@ def _interval(value: Interval | float) -> Interval:
 def _sizes(reproduction: Reproduction, section: Section) -> Any:
     """Draw accuracy against size: published marks open, ours with its interval beside them."""
     drawn, ((axes,),) = canvas.figure(width=7, height=4.2)
-    known, arms = _sized(section), _arms(reproduction, section)
+    known, arms = section.sized, _arms(reproduction, section)
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     for i, (claim, size) in enumerate(known):
         at = (size, 100 * claim.published)
@@ -171,17 +168,6 @@ def _sizes(reproduction: Reproduction, section: Section) -> Any:
     return drawn
 
 
-def _sized(section: Section) -> list[tuple[Claim, float]]:
-    """Return the claims of test accuracies with the size that each is at; the seed's is claimed."""
-    seed = next((c.published for c in section.claims if c.measure == "seed_parameters"), None)
-    sizes = [
-        (claim, seed if claim.measure == "seed_test_accuracy" else claim.within.parameters)
-        for claim in section.claims
-        if claim.measure in {"seed_test_accuracy", "test_accuracy"}
-    ]
-    return [(claim, size) for claim, size in sizes if size is not None]
-
-
 _KINDS: Mapping[str, Callable[[Reproduction, Section], Any]] = {
     "fronts": _fronts,
     "generations": _generations,
@@ -200,12 +186,6 @@ def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
         except NotRun:
             continue
     return found
-
-
-def _is_of_a_curve(claim: Claim) -> bool:
-    """Say whether a claim is a point of an arm's curve over the generations."""
-    whole = claim.minus is None and claim.within.parameters is None
-    return whole and "generation" in MEASURED[claim.measure].heeds
 
 
 def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:

@@ -90,6 +90,8 @@ class Reproduction:
         folder, here = self.folder.resolve(), Path.cwd()
         if folder.parent == OURS:
             return folder.name
+        if folder == here:
+            return "."
         return f"./{folder.relative_to(here)}" if folder.is_relative_to(here) else str(folder)
 
     @cached_property

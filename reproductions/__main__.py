@@ -16,7 +16,7 @@ from harness.display import show_table
 from harness.errors import HarnessError, InputError
 from harness.laboratories import Laboratories
 from harness.papers import ARMS
-from harness.published import claims_table, published_text, write_published
+from harness.published import claims_table, judged, published_text, write_published
 from harness.reproduction import OURS, Reproduction, read_reproduction
 from reproductions.plan import show_plan
 
@@ -45,6 +45,8 @@ def main() -> None:
         reproduction = read_reproduction(_folder(arguments.name, names), overrides)
         chosen = _chosen(reproduction, [word for word in arguments.words if "=" not in word])
         if arguments.action == "table":
+            if chosen != list(reproduction.plans):
+                raise InputError("table: expected no comparison, it prints all of them.")
             table(reproduction, arguments.out)
         else:
             {"plan": show_plan, "run": run}[arguments.action](reproduction, chosen)
@@ -77,12 +79,14 @@ def table(reproduction: Reproduction, out: Path | None) -> None:
     Where that would replace what is there by less, it has to be said where to.
     """
     print(published_text(reproduction, "markdown"))
+    there, here = judged(reproduction.folder), judged(reproduction)
     if out is None and reproduction.changed:
         print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
-    elif out is None and not any(records.found for records in reproduction.records.values()):
+    elif out is None and here < there:
         where = next(iter(reproduction.records.values())).runs_dir
         print(
-            f"Nothing is written: {where} has no run of it. Give runs_dir=FOLDER or --out FOLDER."
+            f"Nothing is written: {where} decides {here} claims, what is there {there}. Give "
+            f"runs_dir=FOLDER or --out FOLDER."
         )
     else:
         for path in write_published(reproduction, out or reproduction.folder):

@@ -140,7 +140,7 @@ def test_a_run_without_a_value_is_never_left_out(tmp_path):
     verdict = claim().judge(arms)
     assert verdict.word == UNDECIDED
     assert verdict.told.endswith(
-        "measured in 2 of 3 runs of full: mean [95 % CI]; 1 of 3 runs have not found a network of "
+        "measured in 2 of 3 runs of full; 1 of 3 runs have not found a network of "
         "at most the seed network's parameters"
     )
     small = claim(within=Within(parameters=10)).judge(arms)
@@ -173,7 +173,7 @@ def test_a_size_holds_exactly_or_not(tmp_path):
     assert verdict.told == (
         "does not hold: measured 1,000, wanted exactly, every run\n"
         "  claim: best accuracy, published 1,001 (a paper)\n"
-        "  measured in 1 run of full: mean [least, most]; 0 of 1 runs are there"
+        "  measured in 1 run of full; 0 of 1 runs are there"
     )
 
 

@@ -86,10 +86,11 @@ def test_by_generation_means_are_of_all_runs_or_not_drawn(held):
 
 
 def test_fronts_are_those_of_their_generation(held):
-    _, lines = drawn(held, "fronts")
-    points = {
-        point for label, found in lines.items() if label.startswith("_child") for point in found
-    }
+    axes, _ = drawn(held, "fronts")
+    marks = [
+        line for line in axes.get_lines() if line.get_marker() != "None" and line.get_xdata().size
+    ]
+    points = {point for line in marks for point in zip(*line.get_data(), strict=True)}
     assert points == {(900, 92.0), (1000, 94.0), (1000, 98.0)}  # the last is the seed network
 
 

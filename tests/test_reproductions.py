@@ -105,7 +105,8 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     other = run(paper, "table", where, "final.seeds=2", module="reproductions")
     assert "Nothing is written: these settings make another comparison" in other.stdout
     nowhere = run(paper, "table", f"runs_dir={tmp_path}/nowhere", module="reproductions")
-    assert f"Nothing is written: {tmp_path}/nowhere has no run of it" in nowhere.stdout
+    told = f"Nothing is written: {tmp_path}/nowhere decides 0 claims, what is there 3. Give"
+    assert told in nowhere.stdout
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before
     run(paper, "table", where, "final.seeds=2", "--out", tmp_path / "out", module="reproductions")
     assert "| chance " in (tmp_path / "out" / "table.md").read_text()
@@ -214,7 +215,7 @@ def test_where_and_how_fast_it_runs_changes_nothing(paper, tmp_path):
     assert found["chance"].word == HOLDS
 
 
-def test_of_several_versions_the_last_complete_one_counts(paper, tmp_path):
+def test_of_several_versions_the_first_complete_one_counts(paper, tmp_path):
     """Runs that no table could hold together do not decide a claim together either."""
     runs = tmp_path / "runs"
     good, bad = ({"random_mutation": r, "seed_only": r} for r in (NEAR, (0.8, 0.81, 0.82)))
@@ -224,12 +225,17 @@ def test_of_several_versions_the_last_complete_one_counts(paper, tmp_path):
     record_plan(paper, runs, accuracies=good, group="old", at=1.0)
     assert verdicts(paper, runs)["chance"].word == HOLDS  # what has begun anew takes nothing back
     record_plan(paper, runs, accuracies=bad, group="newest", at=3.0)
+    assert verdicts(paper, runs)["chance"].word == HOLDS  # nor does what was done again
+    shutil.rmtree(runs)
+    record_plan(paper, runs, accuracies={"random_mutation": NEAR}, group="old", at=1.0)
+    record_plan(paper, runs, accuracies={"random_mutation": (0.8,)}, group="new", at=2.0)
+    record_plan(paper, runs, accuracies=bad, group="newest", at=3.0)
     assert verdicts(paper, runs)["chance"].word == FAILS
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
     write_published(reproduction, paper)
     text = (paper / "table.md").read_text()
-    assert "mine, left out: 6 runs of another time: " in text
-    assert "mine, left out: 1 run of another time: " in text
+    assert "mine, left out: 3 runs that no table could hold beside: " in text
+    assert "mine, left out: 1 run that no table could hold beside: " in text
 
 
 def test_a_damaged_journal_is_named_and_decides_nothing(paper, tmp_path):
@@ -257,7 +263,7 @@ def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
     verdict = verdicts(paper, runs)["chance"]
     assert (verdict.word, verdict.measured.mean) == (HOLDS, pytest.approx(0.93))
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
-    told = "mine, left out: random_mutation, seed 3: ran again, the first run that ended counts."
+    told = "mine, left out: random_mutation, seed 3: ran again, the first run counts."
     assert told in published_text(reproduction, "markdown")
     records = reproduction.records["mine"]
     assert "full" not in records
@@ -289,6 +295,9 @@ def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
         ("claims", "comparison: mine", "comparison: yours", "expected the one to draw, one of mine"),
         ("claims", "{name: chance,", "{name: chance, comparison: yours,", "expected a comparison of arms.yaml"),
         ("claims", "figure: generations", "figure: pie", "expected one of generations, fronts, sizes"),
+        ("claims", "figure: generations", "figure: sizes", "expected claims that sizes shows, there are none"),
+        ("claims", "figure: generations", "figure: fronts\n    generation: -1", "expected one from 0 on"),
+        ("claims", "figure: generations", "figure: generations\n    generation: 1", "with figure: fronts, got 1"),
         ("claims", "  best:", "  ../best:", "its figure is such a file"),
         ("claims", "published: 0.93", "published: much", "published: expected a number, got 'much'"),
         ("claims", "published: 0.93", "published: {}", "expected a number, or one for each generation"),
@@ -334,6 +343,7 @@ def test_a_setting_that_does_not_compose_is_laid_to_whose_it_is(paper):
         (["quickstart", "go"], "invalid choice: 'go'"),
         (["quickstart", "run", "seed=5"], "seed=5: expected none of"),
         (["quickstart", "plan", "--out", "x"], "--out goes with table alone"),
+        (["ge2024", "table", "size"], "table: expected no comparison, it prints all of them"),
         (["./quickstart", "plan"], "or a folder with arms.yaml, got ./quickstart"),
     ],
 )
