@@ -126,7 +126,7 @@ def _notes(reproduction: Reproduction, comparisons: Container[str] | None) -> It
     for name, records in reproduction.records.items():
         if comparisons is not None and name not in comparisons:
             continue
-        if any(records.missing(arm) for arm in records):
+        if not records.complete:
             yield f"{name}: {records.done} runs done; {records.command}"
         yield from (f"{name}, left out: {told}" for told in (*records.damaged, *records.left_out))
         if records.found and len(records.planned) == 1:
@@ -157,7 +157,7 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     texts["markdown"] += "".join(
         f"\n![{section.title}]({section.name}.png)\n\n{section.title}. {caption}\n"
         if caption
-        else f"\n{section.title}: no figure yet, for none of its runs are done.\n"
+        else f"\n{section.title}: no figure yet, for no arm of it is done.\n"
         for section, caption in figures.items()
     )
     for style, text in texts.items():

@@ -36,7 +36,7 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
     arms = _arms(reproduction, section)
     missing = [name for name in reproduction.records[section.comparison] if name not in arms]
     if not arms:
-        return f"{given}; no run of {section.comparison} is done yet."
+        return f"{given}; no arm of {section.comparison} is done yet."
     told = _CAPTIONS[section.figure].format(given=given)
     return f"{told} Not run: {', '.join(missing)}." if missing else told
 

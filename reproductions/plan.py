@@ -110,7 +110,7 @@ def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[s
         records = reproduction.records[name]
         told = (*records.damaged, *records.left_out)
         yield from (f"{name}, left out: {one}" for one in told)
-        if any(records.missing(arm) for arm in records):
+        if not records.complete:
             unfinished.append(name)
             yield f"{name}: {records.command}"
     if not unfinished:

@@ -30,14 +30,7 @@ def record_run(
     at=0.0,
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
-    manifest = {
-        "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
-        "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
-                   "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
-        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
-        "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
-        "packages": {"guided-evolution": "0.1.0"},
-    }  # fmt: skip
+    manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
     manifest["config"] |= dict(settings)
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}
@@ -74,6 +67,17 @@ def record_run(
                 )
         if complete:
             journal.record("complete", {})
+
+
+def _manifest(arm, seed, comparison, variant, study, evaluations, split):
+    return {
+        "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
+        "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
+                   "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
+        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
+        "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
+        "packages": {"guided-evolution": "0.1.0"},
+    }  # fmt: skip
 
 
 def evaluated(accuracy, n_params):

@@ -127,4 +127,4 @@ def test_where_nothing_was_run_figures_show_what_was_published(tmp_path):
     assert not (tmp_path / "figure_6.png").exists()
     text = (tmp_path / "table.md").read_text()
     assert "The fronts of the three arms at generation 9: no figure yet" in text
-    assert "no run of ablations is done yet" in text
+    assert "no arm of ablations is done yet" in text

@@ -67,10 +67,8 @@ def test_every_number_of_the_paper_is_a_claim():
 def test_the_commands_plan_run_and_print(tmp_path, quick):
     settings = ", ".join(s for s in quick if not s.startswith(("budget.", "sizes.")))
     arms = ARMS.replace("budget.evaluations=2, final.seeds=1", f"budget.evaluations=1, {settings}")
-    paper, runs = (
-        write_paper(tmp_path / "paper", arms=arms.replace("3, 5, 8", "3, 5")),
-        tmp_path / "runs",
-    )
+    paper = write_paper(tmp_path / "paper", arms=arms.replace("3, 5, 8", "3, 5"))
+    runs = tmp_path / "runs"
     where = f"runs_dir={runs}"
     planned = run(paper, "plan", where, module="reproductions").stdout
     assert "0 of 4" in planned
@@ -169,10 +167,8 @@ def test_runs_under_other_settings_are_not_on_record(paper, tmp_path, other):
 
 
 def test_answers_of_another_llm_are_records_of_their_own(paper, tmp_path):
-    runs, five = (
-        tmp_path / "runs",
-        [("g0.c0", evaluated(0.95, 900)), ("g4.c0", evaluated(0.95, 900))],
-    )
+    runs = tmp_path / "runs"
+    five = [("g0.c0", evaluated(0.95, 900)), ("g4.c0", evaluated(0.95, 900))]
     record_plan(paper, runs, "dear", accuracies={"full": (0.9,)}, children=five, tokens=9)
     assert verdicts(paper, runs)["asked_g4"].word != NOT_RUN
     assert verdicts(paper, runs, "model.name=another")["asked_g4"].word == NOT_RUN
