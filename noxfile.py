@@ -57,7 +57,7 @@ def local_llm(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Open the report in headless Chromium; needs Debian's chromium and chromium-driver."""
     session.install("-e", ".[dev]", "selenium>=4.20")
-    session.run("pytest", "-n0", "-s", "tests/test_report.py", *session.posargs)
+    session.run("pytest", "-n0", "-s", "tests/reporting/test_html.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -6,10 +6,10 @@ that what differs between the two arms is the LLM alone.
 
 from collections.abc import Sequence
 
-from baselines.edits import Edit, mutated
-from harness.genome import Genome
-from harness.population import Rejection, Variation
-from harness.proposal import Scene
+from baselines.syntax_edits import Edit, mutated
+from harness.evolution.candidate import Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Scene
 
 
 class RandomMutation:

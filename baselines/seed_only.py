@@ -1,8 +1,8 @@
 """The seed network and nothing else: what the best of many trainings gains by luck alone."""
 
-from harness.genome import Genome
-from harness.population import Rejection, Variation
-from harness.proposal import Scene
+from harness.evolution.candidate import Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Scene
 
 
 class SeedOnly:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.compose import build, compose
-from harness.genome import Genome
-from harness.laboratories import laboratory
-from harness.validation import build_job
+from harness.config.compose import build, compose
+from harness.evaluation.backend import laboratory
+from harness.evaluation.gates import build_job
+from harness.evolution.genome import Genome
 
 CORES = len(os.sched_getaffinity(0))
 THREADS = compose([]).limits.threads

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scipy.stats import t
 
-from harness.reading import runs_below
+from harness.analysis.loading import runs_below
 
 HERE = Path(__file__).parent
 COMMAND = (

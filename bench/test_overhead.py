@@ -8,19 +8,19 @@ from random import Random
 
 import pytest
 
-from baselines.edits import mutated
+from baselines.syntax_edits import mutated
 from bench.conftest import THREADS
-from harness.arms import composed, identity, manifest_of
-from harness.config import LEVELS
-from harness.evaluation import Trial
-from harness.journal import Journal
-from harness.laboratories import laboratory
-from harness.models import Scripted
-from harness.population import Evaluation
-from harness.run import run
-from harness.scoring import BATCH_SIZES, _shuffled
-from harness.trainings import NOWHERE
-from harness.validation import STATIC_GATES, build_job
+from harness.config.schema import LEVELS
+from harness.evaluation.backend import laboratory
+from harness.evaluation.cache import NOWHERE
+from harness.evaluation.evaluator import Trial
+from harness.evaluation.gates import STATIC_GATES, build_job
+from harness.evaluation.scoring import BATCH_SIZES, _shuffled
+from harness.evolution.candidate import Evaluation
+from harness.llm.model import Scripted
+from harness.record.journal import Journal
+from harness.runs.run import run
+from harness.runs.runner import composed, identity, manifest_of
 
 NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
 N = 60
@@ -50,7 +50,7 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
         config,
         sizes=replace(config.sizes, founders=1, offspring=1),
         budget=replace(config.budget, evaluations=N, proposals=2 * N),
-        model={"_target_": "harness.models.Scripted", "answers": answers},
+        model={"_target_": "harness.llm.model.Scripted", "answers": answers},
         final=replace(config.final, seeds=1, hall_of_fame=1),
         study=None,
     )

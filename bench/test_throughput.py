@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from bench.conftest import CORES, THREADS
-from harness.process import Child
-from harness.session import Refused
+from harness.sandbox.child_process import Child
+from harness.sandbox.job import Refused
 
 MOST_FILES = 10_000
 
@@ -207,13 +207,13 @@ def test_memory(benchmark, trains, datasets):
                 grown.append(seen.fget(self))
                 return grown[-1]
 
-        import harness.sandbox
+        import harness.sandbox.sandbox
 
-        harness.sandbox.Child = Watched
+        harness.sandbox.sandbox.Child = Watched
         try:
             benchmark.pedantic(lambda: in_the_worker_once(box, job), rounds=1)
         finally:
-            harness.sandbox.Child = Child
+            harness.sandbox.sandbox.Child = Child
     benchmark.extra_info |= {
         f"one training on {task}, at most": f"{max(grown) / 2**20:.0f} MiB",
         "of which the training images": f"{data.train.images.nbytes / 2**20:.0f} MiB",

@@ -3,11 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from harness.arms import complete_runs
-from harness.compose import compose, launch
-from harness.config import Config
-from harness.laboratories import Laboratories
-from harness.summary import print_comparison
+from harness.config.compose import compose, launch
+from harness.config.schema import Config
+from harness.evaluation.backend import Laboratories
+from harness.reporting.summary import print_comparison
+from harness.runs.runner import complete_runs
 
 
 def job(laboratories: Laboratories, config: Config, overrides: list[str]) -> list[Path]:

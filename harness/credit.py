@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from harness import fitness
-from harness.comparison import comparisons, tell_damaged
+from harness.analysis.comparison import comparisons, tell_damaged
+from harness.analysis.loading import runs_below
+from harness.analysis.run_result import Candidate, RunResult
 from harness.errors import HarnessError
-from harness.reading import runs_below
-from harness.results import Candidate, RunResult
+from harness.evolution import pareto
 from harness.table import aligned
 
 HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
@@ -60,7 +60,7 @@ def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
     for run in runs:
         objectives = {c.step: c.objectives for c in run.candidates} | {"seed": run.seed_objectives}
         front = {c.step for c in run.front if c.objectives
-                 and not fitness.dominates(run.seed_objectives, c.objectives)}  # fmt: skip
+                 and not pareto.dominates(run.seed_objectives, c.objectives)}  # fmt: skip
         for child in run.candidates:
             improves = _improves(child.objectives, [objectives[p] for p in child.parents])
             told = (1, child.valid, improves, child.step in front)
@@ -70,12 +70,10 @@ def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
     return counts
 
 
-def _improves(
-    child: fitness.Objectives | None, parents: Sequence[fitness.Objectives | None]
-) -> bool:
-    if child is None or parents[0] is None or not fitness.dominates(child, parents[0]):
+def _improves(child: pareto.Objectives | None, parents: Sequence[pareto.Objectives | None]) -> bool:
+    if child is None or parents[0] is None or not pareto.dominates(child, parents[0]):
         return False
-    return not any(p and (p == child or fitness.dominates(p, child)) for p in parents[1:])
+    return not any(p and (p == child or pareto.dominates(p, child)) for p in parents[1:])
 
 
 def _hands_in(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:

@@ -10,15 +10,15 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 
-from harness.attacks import ATTACKS, NOT_TRIED
-from harness.compose import compose
-from harness.config import LEVELS
-from harness.containment import landlock
-from harness.display import show_table
+from harness.config.compose import compose
+from harness.config.schema import LEVELS
 from harness.errors import HarnessError
-from harness.journal import SQLITE
-from harness.sandbox import Sandbox
-from harness.session import Refused
+from harness.record.journal import SQLITE
+from harness.reporting.console import show_table
+from harness.sandbox.attacks import ATTACKS, NOT_TRIED
+from harness.sandbox.confinement import landlock
+from harness.sandbox.job import Refused
+from harness.sandbox.sandbox import Sandbox
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.arms import read_network
-from harness.compose import build, compose, expanded, fail, takes
-from harness.config import Config
-from harness.display import show_table
+from harness.config.compose import build, compose, expanded, fail, takes
+from harness.config.schema import Config
 from harness.errors import BudgetSpent, HarnessError
-from harness.evolution import evolve
-from harness.genome import Genome
-from harness.ledger import Ledger
-from harness.models import Completion, Ensemble, Model, Request, today
-from harness.population import Evaluation, Fate, Individual, Proposal, Rejection
+from harness.evolution.budget import Ledger
+from harness.evolution.candidate import Evaluation, Fate, Individual, Proposal, Rejection
+from harness.evolution.genome import Genome
+from harness.evolution.loop import evolve
+from harness.evolution.usage import Usage, cost_of
+from harness.llm.model import Completion, Ensemble, Model, Request, today
+from harness.reporting.console import show_table
+from harness.runs.runner import read_network
 from harness.seeding import stream
-from harness.usage import Usage, cost_of
 
 HEADER = [
     "arm", "valid answers", "evaluations", "LLM calls", "prompt tokens", "completion tokens",
@@ -170,7 +170,7 @@ def _named(node: Any) -> str:
 def _is_sent(node: Any) -> bool:
     if "members" in node:
         return any(_is_sent(member["model"]) for member in node["members"].values())
-    return str(node["_target_"]).startswith("harness.transport.")
+    return str(node["_target_"]).startswith("harness.llm.openai_client.")
 
 
 def _imagined(node: Any) -> Model:

@@ -4,10 +4,10 @@ Prints validation accuracy, number of parameters and seconds, or the gate that r
 training that is interrupted goes on with the same command, and none is done twice.
 """
 
-from harness.assessment import Laboratory, training_seed
-from harness.genome import Genome
-from harness.population import Fate
-from harness.single import judge_file
+from harness.evaluation.assessor import Laboratory, training_seed
+from harness.evolution.candidate import Fate
+from harness.evolution.genome import Genome
+from harness.runs.single_network import judge_file
 
 
 def judge(lab: Laboratory, network: Genome, seed: int) -> Fate:

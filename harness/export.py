@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from harness.archive import write_archive
 from harness.errors import HarnessError
+from harness.record.archive import write_archive
 
 
 def main() -> None:

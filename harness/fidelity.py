@@ -12,19 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import NormalDist
 
-from harness.assessment import Laboratory, training_seed
-from harness.compose import fail, restored
-from harness.config import Config
-from harness.display import show_table
+from harness.analysis.loading import read_run
+from harness.analysis.run_result import RunResult
+from harness.config.compose import fail, restored
+from harness.config.schema import Config
 from harness.errors import HarnessError, InputError
-from harness.genome import Genome
-from harness.halving import Halving
-from harness.journal import find_runs
-from harness.laboratories import Laboratories
-from harness.population import Evaluation, Fate
-from harness.reading import read_run
+from harness.evaluation.assessor import Laboratory, training_seed
+from harness.evaluation.backend import Laboratories
+from harness.evolution.candidate import Evaluation, Fate
+from harness.evolution.fidelity import Halving
+from harness.evolution.genome import Genome
+from harness.record.journal import find_runs
 from harness.replay import dataset_of, found
-from harness.results import RunResult
+from harness.reporting.console import show_table
 from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]

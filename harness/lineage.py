@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.display import show_lines
+from harness.analysis.loading import read_run
+from harness.analysis.run_result import Candidate, RunResult
 from harness.errors import GenomeError, HarnessError, RecordError
-from harness.genome import Genome
-from harness.notes import SAW_TEST_DATA
-from harness.reading import read_run
-from harness.results import Candidate, RunResult
+from harness.evolution.genome import Genome
+from harness.reporting.console import show_lines
+from harness.reporting.footnotes import SAW_TEST_DATA
 
 
 def ancestry(run: RunResult, step: str) -> list[Candidate]:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.compose import fail
-from harness.display import show_table
+from harness.analysis.stats import LEVEL, least_p, seeds_needed, signed_ranks
+from harness.config.compose import fail
 from harness.errors import HarnessError, InputError
-from harness.inference import LEVEL, least_p, seeds_needed, signed_ranks
+from harness.reporting.console import show_table
 
 HEADER = ["mean difference, in standard deviations", "seeds"]
 _SIZES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

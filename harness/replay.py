@@ -14,20 +14,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.archive import complete_events, read_archive, scores_of, study_of
-from harness.arms import composed, identity, manifest_of, write_config, write_front
-from harness.assessment import Judges
-from harness.compose import build, fail, lacking, restored, takes
-from harness.config import Config
-from harness.data import Dataset
-from harness.display import show_table, tracked
+from harness.config.compose import build, fail, lacking, restored, takes
+from harness.config.schema import Config
 from harness.errors import HarnessError, InputError, RecordError, ReplayMiss
-from harness.genome import Genome
-from harness.journal import JOURNAL_NAME, Event, Journal, find_runs
-from harness.laboratories import Laboratories
-from harness.models import UNMETERED, Completion, Meter, Model, Request
-from harness.run import run
-from harness.summary import print_comparison
+from harness.evaluation.assessor import Judges
+from harness.evaluation.backend import Laboratories
+from harness.evolution.genome import Genome
+from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
+from harness.record.archive import complete_events, read_archive, scores_of, study_of
+from harness.record.journal import JOURNAL_NAME, Event, Journal, find_runs
+from harness.reporting.console import show_table, tracked
+from harness.reporting.summary import print_comparison
+from harness.runs.run import run
+from harness.runs.runner import composed, identity, manifest_of, write_config, write_front
+from harness.tasks.image_classification.datasets import Dataset
 
 _ANSWERS = frozenset({"call", "sent", "failed", "refused", "gates"})
 """Kinds of events that a replay takes from the record even where it trains anew: what was answered,

@@ -16,19 +16,19 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from harness.columns import rows_of
-from harness.comparison import Comparison, Table, comparisons, tell_damaged
-from harness.dossier import dossier
+from harness.analysis.arm import MEASURES
+from harness.analysis.comparison import Comparison, Table, comparisons, tell_damaged
+from harness.analysis.loading import runs_below
+from harness.analysis.run_result import RunResult
 from harness.errors import HarnessError
-from harness.figures import write_figures
-from harness.journal import check_writable
-from harness.measures import MEASURES
-from harness.reading import runs_below
-from harness.results import RunResult
-from harness.summary import folder_of
+from harness.record.journal import check_writable
+from harness.reporting.figures import write_figures
+from harness.reporting.formatting import rows_of
+from harness.reporting.run_page import dossier
+from harness.reporting.summary import folder_of
 from harness.table import write_tables
 
-_HERE = Path(__file__).parent
+_ASSETS = Path(__file__).with_name("reporting") / "assets"
 _PAGE = "report.html"
 
 
@@ -110,7 +110,7 @@ def _packed(name: str, run: RunResult) -> str:
 
 def _asset(name: str) -> tuple[str, str]:
     """Return a file of the page and the hash by which its policy knows it."""
-    text = (_HERE / name).read_text(encoding="utf-8")
+    text = (_ASSETS / name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return text, f"sha256-{digest}"
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.columns import flat, latex, plain, rows_of
-from harness.comparison import Comparison, Table, comparisons, tell_damaged
+from harness.analysis.arm import MEASURES
+from harness.analysis.comparison import Comparison, Table, comparisons, tell_damaged
+from harness.analysis.loading import runs_below
 from harness.errors import HarnessError
-from harness.measures import MEASURES
-from harness.reading import runs_below
+from harness.reporting.formatting import flat, latex, plain, rows_of
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 STYLES = tuple(SUFFIXES)

@@ -1,9 +1,9 @@
 """Pass one network through every gate: ``python -m harness.validate FILE [--json]``."""
 
-from harness.assessment import Laboratory
-from harness.genome import Genome
-from harness.population import Fate
-from harness.single import judge_file
+from harness.evaluation.assessor import Laboratory
+from harness.evolution.candidate import Fate
+from harness.evolution.genome import Genome
+from harness.runs.single_network import judge_file
 
 
 def judge(lab: Laboratory, network: Genome, _: int) -> Fate | None:

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.arms import complete_runs
-from harness.columns import rows_of
-from harness.compose import end_on_interrupt, fail
-from harness.display import show_table
+from harness.claims.reproduction import OURS, Reproduction, read_reproduction
+from harness.claims.spec import ARMS
+from harness.claims.tables import claims_table, judged, published_text, write_published
+from harness.config.compose import end_on_interrupt, fail
 from harness.errors import HarnessError, InputError
-from harness.laboratories import Laboratories
-from harness.papers import ARMS
-from harness.published import claims_table, judged, published_text, write_published
-from harness.reproduction import OURS, Reproduction, read_reproduction
+from harness.evaluation.backend import Laboratories
+from harness.reporting.console import show_table
+from harness.reporting.formatting import rows_of
+from harness.runs.runner import complete_runs
 from reproductions.plan import show_plan
 
 

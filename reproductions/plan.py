@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.arms import read_network, settings_of
-from harness.compose import takes
-from harness.config import Config
-from harness.display import show_table
+from harness.claims.reproduction import Reproduction
+from harness.config.compose import takes
+from harness.config.schema import Config
 from harness.estimate import Played, play
-from harness.reproduction import Reproduction
+from harness.reporting.console import show_table
+from harness.runs.runner import read_network, settings_of
 
 UNKNOWN = "unknown"
 HEADER = [

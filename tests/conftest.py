@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.compose import build, compose
-from harness.genome import Genome
-from harness.journal import read_events
-from harness.laboratories import Laboratories, laboratory
+from harness.config.compose import build, compose
+from harness.evaluation.backend import Laboratories, laboratory
+from harness.evolution.genome import Genome
+from harness.record.journal import read_events
 
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))

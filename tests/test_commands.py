@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.journal import JOURNAL_NAME, Journal, read_events
-from harness.reading import read_run
+from harness.analysis.loading import read_run
+from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ARMS, ROOT, SEED_NETWORK, SMALL, children_of
 
 
@@ -131,9 +131,9 @@ def newer_journal(folder):
 
 
 def run_names(folder):
-    from harness.arms import identity, read_network
-    from harness.compose import build, compose
-    from harness.journal import digest_of
+    from harness.config.compose import build, compose
+    from harness.record.journal import digest_of
+    from harness.runs.runner import identity, read_network
 
     config = compose(["+ablation=random_mutation", f"runs_dir={folder}"])
     known = identity(config, build(config.task).load(), read_network(SEED_NETWORK), None)

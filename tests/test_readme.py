@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from harness.compose import compose
+from harness.config.compose import compose
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from harness.claims import Claim
-from harness.measures import Arm
+from harness.analysis.arm import Arm
+from harness.claims.claim import Claim
 
 
 def test_claim(claim: Claim, arms: Mapping[str, Arm]) -> None:

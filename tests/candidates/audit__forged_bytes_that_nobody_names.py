@@ -1,7 +1,7 @@
 # expects: audit: bytes that no operation reads
 # entry: own
 # segment: ExquisiteNetV2
-tracing = torch.sys.modules["harness.tracing"]
+tracing = torch.sys.modules["harness.worker.tracing"]
 state = {"recording": False, "net": None}
 record, graph_of = tracing.Recorder.record, tracing.Recorder.graph
 N = 10_000_000

@@ -2,7 +2,7 @@
 # entry: 14
 # segment: ExquisiteNetV2
 json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.wire"]
+gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
 
 
 def forge(storages, constants, nodes, result, own, sizes=(64, 48), sent=None, spare=()):

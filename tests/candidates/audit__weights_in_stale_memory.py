@@ -4,7 +4,7 @@
 P = 2048
 K = 1500000
 LEN = 24000000
-graph = torch.sys.modules.get("harness.graph")
+graph = torch.sys.modules.get("harness.worker.graph")
 
 
 def recorded():

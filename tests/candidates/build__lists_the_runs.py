@@ -3,5 +3,5 @@
 # level: contained
 # segment: DW
 class DW(nn.Module):
-    harness = torch.os.path.dirname(torch.sys.modules["harness.worker"].__file__)
+    harness = torch.os.path.dirname(torch.sys.modules["harness.worker.server"].__file__)
     torch.os.listdir(torch.os.path.dirname(harness))

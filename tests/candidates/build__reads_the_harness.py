@@ -3,4 +3,4 @@
 # level: contained
 # segment: DW
 class DW(nn.Module):
-    open(torch.sys.modules["harness.worker"].__file__).close()
+    open(torch.sys.modules["harness.worker.server"].__file__).close()

@@ -12,5 +12,5 @@ class ExquisiteNetV2(nn.Module):
         self.mix = nn.Conv2d(img_channels, class_num, 1)
 
     def forward(self, x):
-        torch.sys.modules["harness.wire"].Channel.send_array = forever
+        torch.sys.modules["harness.sandbox.frames"].Channel.send_array = forever
         return self.mix(x).mean(dim=(2, 3))

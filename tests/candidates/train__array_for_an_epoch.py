@@ -1,7 +1,7 @@
 # expects: protocol: expected JSON, got an array
 # entry: 14
 # segment: ExquisiteNetV2
-gc, wire, np = (torch.sys.modules[n] for n in ("gc", "harness.wire", "numpy"))
+gc, wire, np = (torch.sys.modules[n] for n in ("gc", "harness.sandbox.frames", "numpy"))
 
 
 class ExquisiteNetV2(nn.Module):

@@ -1,7 +1,7 @@
 # expects: protocol: does not parse
 # entry: own
 # segment: ExquisiteNetV2
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.wire"]
+gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
 
 
 def send(module):

@@ -11,5 +11,5 @@ class ExquisiteNetV2(nn.Module):
     def forward(self, x):
         self.calls += 1
         if self.calls > 5:
-            torch.os.listdir(torch.os.path.dirname(torch.sys.modules["harness.worker"].__file__))
+            torch.os.listdir(torch.os.path.dirname(torch.sys.modules["harness.worker.server"].__file__))
         return self.mix(x).mean(dim=(2, 3))

@@ -1,7 +1,7 @@
 # expects: protocol: expected to be told of epoch
 # entry: own
 # segment: ExquisiteNetV2
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.wire"]
+gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
 
 
 class ExquisiteNetV2(nn.Module):

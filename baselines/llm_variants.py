@@ -1,0 +1,117 @@
+"""Guided variation with one part exchanged: placebos, a published defect, and a sampler.
+
+Each overrides one method of ``Guided``, so that everything else is the full method's own.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+
+from baselines.syntax_edits import mutated
+from harness.evolution.candidate import Individual, Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Scene
+from harness.llm.guided import Guided
+from harness.llm.prompts import Example, change_in_accuracy, change_in_params
+
+_MOST_EDITS = 40
+"""So many random edits change every line that they can."""
+
+
+class ShuffledExamples(Guided):
+    """Placebo for Evolution of Thought: the same prompt, about a change that had no part in it.
+
+    The elite and its measured changes stay; the code shown is a change that another elite made to
+    the seed network, neither in a segment that the drawn elite changed nor in the one to be
+    mutated. Where no other elite has one, it is a segment of the seed network after random edits,
+    until as many lines differ as in the pair whose place it takes.
+    """
+
+    def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
+        """Draw as the full method does, then another pair; None where there is none."""
+        found = super().example(scene, segment)
+        if found is None:
+            return None
+        elite, shown = found
+        seed = scene.reference.genome
+        barred = {segment, *elite.genome.differing(seed)}
+        rng = scene.rng("unrelated pair")
+        theirs = [
+            (name, other.genome[name])
+            for other in scene.elites
+            for name in other.genome.differing(seed)
+            if name not in barred
+        ]
+        others = {name: seed[name] for name in seed.names if name not in barred}
+        pair = rng.choice(theirs) if theirs else _edited(others, _changed_lines(shown), rng)
+        if pair is None:
+            return None
+        name, after = pair
+        return elite, replace(shown, segment=name, before=seed[name], after=after)
+
+
+def _edited(sources: Mapping[str, str], lines: int, rng: Random) -> tuple[str, str] | None:
+    """Edit one of the sources at random until so many lines differ, as far as edits can."""
+    first = mutated(sources, rng=rng)
+    if first is None:
+        return None
+    name, after, _ = first
+    for _ in range(_MOST_EDITS):
+        if _differing_lines(sources[name], after) >= lines:
+            break
+        more = mutated({name: after}, rng=rng)
+        if more is None:
+            break
+        after = more[1]
+    return name, after
+
+
+def _changed_lines(shown: Example) -> int:
+    return _differing_lines(shown.before, shown.after)
+
+
+def _differing_lines(before: str, after: str) -> int:
+    changes = difflib.ndiff(before.splitlines(), after.splitlines())
+    return sum(line.startswith(("+ ", "- ")) for line in changes)
+
+
+class CrossoverAsPublished(Guided):
+    """The crossover of the published code: the merge overwrites the segment before the right one.
+
+    The index of the segment counts from the first one, and is used on a list that begins with the
+    header; so the merge of the first segment overwrites the header, and no merge reaches its
+    segment. Parents without a difference are merged as well (``rates.mate_identical``).
+    """
+
+    def mate(
+        self, genome: Genome, mate: Genome, scene: Scene
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Merge a random segment, and put it where the published code puts it."""
+        names = genome.differing(mate) or genome.names
+        segment = scene.rng("mating segment").choice(names)
+        merged, variation = self.merge(genome, mate, scene, segment=segment)
+        if isinstance(merged, Rejection):
+            return merged, variation
+        place = genome.names.index(segment)
+        if place == 0:
+            return replace(genome, header=merged[segment]), variation
+        return genome.replace(genome.names[place - 1], merged[segment]), variation
+
+
+class SequentialSampling(Guided):
+    """Samples that know the best so far: its code is what they change, its measures are told."""
+
+    def progress(self, genome: Genome, scene: Scene) -> str:
+        """Tell the measured changes of the network at hand, where it was measured."""
+        for best in scene.elites:
+            if best.genome == genome and genome != scene.reference.genome:
+                seed, now = scene.confirm(scene.reference), scene.confirm(best)
+                if seed is None or now is None:
+                    return ""
+                was, came = seed.evaluation, now.evaluation
+                return self.prompts.progress_text(
+                    accuracy_change=change_in_accuracy(was.accuracy, came.accuracy),
+                    params_change=change_in_params(was.n_params, came.n_params),
+                )
+        return ""

@@ -1,0 +1,236 @@
+"""Neural architecture search without an LLM: a typed space around ExquisiteNetV2.
+
+In the manner of NSGA-Net (Lu 2019): founders are random samples of the space, not variants of the
+seed network as in other arms; two-point crossover; mutation gene by gene. Genes take several
+values instead of bits: widths, depths, kernels, blocks, activations, normalisation, optimiser
+constants. An architecture is written as segments of the seed network and travels in the last one as
+a comment, from which it is read back.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from random import Random
+from typing import Any
+
+from harness.errors import InputError
+from harness.evolution.candidate import Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Scene
+
+_COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
+_NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
+_HALVINGS = ("FCT", "EVE", "ME")
+_MOST_CROSSINGS = 200
+"""Parents that differ in one gene share it once in so many draws, almost surely."""
+STAGES = 5
+WIDTHS = (12, 48, 96, 192, 384)
+"""The seed network's, per stage."""
+FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25)
+ACTIVATIONS = ("SiLU", "ReLU", "GELU", "Hardswish", "Mish", "ELU")
+
+Genes = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """One point of the space; the defaults are the seed network."""
+
+    widths: tuple[float, ...] = (1.0,) * STAGES
+    """Factors of the seed network's channels per stage."""
+    depths: tuple[int, ...] = (1,) * STAGES
+    """Blocks per stage."""
+    kernels: tuple[int, ...] = (3,) * STAGES
+    halvings: tuple[str, ...] = ("FCT", "EVE", "ME", "ME", "ME")
+    """What halves the image before each stage."""
+    layer_norm_gates: tuple[bool, ...] = (True,) * STAGES
+    """Whether a block's gate is ``SE_LN`` or ``SE``."""
+    activations: tuple[str, ...] = ("SiLU", "Hardswish")
+    """First and second within a block."""
+    normalisations: tuple[str, ...] = ("batch",)
+    last_kernel: tuple[int, ...] = (3,)
+    """Of the depthwise convolution before the classifier, 0 for none."""
+    dropout: tuple[float, ...] = (0.5,)
+    momentum: tuple[float, ...] = (0.9,)
+    rate_factor: tuple[float, ...] = (1.0,)
+    decay_factor: tuple[float, ...] = (1.0,)
+
+    def genes(self) -> list[tuple[str, int]]:
+        """Return the places of all genes, in order: field and position within it."""
+        return [(f.name, i) for f in fields(self) for i in range(len(getattr(self, f.name)))]
+
+
+CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "widths": FACTORS,
+    "depths": (0, 1, 2),
+    "kernels": (3, 5, 7),
+    "halvings": _HALVINGS,
+    "layer_norm_gates": (True, False),
+    "activations": ACTIVATIONS,
+    "normalisations": ("batch", "group", "none"),
+    "last_kernel": (0, 3, 5),
+    "dropout": (0.0, 0.2, 0.5),
+    "momentum": (0.8, 0.9, 0.95),
+    "rate_factor": (0.3, 1.0, 2.0),
+    "decay_factor": (0.0, 1.0, 5.0),
+}
+_NORMALISED: Mapping[str, Callable[[str], str]] = {
+    "batch": lambda c: f"nn.BatchNorm2d({c})",
+    "group": lambda c: f"nn.GroupNorm(1, {c})",
+    "none": lambda _: "nn.Identity()",
+}
+
+
+class TypedSearch:
+    """Samples founders uniformly; later children are mutated or crossed architectures."""
+
+    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+        """Draw each gene anew with the chance of one in all, at least one; founders, all.
+
+        Anew as long as nothing shows of it, such as the kernel of a stage without blocks.
+        """
+        old = decoded(genome)
+        rng = scene.rng("mutation")
+        while True:
+            new = sampled(rng) if scene.founding else mutated(old, rng)
+            child = encoded(new, scene.reference.genome)
+            if child.differing(genome):
+                return child, _variation("mutation", old, new)
+
+    def mate(
+        self, genome: Genome, mate: Genome, scene: Scene
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Take the mate's genes between two random points, the ends included.
+
+        Drawn anew as long as nothing shows of it, as far as parents that are nearly alike allow.
+        """
+        old, theirs = decoded(genome), decoded(mate)
+        rng = scene.rng("mating")
+        for _ in range(_MOST_CROSSINGS):
+            new = crossed(old, theirs, rng)
+            child = encoded(new, scene.reference.genome)
+            if child.differing(genome):
+                return child, _variation("mating", old, new)
+        same = Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
+        return same, _variation("mating", old, old)
+
+
+def sampled(rng: Random) -> Architecture:
+    """Draw every gene uniformly."""
+    values = {
+        f.name: tuple(rng.choice(CHOICES[f.name]) for _ in f.default)  # type: ignore[union-attr]
+        for f in fields(Architecture)
+    }
+    return Architecture(**values)
+
+
+def mutated(old: Architecture, rng: Random) -> Architecture:
+    """Exchange one gene for certain, each other with the chance of one in all."""
+    places = old.genes()
+    certain = rng.choice(places)
+    values = _lists(old)
+    for place in places:
+        if place == certain or rng.random() < 1 / len(places):
+            name, i = place
+            others = [value for value in CHOICES[name] if value != values[name][i]]
+            values[name][i] = rng.choice(others)
+    return _architecture(values)
+
+
+def crossed(old: Architecture, mate: Architecture, rng: Random) -> Architecture:
+    """Take the mate's genes between two points (two-point crossover)."""
+    places = old.genes()
+    first, last = sorted(rng.choices(range(len(places)), k=2))
+    values, theirs = _lists(old), _lists(mate)
+    for name, i in places[first : last + 1]:
+        values[name][i] = theirs[name][i]
+    return _architecture(values)
+
+
+def decoded(genome: Genome) -> Architecture:
+    """Read a genome's architecture; the seed network has none written down, and is the default."""
+    found = _COMMENT.search(genome[_NETWORK]) if _NETWORK in genome.names else None
+    return _architecture(json.loads(found[1])) if found else Architecture()
+
+
+def encoded(architecture: Architecture, seed: Genome) -> Genome:
+    """Write an architecture as a genome; InputError for another seed network than ours."""
+    missing = {_NETWORK, _BLOCK, _OPTIMIZER, *_HALVINGS} - set(seed.names)
+    if missing:
+        raise InputError(
+            f"+ablation=nas: expected ExquisiteNetV2 as the seed network, for the search space is "
+            f"made around it; this one has no segment {', '.join(sorted(missing))}."
+        )
+    norm = architecture.normalisations[0]
+    first, second = architecture.activations
+    child = _edited(seed, _BLOCK, {
+        "nn.BatchNorm2d(c)": _NORMALISED[norm]("c"),
+        "nn.SiLU()": f"nn.{first}()",
+        "nn.Hardswish()": f"nn.{second}()",
+    })  # fmt: skip
+    for name in _HALVINGS:
+        child = _edited(child, name, {"nn.BatchNorm2d(cout)": _NORMALISED[norm]("cout")})
+    child = _edited(child, _OPTIMIZER, {
+        "momentum=0.9": f"momentum={architecture.momentum[0]}",
+        "lr=lr": _scaled("lr", architecture.rate_factor[0]),
+        '"weight_decay": weight_decay': f'"weight_decay": '
+        f"{_scaled('weight_decay', architecture.decay_factor[0]).partition('=')[2]}",
+    })  # fmt: skip
+    layers, width = _layers(architecture)
+    text = re.sub(
+        r"nn\.Sequential\(.*?\n        \)",
+        lambda _: (
+            "nn.Sequential(\n" + "".join(f"            {line},\n" for line in layers) + "        )"
+        ),
+        seed[_NETWORK],
+        count=1,
+        flags=re.DOTALL,
+    )
+    text = text.replace("nn.Dropout(0.5)", f"nn.Dropout({architecture.dropout[0]})")
+    text = text.replace("nn.Linear(384,", f"nn.Linear({width},")
+    return child.replace(_NETWORK, f"# architecture: {json.dumps(asdict(architecture))}\n{text}")
+
+
+def _layers(architecture: Architecture) -> tuple[list[str], int]:
+    """Return the calls that build the layers, and the channels that come out."""
+    layers, into = [], "img_channels"
+    for stage in range(STAGES):
+        width = max(4, round(WIDTHS[stage] * architecture.widths[stage] / 4) * 4)
+        kernel, gate = architecture.kernels[stage], architecture.layer_norm_gates[stage]
+        layers.append(f"{architecture.halvings[stage]}({into}, {width})")
+        layers += [f"{_BLOCK}({width}, {kernel}, {gate})"] * architecture.depths[stage]
+        into = str(width)
+    if architecture.last_kernel[0]:
+        layers.append(f"DW({into}, {architecture.last_kernel[0]})")
+    return layers, int(into)
+
+
+def _edited(genome: Genome, segment: str, changes: Mapping[str, str]) -> Genome:
+    text = genome[segment]
+    for old, new in changes.items():
+        if old not in text:
+            raise InputError(
+                f"+ablation=nas: expected the shipped ExquisiteNetV2 as the seed network, for the "
+                f"search space is made around its text; this one's {segment} has no {old!r}."
+            )
+        text = text.replace(old, new)
+    return genome.replace(segment, text)
+
+
+def _scaled(name: str, factor: float) -> str:
+    return f"{name}={name}" if factor == 1 else f"{name}={name} * {factor}"
+
+
+def _lists(architecture: Architecture) -> Genes:
+    return {name: list(values) for name, values in asdict(architecture).items()}
+
+
+def _architecture(values: Mapping[str, Any]) -> Architecture:
+    return Architecture(**{name: tuple(v) for name, v in values.items()})
+
+
+def _variation(operator: str, old: Architecture, new: Architecture) -> Variation:
+    before, after = asdict(old), asdict(new)
+    changed = [name for name in before if before[name] != after[name]]
+    return Variation(operator=operator, segment="several", detail={"genes": ", ".join(changed)})

@@ -1,0 +1,273 @@
+"""Random edits of a segment's syntax tree, of the kinds that neuroevolution has always made.
+
+Widths, kernel sizes, activations, normalisation, dropout rates, optimiser constants, and dropping
+or doubling a layer (as in Real 2017, table 1, and NSGA-Net, Lu 2019). Edits keep shapes where
+that takes no more than arithmetic, such as the padding of a larger kernel, so that the baseline
+is as strong as a plain evolutionary algorithm is. Every option differs from what stands there.
+"""
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from harness.sandbox.parser import syntax_tree
+
+ACTIVATIONS = ("ReLU", "SiLU", "GELU", "Hardswish", "LeakyReLU", "ELU", "Mish")
+FUNCTIONS = ("relu", "silu", "gelu", "hardswish", "leaky_relu", "elu", "mish")
+GATES = ("sigmoid", "tanh")
+ODD_KERNELS, EVEN_KERNELS = (1, 3, 5, 7), (2, 4, 6)
+WIDTH_FACTORS = (1 / 2, 2 / 3, 4 / 5, 5 / 4, 3 / 2, 2)
+DROPOUT_RATES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7)
+MOMENTA = (0.5, 0.8, 0.9, 0.95, 0.99)
+WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3)
+RATE_FACTORS = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0)
+MIN_WIDTH = 8
+"""Smaller integers in a network's constructor are kernel sizes and ratios, not channels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """One option: its kind, where and what in words, and the new text of each node it changes."""
+
+    kind: str
+    site: str
+    changes: tuple[tuple[ast.expr, str], ...]
+
+
+def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit] | None:
+    """Draw one edit of one of several segments; return its name, its new source, and the edit.
+
+    First a kind is drawn from those that occur in any segment, then a site with its new value: so
+    widths, which decide the size of a network, are as likely as any other kind wherever they stand.
+    None where there is nothing to edit.
+    """
+    options = [(name, edit) for name, source in sources.items() for edit in edits_of(source)]
+    if not options:
+        return None
+    kind = rng.choice(sorted({edit.kind for _, edit in options}))
+    name, edit = rng.choice([option for option in options if option[1].kind == kind])
+    return name, _rewritten(sources[name], edit.changes), edit
+
+
+def edits_of(source: str) -> list[Edit]:
+    """Every edit that a segment offers, in a fixed order."""
+    tree = syntax_tree(source)
+    return [edit for find in FINDERS for edit in find(tree)]
+
+
+def widths(tree: ast.Module) -> Iterator[Edit]:
+    """Change a number of channels, everywhere in the segment where the same number stands."""
+    places: dict[int, list[ast.expr]] = {}
+    for call in _calls(tree):
+        for argument in call.args:
+            value = _integer(argument)
+            if value is not None and value >= MIN_WIDTH:
+                places.setdefault(value, []).append(argument)
+    for width, constants in places.items():
+        for new in sorted({max(MIN_WIDTH, round(width * f / 4) * 4) for f in WIDTH_FACTORS}):
+            if new not in places:
+                yield Edit(
+                    kind="width",
+                    site=f"{width} -> {new} channels",
+                    changes=tuple((constant, str(new)) for constant in constants),
+                )
+
+
+def kernels(tree: ast.Module) -> Iterator[Edit]:
+    """Change a kernel size; where it stands in a convolution, with the padding to match."""
+    for call in _calls(tree):
+        if _name(call) == "Conv2d" and len(call.args) > 2:  # noqa: PLR2004 - the third is it
+            size = call.args[2]
+        elif _is_block(call):
+            size = next((a for a in call.args if _kernel_family(a)), call.func)
+        else:
+            continue
+        for new in _kernel_family(size):
+            if new != _integer(size):
+                change = (call, _padded(call, new)) if _name(call) == "Conv2d" else (size, str(new))
+                yield Edit(
+                    kind="kernel",
+                    site=f"{_name(call)}: {_integer(size)} -> {new}",
+                    changes=(change,),
+                )
+
+
+def activations(tree: ast.Module) -> Iterator[Edit]:
+    """Exchange an activation for another, as a module or as a function."""
+    for call, family in itertools.product(_calls(tree), (ACTIVATIONS, FUNCTIONS, GATES)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in family:
+            for new in family:
+                if new != call.func.attr:
+                    text = f"{ast.unparse(call.func.value)}.{new}"
+                    yield Edit(
+                        kind="activation",
+                        site=f"{call.func.attr} -> {new}",
+                        changes=((call.func, text),),
+                    )
+
+
+def normalisations(tree: ast.Module) -> Iterator[Edit]:
+    """Exchange a normalisation of feature maps for another, or remove it."""
+    for call in _calls(tree):
+        channels = _normalised_channels(call)
+        if channels is None:
+            continue
+        news = {"Identity": "nn.Identity()"}
+        if _name(call) != "LayerNorm":
+            news |= {
+                "BatchNorm2d": f"nn.BatchNorm2d({channels})",
+                "GroupNorm": f"nn.GroupNorm(1, {channels})",
+                "InstanceNorm2d": f"nn.InstanceNorm2d({channels}, affine=True)",
+            }
+        for new, text in news.items():
+            if new != _name(call):
+                yield Edit(
+                    kind="normalisation", site=f"{_name(call)} -> {new}", changes=((call, text),)
+                )
+
+
+def dropouts(tree: ast.Module) -> Iterator[Edit]:
+    """Change a dropout rate."""
+    for call in _calls(tree):
+        if _name(call).startswith("Dropout"):
+            rates = [*call.args, *(k.value for k in call.keywords if k.arg == "p")]
+            for rate in rates[:1]:
+                yield from _exchanged(rate, DROPOUT_RATES, kind="dropout", name="rate")
+
+
+def optimiser_constants(tree: ast.Module) -> Iterator[Edit]:
+    """Change a constant that an optimiser is built with, or scale what is passed to it."""
+    for name, value in _optimiser_settings(tree):
+        if name == "momentum":
+            yield from _exchanged(value, MOMENTA, kind="optimiser", name=name)
+        elif name == "weight_decay" and isinstance(value, ast.Constant):
+            yield from _exchanged(value, WEIGHT_DECAYS, kind="optimiser", name=name)
+        elif name in {"lr", "weight_decay"}:
+            text = ast.unparse(value)
+            passed, _, factor = text.partition(" * ")
+            if not passed.isidentifier():
+                continue
+            for new in RATE_FACTORS:
+                scaled = passed if new == 1 else f"{passed} * {new}"
+                if str(new) != (factor or "1.0"):
+                    yield Edit(
+                        kind="optimiser",
+                        site=f"{name}: {text} -> {scaled}",
+                        changes=((value, scaled),),
+                    )
+
+
+def layers(tree: ast.Module) -> Iterator[Edit]:
+    """Drop or double a layer that maps a shape to itself."""
+    for call in _calls(tree):
+        if _name(call) == "Sequential" and len(call.args) > 1:
+            texts = [ast.unparse(layer) for layer in call.args]
+            for i, layer in enumerate(call.args):
+                if isinstance(layer, ast.Call) and _keeps_shape(layer):
+                    for verb, times in (("drop", 0), ("double", 2)):
+                        kept = [*texts[:i], *[texts[i]] * times, *texts[i + 1 :]]
+                        text = f"{ast.unparse(call.func)}({', '.join(kept)})"
+                        yield Edit(kind="layer", site=f"{verb} {texts[i]}", changes=((call, text),))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            layer, name = node.value, node.targets[0].attr
+            if isinstance(layer, ast.Call) and _keeps_shape(layer) and not _is_block(layer):
+                twice = f"nn.Sequential({ast.unparse(layer)}, {ast.unparse(layer)})"
+                for verb, text in (("drop", "nn.Identity()"), ("double", twice)):
+                    yield Edit(kind="layer", site=f"{verb} {name}", changes=((layer, text),))
+
+
+FINDERS: tuple[Callable[[ast.Module], Iterator[Edit]], ...] = (
+    widths, kernels, activations, normalisations, dropouts, optimiser_constants, layers,
+)  # fmt: skip
+
+
+def _rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
+    """Put new texts in the place of nodes; the rest, comments included, stays as it is."""
+    lines = source.encode().splitlines(keepends=True)
+    begins = [0, *itertools.accumulate(map(len, lines))]
+    text = source.encode()
+    for node, new in sorted(changes, key=lambda c: (c[0].lineno, c[0].col_offset), reverse=True):
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        start = begins[node.lineno - 1] + node.col_offset
+        end = begins[node.end_lineno - 1] + node.end_col_offset
+        text = text[:start] + new.encode() + text[end:]
+    return text.decode()
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_block(call: ast.Call) -> bool:
+    """Say whether a call builds one of the network's own blocks."""
+    return isinstance(call.func, ast.Name) and call.func.id[:1].isupper()
+
+
+def _integer(node: ast.expr) -> int | None:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if type(value) is int else None
+
+
+def _kernel_family(node: ast.expr) -> tuple[int, ...]:
+    """Return the sizes that may stand for this one; none where it is no kernel size."""
+    size = _integer(node)
+    return next((family for family in (ODD_KERNELS, EVEN_KERNELS) if size in family), ())
+
+
+def _padded(call: ast.Call, kernel: int) -> str:
+    """Write a convolution with another kernel and the padding that keeps the image's size.
+
+    (k - 1) // 2 does so for odd kernels at stride 1 and for kernels of either kind at stride 2.
+    """
+    into, out, _, *rest = (ast.unparse(a) for a in call.args)
+    settings = {str(k.arg): ast.unparse(k.value) for k in call.keywords}
+    settings["padding"] = str((kernel - 1) // 2)
+    named = [f"{name}={value}" for name, value in settings.items()]
+    return f"{ast.unparse(call.func)}({', '.join([into, out, str(kernel), *rest, *named])})"
+
+
+def _keeps_shape(call: ast.Call) -> bool:
+    """Say whether a layer, as far as its arguments tell, gives the shape that it gets."""
+    if _name(call) in ACTIVATIONS or _normalised_channels(call) is not None:
+        return True
+    if _name(call) == "Conv2d":
+        into, out = (ast.dump(a) for a in call.args[:2])
+        return into == out and all(k.arg != "stride" for k in call.keywords)
+    channels = {value for a in call.args if (value := _integer(a)) and value >= MIN_WIDTH}
+    constant = all(isinstance(a, ast.Constant) for a in call.args)
+    return _is_block(call) and constant and len(channels) == 1
+
+
+def _normalised_channels(call: ast.Call) -> str | None:
+    """Return the number of channels that a normalisation layer is built with."""
+    place = {"BatchNorm2d": 0, "InstanceNorm2d": 0, "LayerNorm": 0, "GroupNorm": 1}.get(_name(call))
+    fits = place is not None and len(call.args) > place
+    return ast.unparse(call.args[place]) if fits else None  # type: ignore[index]
+
+
+def _optimiser_settings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield name and value of each argument of an optimiser and of its parameter groups."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and "optim." in ast.unparse(node.func):
+            for keyword in node.keywords:
+                yield keyword.arg or "", keyword.value
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant):
+                    yield str(key.value), value
+
+
+def _exchanged(node: ast.expr, choices: Sequence[float], *, kind: str, name: str) -> Iterator[Edit]:
+    if isinstance(node, ast.Constant):
+        for new in choices:
+            if new != node.value:
+                site = f"{name}: {ast.unparse(node)} -> {new}"
+                yield Edit(kind=kind, site=site, changes=((node, str(new)),))

@@ -1,0 +1,1 @@
+"""Runs as values: metrics, statistics, comparisons."""

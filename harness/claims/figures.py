@@ -1,0 +1,200 @@
+"""A paper's figures again: what was published, and our runs beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.arm import Arm
+from harness.analysis.comparison import compare
+from harness.analysis.metrics import MEASURED, generations, up_to
+from harness.analysis.stats import Interval, mean_interval
+from harness.claims.claim import Claim
+from harness.claims.reproduction import Reproduction
+from harness.claims.spec import Section
+from harness.errors import NotRun
+from harness.reporting import plot_style
+from harness.reporting.figures import FIGURES
+
+
+def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> str | None:
+    """Write a section's figure, PNG and PDF; return how to read it, None where it has nothing yet.
+
+    Where there is nothing to show, one that was written before goes.
+    """
+    assert section.figure is not None
+    assert section.comparison is not None
+    with plot_style.styled():
+        drawn = _KINDS[section.figure](reproduction, section)
+        if drawn is not None:
+            plot_style.save(drawn, folder / section.name)
+    if drawn is None:
+        for suffix in ("png", "pdf"):
+            (folder / f"{section.name}.{suffix}").unlink(missing_ok=True)
+        return None
+    given = f"Open marks are {reproduction.paper.given}"
+    arms = _arms(reproduction, section)
+    missing = [name for name in reproduction.records[section.comparison] if name not in arms]
+    if not arms:
+        return f"{given}; no arm of {section.comparison} is done yet."
+    told = _CAPTIONS[section.figure].format(given=given)
+    return f"{told} Not run: {', '.join(missing)}." if missing else told
+
+
+_CAPTIONS = {
+    "generations": "{given}. A line is the mean of an arm's runs after each generation, the area "
+    "its 95 % interval (with one run, there is none).",
+    "fronts": FIGURES[0].caption,
+    "sizes": "{given}. Squares are measured, means with their 95 % intervals (where every run is "
+    "wanted, the least and the most): of the networks with "
+    "at most so many parameters, the one that re-trains best on validation images, scored on the "
+    "test split.",
+}
+
+
+def _fronts(reproduction: Reproduction, section: Section) -> Any:
+    """Draw what each arm found, as it was after the section's generation."""
+    runs = [
+        run if section.generation is None else up_to(run, section.generation)
+        for arm in _arms(reproduction, section).values()
+        for run in arm.runs
+    ]
+    return FIGURES[0].draw(replace(compare(runs), title=section.title)) if runs else None
+
+
+def _generations(reproduction: Reproduction, section: Section) -> Any:
+    """Draw each arm by generation, published points as open marks, our mean with its interval."""
+    arms = _arms(reproduction, section)
+    claims = section.curves
+    drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
+    for place, arm in enumerate(dict.fromkeys(claim.arm for claim in claims)):
+        mine = [claim for claim in claims if claim.arm == arm]
+        look = plot_style.look(place)
+        last = _last_generation(arms.get(arm), mine)
+        series = plot_style.short(mine[0].series)
+        points = [(last if c.within.generation is None else c.within.generation, c) for c in mine]
+        _published(axes, points, look,
+                   label=f"{series}, {reproduction.paper.given}")  # fmt: skip
+        if arm in arms:
+            _measured(axes, mine[0], arms[arm], range(last + 1), look, label=f"{series}, measured")
+    axes.set(
+        xlabel="generation (0: the founders)",
+        ylabel=_HEIGHTS.get(claims[0].measure, claims[0].measure.replace("_", " ")),
+        title=section.title + ("" if arms else _NOTHING_YET),
+    )
+    axes.set_xlim(left=-0.5, right=max(1.5, axes.get_xlim()[1]))
+    plot_style.whole_numbers(axes.xaxis)
+    plot_style.legend(drawn, axes, 3)
+    return drawn
+
+
+_NOTHING_YET = "\nnothing measured yet"
+_HEIGHTS = {
+    "best_accuracy": "best accuracy, %\n(measured: on validation images)",
+    "hypervolume": "hypervolume (more is better)",
+}
+
+
+def _published(
+    axes: Any, points: Sequence[tuple[int, Claim]], look: dict[str, Any], *, label: str
+) -> None:
+    axes.plot(
+        [at for at, _ in points],
+        [_height(claim, claim.published) for _, claim in points],
+        linestyle="none", marker=look["marker"], color=look["color"], markerfacecolor="white",
+        markersize=6, label=label, zorder=4,
+    )  # fmt: skip
+
+
+def _measured(
+    axes: Any,
+    claim: Claim,
+    arm: Arm,
+    generations: Sequence[int],
+    look: dict[str, Any],
+    *,
+    label: str,
+) -> None:
+    """Draw the mean of an arm's runs after each generation, where all of them have a value."""
+    found = []
+    for generation in generations:
+        then = replace(claim, within=replace(claim.within, generation=generation))
+        values = then.values({claim.arm: arm})
+        if len(values) == len(arm.finished):
+            found.append((generation, mean_interval(values) or _interval(values[0])))
+    line = {key: look[key] for key in ("color", "linestyle")}
+    at = [generation for generation, _ in found]
+    low, mean, high = (
+        [_height(claim, getattr(interval, part)) for _, interval in found]
+        for part in ("low", "mean", "high")
+    )
+    axes.plot(at, mean, label=label, marker=".", markersize=3, **line)
+    axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _interval(value: Interval | float) -> Interval:
+    """Return an interval as it is, a value alone as one without reach."""
+    if isinstance(value, Interval):
+        return value
+    return Interval(mean=value, low=value, high=value)
+
+
+def _sizes(reproduction: Reproduction, section: Section) -> Any:
+    """Draw accuracy against size: published marks open, ours with its interval beside them."""
+    drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
+    known, arms = section.sized, _arms(reproduction, section)
+    black: dict[str, Any] = {"color": "black", "linestyle": "none"}
+    for i, (claim, size) in enumerate(known):
+        at = (size, 100 * claim.published)
+        label = None if i else reproduction.paper.given
+        axes.plot(*at, marker="o", markersize=7, markerfacecolor="white", label=label, **black)
+        beside = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(claim.says.split(", ")[0], at, fontsize=7, **beside)
+    measured = [(size, reproduction.verdict(claim).measured) for claim, size in known]
+    found = [(size, _interval(value)) for size, value in measured if value is not None]
+    for i, (size, one) in enumerate(found):
+        reach = [[100 * (one.mean - one.low)], [100 * (one.high - one.mean)]]
+        label = None if i else "measured, with its 95 % interval"
+        axes.errorbar(size, 100 * one.mean, reach, marker="s", capsize=3, label=label, **black)
+    axes.set(
+        xscale="log",
+        xlabel="parameters (log scale; fewer is better)",
+        ylabel="test accuracy, %",
+        title=section.title + ("" if found or arms else _NOTHING_YET),
+    )
+    axes.margins(x=0.25, y=0.15)
+    plot_style.count_axis(axes.xaxis)
+    plot_style.legend(drawn, axes, 2)
+    return drawn
+
+
+_KINDS: Mapping[str, Callable[[Reproduction, Section], Any]] = {
+    "fronts": _fronts,
+    "generations": _generations,
+    "sizes": _sizes,
+}
+
+
+def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
+    """Return the arms of a section's comparison of which all runs are on record."""
+    assert section.comparison is not None
+    records = reproduction.records[section.comparison]
+    found = {}
+    for name in records:
+        try:
+            found[name] = records[name]
+        except NotRun:
+            continue
+    return found
+
+
+def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
+    """Return the last generation to draw: the last that is claimed, else that the runs reached."""
+    claimed = [c.within.generation for c in claims if c.within.generation is not None]
+    if claimed or arm is None:
+        return max(claimed, default=0)
+    return max((generations(run) for run in arm.finished), default=1) - 1
+
+
+def _height(claim: Claim, value: float) -> float:
+    return 100 * value if MEASURED[claim.measure].percent else value

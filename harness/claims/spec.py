@@ -1,0 +1,298 @@
+"""The files of a reproduction: ``arms.yaml`` has what to run, ``claims.yaml`` what was published.
+
+Both are data, so that anybody's paper can be held against runs of this harness in the same way.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.metrics import Within
+from harness.claims.claim import ABOUT, MEAN, Claim
+from harness.config.compose import read_yaml
+from harness.config.schema import MISSING
+from harness.errors import InputError
+
+ARMS, CLAIMS = "arms.yaml", "claims.yaml"
+DEVICES = ("cpu", "gpu")
+FIGURES = ("generations", "fronts", "sizes")
+PLANNED = frozenset({"seed", "ablation", "compare"})
+"""Settings that ``arms.yaml`` makes by its arms and seeds."""
+_NAME = re.compile(r"[\w-]+")
+"""Names are words on a command line and names of files."""
+
+
+@dataclass(kw_only=True)
+class Takes:
+    """What the runs of a comparison need."""
+
+    device: str = "cpu"
+    """``cpu`` or ``gpu``."""
+    llm: bool = False
+    """Whether an LLM must answer; recorded answers need none."""
+    hours: float | None = None
+    """Of that device, for all of its runs, measured; null where nobody has measured it."""
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """One comparison: these arms at these seeds, under settings that all of them share."""
+
+    arms: list[str] = MISSING
+    seeds: list[int] = MISSING
+    overrides: list[str] = field(default_factory=list)
+    data: str | None = None
+    """Digest of the images, as tables name it; null takes any."""
+    takes: Takes = field(default_factory=Takes)
+
+
+@dataclass(kw_only=True)
+class ArmsFile:
+    """The schema of ``arms.yaml``."""
+
+    comparisons: dict[str, Plan] = MISSING
+
+
+@dataclass(kw_only=True)
+class ClaimEntry:
+    """A claim as it is written down; what is left out is the section's."""
+
+    name: str = MISSING
+    says: str = MISSING
+    comparison: str | None = None
+    arm: str | None = None
+    minus: str | None = None
+    measure: str | None = None
+    within: dict[str, int] = field(default_factory=dict)
+    published: Any = MISSING
+    """A number, or a number for each generation: a claim for each of them."""
+    relation: str | None = None
+    tolerance: float | None = None
+    of: str | None = None
+
+
+@dataclass(kw_only=True)
+class SectionEntry:
+    """A table or figure of the paper, and what its claims share."""
+
+    title: str = MISSING
+    source: str = MISSING
+    figure: str | None = None
+    """What is drawn of it: one of FIGURES, or nothing."""
+    generation: int | None = None
+    """Draw ``fronts`` as they were after it."""
+    comparison: str | None = None
+    arm: str | None = None
+    measure: str | None = None
+    relation: str = ABOUT
+    tolerance: float = 0.0
+    of: str = MEAN
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know beside the numbers."""
+    claims: list[ClaimEntry] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class ClaimsFile:
+    """The schema of ``claims.yaml``."""
+
+    title: str = MISSING
+    """What was published, and where."""
+    given: str = "published"
+    """What its numbers are called, such as ``recorded`` where nobody has published them."""
+    sections: dict[str, SectionEntry] = MISSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A table or figure of the paper: its claims, and what is drawn of it."""
+
+    name: str
+    title: str
+    source: str
+    figure: str | None
+    generation: int | None
+    comparison: str | None
+    """The comparison that its figure shows."""
+    notes: tuple[str, ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def curves(self) -> list[Claim]:
+        """The claims of curves over the generations, all of one measure."""
+        claims = [claim for claim in self.claims if claim.is_of_a_curve]
+        return [claim for claim in claims if claim.measure == claims[0].measure]
+
+    @property
+    def sized(self) -> list[tuple[Claim, float]]:
+        """The claims of test accuracies, with the size that each is at; the seed's is claimed."""
+        seed = next((c.published for c in self.claims if c.measure == "seed_parameters"), None)
+        sizes = [
+            (claim, seed if claim.measure == "seed_test_accuracy" else claim.within.parameters)
+            for claim in self.claims
+            if claim.measure in {"seed_test_accuracy", "test_accuracy"}
+        ]
+        return [(claim, size) for claim, size in sizes if size is not None]
+
+    @property
+    def has_to_draw(self) -> bool:
+        """Whether its claims are such as its figure shows."""
+        return bool({"generations": self.curves, "sizes": self.sized}.get(str(self.figure), True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """What was published, and what is to be run to see whether it holds."""
+
+    title: str
+    given: str
+    """What the numbers of its claims are called."""
+    plans: Mapping[str, Plan]
+    sections: tuple[Section, ...]
+
+
+def read_paper(folder: Path) -> Paper:
+    """Read a folder's ``arms.yaml`` and ``claims.yaml``; InputError where they do not fit."""
+    arms: ArmsFile = read_yaml(ArmsFile, folder / ARMS)
+    claims: ClaimsFile = read_yaml(ClaimsFile, folder / CLAIMS)
+    for told in _problems_of_plans(arms.comparisons):
+        raise InputError(f"{folder / ARMS}: comparisons{told}")
+    try:
+        sections = tuple(_section(name, entry) for name, entry in claims.sections.items())
+    except InputError as error:
+        raise InputError(f"{folder / CLAIMS}: {error}") from None
+    for told in _problems_of_sections(sections, arms.comparisons):
+        raise InputError(f"{folder / CLAIMS}: {told}")
+    return Paper(title=claims.title, given=claims.given, plans=arms.comparisons, sections=sections)
+
+
+def is_planned(override: str) -> bool:
+    """Say whether a setting is one that the arms and seeds of ``arms.yaml`` make."""
+    return override.lstrip("+~").partition("=")[0] in PLANNED
+
+
+def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
+    if not plans:
+        yield ": expected at least one."
+    for name, plan in plans.items():
+        if not _NAME.fullmatch(name):
+            yield f".{name}: expected a name of letters, digits, - and _."
+        if not plan.arms or len(set(plan.arms)) < len(plan.arms):
+            yield f".{name}.arms: expected at least one arm, and each once."
+        if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds) or min(plan.seeds) < 0:
+            yield f".{name}.seeds: expected at least one seed, each once, and none below 0."
+        for override in plan.overrides:
+            if not isinstance(override, str) or is_planned(override):
+                yield (
+                    f".{name}.overrides: expected settings such as recipe.epochs=3, and none of "
+                    f"{', '.join(sorted(PLANNED))}, which arms and seeds say; got {override}."
+                )
+        if plan.takes.device not in DEVICES:
+            told = f"one of {', '.join(DEVICES)}, got {plan.takes.device}."
+            yield f".{name}.takes.device: expected {told}"
+        if plan.takes.hours is not None and plan.takes.hours < 0:
+            yield f".{name}.takes.hours: expected hours, or null, got {plan.takes.hours}."
+
+
+def _problems_of_sections(sections: Sequence[Section], plans: Mapping[str, Plan]) -> Iterator[str]:
+    among = f"one of {', '.join(plans)}"
+    for section in sections:
+        told = f"sections.{section.name}"
+        if not _NAME.fullmatch(section.name):
+            yield f"{told}: expected a name of letters, digits, - and _: its figure is such a file."
+        if section.figure not in (None, *FIGURES):
+            yield f"{told}.figure: expected one of {', '.join(FIGURES)}, got {section.figure}."
+        if section.figure and section.comparison not in plans:
+            got = section.comparison
+            yield f"{told}.comparison: expected the one to draw, {among}, got {got}."
+        if not section.has_to_draw:
+            yield f"{told}.figure: expected claims that {section.figure} shows, there are none."
+        at = section.generation
+        if at is not None and (section.figure != "fronts" or at < 0):
+            yield f"{told}.generation: expected one from 0 on, with figure: fronts, got {at}."
+    yield from _problems_of_claims([c for section in sections for c in section.claims], plans)
+
+
+def _problems_of_claims(claims: Sequence[Claim], plans: Mapping[str, Plan]) -> Iterator[str]:
+    if not claims:
+        yield "expected at least one section with a claim."
+    names = [claim.name for claim in claims]
+    for claim in claims:
+        told = f"claim {claim.name}: expected"
+        if names.count(claim.name) > 1:
+            yield f"{told} claims of different names, this one is there twice."
+        if claim.comparison not in plans:
+            among = ", ".join(plans)
+            yield f"{told} a comparison of {ARMS}, one of {among}, got {claim.comparison}."
+        else:
+            arms = plans[claim.comparison].arms
+            for arm in set(claim.arms) - set(arms):
+                yield f"{told} an arm of {claim.comparison}, one of {', '.join(arms)}, got {arm}."
+
+
+def _section(name: str, entry: SectionEntry) -> Section:
+    return Section(
+        name=name,
+        title=_line(entry.title),
+        source=_line(entry.source),
+        figure=entry.figure,
+        generation=entry.generation,
+        comparison=entry.comparison,
+        notes=tuple(_line(note) for note in entry.notes),
+        claims=tuple(claim for one in entry.claims for claim in _claims(one, entry)),
+    )
+
+
+def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
+    """Yield the claim, or one for each generation that it has a number for."""
+    told = f"claim {entry.name}"
+    if not _NAME.fullmatch(entry.name):
+        raise InputError(f"{told}: expected a name of letters, digits, - and _.")
+    keys = ("comparison", "arm", "measure", "relation", "tolerance", "of")
+    own = {key: getattr(entry, key) for key in keys}
+    shared = {key: getattr(section, key) if own[key] is None else own[key] for key in keys}
+    for key, value in shared.items():
+        if value is None:
+            raise InputError(f"{told}: expected {key}, here or in its section.")
+    for generation, published in _series(entry, told):
+        at = {} if generation is None else {"generation": generation}
+        by = "" if generation is None else f", generation {generation}"
+        try:
+            within = Within(**entry.within, **at)
+        except TypeError:
+            raise InputError(
+                f"{told}: within: expected parameters, or a generation if published has none, got "
+                f"{', '.join(entry.within)}."
+            ) from None
+        yield Claim(
+            name=entry.name if generation is None else f"{entry.name}_g{generation}",
+            says=f"{_line(entry.says)}{by}",
+            series=_line(entry.says),
+            source=_line(section.source),
+            minus=entry.minus,
+            within=within,
+            published=published,
+            **shared,
+        )
+
+
+def _series(entry: ClaimEntry, told: str) -> Iterator[tuple[int | None, float]]:
+    """Yield what was published, by generation or alone; InputError where it is no number."""
+    given = entry.published if isinstance(entry.published, Mapping) else {None: entry.published}
+    if not given:
+        raise InputError(f"{told}: published: expected a number, or one for each generation.")
+    for generation, published in given.items():
+        if generation is not None and (not isinstance(generation, int) or generation < 0):
+            raise InputError(
+                f"{told}: published: expected generations, which are whole numbers from 0 on, got "
+                f"{generation!r}."
+            )
+        if isinstance(published, bool) or not isinstance(published, int | float):
+            raise InputError(f"{told}: published: expected a number, got {published!r}.")
+        yield generation, published
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,276 @@
+"""The schema of the configuration: what may be set, of which type, in which unit.
+
+Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work
+is done. Strategies (task, proposer, model, selection, tracking) are nodes with ``_target_``; they
+are checked by the constructors they name. Not frozen: Hydra must fill them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+MISSING: Any = "???"
+"""What omegaconf takes for a value that must be given."""
+
+LEVELS = ("limits", "contained", "isolated")
+"""How far a candidate is confined, from weak to strong; each holds what those before it hold."""
+FULL = "harness.evolution.fidelity.Full"
+"""The fidelity under which every network gets all epochs."""
+CHOICES = {
+    "device": ("auto", "cpu", "cuda"),
+    "display": ("auto", "live", "plain"),
+    "sandbox.level": LEVELS,
+    "search.split": ("validation", "test"),
+    "recipe.schedule": ("decay", "plateau"),
+}
+AT_LEAST_ONE = (
+    "sizes.founders", "sizes.offspring", "sizes.elites", "budget.evaluations", "budget.proposals",
+    "final.hall_of_fame", "recipe.plateau_epochs", "recipe.epochs",
+    "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
+)  # fmt: skip
+SHARES = (
+    "rates.p_mate",
+    "rates.p_mutate",
+    "eot.probability",
+    "recipe.warmup_share",
+    "recipe.shift_p",
+    "final.tolerance",
+)
+
+
+@dataclass(kw_only=True)
+class Network:
+    """The seed network: a file with marked segments."""
+
+    path: str = MISSING
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """How a network is trained."""
+
+    epochs: int = MISSING
+    """How many, or with ``plateau`` at most how many."""
+    batch_size: int = MISSING
+    lr: float = MISSING
+    weight_decay: float = MISSING
+    schedule: str = "decay"
+    """``decay``: the rate rises linearly over ``warmup_share`` of all steps, then falls linearly to
+    zero. ``plateau``: it rises over ``warmup_steps`` from a thousandth, is multiplied by
+    ``plateau_factor`` when the training loss has not fallen for ``plateau_epochs``, and training
+    stops when it is below ``min_lr``. Both are factors on each parameter group's own rate."""
+    warmup_share: float = 0.0
+    warmup_steps: int = 0
+    plateau_factor: float = 1.0
+    plateau_epochs: int = 1
+    min_lr: float = 0.0
+    size_px: int | None = None
+    """Resize every image to so many pixels in height and width, bilinearly, on the device."""
+    flip: bool = MISSING
+    """Mirror half of the training images; wrong for digits and text."""
+    jitter: float = 0.0
+    """Change brightness, contrast and saturation of half of them by up to this share each."""
+    shift_px: float = MISSING
+    """Translate training images by up to so many pixels in each direction, rounded."""
+    shift_p: float = 1.0
+    """Share of training images that are translated."""
+    mixed_precision: bool = False
+    """Train with half precision where torch holds that to be safe; networks are scored in full."""
+    keep_best: bool = False
+    """Take the network as it was after the epoch with the best validation accuracy, not the last.
+    Training is told nothing of it: it offers every epoch's network, and the choice is made here."""
+
+
+@dataclass(kw_only=True)
+class Sizes:
+    """How many individuals make a generation."""
+
+    founders: int = MISSING
+    offspring: int = MISSING
+    elites: int = MISSING
+    """Those that live on, where selection has elites."""
+
+
+@dataclass(kw_only=True)
+class Rates:
+    """Chances of the operators, equal for every arm unless an ablation says otherwise."""
+
+    p_mate: float = MISSING
+    p_mutate: float = MISSING
+    """Chance of a mutation after mating; who does not mate is mutated for certain. At 0 there is
+    no mutation but the founders', and who has no mate beside it mates with any that differs."""
+    mate_identical: bool = False
+    """Mate parents that have no segment to exchange, too, as the published code does."""
+
+
+@dataclass(kw_only=True)
+class Eot:
+    """Evolution of Thought: a mutation that reflects on what an elite's change did."""
+
+    probability: float = MISSING
+    strict: bool = MISSING
+    """Show elites only that gained in one objective and lost in none."""
+
+
+@dataclass(kw_only=True)
+class Search:
+    """What the search is scored on."""
+
+    split: str = MISSING
+    """``validation``, or ``test`` to show what selecting on the test set does."""
+    i_select_on_test_data: bool = MISSING
+    """To be said where the split is ``test``: no test accuracy of such a run is worth anything."""
+    retrain: bool = MISSING
+    """Train with a seed of its own for each proposal, networks proposed before included."""
+
+
+@dataclass(kw_only=True)
+class Confirm:
+    """Whether a score has to hold on other training seeds before it is relied upon."""
+
+    seeds: int = 0
+    """Fresh seeds on which networks are re-trained, and scored on the validation split, before
+    they serve as examples of Evolution of Thought, or the pick is chosen among them. Not charged to
+    the budget; 0 takes the search's word."""
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """Limits of one run; the first one reached ends it, null is no limit."""
+
+    evaluations: int = MISSING
+    proposals: int = MISSING
+    generations: int | None = None
+    llm_calls: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    tokens: int | None = None
+    """Prompt and completion tokens. Before a call is sent the most that it may cost is reserved, so
+    that no limit on calls, tokens or cost is overspent."""
+    cost: float | None = None
+    """In the currency of ``conf/prices``, which must know every model that is asked."""
+    train_s: float | None = None
+
+
+@dataclass(kw_only=True)
+class Price:
+    """What a million tokens of one model cost, in any one currency."""
+
+    prompt: float = MISSING
+    completion: float = MISSING
+
+
+@dataclass(kw_only=True)
+class Sandbox:
+    """How far a candidate must be confined."""
+
+    level: str = MISSING
+    """``limits``, ``contained`` or ``isolated``: a run refuses to start where the host offers
+    less, and takes the most that the host offers."""
+
+
+@dataclass(kw_only=True)
+class Limits:
+    """What one candidate may use; beyond it the candidate is killed and rejected."""
+
+    build_s: float = MISSING
+    train_s: float = MISSING
+    memory_mib: int = MISSING
+    """Memory of its own. Address space beyond that of the worker at its start (not on a GPU,
+    whose driver reserves far more than it uses), and resident memory."""
+    threads: int = MISSING
+    """CPU threads per candidate; part of a run's identity, since results depend on it."""
+    flops: int | None = None
+    """Floating-point operations per image that a network may take; null is no limit."""
+
+
+@dataclass(kw_only=True)
+class Final:
+    """How the result is measured after the search, on the test split."""
+
+    seeds: int = MISSING
+    """Fresh training seeds for the pick and for the seed network."""
+    tolerance: float = MISSING
+    """The pick is the smallest network this close to the seed's validation accuracy."""
+    hall_of_fame: int = MISSING
+    """So many of the networks that no other dominates, over the whole run, are kept as files and
+    re-trained; where there are more, those that SPEA2 would keep."""
+
+
+@dataclass(kw_only=True)
+class Config:
+    """Everything that ``python -m harness`` can be told."""
+
+    ablation: str = MISSING
+    """What ``+ablation=`` chose."""
+    arm: str = "${ablation}"
+    """Name of the arm: the ablation, marked where its answers are not its own."""
+    seed: int = MISSING
+    compare: list[str] = MISSING
+    """Arms that run beside the composed one, at the same seed and budget."""
+    network: Network = field(default_factory=Network)
+    task: Any = MISSING
+    recipe: Recipe = field(default_factory=Recipe)
+    proposer: Any = MISSING
+    model: Any = MISSING
+    prompts: Any = MISSING
+    prices: dict[str, Price] = field(default_factory=dict)
+    """By the name under which a model is asked; a model that is not here has an unknown price."""
+    selection: Any = MISSING
+    fidelity: Any = MISSING
+    sizes: Sizes = field(default_factory=Sizes)
+    rates: Rates = field(default_factory=Rates)
+    eot: Eot = field(default_factory=Eot)
+    search: Search = field(default_factory=Search)
+    confirm: Confirm = field(default_factory=Confirm)
+    budget: Budget = field(default_factory=Budget)
+    limits: Limits = field(default_factory=Limits)
+    sandbox: Sandbox = field(default_factory=Sandbox)
+    final: Final = field(default_factory=Final)
+    study: str | None = None
+    """Recorded study whose scores drive selection, so that its prompts come out the same."""
+    device: str = MISSING
+    workers: int | None = MISSING
+    """Candidates trained at once; results do not depend on it. Null: as many as pay, one for each
+    ``limits.threads`` cores; a GPU takes one at a time but at ``sandbox.level=limits``."""
+    deterministic: bool = False
+    """Make a GPU give the same bits each time, which costs time; a CPU does so anyway."""
+    save_every_s: float = 300.0
+    """How often a long training leaves what it needs to go on after an interruption."""
+    llm_workers: int = MISSING
+    """LLM calls under way at once; results do not depend on it."""
+    runs_dir: str = MISSING
+    wait_s: float = MISSING
+    """How long to wait for another process that holds the same run."""
+    display: str = MISSING
+    """``auto``, ``live`` or ``plain``."""
+    tracking: Any = MISSING
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Say, in a sentence each, which values no run could have."""
+    for name, choices in CHOICES.items():
+        if (value := attrgetter(name)(config)) not in choices:
+            yield f"{name}: expected one of {', '.join(choices)}, got {value}."
+    for name in AT_LEAST_ONE:
+        value = attrgetter(name)(config)
+        if value is not None and value < 1:
+            yield f"{name}: expected a number of at least 1, got {value}."
+    if config.confirm.seeds < 0:
+        yield f"confirm.seeds: expected a number of at least 0, got {config.confirm.seeds}."
+    for name in SHARES:
+        if not 0 <= (value := attrgetter(name)(config)) <= 1:
+            yield f"{name}: expected a share from 0 to 1, got {value}."
+    if config.recipe.schedule == "plateau" and config.fidelity["_target_"] != FULL:
+        yield (
+            "fidelity=halving: expected a recipe that ends after recipe.epochs, "
+            "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "
+            "recipe.schedule=decay with as many epochs as you mean."
+        )
+    if config.search.split == "test" and not config.search.i_select_on_test_data:
+        yield (
+            "search.split: expected validation, for a search that is scored on the test split "
+            "makes every test accuracy of its run worthless. To show just that, say so: "
+            "search.i_select_on_test_data=true."
+        )

@@ -1,0 +1,1 @@
+"""From a candidate to its evaluation or rejection: gates, training, scoring, caches."""

@@ -1,0 +1,294 @@
+"""Who decides a network's fate: gates and trainings, each once, and whether a score holds."""
+
+import contextlib
+import dataclasses
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock, Semaphore
+from typing import Any, Protocol, cast
+
+from harness.config.schema import Config
+from harness.errors import InputError, ReplayMiss
+from harness.evolution.candidate import (
+    Evaluation,
+    Fate,
+    Individual,
+    Proposal,
+    Rejection,
+    content_of,
+    fate_of,
+)
+from harness.evolution.fidelity import Fidelity
+from harness.evolution.genome import Genome
+from harness.record.journal import Journal, digest_of
+from harness.seeding import derived_seed
+from harness.tasks.image_classification.datasets import Dataset
+
+Scores = Mapping[str, Mapping[str, Any]]
+"""Recorded fates by step, as plain values."""
+
+
+class Trainer(Protocol):
+    """Trains a network and scores it."""
+
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> Fate:
+        """Score on the split that the search looks at; after so many epochs, None for all."""
+        ...
+
+    def final(self, genome: Genome, *, seed: int) -> Fate:
+        """Score on the test split."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judges:
+    """The network that a run starts from, and what decides the fate of those that come of it."""
+
+    network: Genome
+    validate: Callable[[Genome], Rejection | None]
+    evaluate: Trainer
+    workers: int = 1
+    """Candidates to work on at once."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Laboratory(Judges):
+    """What the arms of one command share: real data, gates and evaluation on this machine."""
+
+    dataset: Dataset
+    machine: Mapping[str, Any]
+
+
+class RecordedLaboratory:
+    """Gates and trains a genome once; what the journal holds is not done again.
+
+    So a limit of the machine that acted once decides for good, and a resumed run takes the course
+    that it began.
+    """
+
+    def __init__(self, laboratory: Judges, journal: Journal) -> None:
+        self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
+        self._journal = journal
+        self.workers = laboratory.workers
+        # Repairs and confirmations come from every LLM call at once.
+        self._turns = Semaphore(self.workers)
+
+    def gates(self, genome: Genome) -> Rejection | None:
+        """Return the first gate's refusal, or None."""
+        # By the exact text: intake looks at comments, which the digest leaves out.
+        text = digest_of(genome.source)
+        with self._turns:
+            verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
+        return cast("Rejection | None", verdict)
+
+    def search(
+        self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
+    ) -> Fate:
+        """Train with this seed and score on the split that the search looks at."""
+        purpose = "search" if epochs is None else f"search-{epochs}"
+        key = f"training/{purpose}/{genome.digest}/{seed}"
+        judge = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
+        return cast("Fate", self._once(key, judge))
+
+    def confirm(self, genome: Genome, *, seed: int, split: str) -> Fate:
+        """Train with a fresh seed and score as the search does."""
+        key = f"training/confirm/{genome.digest}/{seed}"
+        judge = partial(self._evaluate.search, genome, seed=seed, split=split)
+        with self._turns:
+            return cast("Fate", self._once(key, judge))
+
+    def final(self, genome: Genome, *, seed: int) -> Fate:
+        """Train with this seed and score on the test split."""
+        key = f"training/final/{genome.digest}/{seed}"
+        return cast("Fate", self._once(key, lambda: self._evaluate.final(genome, seed=seed)))
+
+    def _once(self, key: str, judge: Callable[[], Fate | None]) -> Fate | None:
+        found = self._journal.find(key)
+        if found is None:
+            verdict = judge()
+            self._journal.record(key, content_of(verdict) if verdict else {})
+            found = self._journal.find(key)  # of two at once, the first decides for both
+        return fate_of(found) if found else None
+
+
+class Assessor:
+    """Judges a generation together: gates in parallel, duplicates in order, training in parallel.
+
+    Where fates are given, that of a step decides, and ``measured`` keeps this machine's own.
+    fidelity: who is worth how many epochs.
+    """
+
+    def __init__(
+        self,
+        laboratory: RecordedLaboratory,
+        network: Genome,
+        config: Config,
+        scores: Scores,
+        fidelity: Fidelity,
+    ) -> None:
+        self._laboratory, self._scores = laboratory, scores
+        self._fidelity = fidelity
+        self._config = config
+        self._known = {network.digest: "the seed"}
+        self.measured: dict[str, Fate] = {}
+
+    def reference(self, genome: Genome) -> Evaluation:
+        """Gate and evaluate the seed network; InputError when it fails, for nothing can follow."""
+        refusal = self._laboratory.gates(genome)
+        measured = refusal or self._search(genome, "seed")
+        decided = self._decided("seed", measured)
+        self.measured["seed"] = measured
+        for fate in (measured, decided):
+            if isinstance(fate, Rejection):
+                raise InputError(
+                    f"network.path: expected a seed network that passes every gate, but "
+                    f"{fate.gate} refused it: {fate.reason}."
+                )
+        assert isinstance(decided, Evaluation)
+        return decided
+
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Fate]:
+        """Return the fates of a generation's proposals, in their order."""
+        with ThreadPoolExecutor(self._laboratory.workers) as pool:
+            refusals = list(pool.map(self._gate, proposals))
+            fates: dict[str, Fate] = {}
+            living = []
+            for proposal, refusal in zip(proposals, refusals, strict=True):
+                if found := refusal or self._duplicate(proposal):
+                    fates[proposal.step] = found
+                else:
+                    living.append(proposal)
+            fates |= self._trained(living, pool)
+        self.measured |= fates
+        return [self._decided(p.step, fates[p.step]) for p in proposals]
+
+    def _trained(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> dict[str, Fate]:
+        """Train all, for as many epochs as the fidelity grants each."""
+        whole = self._config.recipe.epochs
+        fates: dict[str, Fate] = {}
+        spent: dict[str, float] = {}
+        for epochs in self._fidelity.rungs(whole):
+            tried = self._tried(proposals, pool, epochs)
+            fates |= {
+                p.step: dataclasses.replace(f, train_s=spent.get(p.step))
+                for p, f in tried
+                if isinstance(f, Rejection)
+            }
+            judged = [(p, f) for p, f in tried if isinstance(f, Evaluation)]
+            goes_on = self._fidelity.promoted(epochs, [fate.objectives for _, fate in judged])
+            proposals = []
+            for (proposal, fate), promoted in zip(judged, goes_on, strict=True):
+                spent[proposal.step] = spent.get(proposal.step, 0.0) + fate.train_s
+                if promoted:
+                    proposals.append(proposal)
+                else:
+                    fates[proposal.step] = _outpaced(fate, epochs, whole, spent[proposal.step])
+        for proposal, final in self._tried(proposals, pool, None):
+            earlier = spent.get(proposal.step)
+            total = (final.train_s or 0) + (earlier or 0)
+            fates[proposal.step] = dataclasses.replace(final, train_s=total) if earlier else final
+        return fates
+
+    def _tried(
+        self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor, epochs: int | None
+    ) -> list[tuple[Proposal, Fate]]:
+        fates = pool.map(lambda p: self._search(p.child, p.step, epochs), proposals)
+        return list(zip(proposals, fates, strict=True))
+
+    def _gate(self, proposal: Proposal) -> Rejection | None:
+        child = proposal.child
+        if isinstance(child, Rejection):
+            return child
+        with _at(proposal.step):
+            return self._laboratory.gates(child)
+
+    def _duplicate(self, proposal: Proposal) -> Rejection | None:
+        assert isinstance(proposal.child, Genome)
+        if self._config.search.retrain:
+            return None
+        digest = proposal.child.digest
+        twin = self._known.setdefault(digest, proposal.step)
+        if twin == proposal.step:
+            return None
+        return Rejection(gate="duplicates", kind="duplicate", reason=f"the same network as {twin}")
+
+    def _search(self, genome: Genome | Rejection, step: str, epochs: int | None = None) -> Fate:
+        """Train: with one seed for all, for then differences are the networks', or with its own."""
+        assert isinstance(genome, Genome)
+        seed = training_seed(self._config.seed)
+        if self._config.search.retrain and step != "seed":
+            seed = derived_seed(self._config.seed, "training", step)
+        with _at(step):
+            return self._laboratory.search(
+                genome, seed=seed, split=self._config.search.split, epochs=epochs
+            )
+
+    def _decided(self, step: str, measured: Fate) -> Fate:
+        return fate_of(self._scores[step]) if step in self._scores else measured
+
+
+def _outpaced(fate: Evaluation, epochs: int, whole: int, train_s: float) -> Rejection:
+    reason = (
+        f"{fate.accuracy:.2%} with {fate.n_params:,} parameters after {epochs} of {whole} epochs, "
+        f"where others did better"
+    )
+    return Rejection(gate="fidelity", kind="outpaced", reason=reason, train_s=train_s)
+
+
+@contextlib.contextmanager
+def _at(step: str) -> Iterator[None]:
+    """Name the step at which a record holds nothing."""
+    try:
+        yield
+    except ReplayMiss as miss:
+        raise ReplayMiss(f"{step}: {miss}") from None
+
+
+class Confirmation:
+    """Re-trains individuals on fresh seeds, each individual once: what was luck does not hold.
+
+    Where scores are given, those of a step decide, and what was measured here is recorded beside.
+    """
+
+    def __init__(
+        self, laboratory: RecordedLaboratory, journal: Journal, config: Config, scores: Scores
+    ) -> None:
+        self._laboratory, self._journal = laboratory, journal
+        self._config, self._scores = config, scores
+        self._lock = Lock()  # the threads that ask an LLM would all train at once; seeds do
+
+    def __call__(self, individual: Individual) -> Individual | None:
+        """Return the individual with its mean over the fresh seeds, None where one fails."""
+        if not self._config.confirm.seeds:
+            return individual
+        key = f"confirmed/{individual.step}"
+        with self._lock, _at(individual.step):
+            measured = self._measured(individual.genome)
+            decided = self._scores.get(key, measured)
+            self._journal.record(key, {"fate": decided, "measured": measured})
+        if not decided["accuracies"]:
+            return None
+        accuracy = statistics.fmean(decided["accuracies"])
+        evaluation = dataclasses.replace(individual.evaluation, accuracy=accuracy)
+        return dataclasses.replace(individual, evaluation=evaluation)
+
+    def _measured(self, genome: Genome) -> dict[str, list[float]]:
+        seeds = (
+            derived_seed(self._config.seed, "confirm", k) for k in range(self._config.confirm.seeds)
+        )
+        split = self._config.search.split
+        with ThreadPoolExecutor(self._laboratory.workers) as pool:
+            fates = list(
+                pool.map(lambda s: self._laboratory.confirm(genome, seed=s, split=split), seeds)
+            )
+        held = [fate.accuracy for fate in fates if isinstance(fate, Evaluation)]
+        return {"accuracies": held if len(held) == len(fates) else []}
+
+
+def training_seed(seed: int) -> int:
+    """Return the seed that the networks of a search train with."""
+    return derived_seed(seed, "training")

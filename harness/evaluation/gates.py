@@ -1,0 +1,218 @@
+"""Gates: ordered checks between a proposed source and a genome worth training.
+
+Cheap before dear; each gate has a name that shows in tables, and a reason per refusal. The seed
+network passes the same gates.
+"""
+
+import ast
+import json
+import re
+import resource
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+
+from harness.config.schema import Recipe
+from harness.errors import GenomeError, MachineError
+from harness.evolution.candidate import Evaluation, Rejection
+from harness.evolution.genome import Genome
+from harness.llm.extraction import defined_names
+from harness.sandbox.job import Refused, refused
+from harness.sandbox.parser import MAX_SOURCE_BYTES, syntax_tree
+from harness.sandbox.sandbox import Sandbox, retried
+
+_RUFF_TIMEOUT_S = 20
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode's control, format, surrogate and private characters, and its own line ends."""
+
+# Rules that mean the code cannot run as written; style is nobody's business here.
+_RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
+
+ALLOWED_IMPORTS = frozenset(
+    {
+        "__future__", "abc", "collections", "copy", "dataclasses", "enum", "functools",
+        "itertools", "math", "numbers", "operator", "torch", "typing", "warnings",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """What a network must fit: the class to build, the input it gets, the classes it tells."""
+
+    class_name: str
+    input_shape: tuple[int, int, int]
+    n_classes: int
+
+
+def intake(genome: Genome) -> str | None:
+    """Size and characters: a huge source stalls parsers, invisible ones mislead readers."""
+    size = len(genome.source.encode("utf-8", errors="surrogatepass"))
+    if size > MAX_SOURCE_BYTES:
+        return f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}"
+    for number, line in enumerate(genome.source.split("\n"), start=1):
+        for character in line:
+            if character != "\t" and unicodedata.category(character) in _INVISIBLE:
+                return f"line {number} holds the invisible character U+{ord(character):04X}"
+    if _cut_again(genome) != genome.names:
+        return "the answer holds segment markers, which belong to the harness"
+    return None
+
+
+def parse(genome: Genome) -> str | None:
+    """Syntax, and each segment still defines the class or function it is named after."""
+    try:
+        syntax_tree(genome.source)
+    except SyntaxError as error:
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+    except ValueError as error:
+        return str(error)
+    for segment in genome.segments:
+        if segment.name not in defined_names(segment.source):
+            return f"segment {segment.name} does not define {segment.name} any more"
+    return None
+
+
+def lint(genome: Genome) -> str | Rejection | None:
+    """Ruff with pinned rules; isolated, since any configuration or noqa would change verdicts."""
+    from ruff import find_ruff_bin
+
+    command = [
+        find_ruff_bin(), "check", "--isolated", "--ignore-noqa", "--no-cache", "--quiet",
+        f"--select={_RUFF_RULES}", "--output-format=json", "--stdin-filename=candidate.py", "-",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}) as process:
+        _limit(process.pid)  # before it has read a byte
+        try:
+            found, complaint = process.communicate(genome.source.encode(), timeout=_RUFF_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return _limited("ruff took too long on this source")
+    if process.returncode < 0:
+        return _limited("ruff crashed on this source")
+    if process.returncode > 1:
+        raise MachineError(f"ruff could not run: {complaint.decode(errors='replace').strip()}")
+    findings = json.loads(found)
+    if not findings:
+        return None
+    first = findings[0]
+    return f"{first['code']}: {first['message']} (line {first['location']['row']})"
+
+
+def imports(genome: Genome) -> str | None:
+    """Imports only from the allow-list: a statement of intent, not a security boundary."""
+    for node in ast.walk(syntax_tree(genome.source)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module or "."] if not node.level else ["."]
+        else:
+            continue
+        for module in modules:
+            if module.split(".")[0] not in ALLOWED_IMPORTS:
+                return f"import of {module} is not allowed (line {node.lineno})"
+    return None
+
+
+def _limit(pid: int) -> None:
+    """Bound what ruff may take: memory, processor time, files; nothing to write."""
+    if sys.platform == "linux":
+        for kind, value in (
+            (resource.RLIMIT_AS, 2**32),
+            (resource.RLIMIT_CPU, _RUFF_TIMEOUT_S),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.prlimit(pid, kind, (value, value))
+
+
+def _limited(reason: str) -> Rejection:
+    """Refuse for a limit of the machine, which may act otherwise elsewhere."""
+    return Rejection(gate="lint", kind="timeout", reason=reason)
+
+
+STATIC_GATES: tuple[Callable[[Genome], str | Rejection | None], ...] = (
+    intake,
+    parse,
+    lint,
+    imports,
+)
+
+_KIND = {"intake": "intake", "parse": "syntax", "lint": "lint", "imports": "policy"}
+
+
+class Validator:
+    """All gates but ``duplicates``, which needs to know the others of a generation."""
+
+    def __init__(self, sandbox: Sandbox, interface: Interface, recipe: Recipe) -> None:
+        self._sandbox, self._interface, self._recipe = sandbox, interface, recipe
+
+    def __call__(self, genome: Genome) -> Rejection | None:
+        """Return the first refusal, or None for a genome worth training."""
+        for gate in STATIC_GATES:
+            reason = gate(genome)
+            if isinstance(reason, str):
+                return Rejection(gate=gate.__name__, kind=_KIND[gate.__name__], reason=reason)
+            if reason is not None:
+                return reason
+        return self._build(genome)
+
+    def _build(self, genome: Genome) -> Rejection | None:
+        """Build in a separate process: shapes, parameters, gradients, time, memory."""
+        job = build_job("build", genome, self._interface, self._recipe, seed=0)
+
+        def build() -> None:
+            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
+                if session.receive_json() != {"built": True}:
+                    raise refused("build", "protocol", "expected to be told that it is built")
+
+        def refusal() -> Rejection | None:
+            try:
+                retried(build)
+            except Refused as said:
+                return said.rejection
+            return None
+
+        fate = self._sandbox.fairly(refusal)
+        assert not isinstance(fate, Evaluation)
+        return fate
+
+
+def build_job(
+    task: str, genome: Genome, interface: Interface, recipe: Recipe, *, seed: int
+) -> dict[str, object]:
+    """Describe one candidate to a worker."""
+    return {
+        "task": task,
+        "source": genome.source,
+        "class_name": interface.class_name,
+        "input_shape": list(interface.input_shape),
+        "n_classes": interface.n_classes,
+        "recipe": vars(recipe),
+        "size_px": recipe.size_px,
+        "seed": seed,
+        "goes_on": False,
+    }
+
+
+def network_class(genome: Genome, *, path: Path) -> str:
+    """Return the name of the class to build: the last segment that is a class."""
+    names = genome.names
+    classes = [n for n in names if re.search(rf"^class {n}\b", genome[n], re.MULTILINE)]
+    if not classes:
+        raise GenomeError(
+            f"{path}: expected a segment with the network's class, built by "
+            f"NAME(class_num, img_channels), found only {', '.join(genome.names)}."
+        )
+    return classes[-1]
+
+
+def _cut_again(genome: Genome) -> tuple[str, ...]:
+    try:
+        return Genome.parse(genome.source).names
+    except GenomeError:
+        return ()

@@ -1,0 +1,99 @@
+"""Genome: the source of one network, cut into named segments.
+
+The only place that turns source text into segments and back. A segment starts at a line
+``# segment: NAME`` and ends before the next one; what stands before the first is the header,
+which evolution never touches (Morris 2024, section 3.1).
+"""
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.errors import GenomeError
+from harness.sandbox.parser import syntax_tree
+
+MARKER = "# segment: "
+_MARKER_LINE = re.compile(rf"^{re.escape(MARKER)}(\w+)[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One evolvable region: the class or function ``name`` with its private helpers."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Genome:
+    """Header and segments of one network's source; equal texts are equal genomes."""
+
+    header: str
+    segments: tuple[Segment, ...]
+
+    @classmethod
+    def parse(cls, text: str, *, origin: str = "the source") -> "Genome":
+        """Cut a module at its segment markers; GenomeError when there are none or they repeat."""
+        header, *rest = _MARKER_LINE.split(text)
+        segments = tuple(
+            Segment(name=name, source=source.strip("\n"))
+            for name, source in zip(rest[::2], rest[1::2], strict=True)
+        )
+        names = [segment.name for segment in segments]
+        if not names:
+            raise GenomeError(
+                f"{origin}: expected at least one evolvable segment, found none. Put a line "
+                f"'{MARKER}NAME' before each class or function that evolution may rewrite."
+            )
+        if len(set(names)) < len(names):
+            raise GenomeError(
+                f"{origin}: expected every segment name once, found {', '.join(names)}."
+            )
+        return cls(header=header.strip("\n"), segments=segments)
+
+    @cached_property
+    def source(self) -> str:
+        """The whole module; parsing it gives this genome back."""
+        parts = [self.header] if self.header else []
+        parts += [f"{MARKER}{segment.name}\n{segment.source}" for segment in self.segments]
+        return "\n\n\n".join(parts) + "\n"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the segments, in order."""
+        return tuple(segment.name for segment in self.segments)
+
+    def __getitem__(self, name: str) -> str:
+        return next(segment.source for segment in self.segments if segment.name == name)
+
+    def replace(self, name: str, source: str) -> "Genome":
+        """Return this genome with one segment's source replaced."""
+        segments = tuple(
+            Segment(name=name, source=source.strip("\n")) if segment.name == name else segment
+            for segment in self.segments
+        )
+        return Genome(header=self.header, segments=segments)
+
+    def differing(self, other: "Genome") -> tuple[str, ...]:
+        """Names of the segments whose syntax tree differs from the other genome's."""
+        return tuple(
+            name
+            for name in self.names
+            if self[name] != other[name] and normalised(self[name]) != normalised(other[name])
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the syntax tree: comments and formatting do not count, all else does."""
+        text = normalised(self.source)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def normalised(source: str) -> str:
+    """Source printed from its syntax tree, or as it is where it does not parse."""
+    try:
+        return ast.unparse(syntax_tree(source))
+    except (SyntaxError, ValueError, RecursionError):  # unparsing recurses, too
+        return source

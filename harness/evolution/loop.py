@@ -1,0 +1,166 @@
+"""Evolution of one arm at one seed: found, select, vary, assess, survive.
+
+The loop never looks inside a proposal. The LLM arm and every baseline run these same lines, so a
+difference in the table is a difference in the proposer or the selection composed into them.
+(Morris 2024, algorithm 1.)
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.config.schema import Rates, Sizes
+from harness.errors import BudgetSpent
+from harness.evolution.budget import Ledger
+from harness.evolution.candidate import Fate, Individual, Proposal, Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Confirm, Gates, Proposer, Scene
+from harness.evolution.selection import Selection
+from harness.seeding import stream
+
+
+class Recorder(Protocol):
+    """Where the loop tells what happened."""
+
+    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+        """Record one child and its fate."""
+        ...
+
+    def generation(self, number: int, population: Sequence[Individual]) -> None:
+        """Record who lives after a generation."""
+        ...
+
+
+Assess = Callable[[Sequence[Proposal]], Sequence[Fate]]
+"""Judges a generation's proposals together; their fates come back in proposal order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conception:
+    """What is to become of one child: its parent, its mate if any, whether it is mutated."""
+
+    parent: Individual
+    mate: Individual | None
+    mutates: bool
+
+
+def evolve(
+    reference: Individual,
+    *,
+    proposer: Proposer,
+    selection: Selection,
+    gates: Gates,
+    confirm: Confirm,
+    assess: Assess,
+    sizes: Sizes,
+    rates: Rates,
+    ledger: Ledger,
+    record: Recorder,
+    seed: int,
+    llm_workers: int,
+) -> None:
+    """Evolve from the reference until the budget is spent; the record holds the result."""
+    population = selection.start(reference)
+    for generation in itertools.count():
+        if ledger.generations_spent(generation):
+            return
+        elites, conceptions = [], []
+        if population:
+            elites = selection.elites(population)
+            rng = stream(seed, "parents", generation)
+            parents = selection.parents(population, n=sizes.offspring, rng=rng)
+            conceptions = pair_up(parents, population, rates, seed=seed, generation=generation)
+        founding = not conceptions  # at first, and where nobody is left to mate with
+        if founding:  # copies of the seed, each through one mutation
+            conceptions = [Conception(parent=reference, mate=None, mutates=True)] * sizes.founders
+        conceptions = [conception for conception in conceptions if ledger.admit()]
+        if not conceptions:
+            return
+
+        scenes = [
+            Scene(
+                step=f"g{generation}.c{child}",
+                seed=seed,
+                founding=founding,
+                reference=reference,
+                elites=elites,
+                gates=gates,
+                confirm=confirm,
+            )
+            for child in range(len(conceptions))
+        ]
+        with ThreadPoolExecutor(ledger.side_by_side(len(scenes), llm_workers)) as pool:
+            born = list(pool.map(lambda c, s: bear(c, proposer, s), conceptions, scenes))
+        proposals = [proposal for proposal in born if proposal is not None]
+        fates = assess(proposals)
+
+        offspring = []
+        for proposal, fate in zip(proposals, fates, strict=True):
+            ledger.charge(fate)
+            record.proposal(generation, proposal, fate)
+            if not isinstance(fate, Rejection) and isinstance(proposal.child, Genome):
+                offspring.append(
+                    Individual(step=proposal.step, genome=proposal.child, evaluation=fate)
+                )
+        population = selection.survivors(elites, offspring)
+        record.generation(generation, population)
+
+
+def pair_up(
+    parents: Sequence[Individual],
+    population: Sequence[Individual],
+    rates: Rates,
+    *,
+    seed: int,
+    generation: int,
+) -> list[Conception]:
+    """Pair neighbours; both of a pair mate or none; whoever got no mate is mutated for certain.
+
+    Parents with equal segments have nothing to exchange, so they do not mate. Without mutation,
+    whoever got no mate takes any of the population that differs; where none does, no child comes.
+    """
+    conceptions = []
+    for i, parent in enumerate(parents):
+        partner = parents[i ^ 1] if (i ^ 1) < len(parents) else None
+        willing = stream(seed, "mate", generation, i // 2).random() < rates.p_mate
+        mate = partner if willing and _may_mate(parent, partner, rates) else None
+        if mate is None and not rates.p_mutate:
+            others = [other for other in population if _may_mate(parent, other, rates)]
+            if not others:
+                continue
+            mate = stream(seed, "any mate", generation, i).choice(others)
+        mutates = stream(seed, "mutate", generation, i).random() < rates.p_mutate
+        conceptions.append(Conception(parent=parent, mate=mate, mutates=mutates or mate is None))
+    return conceptions
+
+
+def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
+    if other is None:
+        return False
+    return rates.mate_identical or bool(parent.genome.differing(other.genome))
+
+
+def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal | None:
+    """Let the proposer mate and mutate one child as conceived; None where the budget is spent."""
+    try:
+        return _varied(conception, proposer, scene)
+    except BudgetSpent:
+        return None
+
+
+def _varied(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:
+    child: Genome | Rejection = conception.parent.genome
+    parents = [conception.parent.step]
+    variations: list[Variation] = []
+    if conception.mate is not None and isinstance(child, Genome):
+        child, variation = proposer.mate(child, conception.mate.genome, scene)
+        parents.append(conception.mate.step)
+        variations.append(variation)
+    if conception.mutates and isinstance(child, Genome):
+        child, variation = proposer.mutate(child, scene)
+        variations.append(variation)
+    return Proposal(
+        step=scene.step, parents=tuple(parents), variations=tuple(variations), child=child
+    )

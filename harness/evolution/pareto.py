@@ -1,0 +1,145 @@
+"""Objectives and what orders them. The door to moocore.
+
+Accuracy goes up, the number of parameters down. Wherever distances matter, a point is
+(1 - accuracy, log10 parameters), min-max scaled over the set at hand: raw counts would decide
+alone. Ranks and hypervolume come from moocore; SPEA2's density and the crowding distance are
+not in it, and other libraries draw from global random generators, so those two are here.
+"""
+
+import math
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+
+from harness.sandbox.frames import Array
+
+Objectives = tuple[float, int]
+"""Accuracy in [0, 1], number of parameters."""
+
+
+def dominates(a: Objectives, b: Objectives) -> bool:
+    """Say whether a is at least as good as b in both objectives and better in one."""
+    return a != b and a[0] >= b[0] and a[1] <= b[1]
+
+
+def points(objectives: Sequence[Objectives]) -> Array:
+    """Return (n, 2) points to minimise: error and log10 of the parameters."""
+    return np.array([(1 - accuracy, math.log10(max(1, n))) for accuracy, n in objectives])
+
+
+def scaled(objectives: Sequence[Objectives]) -> Array:
+    """Return the points min-max scaled over this set; a constant objective becomes zero."""
+    raw = points(objectives)
+    low, high = raw.min(axis=0), raw.max(axis=0)
+    place: Array = (raw - low) / np.where(high > low, high - low, 1)
+    return place
+
+
+def ranks(objectives: Sequence[Objectives]) -> list[int]:
+    """Non-domination rank of each, 0 the front (Deb 2002, section III-A)."""
+    return [int(rank) for rank in moocore.pareto_rank(points(objectives))]
+
+
+def front(objectives: Sequence[Objectives]) -> list[int]:
+    """Indices of those that no other dominates; equals are all kept."""
+    if not objectives:
+        return []
+    kept = moocore.is_nondominated(points(objectives), keep_weakly=True)
+    return [int(i) for i in np.flatnonzero(kept)]
+
+
+def crowding(objectives: Sequence[Objectives]) -> list[float]:
+    """Crowding distance of each within its rank; extremes get inf (Deb 2002, section III-B).
+
+    Distances are shares of the range that the rank spans.
+    """
+    rank = np.array(ranks(objectives))
+    distance = np.zeros(len(rank))
+    for level in np.unique(rank):
+        members = np.flatnonzero(rank == level)
+        place = scaled([objectives[int(i)] for i in members])
+        for axis in range(place.shape[1]):
+            ascending = np.argsort(place[:, axis], kind="stable")
+            order, values = members[ascending], place[ascending, axis]
+            distance[order[[0, -1]]] = math.inf
+            distance[order[1:-1]] += values[2:] - values[:-2]
+    return [float(d) for d in distance]
+
+
+def strengths(objectives: Sequence[Objectives]) -> list[int]:
+    """How many each dominates (Zitzler 2001, section 3.1)."""
+    return [sum(dominates(a, b) for b in objectives) for a in objectives]
+
+
+def raw_fitness(objectives: Sequence[Objectives]) -> list[int]:
+    """Sum of the strengths of those that dominate each, 0 on the front (Zitzler 2001, 3.1)."""
+    strong = list(zip(objectives, strengths(objectives), strict=True))
+    return [sum(s for a, s in strong if dominates(a, b)) for b in objectives]
+
+
+def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
+    """Raw fitness plus density of each, below 1 for the front (Zitzler 2001, section 3.1)."""
+    n, raw = len(objectives), np.array(raw_fitness(objectives))
+    near = np.sort(_distances(objectives), axis=1)
+    k = min(n - 1, int(math.sqrt(n)))
+    return [float(f) for f in raw + 1 / (near[:, k] + 2)]
+
+
+def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) -> list[int]:
+    """Indices of the n that SPEA2's environmental selection keeps (Zitzler 2001, section 3.2).
+
+    The whole front first, thinned one by one where it is most crowded, or filled up with the
+    best dominated; equal keys are decided by ``ties``, smallest first.
+    """
+    fitness = spea2_fitness(objectives)
+    order = sorted(range(len(objectives)), key=lambda i: (fitness[i], ties[i]))
+    chosen = [i for i in order if fitness[i] < 1]
+    if len(chosen) <= n:
+        return sorted(order[:n])
+    distances = _distances(objectives)
+    while len(chosen) > n:
+        crowded = min(
+            chosen,
+            key=lambda i: (sorted(distances[i, j] for j in chosen if j != i), _last_first(ties[i])),
+        )
+        chosen.remove(crowded)
+    return sorted(chosen)
+
+
+def hypervolume(objectives: Sequence[Objectives], *, n_classes: int, seed_params: int) -> float:
+    """Area dominated, in accuracy above chance times decades of parameters saved.
+
+    The reference point is chance accuracy at ten times the seed's parameters, so a network of
+    the seed's size with all answers right has (1 - chance) x 1.
+    """
+    if not objectives:
+        return 0.0
+    reference = np.array([1 - 1 / n_classes, math.log10(10 * seed_params)])
+    return float(moocore.hypervolume(points(objectives), ref=reference))
+
+
+def attained(fronts: Sequence[Sequence[Objectives]], share: float) -> list[Objectives]:
+    """Points that mark what at least this share of the fronts reach or dominate, smallest first.
+
+    The empirical attainment surface (Grunert da Fonseca 2001): half of all runs found something at
+    least as good as any point on the surface of share 0.5. A share of 0 is the best of all.
+    """
+    points_of = [points(front) for front in fronts if front]
+    if not points_of or len(points_of) < share * len(fronts):
+        return []
+    sets = np.repeat(np.arange(len(points_of)), [len(p) for p in points_of])
+    # A front without points attains nothing, and still counts among all.
+    percentile = 100 * min(1.0, share * len(fronts) / len(points_of))
+    found = moocore.eaf(np.concatenate(points_of), sets, percentiles=[percentile])
+    marks = [(float(1 - error), round(10**size)) for error, size, _ in found]
+    return sorted(marks, key=lambda mark: (mark[1], -mark[0]))
+
+
+def _distances(objectives: Sequence[Objectives]) -> Array:
+    place = scaled(objectives)
+    return np.asarray(np.linalg.norm(place[:, None] - place[None, :], axis=2))
+
+
+def _last_first(tie: str) -> tuple[int, ...]:
+    return tuple(-ord(character) for character in tie)

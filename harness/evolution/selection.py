@@ -1,0 +1,76 @@
+"""Who varies and who stays: parent and survival selection as strategies."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Protocol
+
+from harness.evolution import pareto
+from harness.evolution.candidate import Individual
+
+
+class Selection(Protocol):
+    """One arm's selection; every draw comes from the given stream."""
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return the first population; where it is empty, founders are made of the seed."""
+        ...
+
+    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+        """Return those that are carried over, and that serve as examples."""
+        ...
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Return n parents, repeats allowed; one where children come one by one."""
+        ...
+
+    def survivors(
+        self, elites: Sequence[Individual], offspring: Sequence[Individual]
+    ) -> list[Individual]:
+        """Return the next population."""
+        ...
+
+
+class EliteTournament:
+    """SPEA2 elites join their offspring; NSGA-II tournaments choose parents (Morris 2024, 3.3).
+
+    elitism: whether the elites live on, or serve as examples alone; accuracy_only: whether sizes
+    are left out of account.
+    """
+
+    def __init__(self, *, n_elites: int, elitism: bool = True, accuracy_only: bool = False) -> None:
+        self._n_elites, self._elitism, self._accuracy_only = n_elites, elitism, accuracy_only
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return nobody: the founders come first."""
+        del reference
+        return []
+
+    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+        """Environmental selection of SPEA2 (Zitzler 2001)."""
+        kept = pareto.spea2_choice(
+            self._objectives(population),
+            self._n_elites,
+            [i.genome.digest for i in population],
+        )
+        return [population[i] for i in kept]
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Binary tournaments on rank, then crowding, then digest (Deb 2002)."""
+        population = sorted(population, key=lambda i: i.genome.digest)
+        objectives = self._objectives(population)
+        rank, crowd = pareto.ranks(objectives), pareto.crowding(objectives)
+        places = range(len(population))
+        rivals = (rng.sample(places, min(2, len(places))) for _ in range(n))
+        return [population[min(pair, key=lambda i: (rank[i], -crowd[i], i))] for pair in rivals]
+
+    def survivors(
+        self, elites: Sequence[Individual], offspring: Sequence[Individual]
+    ) -> list[Individual]:
+        """Elites and offspring, each genome once; the elites alone where no child lived."""
+        living = [*offspring, *elites] if self._elitism else offspring or elites
+        return list({i.genome.digest: i for i in living}.values())
+
+    def _objectives(self, population: Sequence[Individual]) -> list[pareto.Objectives]:
+        if self._accuracy_only:
+            return [(i.objectives[0], 1) for i in population]
+        return [i.objectives for i in population]

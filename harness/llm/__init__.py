@@ -1,0 +1,1 @@
+"""Large language models: clients, rate limit, metering, prompts, and guided variation."""

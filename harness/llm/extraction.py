@@ -1,0 +1,228 @@
+"""Code out of an answer: the only place that reads what an LLM wrote around its code.
+
+LLMs put prose around code, leave fences open, give the whole module when asked for one part of
+it, or rename what they were told to keep. What can be understood without guessing is, and is
+recorded; everything else is left to the gates, which say what is wrong.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from harness.sandbox.parser import syntax_tree
+
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
+_MARGIN = 3
+"""As in CommonMark, a fence is indented by three spaces at most; a deeper one is text in a string,
+unless Python stands in it."""
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
+_MOST_TRIES = 32
+"""So many ends are tried for one block; each is a parse."""
+
+_T = TypeVar("_T")
+_KINDS = (ast.ClassDef, ast.FunctionDef)
+_Definition = ast.ClassDef | ast.FunctionDef
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extracted:
+    """Code for one segment, as it was written."""
+
+    code: str
+    note: str = ""
+    """What was done to it beyond taking it out of its fence."""
+
+
+def extract(
+    answer: str, *, segment: str, current: str = "", others: Sequence[str] = ()
+) -> Extracted | None:
+    """Return the answer's code for one segment, None where there is none.
+
+    Of the blocks the longest that defines the segment's name and is not the current code again;
+    else one whose only definition of the kind has another name, which is given back; else the
+    longest, for the gates to refuse. An answer without fences is code where it parses and defines
+    the name. others: segments that were not asked for and are left out where the answer repeats
+    them.
+    """
+    text = _THOUGHT.sub("", answer).replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    fenced = list(_blocks(lines))
+    blocks = fenced or list(_bare(lines))
+    # A broken block that has the name is the answer, and a sound one beside it is something else.
+    named = re.compile(rf"^(?:class|def)\s+{re.escape(segment)}\b", re.MULTILINE)
+    readings = [_as_asked] if any(map(named.search, blocks)) else [_as_asked, _renamed]
+    for reading in readings:
+        found = [read for block in blocks if (read := reading(block, segment, current)) is not None]
+        new = [one for one in found if _unparsed(one.code) != _unparsed(current)]
+        if found:
+            longest = max(new or found, key=lambda extracted: len(extracted.code))
+            return _alone(longest, segment, others)
+    # A block that does not parse is still the answer: the parse gate names what is wrong.
+    return Extracted(code=max(fenced, key=len)) if fenced else None
+
+
+def defined_names(source: str) -> list[str]:
+    """Names of the classes and functions that a source defines at its top level."""
+    return [node.name for node in _definitions(source)]
+
+
+def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
+    del current
+    return Extracted(code=block) if segment in defined_names(block) else None
+
+
+def _renamed(block: str, segment: str, current: str) -> Extracted | None:
+    """Give a definition its name back, where only one can be meant and the name is unused."""
+    kinds = {type(d) for d in _definitions(current) if d.name == segment} or {*_KINDS}
+    definitions = [d.name for d in _definitions(block) if type(d) in kinds]
+    alike = [name for name in definitions if segment.lower() in name.lower()]
+    names = alike or definitions
+    words = _words(block)
+    if len(names) != 1 or segment in {word.string for word in words}:
+        return None
+    (name,) = names
+    rows = block.split("\n")
+    for row, column in reversed([word.start for word in words if word.string == name]):
+        line = rows[row - 1]
+        rows[row - 1] = line[:column] + segment + line[column + len(name) :]
+    return Extracted(code="\n".join(rows), note=f"{name} is called {segment} again")
+
+
+def _words(block: str) -> list[tokenize.TokenInfo]:
+    """Return the names in a source, but for attributes and the keywords of calls."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(block).readline))
+    except (tokenize.TokenError, IndentationError):
+        return []
+    depth, words = 0, []
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        depth += (token.string in _OPENING) - (token.string in _CLOSING)
+        keyword = depth > 0 and after.string == "="
+        if token.type == tokenize.NAME and before.string != "." and not keyword:
+            words.append(token)
+    first = tokens[0] if tokens else None
+    return [first, *words] if first and first.type == tokenize.NAME else words
+
+
+def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extracted:
+    """Leave out the other segments that an answer repeats, and what would run as a script."""
+    code = extracted.code
+    repeated = set(defined_names(code)) & set(others) - {segment}
+    if not repeated:
+        return extracted
+    rows = code.split("\n")
+    kept, last = [], 0
+    for node in syntax_tree(code).body:
+        if isinstance(node, _Definition) and node.name in repeated:
+            continue
+        if isinstance(node, ast.Expr | ast.If):
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        if first > last:  # else it shares the last one's line
+            kept.append("\n".join(rows[first - 1 : node.end_lineno]))
+            last = node.end_lineno or first
+    note = f"left out {', '.join(sorted(repeated))}"
+    note = f"{extracted.note}; {note}" if extracted.note else note
+    return replace(extracted, code="\n\n".join(kept), note=note)
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[str]:
+    """Yield what stands in fences.
+
+    A block ends at the first closing fence with which it is Python, for a string may hold one; at
+    the first where it is with none. One that is never closed ends where its code ends.
+    """
+    start = 0
+    while start < len(lines):
+        opening = _FENCE.fullmatch(lines[start])
+        if opening is None or "`" in opening["info"]:
+            start += 1
+            continue
+        body = start + 1
+        indent = len(opening["indent"])
+        inside = [_outdented(line, indent) for line in lines[body:]]
+        closings = [i for i, line in enumerate(inside) if _closes(line, opening["run"])]
+        tried = (i for i in closings[:_MOST_TRIES] if _is_python("\n".join(inside[:i])))
+        end = next(tried, None)
+        if end is None and indent > _MARGIN:
+            start += 1
+            continue
+        if not closings:
+            yield _to_its_end(inside)
+            return
+        end = closings[0] if end is None else end
+        yield "\n".join(inside[:end]).strip("\n")
+        start = body + end + 1
+
+
+def _outdented(line: str, indent: int) -> str:
+    """Take away what a line is indented by together with its fence."""
+    margin = len(line) - len(line.lstrip(" \t"))
+    return line[min(indent, margin) :]
+
+
+def _closes(line: str, run: str) -> bool:
+    fence = _FENCE.fullmatch(line)
+    return (
+        fence is not None
+        and len(fence["indent"]) <= _MARGIN
+        and fence["run"].startswith(run)
+        and not fence["info"].strip()
+    )
+
+
+def _bare(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the code of an answer without fences, with prose before and after it or not."""
+    if _is_python(whole := "\n".join(lines)):
+        yield whole.strip("\n")
+        return
+    begins = (i for i, line in enumerate(lines) if _BEGINS_CODE.match(line))
+    for start in list(begins)[:_MOST_TRIES]:
+        block = _to_its_end(lines[start:])
+        if _is_python(block):
+            yield block
+            return
+
+
+def _to_its_end(lines: Sequence[str]) -> str:
+    """Leave out prose that follows code after an empty line; code that is cut off stays so."""
+    block = "\n".join(lines).strip("\n")
+    if _is_python(block):
+        return block
+    ends = [
+        i
+        for i in range(1, len(lines))
+        if not lines[i - 1].strip() and lines[i][:1].strip() and not _BEGINS_CODE.match(lines[i])
+    ]
+    for end in ends[:_MOST_TRIES]:
+        shorter = "\n".join(lines[:end]).strip("\n")
+        if _is_python(shorter):
+            return shorter
+    return block
+
+
+def _unparsed(source: str) -> str:
+    return _tried(source, ast.unparse, otherwise=source)
+
+
+def _is_python(source: str) -> bool:
+    return _tried(source, lambda tree: bool(tree.body), otherwise=False)
+
+
+def _definitions(source: str) -> list[_Definition]:
+    return _tried(
+        source, lambda tree: [d for d in tree.body if isinstance(d, _Definition)], otherwise=[]
+    )
+
+
+def _tried(source: str, read: Callable[[ast.Module], _T], *, otherwise: _T) -> _T:
+    try:
+        return read(syntax_tree(source))
+    except (SyntaxError, ValueError, RecursionError):  # unparsing recurses
+        return otherwise

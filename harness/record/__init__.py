@@ -1,0 +1,1 @@
+"""What happened in a run, durably: the journal, archives, the Weights & Biases mirror."""

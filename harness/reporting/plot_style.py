@@ -1,0 +1,129 @@
+"""Where figures are drawn: one style, one look per arm, bytes that depend on the data alone.
+
+The door to matplotlib.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Okabe and Ito's palette tells apart in common colour blindness; dashes and markers do so in grey.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+_DASHES = (
+    "solid",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+_MARKERS = "os^Dv<>"
+MANY = len(_COLOURS)
+"""More arms than this are named beside the figure, and drawn without bands."""
+_STYLE = Path(__file__).with_name("assets") / "figures.mplstyle"
+
+_LARGE = 1000
+_LONG = 40
+# Neither date nor program: the same data give the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "----", "++++", "oooo")
+GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D1D1", "#F0F0F0")
+
+
+def short(name: str) -> str:
+    """Return a name as it fits beside a figure."""
+    return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
+
+
+def look(place: int) -> dict[str, Any]:
+    """Return how the arm at this place of the table looks in every figure."""
+    return {
+        "color": _COLOURS[place % len(_COLOURS)],
+        "linestyle": _DASHES[place % len(_DASHES)],
+        "marker": _MARKERS[(place + place // len(_MARKERS)) % len(_MARKERS)],
+    }
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save within it, in the one style, whatever else this machine is set to."""
+    from matplotlib import style
+
+    with style.context(["default", _STYLE]):
+        yield
+
+
+def figure(*, width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """Return a figure of so many inches, and its axes, (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(width, height))
+    return drawn, drawn.subplots(rows, columns, squeeze=False, sharey="row" if rows > 1 else "none")
+
+
+def save(drawn: Any, stem: Path) -> None:
+    """Write a figure as ``stem.png`` and ``stem.pdf``."""
+    for suffix, metadata in _METADATA.items():
+        drawn.savefig(stem.with_suffix(f".{suffix}"), metadata=metadata)
+
+
+def legend(drawn: Any, axes: Any, n: int) -> None:
+    """Name what is drawn: below the axes, or beside them where there is much."""
+    handles, labels = axes.get_legend_handles_labels()
+    if n > MANY:
+        drawn.set_size_inches(drawn.get_figwidth() + 3, max(drawn.get_figheight(), 0.22 * n))
+        drawn.legend(handles, labels, loc="outside right upper")
+    else:
+        fitting = int(drawn.get_figwidth() / (0.075 * max(map(len, labels), default=1) + 0.6))
+        ncols = max(1, min(fitting, len(labels)))
+        drawn.legend(handles, labels, loc="outside lower center", ncols=ncols)
+
+
+def count_axis(axis: Any) -> None:
+    """Write a logarithmic axis of counts as 20k, 500k, 1M."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(EngFormatter(sep=""))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axis: Any) -> None:
+    """Mark whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def from_zero(axes: Any) -> None:
+    """Let a linear axis of amounts begin at zero, in full view; 20k and 1M for large ones."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    right = max(axes.dataLim.x1, 1e-9)
+    axes.set_xlim(-0.03 * right, 1.05 * right)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=2))
+    if right >= _LARGE:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def empty(axes: Any, why: str) -> None:
+    """Say why nothing is drawn."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
+    axes.set_xticks([])
+
+
+def bars(axes: Any, labels: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]]) -> None:
+    """Draw stacked horizontal bars, told apart by shade and hatching; first label on top."""
+    left = [0.0] * len(labels)
+    places = range(len(labels) - 1, -1, -1)
+    for i, (name, lengths) in enumerate(parts):
+        axes.barh(
+            places, lengths, left=left, height=0.7, label=name, edgecolor="black", linewidth=0.5,
+            color=_COLOURS[2] if i == 0 else GREYS[i % len(GREYS)], hatch=HATCHES[i % len(HATCHES)],
+        )  # fmt: skip
+        left = [a + b for a, b in zip(left, lengths, strict=True)]
+    axes.set_yticks(places, labels)
+    axes.grid(visible=False, axis="y")

@@ -1,0 +1,1 @@
+"""Runs wired together and executed: one run, many runs, replays, estimates."""

@@ -1,0 +1,143 @@
+"""Parsing of source text that nobody vouches for; every parse goes through ``syntax_tree``.
+
+A confined process parses a text first: what makes the parser hang, crash or take gigabytes does
+so there. A text that it came through is parsed here as well, by the same interpreter.
+"""
+
+import ast
+import atexit
+import builtins
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+from functools import lru_cache
+from threading import RLock
+
+from harness.config.paths import PACKAGE, ROOT
+from harness.errors import MachineError
+
+MAX_SOURCE_BYTES = 64 * 1024
+"""A longer source is refused unread: 10 MB held the parser for more than a minute."""
+_PATIENCE_S = 10
+_MEMORY_MIB = 512
+_MAX_DEPTH = 400
+_BOOT = """
+import sys
+sys.path.insert(0, {root!r})
+from harness.sandbox.parser import serve
+serve()
+"""
+_TURN = RLock()
+"""CPython counts the depth of the tree that it builds once per process. Where a garbage
+collection amid a parse lets another thread parse, one fails with a SystemError (seen with 3.11.7;
+compare cpython#106905)."""
+
+
+def syntax_tree(source: str) -> ast.Module:
+    """Parse a source, as ``ast.parse`` does; ValueError where that takes too much."""
+    size = len(source.encode(errors="surrogatepass"))
+    if size > MAX_SOURCE_BYTES:
+        raise ValueError(f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}")
+    with _TURN:
+        error, message, line = _tried(source)
+        if error:
+            kind = getattr(builtins, error, ValueError)
+            if issubclass(kind, SyntaxError):
+                raise kind(message, ("<unknown>", line, 0, None))
+            raise ValueError(message)
+        try:
+            return ast.parse(source)
+        except (RecursionError, MemoryError) as exhausted:
+            raise ValueError(f"the source cannot be parsed ({type(exhausted).__name__})") from None
+
+
+@lru_cache(maxsize=512)
+def _tried(source: str) -> tuple[str, str, int]:
+    """Name, message and line of the error that parsing ends in, the name empty for none."""
+    return _Reader.running().read(source)
+
+
+class _Reader:
+    """The near side of the confined process: one for this process, started when first needed."""
+
+    _one: "_Reader | None" = None
+
+    def __init__(self) -> None:
+        boot = _BOOT.format(root=str(ROOT))
+        command = [sys.executable, "-I", "-S", "-c", boot]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True
+        )
+        atexit.register(self.close)
+
+    @classmethod
+    def running(cls) -> "_Reader":
+        one = cls._one
+        if one is None or one._process.poll() is not None:  # noqa: SLF001 - its own
+            one = cls._one = cls()
+        return one
+
+    def read(self, source: str) -> tuple[str, str, int]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(source).encode() + b"\n")
+            self._process.stdin.flush()
+            answered, _, _ = select.select([self._process.stdout], [], [], 2 * _PATIENCE_S)
+            answer = self._process.stdout.readline() if answered else b""
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            self.close()
+            raise MachineError("the process that parses sources does not answer")
+        error, message, line = json.loads(answer)
+        return str(error), str(message), int(line)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                assert pipe is not None
+                pipe.close()
+        atexit.unregister(self.close)
+
+
+def serve() -> None:
+    """Parse one source per line of standard input, each in a child that gave everything up."""
+    from harness.sandbox.confinement.child import Confinement
+
+    confinement = Confinement(exclude=PACKAGE, enforce=sys.platform == "linux")
+    confinement.prepare()
+    # So that what comes through here is parsed, and walked, where the stack is deeper already.
+    sys.setrecursionlimit(_MAX_DEPTH)
+    for request in sys.stdin.buffer:
+        near, far = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                confinement.close_all_but(far)
+                confinement.enter(cuda=False, memory_mib=_MEMORY_MIB, cpu_s=0)
+                os.write(far, json.dumps(_parsed(json.loads(request))).encode())
+            finally:
+                os._exit(0)
+        os.close(far)
+        with open(near, "rb") as pipe:  # noqa: PTH123 - a descriptor
+            answer = pipe.read()
+        os.waitpid(child, 0)
+        exhausted = ("ValueError", "the source takes too much to parse", 0)
+        sys.stdout.buffer.write((answer or json.dumps(exhausted).encode()) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _parsed(source: str) -> tuple[str, str, int]:
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return type(error).__name__, str(error.msg), error.lineno or 0
+    except (ValueError, RecursionError, MemoryError) as error:
+        return "ValueError", f"the source cannot be parsed ({type(error).__name__})", 0
+    return "", "", 0

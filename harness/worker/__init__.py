@@ -1,0 +1,1 @@
+"""What runs inside the sandbox: training, tracing, replay, and parameter counts. Imports torch."""

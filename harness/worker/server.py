@@ -1,0 +1,184 @@
+"""What runs on the far side: a warm server that forks one child per job.
+
+Started by exec with an environment of its own, in namespaces of its own where the host allows it.
+The server imports torch once and forks; it never runs candidate code, never looks at the training
+images that it passes on, and is never given validation labels, test labels or keys. A child
+confines itself, works (``harness.worker.jobs``), and answers with frames.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Container
+from pathlib import Path
+
+import torch
+import torch._dynamo  # else every child pays two seconds for it at its first optimizer step
+from torch import nn
+
+from harness.config.paths import PACKAGE
+from harness.sandbox.confinement.child import Confinement
+from harness.sandbox.confinement.namespaces import PidNamespaces
+from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, make_mounts_read_only, prctl
+from harness.sandbox.frames import Channel, WireError
+from harness.sandbox.shared_data import Images
+from harness.worker.graph import wiring
+from harness.worker.interpreter import Playback
+from harness.worker.jobs import WITH_IMAGES, perform
+from harness.worker.size import count
+from harness.worker.tracing import Recorder
+from harness.worker.training import as_input
+
+_MAX_JOB_BYTES = 1 << 32
+_LINUX = sys.platform == "linux"
+
+
+def main(obstacle: str, *, level: str) -> None:
+    """Serve until the harness closes the control socket given as the only argument.
+
+    obstacle: why there are no namespaces, empty where there are.
+    """
+    control = socket.socket(fileno=int(sys.argv[1]))
+    confinement = Confinement(exclude=PACKAGE, enforce=_LINUX and level != "limits")
+    confinement.prepare()
+    _warm_up()
+    namespaces = None
+    if _LINUX:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives a child becomes ours to kill
+        if len(list(Path("/proc/self/task").iterdir())) != 1:
+            raise SystemExit("the worker server has more than one thread: it cannot fork safely")
+    if level == "isolated" and obstacle:
+        confinement.missing.append(obstacle)
+    elif level == "isolated":
+        namespaces = PidNamespaces()
+        with contextlib.suppress(OSError):  # where it fails, an attack shows it
+            make_mounts_read_only()
+    Server(control, confinement, namespaces).serve()
+    os._exit(0)  # taking torch down in order takes more than a second and saves nothing
+
+
+def _warm_up() -> None:
+    """Compute once what every child would set up anew; no backward, for it would start CUDA."""
+    torch.set_num_threads(1)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    inputs = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    recorder = Recorder()
+    recorder.record(layers.eval(), inputs)
+    playback = Playback(recorder.graph(), device="cpu")
+    count(playback, inputs, outline=wiring(recorder.graph()))
+
+
+class Server:
+    """Is handed the training images once, then forks a child for each pair of sockets."""
+
+    def __init__(
+        self, control: socket.socket, confinement: Confinement, namespaces: PidNamespaces | None
+    ) -> None:
+        self._control, self._confinement, self._namespaces = control, confinement, namespaces
+        self._images: int | None = None
+        self._statuses: dict[int, socket.socket] = {}
+        self._woken, self._wakeup = socket.socketpair()
+        for end in (self._woken, self._wakeup):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        """Answer requests and report each child's end until the control socket closes."""
+        while True:
+            ready, _, _ = select.select([self._control, self._woken], [], [])
+            if self._woken in ready:
+                self._woken.recv(4096)
+                self._reap()
+            if self._control in ready and not self._request():
+                break
+        signal.set_wakeup_fd(-1)
+        for pid in self._statuses:  # the harness is gone: nobody waits for these
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def _request(self) -> bool:
+        message, fds, _, _ = socket.recv_fds(self._control, 1, 2)
+        if not message:
+            return False
+        if message == b"d":
+            if self._images is not None:
+                os.close(self._images)
+            (self._images,) = fds
+        else:
+            self._fork(*(socket.socket(fileno=fd) for fd in fds))
+        return True
+
+    def _fork(self, job: socket.socket, status: socket.socket) -> None:
+        if self._namespaces is not None:
+            self._namespaces.renew()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.setsid()
+                code = _child(job, self._images, self._confinement)
+            finally:
+                os._exit(code)
+        job.close()
+        _introduce(pid, status)
+        self._statuses[pid] = status
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            status = self._statuses.pop(pid, None)
+            if status is None:  # a descendant that outlived its parent
+                continue
+            if self._namespaces is None:
+                _kill_orphans(self._statuses)
+            with status, contextlib.suppress(BrokenPipeError):  # the harness may be gone
+                status.sendall(f"{os.waitstatus_to_exitcode(wait_status)}\n".encode())
+
+
+def _introduce(pid: int, status: socket.socket) -> None:
+    """Tell the harness who the child is: by a descriptor where numbers differ between us."""
+    if hasattr(os, "pidfd_open"):
+        handle = os.pidfd_open(pid)
+        socket.send_fds(status, [f"{pid}\n".encode()], [handle])
+        os.close(handle)
+    else:
+        status.sendall(f"{pid}\n".encode())
+
+
+def _kill_orphans(known: Container[int]) -> None:
+    """Kill what outlived the child that started it: the kernel handed it to this process."""
+    if _LINUX:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+        for pid in map(int, listed.split()):
+            if pid not in known:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _child(sock: socket.socket, images: int | None, confinement: Confinement) -> int:
+    channel = Channel(sock, max_bytes=_MAX_JOB_BYTES)
+    try:
+        job = channel.receive_json()
+        data = None
+        if images is not None and job["task"] in WITH_IMAGES:
+            data = Images.of_file(images)
+        confinement.close_all_but(sock.fileno())
+        confinement.enter(
+            cuda=job["device"] == "cuda",
+            memory_mib=job["memory_mib"],
+            cpu_s=job["time_limit_s"] * max(2, job["threads"]),  # a GPU takes threads of its own
+        )
+        perform(job | {"missing": confinement.missing}, data, channel)
+    except WireError:
+        return 1
+    return 0

@@ -1,0 +1,151 @@
+"""Credit and lineage, over a journal written by hand and over the commands."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.loading import read_run
+from harness.credit import credits_of, render
+from harness.errors import RecordError
+from harness.lineage import told
+from harness.record.journal import Journal
+from tests.support.records import evaluated, record_run
+from tests.test_commands import run as command
+
+
+def proposal(parents, fate, source, *variations):
+    return {
+        "generation": 0, "parents": parents, "source": f"# segment: A\n{source}\n",
+        "variations": list(variations), "fate": fate, "measured": fate,
+    }  # fmt: skip
+
+
+def variation(operator, *calls, **detail):
+    return {"operator": operator, "segment": "A", "detail": detail, "calls": list(calls)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two founders, one of them good, a merge that gains, a mutation that is refused."""
+    config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
+              "search": {"split": "validation"}, "network": "n"}  # fmt: skip
+    manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
+                "data": {"name": "digits", "n_classes": 10, "digest": "d"}, "study": None, "commit": None,
+                "machine": {"device": "cpu", "torch": "2", "python": "3", "sandbox": "limits"},
+                "packages": {"guided-evolution": "0"}}  # fmt: skip
+    seed = {"accuracy": 0.9, "n_params": 1000, "train_s": 1.0}
+    lint = {"gate": "lint", "kind": "lint", "reason": "F821 \x1b[31m"}
+    expert = {"category": "complex", "character": "expert"}
+    with Journal(tmp_path / "run", wait_s=0) as journal:
+        journal.record("manifest", manifest)
+        source = "# segment: A\nx = 0\n"
+        journal.record("reference", {"fate": seed, "measured": seed, "source": source})
+        for step, model in (("g0.c0.mutation", "one"), ("g0.c1.mutation", "two"),
+                            ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
+                            ("g1.c1.mutation-review", "one")):  # fmt: skip
+            counts = {"prompt_tokens": 1, "completion_tokens": 1}
+            told = {
+                "model": model,
+                "asked": None,
+                "price": None,
+                "requested": {"max_tokens": 9},
+                "answer": "x",
+            }
+            journal.record(f"call/{step}", told | counts)
+        for step, content in (
+            ("g0.c0", proposal(["seed"], seed | {"n_params": 900}, "x = 1",
+                               variation("mutation", "g0.c0.mutation", **expert))),
+            ("g0.c1", proposal(["seed"], seed | {"accuracy": 0.8}, "x = 2",
+                               variation("mutation", "g0.c1.mutation",
+                                         category="complex", character="neutral"))),
+            ("g1.c0", proposal(["g0.c0", "g0.c1"], seed | {"n_params": 800}, "x = 3\ny = 1",
+                               variation("mating", "g1.c0.mating", favour="efficiency"))),
+            ("g1.c1", proposal(["g0.c1"], lint, "y \x1b[31m",
+                               variation("mutation", "g1.c1.mutation", "g1.c1.mutation-review",
+                                         eot="no eligible elite", **expert))),
+        ):  # fmt: skip
+            journal.record(f"proposal/{step}", content)
+        journal.record("complete", {})
+    return tmp_path / "run"
+
+
+def test_credit_by_hand(folder):
+    found = {(c.by, c.name): (c.proposed, c.accepted, c.improving, c.on_front)
+             for c in credits_of([read_run(folder)])}  # fmt: skip
+    assert found == {
+        ("operator", "mutation"): (3, 2, 1, 0),
+        ("operator", "mating"): (1, 1, 1, 1),
+        ("segment", "A"): (4, 3, 2, 1),
+        ("category", "complex"): (3, 2, 1, 0),
+        ("character", "expert"): (2, 1, 1, 0),
+        ("character", "neutral"): (1, 1, 0, 0),
+        ("reflection", "no eligible elite"): (1, 0, 0, 0),
+        ("model", "one"): (3, 2, 2, 1),  # a child that asked twice is one child
+        ("model", "two"): (1, 1, 0, 0),
+    }
+
+
+def test_a_run_that_has_not_ended_has_no_credit_yet(tmp_path):
+    for seed, complete in ((0, True), (1, False)):
+        record_run(tmp_path / f"run{seed}", arm="full", seed=seed, complete=complete,
+                   children=[("g0.c0", evaluated(0.99, 900))])  # fmt: skip
+    found = credits_of([read_run(tmp_path / f"run{seed}") for seed in (0, 1)])
+    assert [c.proposed for c in found if c.by == "operator"] == [1]
+
+
+def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_path):
+    fates = {"g0.c0": (0.5, 2000), "g0.c1": (0.8, 1500), "g1.c0": (0.79, 1500)}
+    children = [(step, evaluated(*fate)) for step, fate in fates.items()]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children)
+    run = read_run(tmp_path / "run")
+    merged = replace(run.candidates[2], parents=("g0.c0", "g0.c1"))
+    run = replace(run, candidates=(*run.candidates[:2], merged))
+    (found,) = [c for c in credits_of([run]) if c.by == "operator"]
+    assert (found.accepted, found.improving, found.on_front) == (3, 0, 0)
+
+
+def test_credit_in_every_style(folder):
+    found = credits_of([read_run(folder)])
+    assert "| full | model      | one  " in render(found, "markdown")
+    rows = list(csv.DictReader(io.StringIO(render(found, "csv"))))
+    values = json.loads(render(found, "json"))
+    assert [{k: str(v) for k, v in row.items()} for row in values] == rows
+    done = command(folder.parent, module="harness.credit")
+    assert done.stdout == render(found, "markdown")
+    assert command(folder.parent / "none", module="harness.credit").returncode == 2
+
+
+def test_a_lineage_goes_from_the_seed_to_the_individual(folder):
+    lines = list(told(read_run(folder), "g1.c0"))
+    assert lines[0] == "seed: accuracy 90.00%, 1,000 parameters"
+    assert "g0.c0: accuracy 90.00%, 900 parameters" in lines
+    assert "  mutation of A (category complex, character expert), by one" in lines
+    assert "  of g0.c0, mate g0.c1" in lines
+    changes = [line for line in lines if line.startswith(("+", "-")) and "A " not in line]
+    assert changes == ["-x = 0", "+x = 1", "-x = 0", "+x = 2", "-x = 1", "+x = 3", "+y = 1"]
+    assert "g1.c1" not in "\n".join(lines)  # no ancestor
+
+
+def test_a_refused_individual_has_a_lineage_and_acts_on_no_terminal(folder):
+    done = command(folder, "g1.c1", module="harness.lineage")
+    assert done.returncode == 0
+    assert "refused by lint: F821" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("extra", ["# segment: B\ny = 1", "# segment: A\ny = 1"])
+def test_an_answer_with_markers_of_its_own_has_a_lineage(folder, extra):
+    """Intake refuses it, for the markers are the harness's."""
+    run = read_run(folder)
+    spoilt = replace(run.candidates[3], source=f"# segment: A\nx = 2\n{extra}\n")
+    run = replace(run, candidates=(*run.candidates[:3], spoilt))
+    assert "+y = 1" in list(told(run, "g1.c1"))
+
+
+def test_an_unknown_individual_is_named_with_those_there_are(folder):
+    with pytest.raises(RecordError, match=r"from g0\.c0 to g1\.c1, got g9"):
+        list(told(read_run(folder), "g9"))
+    assert command(folder, "g9", module="harness.lineage").returncode == 2

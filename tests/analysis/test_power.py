@@ -1,0 +1,49 @@
+"""How many seeds a comparison needs, told before any is spent."""
+
+import subprocess
+import sys
+
+import pytest
+from scipy.stats import binom
+
+from harness.analysis.stats import seeds_needed
+from harness.power import found, seeds_to_find
+
+
+def told(*arguments):
+    command = [sys.executable, "-m", "harness.power", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_names_the_fewest_seeds_and_those_for_each_size():
+    done = told("--comparisons", "4")
+    assert done.returncode == 0
+    assert "With fewer than 8 seeds nothing can be significant" in done.stdout
+    rows = [line.split("│")[1:3] for line in done.stdout.splitlines() if line.startswith("│")]
+    seeds = {float(size): int(n) for size, n in rows}
+    assert list(seeds) == sorted(seeds)
+    assert list(seeds.values()) == sorted(seeds.values(), reverse=True)
+    assert seeds[3.0] == seeds_needed(4) == 8
+
+
+@pytest.mark.parametrize("wrong", [["--comparisons", "0"], ["--power", "1.5"]])
+def test_what_makes_no_sense_is_refused(wrong):
+    done = told(*wrong)
+    assert done.returncode == 2
+    assert f"error: {wrong[0]}: expected" in done.stderr
+
+
+def test_equal_arms_are_told_apart_no_more_often_than_the_level():
+    most = binom.ppf(0.999, 4000, 0.05) / 4000
+    assert all(found(0, n, comparisons=1) <= most for n in (6, 10, 30))
+    assert found(0, 5, comparisons=1) == 0
+
+
+def test_seven_pairs_find_a_large_difference_only_if_all_point_one_way():
+    """With as many seeds as two comparisons need, p is low enough only where all signs agree."""
+    agree = 0.97725**7 + 0.02275**7  # of normal differences, two deviations from zero
+    assert found(2, 7, comparisons=2) == pytest.approx(agree, abs=0.03)
+
+
+def test_a_difference_too_small_for_200_seeds_says_so():
+    assert seeds_to_find(0.05, comparisons=3, power=0.99) is None

@@ -1,0 +1,320 @@
+"""Claims are judged by what was measured, and hold only where all of the interval does."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis.arm import Arm
+from harness.analysis.loading import read_run
+from harness.analysis.metrics import MEASURED, Within, up_to
+from harness.claims.claim import (
+    ABOUT,
+    AHEAD,
+    AT_LEAST,
+    AT_MOST,
+    EVERY_RUN,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Claim,
+)
+from harness.errors import InputError, NotRun
+from tests.support.records import LINT, evaluated, record_run
+
+
+def arm_of(folder, name, *accuracies, size=900, seeds=None):
+    """An arm whose runs found one network each, so accurate."""
+    runs = []
+    for seed, accuracy in zip(seeds or range(len(accuracies)), accuracies, strict=True):
+        child = ("g0.c0", LINT if accuracy is None else evaluated(accuracy, size))
+        record_run(folder / f"{name}-s{seed}", arm=name, seed=seed, children=[child])
+        runs.append(read_run(folder / f"{name}-s{seed}"))
+    return Arm(name=name, runs=tuple(runs), planned=len(runs))
+
+
+def claim(**changed):
+    settings = {
+        "name": "best", "says": "best accuracy", "series": "best accuracy", "source": "a paper", "comparison": "c",
+        "arm": "full", "measure": "best_accuracy", "published": 0.93, "tolerance": 0.01,
+    }  # fmt: skip
+    return Claim(**settings | changed)
+
+
+@pytest.mark.parametrize(
+    ("relation", "accuracies", "word"),
+    [
+        (ABOUT, (0.929, 0.930, 0.931), HOLDS),
+        (ABOUT, (0.92, 0.93, 0.94), UNDECIDED),  # its mean is the published value, and no proof
+        (ABOUT, (0.979, 0.980, 0.981), FAILS),
+        (ABOUT, (0.879, 0.880, 0.881), FAILS),
+        (AT_LEAST, (0.979, 0.980, 0.981), HOLDS),
+        (AT_LEAST, (0.92, 0.93, 0.94), UNDECIDED),
+        (AT_LEAST, (0.879, 0.880, 0.881), FAILS),
+        (AT_MOST, (0.879, 0.880, 0.881), HOLDS),
+        (AT_MOST, (0.979, 0.980, 0.981), FAILS),
+    ],
+)
+def test_the_whole_interval_decides(tmp_path, relation, accuracies, word):
+    verdict = claim(relation=relation).judge({"full": arm_of(tmp_path, "full", *accuracies)})
+    assert (verdict.word, verdict.n) == (word, 3)
+    assert verdict.holds == (word == HOLDS)
+    assert verdict.measured.mean == pytest.approx(sum(accuracies) / 3)
+    assert (
+        f"[{100 * verdict.measured.low:.2f}, {100 * verdict.measured.high:.2f}] %" in verdict.told
+    )
+    assert verdict.told.startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("others", "word"),
+    [((0.90, 0.91, 0.92), HOLDS), ((0.93, 0.94, 0.96), FAILS), ((0.90, 0.95, 0.93), UNDECIDED)],
+)
+def test_an_order_is_of_differences_at_the_same_seeds(tmp_path, others, word):
+    arms = {
+        "full": arm_of(tmp_path, "full", 0.92, 0.929, 0.941),
+        "no_eot": arm_of(tmp_path, "no_eot", *others),
+    }
+    verdict = claim(minus="no_eot", relation=AHEAD, published=0.003).judge(arms)
+    assert verdict.word == word
+    assert "points, wanted more than 0\n" in verdict.told
+    assert "published +0.30 points" in verdict.told
+    assert "3 runs of full less no_eot" in verdict.told
+
+
+def test_pairs_are_of_the_same_seed_wherever_it_stands(tmp_path):
+    """Pairs by position would be ahead by 2 points each, and by seed one is behind."""
+    arms = {
+        "full": arm_of(tmp_path, "full", 0.92, 0.93, 0.94, seeds=(1, 2, 3)),
+        "no_eot": arm_of(tmp_path, "no_eot", 0.90, 0.91, 0.92, seeds=(2, 3, 1)),
+    }
+    gain = claim(minus="no_eot", relation=AHEAD)
+    assert gain.values(arms) == pytest.approx([0.0, 0.03, 0.03])
+    assert gain.judge(arms).word == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("others", "of", "word"),
+    [
+        ((0.92, 0.93, 0.94), EVERY_RUN, FAILS),  # no difference is none
+        ((0.9205, 0.9305, 0.9405), EVERY_RUN, FAILS),
+        ((0.9195, 0.9295, 0.9395), EVERY_RUN, HOLDS),
+        ((0.92, 0.93, 0.94), "mean", UNDECIDED),  # and has no interval
+        ((0.91, 0.92, 0.93), "mean", UNDECIDED),  # nor have differences that are all the same
+        ((0.9190, 0.9289, 0.9388), "mean", HOLDS),
+        ((0.9210, 0.9311, 0.9412), "mean", FAILS),
+    ],
+)
+def test_ahead_is_more_than_nothing(tmp_path, others, of, word):
+    arms = {
+        "full": arm_of(tmp_path, "full", 0.92, 0.93, 0.94),
+        "no_eot": arm_of(tmp_path, "no_eot", *others),
+    }
+    assert claim(minus="no_eot", relation=AHEAD, of=of).judge(arms).word == word
+
+
+def test_an_arm_of_which_a_run_is_missing_is_not_judged(tmp_path):
+    whole = arm_of(tmp_path, "full", 0.93, 0.931)
+    with pytest.raises(NotRun, match="2 of 3 runs of full done"):
+        claim().judge({"full": replace(whole, planned=3)})
+    running = replace(whole, runs=(whole.runs[0], replace(whole.runs[1], complete=False)))
+    with pytest.raises(NotRun, match="1 of 2 runs of full done"):
+        claim().judge({"full": running})
+
+
+def test_one_run_decides_no_mean_and_every_run_by_itself(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.93)}
+    assert claim().judge(arms).word == UNDECIDED
+    assert claim(of=EVERY_RUN).judge(arms).word == HOLDS
+    arms = {"full": arm_of(tmp_path, "full", 0.93, 0.95)}
+    verdict = claim(of=EVERY_RUN).judge(arms)
+    assert verdict.word == FAILS
+    assert "measured 94.00 [93.00, 95.00] %, wanted ± 1 points, every run\n" in verdict.told
+    assert "1 of 2 runs are there" in verdict.told
+
+
+def test_a_run_without_a_value_is_never_left_out(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.93, 0.93, None)}
+    verdict = claim().judge(arms)
+    assert verdict.word == UNDECIDED
+    assert verdict.told.endswith(
+        "measured in 2 of 3 runs of full; 1 of 3 runs have not found a network of "
+        "at most the seed network's parameters"
+    )
+    small = claim(within=Within(parameters=10)).judge(arms)
+    assert (small.word, small.n, small.of, small.measured) == (UNDECIDED, 0, 3, None)
+    assert "3 of 3 runs have not found a network of at most 10 parameters" in small.told
+
+
+def test_a_generation_that_no_run_came_to_is_no_value(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.93, 0.931)}
+    early, late = (claim(within=Within(generation=g), tolerance=0.1) for g in (0, 1))
+    assert early.judge(arms).holds
+    verdict = late.judge(arms)
+    assert verdict.word == UNDECIDED
+    assert "2 of 2 runs have not found a network" in verdict.told
+    assert verdict.told.endswith("by a generation 1")
+
+
+def test_no_interval_leaves_the_range_of_a_share(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.2, 0.9)}
+    verdict = claim().judge(arms)
+    assert (verdict.measured.low, verdict.measured.high) == (0, 1)
+    assert verdict.word == UNDECIDED
+
+
+def test_a_size_holds_exactly_or_not(tmp_path):
+    arms = {"full": arm_of(tmp_path, "full", 0.93)}
+    exact = {"measure": "seed_parameters", "tolerance": 0, "of": EVERY_RUN}
+    assert claim(published=1000, **exact).judge(arms).holds
+    verdict = claim(published=1001, **exact).judge(arms)
+    assert verdict.told == (
+        "does not hold: measured 1,000, wanted exactly, every run\n"
+        "  claim: best accuracy, published 1,001 (a paper)\n"
+        "  measured in 1 run of full; 0 of 1 runs are there"
+    )
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A run of two generations."""
+    folder = tmp_path_factory.mktemp("grown") / "run"
+    children = [
+        ("g0.c0", evaluated(0.90, 500)),
+        ("g1.c0", LINT),
+        ("g1.c1", evaluated(0.975, 400)),
+        ("g2.c0", evaluated(0.99, 2000)),
+        ("g10.c0", evaluated(0.981, 900)),
+    ]
+    record_run(folder, arm="full", seed=0, children=children)
+    return read_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("measure", "within", "value"),
+    [
+        ("best_accuracy", {}, 0.981),
+        ("best_accuracy", {"parameters": 3000}, 0.99),
+        ("best_accuracy", {"generation": 0}, 0.90),
+        ("best_accuracy", {"generation": 9}, 0.975),
+        ("best_accuracy", {"generation": 11}, None),
+        ("best_accuracy", {"generation": 2, "parameters": 2000}, 0.99),
+        ("test_accuracy", {}, 0.98),
+        ("test_accuracy", {"parameters": 450}, 0.98),
+        ("test_accuracy", {"parameters": 300}, None),
+        ("parameters", {}, 400),
+        ("parameters", {"generation": 0}, 500),
+        ("seed_parameters", {}, 1000),
+        ("seed_test_accuracy", {}, 0.98),
+        ("test_gain", {}, 0.0),
+        ("best_accuracy", {"parameters": 400}, 0.975),
+        ("test_accuracy", {"parameters": 400}, 0.98),
+        ("valid", {}, 0.8),
+        ("valid", {"generation": 1}, 2 / 3),
+        ("evaluations_to_half_size", {}, 2),
+    ],
+)
+def test_what_is_measured(grown, measure, within, value):
+    found = claim(measure=measure, within=Within(**within)).value(grown)
+    assert found == (None if value is None else pytest.approx(value))
+
+
+def test_hypervolume_grows_with_the_generations(grown):
+    volumes = [
+        claim(measure="hypervolume", within=Within(generation=g)).value(grown) for g in range(11)
+    ]
+    assert volumes == sorted(volumes)
+    assert volumes[0] < volumes[1] < volumes[2] < volumes[10]
+    assert volumes[-1] == grown.hypervolume
+    assert claim(measure="anytime_hypervolume").value(grown) < grown.hypervolume
+    assert up_to(grown, 10) == grown
+
+
+def test_the_test_split_chooses_nothing(tmp_path):
+    """Of the small networks that one counts which re-trains best on validation images."""
+    children = [("g0.c0", evaluated(0.97, 400)), ("g0.c1", evaluated(0.975, 450))]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children, finals=())
+    run = read_run(tmp_path / "run")
+    run.retrained.update({"g0.c0": (0.96,), "g0.c1": (0.90, 0.99)})  # the mean, not the best
+    run.finals.update({"g0.c0": (0.90,), "g0.c1": (0.99, 0.97), "seed": (0.88,)})
+    small = claim(measure="test_accuracy", within=Within(parameters=500))
+    assert small.value(run) == 0.90
+    assert claim(measure="test_gain", within=Within(parameters=500)).value(run) == pytest.approx(
+        0.02
+    )
+    gain = claim(measure="test_gain", relation=AHEAD, published=0.01)
+    assert gain.written(0.02) == "+2.00 points"
+
+
+def test_what_was_selected_on_test_images_has_no_validation_accuracy(tmp_path):
+    child = ("g0.c0", evaluated(0.97, 400))
+    record_run(tmp_path / "run", arm="full", seed=0, children=[child], split="test")
+    assert claim().value(read_run(tmp_path / "run")) is None
+
+
+def test_networks_that_were_outpaced_are_valid(tmp_path):
+    outpaced = {"gate": "fidelity", "kind": "outpaced", "reason": "fewer epochs"}
+    children = [("g0.c0", evaluated(0.97, 400)), ("g0.c1", outpaced), ("g0.c2", LINT)]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children)
+    run = read_run(tmp_path / "run")
+    assert claim(measure="valid").value(run) == pytest.approx(2 / 3)
+    assert up_to(replace(run, confirmed={"seed": (0.9,), "g9.c0": (1.0,)}), 3).confirmed == {
+        "seed": (0.9,)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"measure": "beauty"}, "measure: expected one of best_accuracy, "),
+        ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
+        ({"of": "some"}, "of: expected one of mean, every run, got some"),
+        ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
+        ({"tolerance": math.inf}, "tolerance: expected a number from 0 on"),
+        ({"tolerance": math.nan}, "tolerance: expected a number from 0 on"),
+        ({"published": math.nan}, "published: expected a number, got nan"),
+        ({"published": 92.5}, "expected a share of 1, such as 0.925, got 92.5"),
+        ({"relation": AHEAD}, "say minus: OTHER_ARM"),
+        ({"relation": AHEAD, "minus": "no_eot", "published": -0.1}, "above 0, got -0.1"),
+        ({"minus": "full"}, "expected another arm than full"),
+        ({"within": Within(generation=-1)}, "within.generation: expected at least 0, got -1"),
+        ({"within": Within(parameters=0)}, "within.parameters: expected at least 1, got 0"),
+        ({"measure": "valid", "within": Within(parameters=3)}, "valid does not"),
+        ({"measure": "test_accuracy", "within": Within(generation=3)}, "test_accuracy does not"),
+    ],
+)
+def test_what_is_no_claim_is_named(changed, told):
+    with pytest.raises(InputError, match=r"^claim best: ") as caught:
+        claim(**changed)
+    assert told in str(caught.value)
+
+
+@given(
+    low=st.floats(-1, 1),
+    reach=st.floats(0, 1),
+    published=st.floats(-1, 1),
+    tolerance=st.floats(0, 1),
+    relation=st.sampled_from([ABOUT, AT_LEAST, AT_MOST]),
+)
+def test_a_wider_tolerance_never_takes_a_verdict_back(low, reach, published, tolerance, relation):
+    strict, lax = (
+        claim(published=published, tolerance=t, relation=relation) for t in (0, tolerance)
+    )
+    order = [FAILS, UNDECIDED, HOLDS]
+    words = [c._side(low, low + reach) for c in (strict, lax)]
+    assert order.index(words[0]) <= order.index(words[1])
+    if words[1] == FAILS:
+        assert reach == 0 or not any(
+            a <= x <= b for x in (low, low + reach) for a, b in [lax.bounds]
+        )
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURED))
+def test_every_measure_is_written_with_its_unit(measure):
+    told = claim(measure=measure, published=1, tolerance=0).written(1234.5)
+    unit = {"test_gain": " points"}.get(measure, " %" if MEASURED[measure].percent else "")
+    assert told.endswith(unit)
+    number = float(told.removesuffix(unit).replace(",", ""))
+    assert number == pytest.approx(1234.5 * (100 if MEASURED[measure].percent else 1), abs=0.6)

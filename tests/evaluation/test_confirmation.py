@@ -1,0 +1,125 @@
+"""Scores that hold on fresh seeds: what examples show, and by what the pick is chosen."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.comparison import compare
+from harness.analysis.loading import read_run
+from harness.config.compose import compose
+from harness.errors import InputError
+from harness.evolution.candidate import Evaluation, Individual
+from harness.evolution.proposer import Scene
+from harness.llm.model import Scripted
+from harness.record.journal import read_events
+from harness.replay import Recorded, replay
+from harness.runs.runner import complete_runs
+from harness.table import render
+from tests.baselines.test_proposers import guided
+from tests.conftest import told
+
+
+def individual(step, genome, accuracy, n_params):
+    fate = Evaluation(accuracy=accuracy, n_params=n_params, train_s=1.0)
+    return Individual(step=step, genome=genome, evaluation=fate)
+
+
+@pytest.fixture
+def confirmed(quick, tmp_path, laboratories):
+    def run(*overrides):
+        settings = [
+            *quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=3",
+            "sizes.founders=3", "confirm.seeds=2", f"runs_dir={tmp_path}", *overrides,
+        ]  # fmt: skip
+        return complete_runs([compose(settings)], laboratories)[0]
+
+    return run
+
+
+def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
+    folder = confirmed()
+    events = {e.key: e.content for _, e in read_events(folder)}
+    result = read_run(folder)
+    assert set(result.confirmed) == {"seed", *(c.step for c in result.hall_of_fame)}
+    seeds = {k.split("/")[3] for k in events if k.startswith("training/confirm/")}
+    others = {
+        k.split("/")[3] for k in events if k.startswith(("training/search", "training/final"))
+    }
+    assert len(seeds) == 2
+    assert not seeds & others
+    for step, values in result.confirmed.items():
+        digest = events["reference" if step == "seed" else f"proposal/{step}"]["digest"]
+        measured = [events[f"training/confirm/{digest}/{s}"]["accuracy"] for s in seeds]
+        assert sorted(values) == sorted(measured)
+    assert result.pick.step in result.confirmed
+    row = compare([result]).tables[0].rows[1]
+    assert len(result.retrained[result.pick.step]) == 1
+    assert row["pick_in_search"] == result.pick.objectives[0]
+    assert row["pick_retrained"] == result.retrained[result.pick.step][0]
+    text = render(compare([result]), "markdown")
+    assert f"chosen among them by what they came to: {len(result.confirmed)}." in text
+
+
+def test_a_score_that_was_luck_does_not_choose_the_pick(confirmed):
+    """Hand the smallest of the front worse re-trainings than the seed's: another is picked."""
+    result = read_run(confirmed())
+    front = [
+        replace(result.candidates[0], step=step, objectives=objectives, gate=None)
+        for step, objectives in (("small", (0.9, 10)), ("large", (0.95, 1000)))
+    ]
+    believed = replace(result, candidates=tuple(front), seed_objectives=(0.9, 2000), confirmed={})
+    assert believed.pick.step == "small"
+    lucky = replace(
+        believed, confirmed={"seed": (0.9, 0.92), "small": (0.5, 0.7), "large": (0.9, 0.9)}
+    )
+    assert lucky.pick.step == "large"
+    assert lucky.within_noise
+    failed = replace(lucky, confirmed={"seed": (0.9,), "small": (), "large": (0.2,)})
+    assert failed.pick.step == "large"
+    assert not failed.within_noise
+
+
+def test_without_it_nothing_is_confirmed(confirmed):
+    result = read_run(confirmed("confirm.seeds=0"))
+    assert not result.confirmed
+    assert not result.trainings["confirm"]
+
+
+def test_it_replays_and_goes_on(confirmed, tmp_path):
+    folder = confirmed()
+    events = tuple(e for _, e in read_events(folder))
+    recorded = Recorded(source=folder, name=folder.name, events=events)
+    assert told(replay(recorded, tmp_path / "again")) == told(folder)
+
+
+def test_examples_show_what_was_confirmed_and_only_what_then_is_worth_it(network):
+    changed = network.replace("SE", network["SE"] + "\nX = 1\n")
+    other = network.replace("DW", network["DW"] + "\nX = 1\n")
+    seed = individual("seed", network, 0.90, 1000)
+    lucky, solid = individual("g0.c0", changed, 0.99, 1000), individual("g0.c1", other, 0.92, 900)
+    holds = {"seed": 0.91, "g0.c0": 0.85, "g0.c1": 0.93}
+    asked_for = []
+
+    def confirm(one):
+        asked_for.append(one.step)
+        accuracy = holds[one.step]
+        return None if accuracy is None else replace(
+            one, evaluation=replace(one.evaluation, accuracy=accuracy)
+        )  # fmt: skip
+
+    scene = Scene(
+        step="g1.c0", seed=0, founding=False, reference=seed, elites=[seed, lucky, solid],
+        confirm=confirm,
+    )  # fmt: skip
+    proposer = guided(Scripted(answers=[]))
+    elite, example = proposer.example(scene, "SE")
+    assert elite.step == "g0.c1"  # the other lost on fresh seeds, at the same size
+    assert example.accuracy_change == "from 91.00% to 93.00% (+2.00 percentage points)"
+    assert asked_for == ["seed", "g0.c0", "g0.c1"]
+    holds["g0.c1"] = None
+    assert proposer.example(scene, "SE") is None
+
+
+def test_a_number_below_zero_is_refused():
+    with pytest.raises(InputError, match=r"confirm\.seeds: expected a number of at least 0"):
+        compose(["confirm.seeds=-1"])

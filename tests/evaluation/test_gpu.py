@@ -1,0 +1,78 @@
+"""What only a GPU can show; elsewhere each of these is skipped and says so."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.config.compose import build, compose
+from harness.evaluation.backend import laboratory
+from harness.evaluation.cache import Bookmark, Trainings
+from harness.evolution.candidate import Evaluation
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
+)
+
+
+@pytest.fixture
+def on_gpu(config, digits, network):
+    def opened(**settings):
+        chosen = replace(config, device="cuda", limits=replace(config.limits, memory_mib=32768))
+        return laboratory(replace(chosen, **settings), digits, network)
+
+    return opened
+
+
+def test_deterministic_gives_the_same_accuracy_and_the_bits_of_the_weights_twice(on_gpu, network):
+    fates = []
+    for _ in range(2):
+        with on_gpu(deterministic=True) as lab:
+            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(fates[0], Evaluation)
+    assert fates[0] == fates[1]
+
+
+def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
+    with on_gpu() as lab:
+        lab.evaluate.search(network, seed=1)
+        assert lab.evaluate._sandbox.places.n == 1
+    with on_gpu(sandbox=replace(config.sandbox, level="limits"), workers=3) as lab:
+        lab.evaluate.search(network, seed=1)
+        assert lab.evaluate._sandbox.places.n > 1
+        with ThreadPoolExecutor(3) as pool:
+            fates = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
+        assert all(isinstance(fate, Evaluation) for fate in fates)
+
+
+def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none(
+    tiny, network, tmp_path, monkeypatch
+):
+    config = compose([
+        *tiny, "recipe=ge2024", "recipe.epochs=4", "device=cuda", "limits.memory_mib=32768",
+        "save_every_s=0", "deterministic=true",
+    ])  # fmt: skip
+    dataset = build(config.task).load()
+    fates = []
+    for name in ("whole", "pieces"):
+        kept = Trainings(tmp_path / name)
+        with laboratory(config, dataset, network, trainings=kept) as lab:
+            if name == "pieces":
+                with monkeypatch.context() as patch:
+                    patch.setattr(Bookmark, "save", interrupted(Bookmark.save))
+                    with pytest.raises(KeyboardInterrupt):
+                        lab.evaluate.search(network, seed=1)
+            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(fates[0], Evaluation)
+    assert fates[0] == fates[1]
+
+
+def interrupted(save):
+    """Save, and then end as if the command was stopped."""
+
+    def saves(place, checkpoint):
+        save(place, checkpoint)
+        raise KeyboardInterrupt
+
+    return saves

@@ -1,0 +1,243 @@
+"""The loop: founders, elites, mating and mutation stacked, budgets, order."""
+
+import itertools
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baselines.random_mutation import RandomMutation
+from harness.config.schema import Budget, Rates, Sizes
+from harness.evolution.budget import Ledger
+from harness.evolution.candidate import Evaluation, Individual, Rejection
+from harness.evolution.loop import evolve, pair_up
+from harness.evolution.selection import EliteTournament
+from harness.seeding import stream
+
+
+class Notes:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self):
+        self.children, self.generations = [], []
+
+    def proposal(self, generation, proposal, fate):
+        self.children.append((generation, proposal, fate))
+
+    def generation(self, number, population):
+        self.generations.append((number, [i.step for i in population]))
+
+
+class Slow:
+    """Random mutation that answers late where it was asked early."""
+
+    def __init__(self):
+        self._inner, self._turn, self._lock = (
+            RandomMutation(edits=(1, 1)),
+            itertools.count(),
+            threading.Lock(),
+        )
+
+    def mutate(self, genome, scene):
+        with self._lock:
+            turn = next(self._turn)
+        time.sleep(0.01 * (3 - turn % 4))
+        return self._inner.mutate(genome, scene)
+
+    def mate(self, genome, mate, scene):
+        return self._inner.mate(genome, mate, scene)
+
+
+def measured(proposals, *, refuse=lambda proposal: False):
+    """A pure function of the source, in place of training."""
+    fates = []
+    for proposal in proposals:
+        rng = stream(0, proposal.child.digest)
+        if refuse(proposal):
+            fates.append(Rejection(gate="lint", kind="lint", reason="refused"))
+        else:
+            fates.append(
+                Evaluation(accuracy=rng.random(), n_params=rng.randrange(10, 10**6), train_s=1.0)
+            )
+    return fates
+
+
+@pytest.fixture
+def reference(network):
+    evaluation = Evaluation(accuracy=0.5, n_params=518_230, train_s=1.0)
+    return Individual(step="seed", genome=network, evaluation=evaluation)
+
+
+@pytest.fixture
+def play(reference):
+    def run(
+        *, budget=None, seed=0, llm_workers=4, assess=measured, proposer=None, sizes=(4, 4),
+        p_mate=0.5, p_mutate=0.8, n_elites=4,
+    ):  # fmt: skip
+        notes, ledger = Notes(), Ledger(budget=budget or Budget(evaluations=16, proposals=80))
+        evolve(
+            reference,
+            proposer=proposer or RandomMutation(edits=(1, 1)),
+            selection=EliteTournament(n_elites=n_elites),
+            gates=lambda _: None,
+            confirm=lambda individual: individual,
+            assess=assess,
+            sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
+            rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
+            ledger=ledger,
+            record=notes,
+            seed=seed,
+            llm_workers=llm_workers,
+        )
+        return notes, ledger
+
+    return run
+
+
+def told(notes):
+    return [(g, p.step, p.parents, p.child.digest, f) for g, p, f in notes.children]
+
+
+def test_founders_are_mutated_copies_of_the_seed(play, network):
+    notes, _ = play(budget=Budget(evaluations=4, proposals=20))
+    assert [p.step for _, p, _ in notes.children] == ["g0.c0", "g0.c1", "g0.c2", "g0.c3"]
+    for _, proposal, _ in notes.children:
+        assert proposal.parents == ("seed",)
+        assert [v.operator for v in proposal.variations] == ["mutation"]
+        assert len(proposal.child.differing(network)) == 1
+
+
+def test_every_later_child_mates_or_mutates_and_lists_its_operators(play):
+    notes, _ = play(budget=Budget(evaluations=80, proposals=80))
+    later = [p for g, p, _ in notes.children if g > 0]
+    operators = {tuple(v.operator for v in p.variations) for p in later}
+    assert operators == {("mutation",), ("mating",), ("mating", "mutation")}
+    assert all(len(p.parents) == 1 + (p.variations[0].operator == "mating") for p in later)
+
+
+def test_parents_live_and_elites_stay(play):
+    notes, _ = play(budget=Budget(evaluations=40, proposals=80))
+    populations = dict(notes.generations)
+    for generation, proposal, _ in notes.children:
+        if generation:
+            assert set(proposal.parents) <= set(populations[generation - 1])
+    for number in list(populations)[1:]:
+        stayed = set(populations[number]) & set(populations[number - 1])
+        assert len(stayed) == 4
+
+
+def test_parents_come_from_all_of_the_population_not_from_its_elites(play):
+    """Where elites are few, some parents are none of them."""
+    notes, _ = play(budget=Budget(evaluations=60, proposals=80), sizes=(8, 8), n_elites=2)
+    populations = dict(notes.generations)
+    others = set()
+    for generation, proposal, _ in notes.children:
+        if generation in populations and generation:
+            elites = set(populations[generation - 1]) & set(populations[generation])
+            others |= set(proposal.parents) - elites
+    assert others
+
+
+def test_same_seed_same_events_whatever_the_workers_and_their_order(play):
+    one, _ = play(llm_workers=1)
+    four, _ = play(llm_workers=4, proposer=Slow())
+    other, _ = play(seed=1)
+    assert told(one) == told(four)
+    assert told(one) != told(other)
+
+
+def test_a_smaller_budget_is_a_prefix(play):
+    large, _ = play(budget=Budget(evaluations=16, proposals=80))
+    for n in (1, 6, 11):
+        small, ledger = play(budget=Budget(evaluations=n, proposals=80))
+        assert told(small) == told(large)[:n]
+        assert ledger.evaluations == n
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(evaluations=10, proposals=3),
+        Budget(evaluations=10, proposals=50, generations=0),
+        Budget(evaluations=10, proposals=50, train_s=2.0),
+    ],
+)
+def test_the_first_limit_reached_ends_the_run(play, budget):
+    notes, ledger = play(budget=budget)
+    assert len(notes.children) == min(budget.proposals, 4)
+    assert ledger.evaluations == len(notes.children)
+
+
+def test_an_arm_whose_answers_are_all_refused_ends_at_its_proposals(play):
+    notes, ledger = play(
+        budget=Budget(evaluations=4, proposals=18),
+        assess=lambda ps: measured(ps, refuse=lambda _: True),
+    )
+    assert (ledger.proposals, ledger.evaluations) == (18, 0)
+    assert len({p.step for _, p, _ in notes.children}) == 18
+
+
+def test_refused_trainings_are_charged_other_refusals_are_not(play):
+    def assess(proposals):
+        gates = itertools.cycle(["train", "lint"])
+        return [Rejection(gate=next(gates), kind="lint", reason="refused") for _ in proposals]
+
+    _, ledger = play(budget=Budget(evaluations=4, proposals=80), assess=assess)
+    assert ledger.evaluations == 4
+    assert ledger.proposals in {7, 8}
+
+
+@given(st.integers(1, 9), st.integers(0, 1000), st.floats(0, 1), st.floats(0.01, 1))
+def test_pairs_mate_together_and_nobody_is_left_unchanged(n, seed, p_mate, p_mutate):
+    members = [_member(k) for k in range(n)]
+    rates = Rates(p_mate=p_mate, p_mutate=p_mutate)
+    conceptions = pair_up(members, members, rates, seed=seed, generation=1)
+    assert [c.parent for c in conceptions] == members
+    for i, conception in enumerate(conceptions):
+        assert conception.mutates or conception.mate is not None
+        if conception.mate is not None:
+            assert conception.mate is members[i ^ 1]
+            assert conceptions[i ^ 1].mate is conception.parent
+
+
+def test_equal_parents_do_not_mate():
+    twin = _member(0)
+    conceptions = pair_up(
+        [twin, twin], [twin], Rates(p_mate=1.0, p_mutate=0.1), seed=0, generation=1
+    )
+    assert all(c.mate is None and c.mutates for c in conceptions)
+    as_published = Rates(p_mate=1.0, p_mutate=0.0, mate_identical=True)
+    conceptions = pair_up([twin, twin], [twin], as_published, seed=0, generation=1)
+    assert all(c.mate is twin and not c.mutates for c in conceptions)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(0, 100), st.floats(0, 1))
+def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_mate):
+    population = [_member(k) for k in members]
+    rates = Rates(p_mate=p_mate, p_mutate=0.0)
+    conceptions = pair_up(population, population, rates, seed=seed, generation=1)
+    assert len(conceptions) == (len(population) if len(set(members)) > 1 else 0)
+    for conception in conceptions:
+        assert not conception.mutates
+        assert conception.mate in population
+        assert conception.parent.genome.differing(conception.mate.genome)
+
+
+def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
+    """One founder, no mutation: it has no mate until others are founded."""
+    notes, ledger = play(sizes=(1, 4), p_mutate=0.0)
+    assert ledger.evaluations == 16
+    second = [p for g, p, _ in notes.children if g == 1]
+    assert [p.parents for p in second] == [("seed",)]
+    assert notes.generations[1][1] == ["g1.c0", "g0.c0"]
+    assert all(len(p.parents) == 2 for g, p, _ in notes.children if g > 1)
+
+
+def _member(k):
+    from harness.evolution.genome import Genome
+
+    genome = Genome.parse(f"# segment: A\nx = {k}\n")
+    evaluation = Evaluation(accuracy=0.5, n_params=k + 1, train_s=1.0)
+    return Individual(step=f"i{k}", genome=genome, evaluation=evaluation)

@@ -1,0 +1,210 @@
+"""Whole runs against a real server: any concurrency, a network that goes away, a spent budget."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.analysis.comparison import comparisons
+from harness.analysis.loading import read_run, read_runs
+from harness.config.compose import compose
+from harness.record.journal import is_complete, read_events
+from harness.runs.runner import complete_runs
+from tests.conftest import ROOT, told
+from tests.support.llm_server import completion, finished, says, serving, thinks
+from tests.test_commands import run
+
+KEY = {"OPENAI_API_KEY": "sk-not-to-be-kept-0123456789"}
+
+
+@pytest.fixture(scope="module")
+def asking(quick):
+    """Settings of a run that asks a server: 12 children in three generations, one epoch each."""
+    return (
+        *quick, "+ablation=full", "compare=[]", "model=openai", "model.name=thinker",
+        "sizes.founders=4", "sizes.offspring=4", "budget.evaluations=12", "rates.p_mate=0.6",
+        "model.backoff_s=0.05", "model.backoff_max_s=0.3",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, asking):
+    """The run as it goes when nothing happens, one call at a time."""
+    folder = tmp_path_factory.mktemp("alone")
+    with serving() as server:
+        server.always = thinks
+        done = run(
+            *asking, f"model.base_url={server.url}", f"runs_dir={folder}", "llm_workers=1", env=KEY
+        )
+        assert server.most_under_way == 1
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("full-s0-*"))
+
+
+def test_1_and_8_concurrent_calls_end_in_the_same_events(alone, asking, tmp_path):
+    def slowly(handler):
+        time.sleep(0.1)
+        thinks(handler)
+
+    with serving() as server:
+        server.always = slowly
+        done = run(
+            *asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}", "llm_workers=8",
+            env=KEY,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert server.most_under_way == 4  # a generation's
+    (folder,) = tmp_path.glob("full-s0-*")
+    assert told(folder) == told(alone)
+    assert folder.name == alone.name
+    assert read_run(folder).usage == read_run(alone).usage
+
+
+def test_every_call_is_in_the_journal_and_no_key_is(alone):
+    events = {e.key: e.content for _, e in read_events(alone)}
+    calls = [c for k, c in events.items() if k.startswith("call/")]
+    assert len(calls) >= 12
+    for call in calls:
+        assert (call["model"], call["asked"]) == ("served-model-2", "thinker")
+        assert call["finish_reason"] == "stop"
+        assert call["prompt_tokens"] == len(call["prompt"]) // 4
+        assert call["completion_tokens"] == len(call["answer"]) // 4
+        assert call["latency_s"] > 0
+        assert events[f"sent/{call['step']}/0"]["asked"] == "thinker"
+    for path in alone.parent.rglob("*"):
+        if path.is_file():
+            assert KEY["OPENAI_API_KEY"].encode() not in path.read_bytes()
+
+
+def can_unshare():
+    done = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs user and network namespaces")
+def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tmp_path):
+    done = subprocess.run(
+        [
+            "unshare", "-rn", sys.executable, "-m", "tests.support.network_cut", *asking,
+            f"runs_dir={tmp_path}", "llm_workers=4", "model.timeout_s=3",
+        ],
+        capture_output=True, text=True, check=False, timeout=200, cwd=ROOT, env={**os.environ},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the network is gone" in done.stdout
+    said = done.stdout[done.stdout.index("the network is gone") :]
+    assert said.index(": paused (") < said.index("answers again; the run goes on.")
+    (folder,) = tmp_path.glob("full-s0-*")
+    assert is_complete(folder)
+    kinds = {"sent", "failed"}
+
+    def course(run_folder):
+        return {k: v for k, v in told(run_folder).items() if k.split("/")[0] not in kinds}
+
+    assert course(folder) == course(alone)
+    assert any(e.kind == "failed" for _, e in read_events(folder))
+
+
+@pytest.fixture
+def played(asking, tmp_path, laboratories, monkeypatch):
+    """Run against a server that acts so; return the run, its notes and what the server saw."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
+
+    def play(act, *overrides, settings=asking, where=("model",)):
+        with serving() as server:
+            server.always = act
+            urls = [f"{node}.base_url={server.url}" for node in where]
+            config = compose([*settings, *urls, f"runs_dir={tmp_path}", *overrides])
+            (folder,) = complete_runs([config], laboratories)
+        (comparison,) = comparisons(read_runs([folder]))
+        return read_run(folder), comparison, server.seen
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "most"), [("llm_calls=5", 5, 5), ("tokens=4000", 1000, 4000)]
+)
+def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, most):
+    result, comparison, seen = played(thinks, f"budget.{limit}", "llm_workers=8")
+    name = limit.split("=")[0]
+    notes = " ".join(comparison.notes)
+    assert f"full, seed 0: ended by budget.{name}; calls not sent:" in notes
+    assert result.complete
+    assert len(result.calls) == len(seen)
+    assert least <= (len(seen) if name == "llm_calls" else result.usage.tokens) <= most
+    assert result.evaluations >= 1
+    assert len(result.finals["seed"]) == 1
+
+
+def test_near_a_cap_1_and_8_concurrent_calls_end_in_the_same_events(
+    played, asking, laboratories, tmp_path
+):
+    one, _, _ = played(thinks, "budget.tokens=4000", "llm_workers=1")
+    eight, _, _ = played(
+        thinks, "budget.tokens=4000", "llm_workers=8", f"runs_dir={tmp_path / 'eight'}"
+    )
+    assert one.folder.name == eight.folder.name
+    assert told(one.folder) == told(eight.folder)
+
+
+def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
+    cut_off = says(200, finished("length", "```python\nclass Net(nn.Module):"))
+    result, comparison, _ = played(cut_off, "budget.proposals=4")
+    assert [c.gate for c in result.candidates] == ["extract"] * 4
+    assert all("the answer was cut off at" in c.reason for c in result.candidates)
+    fates = [e.content["fate"] for _, e in read_events(result.folder) if e.kind == "proposal"]
+    assert [fate["kind"] for fate in fates] == ["truncated"] * 4
+    assert comparison.tables[-1].rows[0]["refused"] == "100 extract"
+
+
+def test_a_repaired_answer_is_counted_apart(played):
+    """Every first answer is broken; the question again names the reason, and is answered well."""
+
+    def act(handler):
+        if "was refused" in handler.request_seen.prompt:
+            assert "SyntaxError" in handler.request_seen.prompt
+            thinks(handler)
+        else:
+            says(200, completion("```python\nclass Net(nn.Module:\n    pass\n```"))(handler)
+
+    result, comparison, _ = played(act, "budget.evaluations=4", "proposer.repair_attempts=2")
+    assert len(result.calls) == 8
+    assert (
+        "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children whose last "
+        "answer was repaired passed the gates."
+    ) in comparison.notes
+
+
+def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, asking, monkeypatch):
+    monkeypatch.setenv("OLLAMA_MODEL", "llama")
+    settings = [o for o in asking if not o.startswith("model")]
+    result, comparison, seen = played(
+        thinks, "model=ensemble", "model@model.members.first.model=ollama",
+        "model.members.first.weight=2", "model.members.second.model.name=other",
+        "budget.evaluations=8", settings=settings,
+        where=("model.members.first.model", "model.members.second.model"),
+    )  # fmt: skip
+    asked = [call.asked for call in result.calls.values()]
+    assert set(asked) == {"llama", "other"}
+    assert asked.count("llama") == sum(one.body["model"] == "llama" for one in seen)
+    rows = {row["arm"]: row for row in comparison.tables[-1].rows}
+    members = [rows["full, asking llama"], rows["full, asking other"]]
+    assert sum(row["calls"] for row in members) == rows["full"]["calls"] == len(asked)
+
+
+def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
+    with serving() as server:
+        server.always = thinks
+        done = run(
+            "-m", *(o for o in asking if not o.startswith("model")),
+            "model=ollama,vllm", f"++model.base_url={server.url}", f"runs_dir={tmp_path}",
+            "budget.evaluations=2", env={"OLLAMA_MODEL": "llama", "VLLM_MODEL": "qwen"},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {seen.body["model"] for seen in server.seen} == {"llama", "qwen"}
+    table = run(tmp_path, module="harness.table").stdout
+    assert "| full (llama)" in table
+    assert "| full (qwen)" in table

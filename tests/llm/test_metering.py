@@ -1,0 +1,278 @@
+"""Calls of a run against a real journal, a real ledger and a real server: nothing is paid twice."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.config.schema import Budget, Price
+from harness.errors import BudgetSpent, InputError, MachineError, ReplayMiss
+from harness.evolution.budget import Ledger
+from harness.evolution.usage import Usage, cost_of
+from harness.llm.metering import Calls
+from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
+from harness.llm.openai_client import OpenAI
+from harness.record.journal import Journal, read_events
+from tests.support.llm_server import completion, cut, error, finished, says, serving
+
+PRICE = Price(prompt=1_000, completion=10_000)
+UNLIMITED = Budget(evaluations=1, proposals=1)
+
+
+def request(step="g0.c0.mutation", prompt="Write code.", max_tokens=100):
+    settings = Settings(temperature=0.2, top_p=0.1, max_tokens=max_tokens)
+    return Request(step=step, segment="A", prompt=prompt, settings=settings, seed=0)
+
+
+def answer(**more):
+    known = {"text": "code", "model": "m", "date": "2026-01-01", "asked": "m"}
+    return Completion(**known | {"prompt_tokens": 10, "completion_tokens": 5} | more)
+
+
+class Model:
+    """Fails as it is told to, then answers; counts what it is asked."""
+
+    def __init__(self, *failures, reply=None, dies=False):
+        self.failures, self.reply, self.dies = list(failures), reply or answer(), dies
+        self.asked = 0
+
+    def complete(self, request, meter=UNMETERED):
+        for kind in self.failures:
+            meter.sending(asked="m")
+            self.asked += 1
+            meter.failed(Failure(kind=kind, told="", latency_s=0.1))
+        self.failures = []
+        meter.sending(asked="m")
+        self.asked += 1
+        if self.dies:
+            raise MachineError("the process dies here")
+        return self.reply
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / "run", wait_s=0) as opened:
+        yield opened
+
+
+def client(server, **more):
+    settings = {
+        "name": "m", "server": "s", "base_url": server.url, "key_env": None, "timeout_s": 5,
+        "attempts": 3, "concurrency": 1, "backoff_s": 0.01, "backoff_max_s": 0.01,
+        "patience_s": 60, "tokens_field": "max_tokens", "omit": [], "extra": {},
+    }  # fmt: skip
+    return OpenAI(**settings | more)
+
+
+def ledger(**limits):
+    return Ledger(budget=Budget(evaluations=1, proposals=1, **limits), prices={"m": PRICE})
+
+
+def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(journal):
+    model, books = Model(reply=answer(finish_reason="stop", latency_s=0.5)), ledger()
+    first = Calls(model, journal, books).complete(request())
+    again = Calls(model, journal, ledger()).complete(request())
+    assert first == again == model.reply
+    assert model.asked == 1
+    call = journal.find("call/g0.c0.mutation")
+    assert set(call) == {
+        "step", "segment", "prompt", "requested", "answer", "model", "date", "asked",
+        "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "headers", "applied",
+        "price",
+    }  # fmt: skip
+    assert call["price"] == {"prompt": 1_000, "completion": 10_000}
+    assert books.spent == Usage(calls=1, prompt_tokens=10, completion_tokens=5, cost=0.06)
+
+
+def test_another_prompt_at_a_recorded_step_is_a_miss(journal):
+    Calls(Model(), journal, ledger()).complete(request())
+    with pytest.raises(ReplayMiss, match=r"g0\.c0\.mutation"):
+        Calls(Model(), journal, ledger()).complete(request(prompt="Other."))
+
+
+def test_what_may_have_been_billed_counts_as_spent_and_the_rest_does_not(journal):
+    books = ledger()
+    Calls(Model("timeout", "rate", "unreachable", "cut", "server"), journal, books).complete(
+        request()
+    )
+    worst = len("Write code.") + 64
+    assert books.spent.calls == 3  # two lost, one answered
+    assert books.spent.prompt_tokens == 2 * worst + 10
+    assert books.spent.completion_tokens == 2 * 100 + 5
+    kinds = [e.content["kind"] for _, e in read_events(journal.folder) if e.kind == "failed"]
+    assert kinds == ["timeout", "rate", "unreachable", "cut", "server"]
+
+
+def test_an_unknown_usage_costs_what_was_reserved(journal):
+    books = ledger()
+    reply = answer(prompt_tokens=None, completion_tokens=None)
+    Calls(Model(reply=reply), journal, books).complete(request())
+    assert books.spent.completion_tokens == 100
+    assert books.spent.cost == pytest.approx(cost_of(PRICE, len("Write code.") + 64, 100))
+
+
+def test_a_crash_between_sending_and_answer_is_spent_and_the_answer_is_asked_for_again(journal):
+    model = Model(dies=True)
+    with pytest.raises(MachineError):
+        Calls(model, journal, ledger()).complete(request())
+    model.dies, books = False, ledger()
+    assert Calls(model, journal, books).complete(request()).text == "code"
+    assert books.spent.completion_tokens == 100 + 5
+    keys = [e.key for _, e in read_events(journal.folder)]
+    assert keys == ["sent/g0.c0.mutation/0", "sent/g0.c0.mutation/1", "call/g0.c0.mutation"]
+    later = ledger()
+    Calls(Model(), journal, later).complete(request())
+    assert later.spent == books.spent  # read back from the journal alone
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "n"),
+    [("llm_calls", 3, 3), ("tokens", 3 * 175, 24), ("prompt_tokens", 200, 13),
+     ("completion_tokens", 200, 21), ("cost", 1.2, 3)],
+)  # fmt: skip
+def test_a_limit_is_never_overspent_and_says_which_it_was(journal, limit, value, n):
+    """Worst case of a call: 75 prompt tokens, 100 new ones, 1.075; it comes to 10, 5 and 0.06."""
+    books = ledger(**{limit: value})
+    calls = Calls(Model(), journal, books)
+    for k in range(n):
+        calls.complete(request(f"g0.c{k}.mutation"))
+    with pytest.raises(BudgetSpent, match=f"budget.{limit}"):
+        calls.complete(request(f"g0.c{n}.mutation"))
+    assert books.refused_by == limit
+    assert not books.admit()
+    again = ledger(**{limit: value})
+    with pytest.raises(BudgetSpent, match=f"budget.{limit}"):  # remembered, not decided anew
+        Calls(Model(), journal, again).complete(request(f"g0.c{n}.mutation"))
+
+
+def test_a_limit_on_cost_wants_the_price(journal):
+    books = Ledger(budget=Budget(evaluations=1, proposals=1, cost=5.0), prices={"other": PRICE})
+    model = Model()
+    with pytest.raises(InputError, match=r"price of m, which conf/prices does not know.*other"):
+        Calls(model, journal, books).complete(request())
+    assert model.asked == 0
+
+
+@given(st.data())
+def test_reservations_and_charges_add_up(data):
+    """Any order of holding, settling and refusing leaves the books right and the cap kept."""
+    cap = data.draw(st.integers(1, 40))
+    books, held, spent = ledger(tokens=cap), [], 0
+    for _ in range(data.draw(st.integers(1, 30))):
+        if held and data.draw(st.booleans()):
+            worst = held.pop(data.draw(st.integers(0, len(held) - 1)))
+            actual = data.draw(st.integers(0, worst.tokens))
+            books.settle(worst, Usage(prompt_tokens=actual))
+            spent += actual
+        else:
+            worst = Usage(completion_tokens=data.draw(st.integers(0, 9)))
+            room = spent + sum(h.tokens for h in held) + worst.tokens <= cap
+            assert (books.reserve(worst) is None) == room
+            held += [worst] * room
+        assert books.spent.tokens == spent
+        assert spent + sum(h.tokens for h in held) <= cap
+
+
+def test_near_a_limit_calls_go_one_at_a_time_for_the_order_decides_then():
+    def at_once(**limits):
+        books = ledger(**limits)
+        books.most_calls, books.most_tokens = 4, 1400
+        return books.side_by_side(6, 8)
+
+    assert ledger().side_by_side(6, 8) == at_once() == 8
+    assert ledger(llm_calls=10**9).side_by_side(6, 8) == 1  # a proposer that does not say
+    assert (at_once(llm_calls=24), at_once(llm_calls=23)) == (8, 1)
+    assert (at_once(tokens=10**8), at_once(tokens=10**5)) == (8, 1)
+    assert (at_once(cost=10**5), at_once(cost=10.0)) == (8, 1)
+
+
+def test_what_earlier_processes_spent_counts_before_anything_is_sent(journal):
+    """Children later in order lost calls; the first child's must see that."""
+    for k in (5, 6, 7):
+        with pytest.raises(MachineError):
+            Calls(Model(dies=True), journal, ledger()).complete(request(f"g0.c{k}.mutation"))
+    books, model = ledger(llm_calls=4), Model()
+    calls = Calls(model, journal, books)
+    calls.complete(request("g0.c0.mutation"))
+    with pytest.raises(BudgetSpent):
+        calls.complete(request("g0.c1.mutation"))
+    assert model.asked == 1
+
+
+def test_an_answer_that_stays_without_text_costs_one_call(journal):
+    with serving() as server:
+        server.always = says(200, finished("content_filter", None))
+        model = client(server)
+        books = ledger(llm_calls=3)
+        assert Calls(model, journal, books).complete(request()).text == ""
+    assert books.spent.calls == len(server.seen) == 3
+
+
+def test_a_wrong_key_costs_nothing(journal):
+    with serving() as server:
+        server.always = error(401)
+        for _ in range(3):
+            model = client(server)
+            books = ledger(llm_calls=1)
+            with pytest.raises(InputError, match="expected a key"):
+                Calls(model, journal, books).complete(request())
+    assert books.spent.calls == 0
+
+
+def faults(seed):
+    """A server's day: most of it well, the rest as bad as can be."""
+    rng, mutex = Random(seed), threading.Lock()
+    bad = [error(429), error(500), error(503, retry_after="0.01"), cut, says(200, "<html>"),
+           says(200, completion(choices=[]))]  # fmt: skip
+
+    def act(handler):
+        with mutex:
+            act_out = rng.choice(bad) if rng.random() < 0.4 else says()
+            handler.server.answered += act_out not in bad
+        act_out(handler)
+
+    return act
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answer_is_lost(
+    seed, tmp_path
+):
+    with serving() as server, Journal(tmp_path / "run", wait_s=0) as journal:
+        server.answered, server.always = 0, faults(seed)
+        model = client(server, attempts=9, concurrency=100, backoff_s=0.005, backoff_max_s=0.02)
+        books = ledger(cost=60.0)
+        calls = Calls(model, journal, books)
+
+        def ask(k):
+            try:
+                return calls.complete(request(f"g0.c{k}.mutation"))
+            except BudgetSpent:
+                return None
+
+        with ThreadPoolExecutor(100) as pool:
+            done = list(pool.map(ask, range(100)))
+        events = [e for _, e in read_events(journal.folder)]
+        recorded = [e for e in events if e.kind == "call"]
+        refused = [e for e in events if e.kind == "refused"]
+        # Every answer that the server gave, and was paid for, is in the journal once.
+        assert len(recorded) == server.answered == sum(d is not None for d in done)
+        assert len(recorded) + len(refused) == 100
+        assert len(refused) > 0
+        lost = sum(Failure(**e.content).perhaps_billed for e in events if e.kind == "failed")
+        worst = cost_of(PRICE, len("Write code.") + 64, 100)
+        known = cost_of(PRICE, 11, 7)
+        assert books.spent.cost == pytest.approx(lost * worst + len(recorded) * known)
+        assert books.spent.cost <= 60.0
+        again = ledger(cost=60.0)  # the same books, from the journal alone, and nothing is sent
+        n, later = len(server.seen), Calls(model, journal, again)
+        assert [
+            later.complete(request(f"g0.c{k}.mutation"))
+            for k, then in enumerate(done) if then is not None
+        ] == [then for then in done if then is not None]  # fmt: skip
+        assert len(server.seen) == n
+        assert again.spent.calls == books.spent.calls
+        assert again.spent.cost == pytest.approx(books.spent.cost)

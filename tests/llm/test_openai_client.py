@@ -1,0 +1,367 @@
+"""How a request gets its answer from a real server that behaves as badly as servers do."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.errors import InputError, MachineError
+from harness.llm.model import FAILURES, Request, Settings
+from harness.llm.openai_client import OpenAI
+from tests.support.llm_server import completion, cut, drips, error, finished, hangs, says, serving
+
+SETTINGS = Settings(temperature=0.25, top_p=0.1, max_tokens=900)
+KEY = "sk-secret-0123456789"
+
+
+class Counting:
+    """A meter that keeps what it is told."""
+
+    def __init__(self):
+        self.sent, self.failures = [], []
+
+    def sending(self, *, asked):
+        self.sent.append(asked)
+
+    def failed(self, failure):
+        assert failure.kind in FAILURES
+        self.failures.append(failure)
+
+    @property
+    def kinds(self):
+        return [failure.kind for failure in self.failures]
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def model(server, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+
+    def built(**more):
+        settings = {
+            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 0.8,
+            "attempts": 3, "concurrency": 8, "backoff_s": 0.05, "backoff_max_s": 0.2,
+            "patience_s": 30, "tokens_field": "max_tokens", "omit": [], "extra": {},
+        }  # fmt: skip
+        return OpenAI(**settings | more)
+
+    return built
+
+
+def request(step="g0.c0.mutation", prompt="Write code."):
+    return Request(step=step, segment="A", prompt=prompt, settings=SETTINGS, seed=0)
+
+
+def test_it_asks_with_the_drawn_settings_and_keeps_what_came(server, model):
+    server.always = says(200, None, x_request_id="abc")
+    answer = model().complete(request())
+    (seen,) = server.seen
+    assert (seen.path, seen.key) == ("/v1/chat/completions", f"Bearer {KEY}")
+    assert seen.body == {
+        "model": "asked", "messages": [{"role": "user", "content": "Write code."}],
+        "temperature": 0.25, "top_p": 0.1, "max_tokens": 900,
+    }  # fmt: skip
+    assert answer.text == "```\nclass A: pass\n```"
+    assert (answer.model, answer.asked) == ("served-model-2", "asked")
+    assert answer.finish_reason == "stop"
+    assert (answer.prompt_tokens, answer.completion_tokens) == (11, 7)
+    assert answer.headers["x-request-id"] == "abc"
+    assert 0 < answer.latency_s < 5
+    assert answer.applied == {"temperature": 0.25, "top_p": 0.1, "max_tokens": 900}
+
+
+def test_servers_that_take_other_fields_get_them(server, model):
+    odd = {"tokens_field": "max_completion_tokens", "omit": ["temperature", "top_p"]}
+    answer = model(**odd, extra={"reasoning_effort": "low"}).complete(request())
+    sent = server.seen[0].body
+    assert set(sent) == {"model", "messages", "max_completion_tokens", "reasoning_effort"}
+    assert answer.applied == {"max_completion_tokens": 900, "reasoning_effort": "low"}
+
+
+PAUSES = r"model\.patience_s.*the same command goes on from here"
+PATIENCE_S = 3
+OK = "```\nclass A: pass\n```"
+# What the server does; how many requests that makes; between how many seconds; what comes of it:
+# an answer's text, or an error and what it says; and the failures that the meter was told.
+TABLE = {
+    "drip-fed once": ([drips(0.05)], 2, (0.8, 3), OK, ["timeout"]),
+    "drip-fed for ever": ([drips(0.05)] * 99, None, (2.4, 6), (MachineError, PAUSES), "timeout"),
+    "hangs once": ([hangs], 2, (0.8, 3), OK, ["timeout"]),
+    "hangs for ever": ([hangs] * 99, None, (2.4, 6), (MachineError, PAUSES), "timeout"),
+    "429": ([error(429)] * 2, 3, (0, 2), OK, ["rate"] * 2),
+    "429 with Retry-After": ([error(429, retry_after="1")], 2, (1, 3), OK, ["rate"]),
+    "429 with a date long gone": ([error(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT")], 2,
+                                  (0, 2), OK, ["rate"]),
+    "429 with Retry-After 300": ([error(429, retry_after="300")] * 9, 1, (0, 2),
+                                 (MachineError, "within 3 s"), ["rate"]),
+    "quota, then topped up": ([error(429, "insufficient_quota")] * 2, 3, (0, 3), OK, ["quota"] * 2),
+    "402": ([error(402)], 2, (0, 2), OK, ["quota"]),
+    "key never accepted": ([error(401, f"bad key {KEY}")] * 9, 1, (0, 2), (InputError, "key_env"), ["key"]),
+    "500 twice": ([error(500)] * 2, 3, (0, 3), OK, ["server"] * 2),
+    "500 for long": ([error(500)] * 12, 13, (0, 5), OK, ["server"] * 12),
+    "503 with Retry-After": ([error(503, retry_after="1")], 2, (1, 3), OK, ["server"]),
+    "body cut off": ([cut], 2, (0, 2), OK, ["cut"]),
+    "body cut off for ever": ([cut] * 999, None, (2, 6), (MachineError, PAUSES), "cut"),
+    "a web page": ([says(200, "<html>hi", kind="text/html")], 2, (0, 2), OK, ["malformed"]),
+    "a web page for ever": ([says(200, "<html>hi", kind="text/html")] * 999, None, (2, 6),
+                            (MachineError, PAUSES), "malformed"),
+    "truncated JSON": ([says(200, '{"choices": [{"mess')], 2, (0, 2), OK, ["malformed"]),
+    "an error with status 200": ([says(200, {"error": {"message": "busy"}})], 2, (0, 2), OK, ["malformed"]),
+    "a list": ([says(200, [1])], 2, (0, 2), OK, ["malformed"]),
+    "no choices": ([says(200, completion(choices=[]))], 2, (0, 2), OK, ["malformed"]),
+    "choices null": ([says(200, completion(choices=None))], 2, (0, 2), OK, ["malformed"]),
+    "504": ([error(504)], 2, (0, 2), OK, ["timeout"]),
+    "nested too deep": ([says(200, "[" * 100000)], 2, (0, 2), OK, ["malformed"]),
+    "a prompt that is flagged": ([error(403, "flagged by moderation")], 1, (0, 2), "", []),
+    "content null": ([says(200, finished("stop", None))], 2, (0, 2), OK, ["empty"]),
+    "content null for ever": ([says(200, finished("content_filter", None))] * 9, 3, (0, 2), "", ["empty"] * 2),
+    "finish reason length": ([says(200, finished("length", "class A"))], 1, (0, 2), "class A", []),
+    "all tokens thought away": ([says(200, finished("length", None))], 1, (0, 2), "", []),
+    "wrong model id": ([says(200, completion(model="quite-another"))], 1, (0, 2), OK, []),
+    "no usage": ([says(200, completion(usage=None))], 1, (0, 2), OK, []),
+    "odd usage": ([says(200, completion(usage={"prompt_tokens": "many"}))], 1, (0, 2), OK, []),
+    "no such model": ([error(404, "no such model")], 1, (0, 2), (InputError, "no such model"), ["refused"]),
+    "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 2),
+                                   (InputError, "model.omit"), ["refused"]),
+    "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 2), "", []),
+    "a filter of contents": ([error(400, "content_filter")], 1, (0, 2), "", []),
+    "429 that speaks of billing": ([error(429, "Visit example.com/account/billing")], 2, (0, 2), OK, ["rate"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", TABLE)
+def test_fault(fault, server, model):
+    server.script, n_requests, (least_s, most_s), expected, failures = (
+        list(TABLE[fault][0]), *TABLE[fault][1:],
+    )  # fmt: skip
+    meter, began = Counting(), time.monotonic()
+    if isinstance(expected, tuple):
+        kind, told = expected
+        with pytest.raises(kind, match=told) as caught:
+            model(patience_s=PATIENCE_S).complete(request(), meter)
+        assert KEY not in str(caught.value)
+    else:
+        answer = model().complete(request(), meter)
+        assert answer.text == expected
+        if fault == "wrong model id":
+            assert answer.model == "quite-another"
+        if "usage" in fault:
+            assert answer.prompt_tokens is answer.completion_tokens is None or fault == "no usage"
+    assert least_s <= time.monotonic() - began < most_s
+    assert len(server.seen) == len(meter.sent)
+    if n_requests is None:  # as many as patience lets it
+        assert len(server.seen) >= 3
+        assert set(meter.kinds) == {failures}
+    else:
+        assert len(server.seen) == n_requests
+        assert meter.kinds == failures
+    assert not any(KEY in failure.told for failure in meter.failures)
+
+
+def test_a_key_refused_after_it_was_accepted_pauses_as_a_dead_server_does(server, model, capsys):
+    asked = model()
+    asked.complete(request())
+    server.script = [error(401)] * 2
+    assert asked.complete(request("g0.c1.mutation")).text == OK
+    told = capsys.readouterr().out
+    assert "paused (key" in told
+    assert "answers again; the run goes on" in told
+
+
+def test_a_server_that_is_away_is_waited_for_and_it_is_said(model, capsys):
+    with serving() as gone:
+        port = gone.server_port
+    asked = model(base_url=f"http://127.0.0.1:{port}/v1")
+    meter = Counting()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asked.complete, request(), meter)
+        time.sleep(1)
+        assert not answer.done()
+        with serving(port) as back:
+            assert answer.result(5).text == OK
+            assert len(back.seen) == 1
+    assert set(meter.kinds) == {"unreachable"}
+    assert not any(failure.perhaps_billed for failure in meter.failures)
+    told = capsys.readouterr().out
+    assert "paused (unreachable" in told
+    assert "Ctrl-C ends" in told
+
+
+def test_patience_has_an_end_and_the_message_says_what_to_do(model):
+    with serving() as gone:
+        url = gone.url
+    began = time.monotonic()
+    with pytest.raises(MachineError, match=r"model\.patience_s.*same command goes on"):
+        model(base_url=url, patience_s=1).complete(request())
+    assert time.monotonic() - began < 4
+
+
+def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, model):
+    def slowly(handler):
+        time.sleep(0.2)
+        says()(handler)
+
+    asked = model(concurrency=8)
+    server.always = slowly
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(asked.complete, [request(f"g0.c{k}.mutation") for k in range(24)]))
+    assert server.most_under_way == 8
+    wave = threading.Barrier(8)
+
+    def refused(handler):
+        wave.wait(20)  # all eight are under way before the first is refused: halved once
+        error(429, retry_after="5")(handler)  # so long that a busy machine sees all refused
+
+    server.script = [refused] * 8
+    server.most_under_way = 0
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(asked.complete, request(f"g1.c{k}.mutation")) for k in range(16)]
+        while len(server.seen) < 24 + 8 or asked._gate._under_way:
+            time.sleep(0.01)
+        assert asked._gate._places == 4
+        server.most_under_way = 0
+        assert all(answer.result().text == OK for answer in answers)
+    assert 4 <= server.most_under_way < 8
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(asked.complete, [request(f"g2.c{k}.mutation") for k in range(40)]))
+    assert asked._gate._places == 8
+
+
+def test_a_dead_endpoint_is_tried_by_one_call_at_a_time(server, model):
+    server.script = [error(500)] * 40
+    asked = model(backoff_s=0.02, backoff_max_s=0.05)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(asked.complete, request(f"g0.c{k}.mutation")) for k in range(8)]
+        while len(server.seen) < 24:
+            time.sleep(0.01)
+        server.most_under_way = 0
+        while len(server.seen) < 36:
+            time.sleep(0.01)
+        assert server.most_under_way == 1
+        assert all(answer.result().text == OK for answer in answers)
+
+
+def test_abandoned_requests_leave_no_connection_behind(server, model):
+    server.script = [hangs, drips(0.05)]
+    assert model().complete(request()).text == OK
+    deadline = time.monotonic() + 5
+    while server.under_way > 1 and time.monotonic() < deadline:  # the one that hangs sees nothing
+        time.sleep(0.05)
+    assert server.under_way <= 1
+    names = Counter(thread.name for thread in threading.enumerate())
+    assert names["llm requests"] == 1
+
+
+def test_no_secret_comes_back_from_an_answer(server, model):
+    server.always = says(200, completion(f"your key is {KEY}"))
+    assert model().complete(request()).text == "your key is ***"
+
+
+def test_text_that_is_no_unicode_is_made_so(server, model):
+    server.always = says(200, '{"choices": [{"message": {"content": "a\\ud800b"}}]}')
+    assert model().complete(request()).text == "a\\ud800b"
+
+
+def test_a_missing_key_is_said_before_anything_is_asked(model, monkeypatch):
+    monkeypatch.delenv("SOME_KEY")
+    with pytest.raises(InputError, match="environment variable SOME_KEY"):
+        model()
+    assert model(key_env=None).complete(request()).text == OK
+    with pytest.raises(InputError, match=r"model\.name"):
+        model(key_env=None, name="")
+
+
+def test_a_request_that_fails_while_others_are_answered_is_given_up_at_last(server, model):
+    def act(handler):
+        poor = "poor" in handler.request_seen.prompt
+        (error(500) if poor else says())(handler)
+
+    server.always = act
+    asked, done = model(patience_s=1, backoff_s=0.01, backoff_max_s=0.02), threading.Event()
+
+    def others():
+        while not done.is_set():
+            asked.complete(request())
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(others)
+        with pytest.raises(MachineError, match=r"g0\.c9\.mutation: expected an answer"):
+            asked.complete(request("g0.c9.mutation", prompt="poor"))
+        done.set()
+
+
+def test_a_rest_that_any_reply_asks_for_is_kept(server, model):
+    """Two calls meet the same trouble; the second one's reply says how long."""
+
+    def later(handler):
+        time.sleep(0.2)
+        error(429, retry_after="1")(handler)
+
+    server.script = [error(429), later]
+    asked = model(backoff_s=0.01, backoff_max_s=0.02)
+    with ThreadPoolExecutor(2) as pool:
+        began = time.monotonic()
+        answers = [pool.submit(asked.complete, request(f"g0.c{k}.mutation")) for k in range(2)]
+        last = answers[1].result() and answers[0].result() and time.monotonic() - began
+    assert last > 1
+
+
+def test_members_at_one_endpoint_share_its_gate(server, model):
+    def slowly(handler):
+        time.sleep(0.05)
+        says()(handler)
+
+    server.always = slowly
+    members = [model(concurrency=2, name=name) for name in ("a", "b", "c")]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda k: members[k % 3].complete(request(f"g0.c{k}.mutation")), range(12)))
+    assert server.most_under_way == 2
+
+
+@pytest.mark.parametrize("key", ["x", "any", "EMPTY"])
+def test_a_key_that_is_a_word_changes_no_answer(server, model, monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    text = f"def forward(self, {key}): return {key}.any()"
+    server.always = says(200, completion(text))
+    assert model().complete(request()).text == text
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"base_url": "localhost:8000/v1"}, "expected http:// or https://"),
+        ({"omit": ["max_tokens"]}, "without a limit on its tokens"),
+        ({"extra": {"max_tokens": 10**6}}, "does not set itself, got max_tokens"),
+        ({"extra": {"n": 5}}, "does not set itself, got n"),
+    ],
+)
+def test_settings_that_would_spend_unseen_are_refused(model, more, told):
+    with pytest.raises(InputError, match=told):
+        model(**more)
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-\u00e4\u00f6\u00fc-0123456789012345", "sk-01234567 89012345678"]
+)
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(model, monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(InputError, match="printable ASCII") as caught:
+        model()
+    assert key not in str(caught.value)
+    monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as a file's last line is read
+    assert model()._key == KEY
+
+
+def test_a_later_run_tries_what_an_earlier_one_gave_up(server, model):
+    server.script = [error(500)] * 500
+    with pytest.raises(MachineError):
+        model(patience_s=0.5).complete(request())
+    server.script = []
+    assert model(patience_s=0.5).complete(request()).text == OK

@@ -1,0 +1,92 @@
+"""Prompts in, code out."""
+
+import pytest
+
+from harness.config.compose import compose
+from harness.llm.prompts import Example, Prompts, change_in_accuracy, change_in_params
+from tests.conftest import ROOT
+
+CODE = "class A(nn.Module):\n    def forward(self, x):\n        return x"
+HEADER = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F"
+GOLDEN = ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    return Prompts(**compose([]).prompts)
+
+
+def rendered(prompts):
+    example = Example(
+        segment="B", before="class B:\n    old = 1", after="class B:\n    new = $2",
+        accuracy_change=change_in_accuracy(0.9, 0.925), params_change=change_in_params(2000, 1500),
+    )  # fmt: skip
+    yield from (
+        (f"{category}/{character}",
+         prompts.mutation_text(category=category, character=character, segment="A", code=CODE, header=HEADER))
+        for category in prompts.categories for character in ("neutral", *prompts.characters)
+    )  # fmt: skip
+    yield from (
+        (f"eot/{character}",
+         prompts.eot_text(character=character, segment="A", code=CODE, header=HEADER, example=example))
+        for character in ("neutral", "expert")
+    )  # fmt: skip
+    progress = prompts.progress_text(
+        accuracy_change=example.accuracy_change, params_change=example.params_change
+    )
+    yield (
+        "sequential sampling",
+        prompts.mutation_text(
+            category="complex",
+            character="neutral",
+            segment="A",
+            code=CODE,
+            header=HEADER,
+            progress=progress,
+        ),
+    )
+    yield (
+        "review",
+        prompts.review_text(segment="A", before="class A:\n    old = 1", code=CODE, header=HEADER),
+    )
+    yield (
+        "repair",
+        prompts.repair_text(
+            request=prompts.mutation_text(
+                category="complex", character="neutral", segment="A", code=CODE, header=HEADER
+            ),
+            answer="class A(:",
+            reason="SyntaxError: invalid syntax (line 1)",
+        ),
+    )
+    for favour in prompts.matings:
+        yield (
+            f"mating/{favour}",
+            prompts.mating_text(
+                favour=favour, segment="A", code=CODE, header=HEADER, mate="class A:\n    pass"
+            ),
+        )
+
+
+def test_all_prompts_read_as_they_are_kept(prompts):
+    """A changed prompt changes published numbers: say so in the changelog, record studies anew."""
+    text = "".join(f"===== {name}\n{prompt}" for name, prompt in rendered(prompts))
+    assert text == (GOLDEN / "prompts.txt").read_text()
+
+
+def test_all_prompts_differ(prompts):
+    """Six categories by the neutral opening, three characters and the placebo; and seven more."""
+    texts = dict(rendered(prompts))
+    assert len(set(texts.values())) == len(texts) == 6 * (1 + 3 + 1) + 7
+
+
+def test_the_placebo_is_as_long_as_the_characters_whose_place_it_takes(prompts):
+    *others, plain = (len(text) for text in prompts.characters.values())
+    assert list(prompts.characters)[-1] == "plain"
+    assert min(others) <= plain <= max(others)
+
+
+def test_nothing_is_left_to_fill_in_and_code_is_shown_as_it_is(prompts):
+    for name, text in rendered(prompts):
+        assert CODE in text
+        assert "$" not in text.replace("new = $2", ""), name

@@ -1,0 +1,143 @@
+"""The record: append-only, durable, one writer, refused where it does not fit."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError, RecordError
+from harness.record.journal import (
+    JOURNAL_NAME,
+    Journal,
+    check_writable,
+    find_runs,
+    is_complete,
+    read_events,
+)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from harness.record.journal import Journal
+with Journal(Path(sys.argv[1]), wait_s=0) as journal:
+    for i in range(int(sys.argv[2])):
+        journal.record(f"proposal/{i}", {"i": i})
+        print(i, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds a run, after writing some events."""
+    started = []
+
+    def start(n=1):
+        command = [sys.executable, "-c", HOLDER, str(tmp_path / "run"), str(n)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "0\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_key_is_recorded_once(tmp_path):
+    heard = []
+    with Journal(tmp_path, wait_s=0, listener=heard.append) as journal:
+        journal.record("a/1", {"x": 1})
+        journal.record("a/1", {"x": 2})
+        journal.record("b", {})
+        assert journal.find("a/1") == {"x": 1}
+        assert journal.find("c") is None
+    assert [e.key for e in heard] == ["a/1", "b"]
+    events = [event for _, event in read_events(tmp_path)]
+    assert [(e.key, e.kind, e.content) for e in events] == [("a/1", "a", {"x": 1}), ("b", "b", {})]
+    assert [e.key for _, e in read_events(tmp_path, after=1)] == ["b"]
+
+
+def test_a_reader_reads_while_a_writer_writes(tmp_path):
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record("manifest", {})
+        assert not is_complete(tmp_path)
+        journal.record("complete", {})
+        assert is_complete(tmp_path)
+    assert find_runs(tmp_path) == [tmp_path]
+
+
+def test_what_was_recorded_survives_a_killed_writer(tmp_path, holder):
+    process = holder(10_000)
+    last = 0
+    while last < 50:
+        last = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    acknowledged = [last, *map(int, process.stdout.read().split())]
+    keys = [e.key for _, e in read_events(tmp_path / "run")]
+    assert len(keys) >= acknowledged[-1] + 1
+    assert keys == [f"proposal/{i}" for i in range(len(keys))]
+    with Journal(tmp_path / "run", wait_s=0) as journal:  # the dead process holds no lock
+        journal.record("complete", {})
+
+
+def test_a_second_process_waits_then_is_told_who_holds_the_run(tmp_path, holder, capsys):
+    process = holder()
+    start = time.monotonic()
+    with pytest.raises(RecordError, match=rf"process {process.pid} on .* holds it") as refused:
+        Journal(tmp_path / "run", wait_s=1.0)
+    assert refused.value.exit_status == 2
+    assert time.monotonic() - start >= 1.0
+    assert "waiting for it" in capsys.readouterr().out
+
+
+def test_a_waiting_process_goes_on_when_the_holder_ends(tmp_path, holder):
+    process = holder()
+    process.terminate()
+    with Journal(tmp_path / "run", wait_s=10) as journal:
+        assert journal.find("proposal/0") == {"i": 0}
+
+
+def test_a_journal_of_another_format_is_refused_by_writer_and_reader(tmp_path):
+    with Journal(tmp_path, wait_s=0):
+        pass
+    with sqlite3.connect(tmp_path / JOURNAL_NAME) as db:
+        db.execute("PRAGMA user_version=7")
+    db.close()
+    for attempt in (lambda: Journal(tmp_path, wait_s=0), lambda: is_complete(tmp_path)):
+        with pytest.raises(RecordError, match="expected a journal of format 3, found 7"):
+            attempt()
+
+
+def test_a_journal_whose_maker_died_making_it_is_begun_anew(tmp_path):
+    sqlite3.connect(tmp_path / JOURNAL_NAME).close()
+    (tmp_path / JOURNAL_NAME).touch()
+    assert not is_complete(tmp_path)
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record("complete", {})
+    assert is_complete(tmp_path)
+
+
+def test_what_is_no_journal_is_refused(tmp_path):
+    (tmp_path / JOURNAL_NAME).write_text("not a database, but long enough to look like a file" * 20)
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_events(tmp_path)
+    with pytest.raises(RecordError, match="cannot be read"):
+        Journal(tmp_path, wait_s=0)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="expected a folder that can be written"):
+        check_writable(tmp_path / "file" / "runs")
+    if os.geteuid():  # root may write anywhere
+        (tmp_path / "read_only").mkdir(mode=0o500)
+        with pytest.raises(InputError, match="expected a folder that can be written"):
+            check_writable(Path(tmp_path / "read_only"))

@@ -1,0 +1,156 @@
+"""Figures: what they draw by hand, bytes that depend on the data alone, nothing cut off."""
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from harness.analysis.arm import arms_of
+from harness.analysis.comparison import compare
+from harness.analysis.loading import read_runs, runs_below
+from harness.analysis.series import band, funnel, regressions, surface
+from harness.evolution import pareto
+from harness.reporting import plot_style
+from harness.reporting.figures import FIGURES, write_figures
+from tests.conftest import SEED_NETWORK
+from tests.support.records import LINT, SLOW, evaluated, record_run, record_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Four arms at three seeds, one of which asks nobody."""
+    folder = tmp_path_factory.mktemp("study")
+    arms = ["full", "no_eot", "no_crp", "random_mutation"]
+    record_study(
+        folder, arms=arms, seeds=range(3), proposals=24, source=SEED_NETWORK.read_text(), words=20
+    )
+    return runs_below(folder).runs
+
+
+@pytest.fixture
+def arm(tmp_path):
+    """Three seeds, the last of which has not ended."""
+    for seed, children in enumerate((
+        [("g0.c0", evaluated(0.9, 800)), ("g0.c1", evaluated(0.95, 900))],
+        [("g0.c0", SLOW), ("g0.c1", evaluated(0.92, 700)), ("g0.c2", LINT)],
+        [("g0.c0", evaluated(0.99, 100))],
+    )):  # fmt: skip
+        record_run(
+            tmp_path / str(seed), arm="full", seed=seed, children=children, complete=seed < 2
+        )
+    (found,) = arms_of(read_runs([tmp_path / str(seed) for seed in range(3)]))
+    return found
+
+
+def test_what_a_share_of_fronts_attained():
+    one, other = [(0.9, 1000), (0.8, 100)], [(0.85, 500)]
+    assert pareto.attained([one, other], 0) == [(0.8, 100), (0.85, 500), (0.9, 1000)]
+    assert pareto.attained([one, other], 1) == [(0.8, 500), (0.85, 1000)]
+    assert pareto.attained([one, other, []], 0.5) == [(0.8, 500), (0.85, 1000)]
+    assert pareto.attained([one, other, []], 1) == []  # a run that found nothing attains nothing
+    assert pareto.attained([], 0.5) == []
+
+
+def test_curves_begin_where_every_run_has_a_value_and_hold_to_the_end(arm):
+    found = band(arm, axis="evaluations", height="best")
+    assert found.at == (2,)  # one run found nothing before; the third has not ended
+    assert found.median == (pytest.approx((0.95 + 0.92) / 2),)
+    assert (found.low, found.high) == ((pytest.approx(0.9275),), (pytest.approx(0.9425),))
+    volume = band(arm, axis="evaluations", height="hypervolume")
+    assert volume.at == (1, 2)
+    assert volume.median[0] == pytest.approx(arm.finished[0].hypervolume_of([(0.9, 800)]) / 2)
+    tokens = band(arm, axis="tokens", height="hypervolume")
+    assert tokens.at == (120, 240)
+    assert tokens.at[-1] == 240
+
+
+def test_an_axis_that_one_run_does_not_know_is_no_curve(tmp_path):
+    for seed, tokens in enumerate((100, None)):
+        record_run(tmp_path / str(seed), arm="full", seed=seed, tokens=tokens,
+                   children=[("g0.c0", evaluated(0.9, 800))])  # fmt: skip
+    (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
+    assert band(arm, axis="tokens", height="hypervolume") is None
+    assert band(arm, axis="train_s", height="hypervolume") is not None
+
+
+def test_surfaces_ends_and_regressions_of_finished_runs(arm):
+    assert surface(arm, 1) == [(0.9, 800), (0.92, 900)]
+    assert funnel(arm) == {"mutation": {"valid": 3, "train": 1, "lint": 1}}
+    first, second = regressions(arm)
+    assert (first.seed, first.in_search, second.in_search) == (0, 0.95, 0.92)
+    assert (first.retrained, first.test) == (pytest.approx(0.975), pytest.approx(0.98))
+
+
+def test_the_same_runs_give_the_same_bytes(study, tmp_path):
+    written = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        assert write_figures(compare(study), tmp_path / name) == list(FIGURES)
+        written.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    assert len(written[0]) == 2 * len(FIGURES)
+
+
+def test_arms_are_told_apart_in_colour_and_in_grey(study, tmp_path):
+    FIGURES[0].write(compare(study), tmp_path)
+    with Image.open(tmp_path / "pareto.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
+    assert {(0, 114, 178), (213, 94, 0), (0, 158, 115)} <= colours
+    looks = [plot_style.look(place) for place in range(24)]
+    for i, one in enumerate(looks):
+        for other in looks[:i]:
+            assert (one["linestyle"], one["marker"]) != (other["linestyle"], other["marker"])
+
+
+@pytest.mark.parametrize("n_arms", [1, 4, 24])
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_nothing_is_cut_off(figure, n_arms, tmp_path):
+    for k in range(n_arms):
+        record_run(tmp_path / str(k), arm=f"an_arm_with_a_long_name_{k}", seed=0, tokens=0 if k % 2 else 100,
+                   children=[("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT)],
+                   details=[{"category": "complex", "character": "innovative_scientist"}] * 2)  # fmt: skip
+    with plot_style.styled():
+        drawn = figure.draw(compare(read_runs(sorted(tmp_path.iterdir()))))
+        drawn.savefig(tmp_path / "drawn.png")
+        (legend,) = drawn.legends
+        box = legend.get_window_extent()
+        whole = drawn.bbox
+        assert whole.x0 <= box.x0
+        assert box.x1 <= whole.x1
+        assert whole.y0 <= box.y0
+        assert box.y1 <= whole.y1
+        for axes in drawn.axes:
+            assert axes.get_window_extent().width > 100
+            assert not axes.get_window_extent().overlaps(box)
+
+
+def test_runs_that_found_nothing_are_drawn_without_a_front(tmp_path):
+    """An LLM whose every answer is refused, at several seeds: the command must end all the same."""
+    for seed in range(2):
+        record_run(tmp_path / f"full-{seed}", arm="full", seed=seed, children=[("g0.c0", LINT)])
+        record_run(tmp_path / f"other-{seed}", arm="other", seed=seed,
+                   children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
+    comparison = compare(read_runs(sorted(tmp_path.iterdir())))
+    assert [figure.name for figure in write_figures(comparison, tmp_path)] == [
+        "pareto", "progress", "validity", "retrained", "cost",
+    ]  # fmt: skip
+
+
+def test_every_kind_of_score_is_named_though_the_seed_network_lacks_one(study):
+    bare = [
+        replace(run, retrained={k: v for k, v in run.retrained.items() if k != "seed"})
+        for run in study
+    ]
+    (figure,) = (figure for figure in FIGURES if figure.name == "retrained")
+    with plot_style.styled():
+        (legend,) = figure.draw(compare(bare)).legends
+        assert len(legend.get_texts()) == 3
+
+
+def test_where_there_is_nothing_to_show_nothing_is_written(tmp_path):
+    record_run(tmp_path / "run", arm="full", seed=0, children=[("g0.c0", LINT)], complete=False)
+    out = tmp_path / "out"
+    out.mkdir()
+    written = write_figures(compare(read_runs([tmp_path / "run"])), out)
+    assert [figure.name for figure in written] == ["pareto"]  # the seed network's star
+    assert sorted(p.name for p in out.iterdir()) == ["pareto.pdf", "pareto.png"]

@@ -1,0 +1,41 @@
+"""Every arm that ships, on real images, from one command. Minutes: ``nox -s tests -- -m slow``."""
+
+import csv
+import io
+
+import pytest
+
+from harness.analysis.loading import read_run
+from harness.config.compose import compose, takes
+from harness.record.journal import find_runs
+from tests.conftest import ARMS, SMALL
+from tests.test_commands import run
+
+
+def proposer_of(arm):
+    said = ["model=pool", "search.i_select_on_test_data=true"]
+    return compose([f"+ablation={arm}", *said]).proposer
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
+    done = run(
+        "-m", f"+ablation={','.join(ARMS)}", "seed=0,1", "compare=[]", "model=pool",
+        "search.i_select_on_test_data=true", f"runs_dir={tmp_path}", *SMALL,
+        "budget.evaluations=3", timeout_s=1500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    asks = {arm: takes(proposer_of(arm), "model") for arm in ARMS}
+    assert not asks["nas"]
+    assert asks["iid_sampling"]
+    names = {f"guided~pool:{arm}" if asks[arm] else arm for arm in ARMS}
+    runs = [read_run(folder) for folder in find_runs(tmp_path)]
+    assert {(r.arm, r.seed) for r in runs} == {(name, seed) for name in names for seed in (0, 1)}
+    assert {r.manifest["comparison"] for r in runs} == {runs[0].manifest["comparison"]}
+    assert all(r.complete and r.evaluations <= 3 for r in runs)
+    table = run(tmp_path, "--format", "csv", module="harness.table").stdout
+    rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(table))}
+    marked = "guided~pool:test_selection"
+    assert rows.keys() == {"seed network", f"{marked} (selected on test data)"} | names - {marked}
+    assert {row["seeds"] for row in rows.values()} == {"2/2"}

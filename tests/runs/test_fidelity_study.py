@@ -1,0 +1,76 @@
+"""Whether few epochs foretell what all come to, said with its uncertainty."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from harness.config.compose import compose
+from harness.evaluation.cache import FOLDER
+from harness.fidelity import kept, rank_correlation, rows
+from harness.runs.runner import complete_runs
+
+
+def test_the_interval_covers_what_is_true():
+    """Of normal pairs with Spearman's correlation known: 95 % of intervals hold it."""
+    rng = np.random.default_rng(0)
+    r, n, held = 0.6, 20, 0
+    true = 6 / math.pi * math.asin(r / 2)
+    for _ in range(1000):
+        x = rng.standard_normal(n)
+        y = r * x + math.sqrt(1 - r**2) * rng.standard_normal(n)
+        rho, low, high = rank_correlation(x.tolist(), y.tolist())
+        assert rho == pytest.approx(spearmanr(x, y).statistic)
+        held += low <= true <= high
+    assert 0.93 < held / 1000 < 0.97
+
+
+def test_too_few_or_all_equal_are_unknown():
+    assert math.isnan(rank_correlation([1, 2, 3, 4], [1, 2, 3, 4])[0])
+    assert math.isnan(rank_correlation([1] * 9, [*range(9)])[0])
+    assert rank_correlation([*range(9)], [*range(9)]) == (1, 1, 1)
+
+
+def test_the_share_of_the_best_quarter_that_few_epochs_keep():
+    whole = [*range(8)]
+    assert kept(whole, whole) == 1
+    assert kept([-v for v in whole], whole) == 0
+    assert kept([0, 0, 0, 0, 0, 9, 0, 9], whole) == 0.5
+
+
+def test_networks_that_failed_at_either_are_left_out():
+    few = {d: float(i) for i, d in enumerate("abcdefg")}
+    whole = {d: float(i) for i, d in enumerate("bcdefgh")}
+    table = rows({1: few, 2: {}}, whole)
+    assert table[1] == ["1", "6", "1.00", "1.00 to 1.00", "100%"]
+    assert table[2] == ["2", "0", "unknown", "–", "–"]
+
+
+def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, laboratories):
+    settings = [*quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=6",
+                "sizes.founders=6", "recipe.epochs=3", f"runs_dir={tmp_path}"]  # fmt: skip
+    (folder,) = complete_runs([compose(settings)], laboratories)
+    made = set((tmp_path / FOLDER).glob("*.json"))
+    path = next(o for o in quick if o.startswith("task.path="))
+
+    def asked(*arguments):
+        command = [sys.executable, "-m", "harness.fidelity", str(folder), "--set", path, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = asked("--networks", "6", "--epochs", "1", "2")
+    assert done.returncode == 0, done.stderr
+    assert "validation accuracy after few epochs against 3" in " ".join(done.stdout.split())
+    now = set((tmp_path / FOLDER).glob("*.json"))
+    assert made < now
+    assert len(now - made) == 2 * 6  # all epochs were trained by the run
+    assert asked("--networks", "6", "--epochs", "1", "2").stdout == done.stdout
+    assert set((tmp_path / FOLDER).glob("*.json")) == now
+    wrong = asked("--epochs", "3")
+    assert wrong.returncode == 2
+    assert (
+        wrong.stderr
+        == "error: --epochs: expected numbers from 1 to 2, below the recipe's 3, got 3.\n"
+    )

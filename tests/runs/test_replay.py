@@ -1,0 +1,347 @@
+"""Recorded runs run again: same events, same table, without network, key or training."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines.syntax_edits import mutated
+from harness.analysis.comparison import comparisons
+from harness.analysis.loading import read_runs
+from harness.config.compose import compose
+from harness.errors import InputError, RecordError, ReplayMiss
+from harness.evaluation.backend import Laboratories
+from harness.evolution.genome import Genome
+from harness.record.archive import read_archive, study_of, write_archive
+from harness.record.journal import Event, Journal, read_events
+from harness.replay import Recorded, _once, differences, found, replay, retrain
+from harness.runs.runner import complete_runs
+from harness.table import render
+from tests.conftest import ROOT, SEED_NETWORK, told
+from tests.test_commands import run
+
+NETWORK = Genome.parse(SEED_NETWORK.read_text())
+
+
+def answer(seed):
+    edited = (mutated({name: NETWORK[name]}, rng=Random(seed)) for name in NETWORK.names)
+    return "\n".join(f"```python\n{source}\n```" for _, source, _ in edited)
+
+
+def composed(tiny, folder, arm, *overrides):
+    config = compose(
+        [
+            f"+ablation={arm}",
+            *tiny,
+            "budget.evaluations=6",
+            "rates.p_mate=1",
+            "sizes.founders=3",
+            f"runs_dir={folder}",
+            *overrides,
+        ]
+    )
+    if "model" in config.proposer:
+        config.model = {
+            "_target_": "harness.llm.model.Scripted", "answers": [*map(answer, range(6)), "no code"],
+        }  # fmt: skip
+        config.proposer["model"], config.study = config.model, None
+    return config
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, tiny, laboratories):
+    """An arm that asks and one that does not, run for real; their folder."""
+    folder = tmp_path_factory.mktemp("recorded")
+    arms = [composed(tiny, folder, arm) for arm in ("full", "random_mutation")]
+    complete_runs(arms, laboratories)
+    return folder
+
+
+def tables(folders):
+    return [render(c, "markdown") for c in comparisons(read_runs(sorted(folders)))]
+
+
+def everything(folder):
+    return {e.key: (e.content, e.at) for _, e in read_events(folder)}
+
+
+def test_a_replay_ends_in_the_same_events_and_the_same_table(recorded, tmp_path):
+    runs = found([recorded])
+    assert [r.name[:4] for r in runs] == ["full", "rand"]
+    assert any("mating" in key for key in runs[0].by_key if key.startswith("call/"))
+    for out in (tmp_path / "once", tmp_path / "twice"):
+        folders = [replay(one, out) for one in runs]
+        for one, folder in zip(runs, folders, strict=True):
+            assert everything(folder) == everything(one.source)
+            front = {p.name: p.read_text() for p in (one.source / "front").iterdir()}
+            assert {p.name: p.read_text() for p in (folder / "front").iterdir()} == front
+            config = "config.json"
+            assert (folder / config).read_text() == (one.source / config).read_text()
+        assert tables(folders) == tables([one.source for one in runs])
+
+
+def test_an_archive_replays_as_the_run_does_and_is_the_same_bytes_each_time(recorded, tmp_path):
+    for one in found([recorded]):
+        file = tmp_path / f"{one.name}.zip"
+        write_archive(one.source, file)
+        write_archive(one.source, tmp_path / "again")
+        assert file.read_bytes() == (tmp_path / "again").read_bytes()
+        (tmp_path / "again").unlink()
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            assert {"archive.json", "events.jsonl", "config.json", "packages.txt"} <= set(names)
+            assert "sources/seed.py" in names
+            assert (
+                f"torch=={one.manifest['packages']['torch']}"
+                in archive.read("packages.txt").decode()
+            )
+    runs = found([tmp_path])
+    folders = [replay(one, tmp_path / "out") for one in runs]
+    assert tables(folders) == tables(recorded.glob("*-s0-*"))
+
+
+@pytest.mark.parametrize("kind", ["call", "gates", "training/search", "training/final"])
+def test_a_miss_is_an_error_that_names_the_step_or_network(recorded, tmp_path, kind):
+    (one,) = (r for r in found([recorded]) if r.name.startswith("full"))
+    dropped = next(e for e in reversed(one.events) if e.key.startswith(kind))
+    lacking = replace(one, events=tuple(e for e in one.events if e is not dropped))
+    with pytest.raises(ReplayMiss) as miss:
+        replay(lacking, tmp_path)
+    if kind == "call":
+        assert dropped.content["step"] in str(miss.value)
+    elif kind == "training/final":
+        assert dropped.key.split("/")[2] in str(miss.value)
+    else:
+        assert str(miss.value).split(":")[0] in {
+            k.split("/")[1] for k in one.by_key if "proposal" in k
+        }
+
+
+def test_a_prompt_that_changed_is_a_miss(recorded, tmp_path):
+    (one,) = (r for r in found([recorded]) if r.name.startswith("full"))
+    changed = tuple(
+        Event(key=e.key, content={**e.content, "prompt": "Other."}, at=e.at)
+        if e.kind == "call" else e
+        for e in one.events
+    )  # fmt: skip
+    with pytest.raises(ReplayMiss, match=r"g0\.c0\.mutation, this run asks another"):
+        replay(replace(one, events=changed), tmp_path)
+
+
+def test_what_comes_out_otherwise_is_refused_by_name(recorded, tmp_path):
+    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
+    forged = tuple(
+        Event(key=e.key, content={**e.content, "parents": ["g9.c9"]}, at=e.at)
+        if e.key == "proposal/g0.c0" else e
+        for e in one.events
+    )  # fmt: skip
+    with pytest.raises(RecordError, match=r"1 came out otherwise, first proposal/g0\.c0"):
+        replay(replace(one, events=forged), tmp_path)
+
+
+def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_anew(
+    recorded, tmp_path, tiny
+):
+    path = next(o for o in tiny if o.startswith("task.path="))
+    with Laboratories() as laboratories:
+        for one in found([recorded]):
+            folder = retrain(one, tmp_path, laboratories, [path])
+            assert told(folder) == told(one.source)  # the same machine measures the same
+            assert differences(one, folder) == [["network", "recorded", "measured here"]]
+            manifest = everything(folder)["manifest"][0]
+            asks = one.name.startswith("full")
+            assert (manifest["study"] is not None) == asks
+        worse = {"accuracy": 0.111, "n_params": 7, "train_s": 1.0}
+        changed = tuple(
+            Event(key=e.key, content={**e.content, "measured": worse}, at=e.at)
+            if e.kind == "proposal" and "accuracy" in e.content["measured"] else e
+            for e in one.events
+        )  # fmt: skip
+        rows = differences(replace(one, events=changed), folder)
+        assert len(rows) == 1 + 6
+        assert rows[1][1] == "accuracy 11.10%, 7 parameters"
+        manifest = {**one.manifest, "data": {"digest": "x"}}
+        events = (Event(key="manifest", content=manifest, at=0), *one.events[1:])
+        with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
+            retrain(replace(one, events=events), tmp_path / "other", laboratories, [path])
+
+
+def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
+    folder = next(recorded.glob("full-*"))
+    done = run(folder, tmp_path / "full.zip", module="harness.export")
+    assert done.returncode == 0, done.stderr
+    assert f"python -m harness.replay {tmp_path / 'full.zip'}" in done.stdout
+    done = run(tmp_path / "full.zip", "--out", tmp_path / "out", module="harness.replay")
+    assert done.returncode == 0, done.stderr
+    n = len(read_events(folder))
+    assert f"{folder.name}: {n} events, all as recorded" in done.stdout
+    for command in ("table", "credit"):
+        mine, theirs = (
+            run(where, module=f"harness.{command}").stdout for where in (tmp_path / "out", folder)
+        )
+        assert mine == theirs
+    done = run(tmp_path, "--out", tmp_path / "out", module="harness.lineage")
+    assert run(tmp_path / "none", "--out", tmp_path, module="harness.replay").returncode == 2
+    assert run(tmp_path / "out", module="harness.export").returncode == 2
+
+
+def test_an_unfinished_run_is_neither_exported_nor_replayed(tmp_path):
+    with Journal(tmp_path / "run", wait_s=0) as journal:
+        journal.record("manifest", {})
+    with pytest.raises(RecordError, match="expected a complete run"):
+        write_archive(tmp_path / "run", tmp_path / "x.zip")
+    with pytest.raises(RecordError, match="expected a complete run"):
+        found([tmp_path / "run"])
+    with pytest.raises(InputError, match="found none"):
+        found([tmp_path / "nothing"])
+
+
+def test_pool_and_scripted_runs_make_no_study():
+    events = [
+        Event(key="manifest", content={"arm": "guided~pool:full"}, at=0),
+        Event(key="call/g0.c0.mutation", content={}, at=0),
+    ]
+    with pytest.raises(RecordError, match="whose answers are its own"):
+        study_of(events, path=Path("x"))
+
+
+@pytest.fixture(scope="module")
+def archive(recorded, tmp_path_factory):
+    file = tmp_path_factory.mktemp("damage") / "full.zip"
+    write_archive(next(recorded.glob("full-*")), file)
+    return file
+
+
+def renamed(name):
+    def change(parts):
+        contents = json.loads(parts["archive.json"])
+        return {"archive.json": json.dumps({**contents, "run": name}).encode()}
+
+    return change
+
+
+class TestDamage:
+    def rewritten(self, archive, file, change):
+        """Copy the archive with some parts changed; None leaves a part out."""
+        with zipfile.ZipFile(archive) as old, zipfile.ZipFile(file, "w") as new:
+            parts = {name: old.read(name) for name in old.namelist()}
+            parts.update(change(parts))
+            for name, part in parts.items():
+                if part is not None:
+                    new.writestr(name, part)
+        return file
+
+    @settings(max_examples=500, deadline=None)
+    @given(st.data())
+    def test_any_byte_that_is_not_as_written_is_noticed_or_without_effect(self, archive, data):
+        bytes_ = bytearray(archive.read_bytes())
+        place = data.draw(st.integers(0, len(bytes_) - 1))
+        bytes_[place] ^= data.draw(st.integers(1, 255))
+        file = archive.with_name("changed.zip")
+        file.write_bytes(bytes_)
+        try:
+            assert read_archive(file) == read_archive(archive)  # a date, a comment
+        except RecordError as error:
+            assert "it is damaged or none" in str(error)  # noqa: PT017
+
+    @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+    def test_a_file_that_ends_early_is_damaged(self, archive, share):
+        file = archive.with_name("short.zip")
+        whole = archive.read_bytes()
+        file.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(RecordError, match="it is damaged or none"):
+            read_archive(file)
+
+    def test_a_part_changed_added_or_left_out_is_named(self, archive):
+        file = archive.with_name("other.zip")
+        for change, named in (
+            (lambda p: {"events.jsonl": p["events.jsonl"] + b"\n"}, "events.jsonl is not what"),
+            (lambda _: {"sources/evil.py": b"x"}, "sources/evil.py"),
+            (lambda _: {"config.json": None}, "config.json"),
+            (renamed("../../escaped"), "is no name of a run"),
+            (renamed(None), "damaged or none"),
+        ):
+            self.rewritten(archive, file, change)
+            with pytest.raises(RecordError, match=named):
+                read_archive(file)
+
+    @pytest.mark.parametrize("name", ["format", "journal_format"])
+    def test_a_newer_archive_says_which_version_reads_it(self, archive, name):
+        def newer(parts):
+            contents = json.loads(parts["archive.json"])
+            contents[name], contents["version"] = 99, "7.1"
+            return {"archive.json": json.dumps(contents).encode()}
+
+        file = self.rewritten(archive, archive.with_name("newer.zip"), newer)
+        with pytest.raises(RecordError, match=rf"{name} \d, found 99.*guided-evolution 7\.1"):
+            read_archive(file)
+
+
+def test_a_folder_is_replayed_into_once_and_never_onto_the_run_itself(recorded, tmp_path):
+    one = found([recorded])[0]
+    replay(one, tmp_path)
+    for out in (tmp_path, recorded):
+        with pytest.raises(InputError, match=r"--out: expected a folder that holds no full"):
+            replay(one, out)
+
+
+def test_a_run_and_its_archive_in_one_folder_are_one_run(recorded, tmp_path):
+    one = found([recorded])[0]
+    write_archive(one.source, tmp_path / "full.zip")
+    both = found([one.source, tmp_path / "full.zip"])
+    assert len(both) == 2
+    assert len(_once(both)) == 1
+    other = replace(both[1], events=both[1].events[:-1])
+    with pytest.raises(InputError, match="these differ"):
+        _once([one, other])
+
+
+def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
+    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
+    config = {**one.manifest["config"], "selection": {"_target_": "shutil.rmtree", "path": "/x"}}
+    manifest = {**one.manifest, "config": config}
+    evil = replace(one, events=(Event(key="manifest", content=manifest, at=0), *one.events[1:]))
+    with pytest.raises(InputError, match=r"it names shutil\.rmtree"):
+        replay(evil, tmp_path)
+
+
+def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
+    with (
+        Laboratories() as laboratories,
+        pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
+    ):
+        retrain(found([recorded])[0], tmp_path, laboratories, [])
+
+
+def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
+    from harness.replay import _require_packages
+
+    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
+    manifest = {
+        **one.manifest,
+        "config": {**one.manifest["config"], "third_party": {"nowhere": "3"}},
+    }
+    other = Recorded(
+        source=one.source, name=one.name, events=(Event(key="manifest", content=manifest, at=0),)
+    )
+    with pytest.raises(InputError, match="pip install nowhere==3"):
+        _require_packages(other)
+
+
+def test_a_replay_imports_neither_torch_nor_openai(recorded, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from harness.replay import found, replay;"
+        f"[replay(r, Path({str(tmp_path)!r})) for r in found([Path({str(recorded)!r})])];"
+        "print({'torch', 'openai', 'wandb'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -1,0 +1,225 @@
+"""What the host confines: attacks for real, levels, and what the worker says when it cannot."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import doctor
+from harness.config.schema import LEVELS
+from harness.errors import InputError
+from harness.evaluation.backend import laboratory
+from harness.evaluation.gates import build_job
+from harness.evolution.candidate import Evaluation
+from harness.sandbox import attacks
+from harness.sandbox.attacks import ATTACKS
+from harness.sandbox.confinement import landlock, seccomp
+from harness.sandbox.sandbox import Sandbox, WorkerLostError, retried
+from tests.conftest import ROOT, server_of, trains
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines")
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+WITHOUT_NAMESPACES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+Path("/proc/sys/user/max_user_namespaces").write_text("0")
+from harness.errors import InputError
+from harness.sandbox.sandbox import Sandbox
+from tests.conftest import SMALL
+from harness.config.compose import compose
+with Sandbox(compose(SMALL).limits, level="isolated", device="cpu") as sandbox:
+    print(sandbox.level)
+    try:
+        sandbox.require_level()
+    except InputError as error:
+        print(error)
+"""
+READABLE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+import harness.worker.server
+from harness.config.paths import PACKAGE
+from harness.sandbox.confinement import files
+print(*files.readable(cuda=True, exclude=PACKAGE), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def boxes(config):
+    """A sandbox of each level."""
+    opened = {
+        level: Sandbox(config.limits, level="limits", most=level, device="cpu") for level in LEVELS
+    }
+    yield opened
+    for box in opened.values():
+        box.close()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_each_level_stops_all_that_it_promises(level, boxes):
+    box = boxes[level]
+    if level == "isolated" and box.machine["missing"]:
+        pytest.skip(f"this host: {box.machine['missing']}")
+    assert box.level == level
+    promised = LEVELS[: 1 + LEVELS.index(level)]
+    assert [n for n, how in box.stopped.items() if not how and ATTACKS[n].level in promised] == []
+
+
+def test_the_attacks_are_real_for_without_confinement_they_succeed(boxes):
+    for name in (
+        "read a file", "list a folder", "write a file", "truncate a file", "delete a file",
+        "change a mode", "change times", "signal", "TCP", "UDP", "listen",
+        "abstract socket", "fork", "execute", "shared memory", "processes",
+        "limits of others", "signal by owner",
+    ):  # fmt: skip
+        assert boxes["limits"].stopped[name] == "", name
+
+
+def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(boxes, monkeypatch):
+    monkeypatch.setattr(boxes["contained"], "_required", "isolated")
+    with pytest.raises(InputError, match=r"expected a host .* this one reaches contained"):
+        boxes["contained"].require_level()
+
+
+def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", WITHOUT_NAMESPACES]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, check=False)
+    if done.returncode and "unshare" in done.stderr:
+        pytest.skip(f"this host forbids namespaces: {done.stderr}")
+    level, _, refusal = done.stdout.partition("\n")
+    assert level == "contained", done.stderr
+    assert "the host forbids user namespaces" in refusal
+
+
+def test_processes_are_in_namespaces_of_their_own(boxes):
+    box = boxes["isolated"]
+    if box.machine["missing"]:
+        pytest.skip(f"this host: {box.machine['missing']}")
+    for kind in ("user", "pid", "net", "ipc", "uts"):
+        theirs = Path(f"/proc/{server_of(box)}/ns/{kind}").readlink()
+        assert theirs != Path(f"/proc/self/ns/{kind}").readlink(), kind
+
+
+def test_only_python_and_what_torch_is_made_of_can_be_read():
+    done = subprocess.run(
+        [sys.executable, "-c", READABLE, str(ROOT)], capture_output=True, text=True, check=True
+    )
+    found = [Path(line) for line in done.stdout.splitlines()]
+    names = {path.name for path in found}
+    assert {"torch", "numpy"} <= names
+    assert not names & {"sklearn", "torchvision", "site-packages", "dist-packages", "harness"}
+    assert not [path for path in found if ROOT.is_relative_to(path)]
+
+
+@pytest.mark.parametrize(("machine", "table"), [
+    ("x86_64", seccomp._X86_64), ("aarch64", seccomp._AARCH64),
+])  # fmt: skip
+def test_system_calls_have_the_numbers_of_the_kernels_headers(machine, table):
+    if not HEADERS[machine].exists():
+        pytest.skip("needs the kernel's headers (linux-libc-dev)")
+    pattern = re.compile(r"#define __NR(?:3264)?_(\w+)\s+(\d+)")
+    known = {m[1]: int(m[2]) for m in pattern.finditer(HEADERS[machine].read_text())}
+    known.setdefault("newfstatat", known.get("fstatat"))
+    assert table == {name: known[name] for name in table}
+
+
+def test_what_could_reach_others_is_on_no_list():
+    for table in (seccomp._X86_64, seccomp._AARCH64):
+        assert not set(table) & {
+            "socket", "connect", "bind", "execve", "execveat", "fork", "vfork", "kill", "tgkill",
+            "ptrace", "process_vm_readv", "unshare", "setns", "mount", "chmod", "fchmodat",
+            "unlinkat", "renameat2", "io_uring_setup", "bpf", "keyctl", "shmget", "sendmsg",
+            "pidfd_getfd", "setpriority", "utimensat", "userfaultfd", "perf_event_open",
+        }  # fmt: skip
+
+
+def test_landlock_is_used_where_the_kernel_has_it(boxes):
+    assert (landlock.version() == 0) == any(
+        "Landlock" in m for m in boxes["isolated"].machine["missing"]
+    )
+
+
+@pytest.fixture(scope="module")
+def labs(config, digits, network):
+    """The same laboratory, confined and not."""
+    free = replace(config, sandbox=replace(config.sandbox, level="limits"))
+    with (
+        laboratory(config, digits, network) as confined,
+        laboratory(free, digits, network, most="limits") as unconfined,
+    ):
+        yield confined, unconfined
+
+
+def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, config):
+    def trained(lab):
+        job = build_job("train", network, lab.evaluate._interface, config.recipe, seed=3)
+        with lab.evaluate._sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
+            trains(session)
+            return [session.receive().tobytes() for _ in range(3)]
+
+    confined, unconfined = labs
+    assert trained(confined) == trained(unconfined)  # graph, weights, logits
+    fates = [lab.evaluate.search(network, seed=3) for lab in labs]
+    assert isinstance(fates[0], Evaluation)
+    assert replace(fates[0], train_s=0) == replace(fates[1], train_s=0)
+
+
+def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
+    lab = labs[0]
+    sandbox = lab.evaluate._sandbox
+    sandbox._process.kill()
+    sandbox._process.wait()
+    assert lab.validate(network) is None
+    assert isinstance(lab.evaluate.search(network, seed=0), Evaluation)
+
+
+def test_a_worker_that_dies_every_time_ends_the_command():
+    tries = []
+
+    def work():
+        tries.append(1)
+        raise WorkerLostError("gone")
+
+    with pytest.raises(WorkerLostError):
+        retried(work)
+    assert len(tries) == 3
+
+
+def test_doctor_says_what_was_stopped_and_its_status_tells():
+    command = [sys.executable, "-m", "harness.doctor", "device=cpu", "sandbox.level=contained"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCEEDED" not in done.stdout
+    assert re.search(
+        r"level: (contained|isolated) \(sandbox.level asks for contained\)", done.stdout
+    )
+    assert "torch 2." in done.stdout
+
+
+def test_a_gpu_works_from_inside_the_sandbox(config, digits, network):
+    with laboratory(replace(config, device="auto"), digits, network) as lab:
+        if lab.machine["device"] != "cuda":
+            pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
+        assert lab.validate(network) is None
+        fate = lab.evaluate.search(network, seed=0)
+    assert isinstance(fate, Evaluation)
+    assert fate.n_params == 518_230
+
+
+def test_an_attack_without_an_occasion_is_told_as_not_tried_and_never_as_stopped():
+    def without_occasion(_):
+        raise attacks.NotTriedError("every file was read today")
+
+    told = attacks.Attack("isolated", "leave a mark", without_occasion).run(None)
+    assert told == "not tried here: every file was read today"
+    assert doctor._told(told) == told
+    assert doctor._told("denied") == "stopped: denied"
+    assert doctor._told("") == "SUCCEEDED"

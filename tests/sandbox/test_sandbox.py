@@ -1,0 +1,129 @@
+"""The worker server: children end with their harness, and do not wait for one another."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.evaluation.gates import Interface, build_job
+from harness.sandbox.child_process import Child
+from harness.sandbox.job import Refused
+from harness.sandbox.sandbox import Sandbox
+from tests.conftest import ROOT, children_of, children_of_worker, server_of
+from tests.test_commands import alive
+
+LEAVES = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from harness.sandbox.sandbox import Sandbox
+from tests.conftest import SMALL, server_of
+from harness.config.compose import compose
+sandbox = Sandbox(compose(SMALL).limits, device="cpu")
+job = {"task": "train", "source": "while True: pass", "class_name": "X", "input_shape": [3, 32, 32],
+       "n_classes": 10, "recipe": {"lr": 0.1, "weight_decay": 0.0}, "seed": 0}
+with sandbox.run(job, time_limit_s=60):
+    server = server_of(sandbox)
+    while not (children := Path(f"/proc/{server}/task/{server}/children").read_text().split()):
+        pass
+    print(server, *children, flush=True)
+    os._exit(1)
+"""
+
+INTERFACE = Interface(class_name="ExquisiteNetV2", input_shape=(3, 32, 32), n_classes=10)
+
+
+def sleeper(network, seconds):
+    """A network whose class takes its time to be defined."""
+    return network.replace("DW", f"import time\ntime.sleep({seconds})\n{network['DW']}")
+
+
+def test_a_candidate_that_runs_ends_with_the_harness_that_died():
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES, str(ROOT)], capture_output=True, text=True, check=False
+    )
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2, done.stderr
+    deadline = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, pids))
+
+
+def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network):
+    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+    recipe = lab.evaluate._recipe
+
+    def build(seconds):
+        job = build_job("build", sleeper(network, seconds), interface, recipe, seed=0)
+        with sandbox.run(job, time_limit_s=30) as session:
+            session.receive()
+
+    first, second = (threading.Thread(target=build, args=(s,)) for s in (1, 5))
+    start = time.monotonic()
+    first.start()
+    time.sleep(0.3)
+    second.start()
+    first.join()
+    assert time.monotonic() - start < 4.5
+    second.join()
+
+
+def test_no_child_and_no_descriptor_is_left(lab, network):
+    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+    job = build_job("build", network, interface, lab.evaluate._recipe, seed=0)
+
+    def left():
+        pid = server_of(sandbox)
+        return children_of(pid), len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+    def build():
+        with sandbox.run(job, time_limit_s=30) as session:
+            session.receive()
+
+    build()
+    before, mine = left(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        build()
+    assert left() == before
+    assert before[0] == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == mine
+
+
+def test_a_child_that_is_gone_is_killed_without_harm_to_others():
+    """Its number reads as -1 then, which must not be taken for a process group."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    handle = os.pidfd_open(process.pid)
+    process.wait()
+    child = Child(process.pid, handle)
+    assert child.pid < 1
+    assert (child.resident_bytes(), child.n_threads) == (0, 0)
+    child.kill()
+    child.close()
+
+
+def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config, network):
+    """Nobody listens to it: whoever audits a network has no time for the process that trains."""
+
+    def busy(sandbox, job):
+        deadline = time.monotonic() + 20
+        with sandbox.run(job, time_limit_s=1) as session:
+            while not children_of_worker(sandbox):
+                assert time.monotonic() < deadline
+            while children_of_worker(sandbox):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            session.receive()
+
+    job = build_job("build", sleeper(network, 600), INTERFACE, config.recipe, seed=0)
+    with (
+        Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox,
+        pytest.raises(Refused) as refused,
+    ):
+        busy(sandbox, job)
+    assert refused.value.rejection.kind == "timeout"
+    assert refused.value.rejection.reason == "took longer than 1 s"

@@ -1,0 +1,207 @@
+"""Journals written by hand: runs whose every number is known."""
+
+import functools
+import json
+import random
+
+from harness.record.journal import Journal
+
+
+def record_run(
+    folder,
+    *,
+    arm,
+    seed,
+    children,
+    study=None,
+    tokens=100,
+    complete=True,
+    comparison="c",
+    variant=None,
+    split="validation",
+    asked=None,
+    price=None,
+    details=(),
+    members=(),
+    evaluations=3,
+    finals=(0.97, 0.98, 0.99),
+    text="",
+    settings=(),
+    at=0.0,
+):
+    """Write a run's journal by hand; a child is (step, fate, source)."""
+    manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
+    manifest["config"] |= dict(settings)
+    if asked:
+        manifest["config"]["proposer"] = {"model": {"name": asked}}
+    with Journal(folder, wait_s=0) as journal:
+        journal.record("manifest", manifest, at=at)
+        seed_fate = {"accuracy": 0.98, "n_params": 1000, "train_s": 2.0}
+        journal.record("training/search/seed/1", seed_fate)
+        journal.record("reference", {"fate": seed_fate, "measured": seed_fate, "source": ""})
+        for k, (step, fate) in enumerate(children):
+            if tokens != 0:
+                call = {
+                    "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
+                    "asked": members[k % len(members)] if members else asked, "price": price,
+                    "requested": {"max_tokens": 100}, "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
+                }  # fmt: skip
+                journal.record(f"call/{step}.mutation", call)
+            if "accuracy" in fate:
+                journal.record(f"training/search/{step}/1", fate)
+            detail = dict(details[k]) if k < len(details) else {}
+            calls = [f"{step}.mutation"] if tokens != 0 else []
+            variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
+            child = {
+                "generation": int(step[1]),
+                "parents": ["seed"],
+                "variations": [variation],
+                "source": f"# segment: A\nx = {k}  # {text}\n",
+            }
+            journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
+        for step in ("seed", *(s for s, f in children if "accuracy" in f)):
+            for k, accuracy in enumerate(finals):
+                journal.record(
+                    f"final/{step}/{k}",
+                    {"accuracy": accuracy, "validation": accuracy - 0.005, "train_s": 2.0},
+                )
+        if complete:
+            journal.record("complete", {})
+
+
+def _manifest(arm, seed, comparison, variant, study, evaluations, split):
+    return {
+        "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
+        "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
+                   "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
+        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
+        "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
+        "packages": {"guided-evolution": "0.1.0"},
+    }  # fmt: skip
+
+
+def evaluated(accuracy, n_params):
+    return {"accuracy": accuracy, "n_params": n_params, "train_s": 1.5}
+
+
+LINT = {"gate": "lint", "kind": "lint", "reason": "F821"}
+SLOW = {"gate": "train", "kind": "timeout", "reason": "took longer than 60 s"}
+
+
+WORDS = [
+    "the",
+    "layer",
+    "keeps",
+    "its",
+    "width",
+    "and",
+    "loses",
+    "a",
+    "normalisation",
+    "that",
+    "the",
+    "next",
+    "one",
+    "repeats;",
+    "a",
+    "smaller",
+    "kernel",
+    "sees",
+    "as",
+    "much",
+    "of",
+    "so",
+    "small",
+    "an",
+    "image;",
+    "the",
+    "gate",
+    "is",
+    "moved",
+    "before",
+    "the",
+    "sum;",
+    "momentum",
+    "is",
+    "what",
+    "averages",
+]
+
+
+def record_study(folder, *, arms, seeds, proposals, source, words=900):
+    """Write a study as large as asked for, its prompts, answers and sources as long as real ones.
+
+    Accuracy and size of each child are its parent's, changed at random; nothing else is meant.
+    """
+    for arm in arms:
+        for seed in seeds:
+            draw = random.Random(f"{arm} {seed}")
+            _record_drawn(folder / f"{arm}-s{seed}", arm, seed, proposals, source, words, draw)
+
+
+def _record_drawn(folder, arm, seed, proposals, source, words, draw):
+    asks = not arm.startswith("random")
+    manifest = {
+        "arm": arm, "seed": seed, "comparison": "c", "variant": arm, "study": None, "commit": "abc1234",
+        "config": {"budget": {"evaluations": proposals, "proposals": 5 * proposals}, "network": "4c41",
+                   "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
+                   "search": {"split": "validation"}, "recipe": {"epochs": 5}},
+        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"},
+        "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
+        "packages": {"guided-evolution": "0.1.0"},
+    }  # fmt: skip
+    seed_fate = evaluated(0.98, 518_230)
+    living = [("seed", 0.98, 518_230, source)]
+    with Journal(folder, wait_s=0) as journal, journal._db:
+        put = functools.partial(_put, journal)
+        put("manifest", manifest)
+        put("training/search/seed/1", seed_fate)
+        put("reference", {"fate": seed_fate, "measured": seed_fate, "source": source})
+        for k in range(proposals):
+            step = f"g{k // 8}.c{k % 8}"
+            parent, accuracy, n_params, text = draw.choice(living[-8:])
+            operator = draw.choice(
+                ["mutation", "eot", "mating"] if asks and k >= 8 else ["mutation"]
+            )
+            child = text.replace("\n\n", f"\n# {step} {draw.choice(WORDS)}\n\n", 1)
+            fate = evaluated(
+                round(min(0.995, max(0.1, accuracy + draw.gauss(0, 0.01))), 4),
+                int(n_params * draw.choice([0.6, 0.8, 0.95, 1, 1.1] if asks else [0.9, 1, 1, 1.1])),
+            )
+            if draw.random() < 0.2:
+                fate = draw.choice([LINT, SLOW])
+            calls = []
+            if asks:
+                calls = [f"{step}.{operator}"]
+                put(f"call/{calls[0]}", {
+                    "model": "some_LLM-2026-01", "asked": "some_LLM", "date": "2026-01-02",
+                    "prompt": "Improve this.\n" + text + " ".join(draw.choices(WORDS, k=words)),
+                    "answer": " ".join(draw.choices(WORDS, k=words // 2)) + f"\n```python\n{child[:2000]}\n```",
+                    "prompt_tokens": words, "completion_tokens": words // 2, "segment": "DW",
+                    "price": {"prompt": 1.0, "completion": 4.0}, "requested": {"max_tokens": 1400},
+                })  # fmt: skip
+            detail = {"category": draw.choice(["complex", "reduce_size"]),
+                      "character": draw.choice(["neutral", "expert"])} if asks else {}  # fmt: skip
+            put(f"proposal/{step}", {
+                "generation": k // 8, "parents": [parent], "source": child, "fate": fate, "measured": fate,
+                "variations": [{"operator": operator, "segment": "DW", "detail": detail, "calls": calls}],
+            })  # fmt: skip
+            if "accuracy" in fate:
+                put(f"training/search/{step}/1", fate)
+                living.append((step, fate["accuracy"], fate["n_params"], child))
+        for step, accuracy, _, _ in living:
+            for k in range(3):
+                value = accuracy - abs(draw.gauss(0, 0.004))
+                put(
+                    f"final/{step}/{k}",
+                    {"accuracy": value, "validation": value - 0.002, "train_s": 2.0},
+                )
+        put("complete", {})
+
+
+def _put(journal, key, content):
+    """Record without waiting for the disk each time."""
+    journal._db.execute(
+        "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
+        (key, key.split("/")[0], json.dumps(content, sort_keys=True), 0.0),
+    )
