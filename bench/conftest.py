@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evaluation.backend import laboratory
 from harness.evaluation.gates import build_job
 from harness.evolution.genome import Genome

@@ -19,8 +19,10 @@ from harness.evaluation.scoring import BATCH_SIZES, _shuffled
 from harness.evolution.candidate import Evaluation
 from harness.llm.model import Scripted
 from harness.record.journal import Journal
+from harness.runs.manifest import manifest_of
 from harness.runs.run import run
-from harness.runs.runner import composed, identity, manifest_of
+from harness.runs.runner import composed
+from harness.runs.spec import specify
 
 NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
 N = 60
@@ -64,8 +66,7 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
         laboratory(chosen, digits, network) as lab,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
-        known = identity(chosen, digits, network, None)
-        journal.record("manifest", manifest_of(chosen, known, lab, None))
+        journal.record("manifest", manifest_of(specify(chosen, digits, network), lab))
         at_once = replace(lab, evaluate=AtOnce())
         arm = composed(chosen, {}, Scripted(answers=answers), journal)
         benchmark.pedantic(lambda: run(chosen, arm, at_once, journal), rounds=1)

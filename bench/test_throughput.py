@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.conftest import CORES, THREADS
 from harness.sandbox.child_process import Child
-from harness.sandbox.job import Refused
+from harness.sandbox.job import JobFailed
 
 MOST_FILES = 10_000
 
@@ -88,9 +88,9 @@ class Timed(ExquisiteNetV2):
 def first_step_s(box, job):
     """Seconds from the first batch to the second, told by a network that then gives up."""
     source = {"source": job["source"] + TIMED, "class_name": "Timed"}
-    with pytest.raises(Refused) as told, box.run(job | source, time_limit_s=60) as session:
+    with pytest.raises(JobFailed) as told, box.run(job | source, time_limit_s=60) as session:
         session.receive()
-    return float(re.search(r"first step: ([\d.]+)", told.value.rejection.reason)[1])
+    return float(re.search(r"first step: ([\d.]+)", told.value.reason)[1])
 
 
 def test_the_first_training_step(benchmark, trains, digits):

@@ -3,10 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from harness.config.compose import compose, launch
+from harness.config.compose import compose
 from harness.config.schema import Config
 from harness.evaluation.backend import Laboratories
 from harness.reporting.summary import print_comparison
+from harness.runs.launch import launch
 from harness.runs.runner import complete_runs
 
 

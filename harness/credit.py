@@ -1,125 +1,26 @@
-"""Who contributed what: ``python -m harness.credit RUNS_DIR [--format csv|json]``.
-
-Counts the children by operator, category, character, segment and model that had a hand in them:
-how many were accepted (evaluated), improved (better than the first parent in one objective and
-worse in none, and not a copy of the mate's values or worse), and are on their run's final front,
-which the seed network must not dominate. A child of two operators counts for both. Runs that have
-not ended count nowhere.
-"""
+"""Print which prompts and operators contributed: ``python -m harness.credit RUNS_DIR``."""
 
 import argparse
-import csv
-import io
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from harness.analysis.comparison import comparisons, tell_damaged
+from harness.analysis.attribution import credits_of, render
 from harness.analysis.loading import runs_below
-from harness.analysis.run_result import Candidate, RunResult
-from harness.errors import HarnessError
-from harness.evolution import pareto
-from harness.table import aligned
-
-HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
-_DETAILS = {"category": "category", "character": "character", "eot": "reflection"}
-"""Choices of a proposer that are counted, and what they are called."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Credit:
-    """Children of one arm that one thing had a hand in, as numbers of children."""
-
-    comparison: str
-    """Title of the comparison that the arm is part of."""
-    arm: str
-    by: str
-    """``operator``, ``segment``, ``category``, ``character``, ``reflection`` or ``model``."""
-    name: str
-    proposed: int
-    accepted: int
-    improving: int
-    on_front: int
-
-
-def credits_of(runs: Sequence[RunResult]) -> list[Credit]:
-    """Count over the finished runs of each arm; arms in their order, the rest by name."""
-    return [
-        Credit(comparison=one.title, arm=arm.name, by=by, name=name,
-               proposed=p, accepted=a, improving=i, on_front=f)
-        for one in comparisons(runs)
-        for arm in one.arms
-        for (by, name), (p, a, i, f) in sorted(_counts(arm.finished).items())
-    ]  # fmt: skip
-
-
-def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
-    counts: dict[tuple[str, str], list[int]] = {}
-    for run in runs:
-        objectives = {c.step: c.objectives for c in run.candidates} | {"seed": run.seed_objectives}
-        front = {c.step for c in run.front if c.objectives
-                 and not pareto.dominates(run.seed_objectives, c.objectives)}  # fmt: skip
-        for child in run.candidates:
-            improves = _improves(child.objectives, [objectives[p] for p in child.parents])
-            told = (1, child.valid, improves, child.step in front)
-            for hand in set(_hands_in(run, child)):
-                row = counts.setdefault(hand, [0, 0, 0, 0])
-                row[:] = [a + b for a, b in zip(row, told, strict=True)]
-    return counts
-
-
-def _improves(child: pareto.Objectives | None, parents: Sequence[pareto.Objectives | None]) -> bool:
-    if child is None or parents[0] is None or not pareto.dominates(child, parents[0]):
-        return False
-    return not any(p and (p == child or pareto.dominates(p, child)) for p in parents[1:])
-
-
-def _hands_in(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:
-    for variation in child.variations:
-        yield "operator", variation["operator"]
-        yield "segment", variation["segment"]
-        for key, by in _DETAILS.items():
-            if key in variation["detail"]:
-                yield by, variation["detail"][key]
-        for call in variation["calls"]:
-            yield "model", run.models[call]
-
-
-def render(found: Sequence[Credit], style: str) -> str:
-    """Return the credits as ``markdown`` with shares, or as ``csv`` or ``json`` with numbers."""
-    if style == "json":
-        return json.dumps([vars(credit) for credit in found], indent=2, ensure_ascii=False) + "\n"
-    if style == "csv":
-        text = io.StringIO()
-        names = list(Credit.__dataclass_fields__)
-        csv.writer(text, lineterminator="\n").writerows([names, *map(astuple, found)])
-        return text.getvalue()
-    tables = []
-    for title in dict.fromkeys(credit.comparison for credit in found):
-        rows = [
-            (c.arm, c.by, c.name, str(c.proposed),
-             *(f"{100 * n / c.proposed:.0f}" for n in (c.accepted, c.improving, c.on_front)))
-            for c in found if c.comparison == title
-        ]  # fmt: skip
-        tables.append(f"**{title}**\n\n{aligned([HEADER, *rows], n_text=3)}\n")
-    return "\n".join(tables)
+from harness.reporting.comparison import tell_damaged
+from harness.terminal import exit_on_error
 
 
 def main() -> None:
-    """Print who contributed what to the children of all runs below a folder."""
+    """Print for each operator and prompt how many children it made and what became of them."""
     parser = argparse.ArgumentParser(prog="python -m harness.credit", description=main.__doc__)
     parser.add_argument("runs_dir", type=Path)
     parser.add_argument(
         "--format", choices=("markdown", "csv", "json"), default="markdown", dest="style"
     )
     arguments = parser.parse_args()
-    try:
+    with exit_on_error():
         below = runs_below(arguments.runs_dir)
         found = credits_of(below.runs)
-    except HarnessError as error:
-        parser.exit(error.exit_status, f"error: {error}\n")
     print(render(found, arguments.style), end="")
     sys.exit(tell_damaged(below))
 

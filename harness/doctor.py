@@ -17,7 +17,7 @@ from harness.record.journal import SQLITE
 from harness.reporting.console import show_table
 from harness.sandbox.attacks import ATTACKS, NOT_TRIED
 from harness.sandbox.confinement import landlock
-from harness.sandbox.job import Refused
+from harness.sandbox.job import JobFailed
 from harness.sandbox.sandbox import Sandbox
 
 COULD_NOT_RUN = 2
@@ -91,8 +91,8 @@ def _outcome(sandbox: Sandbox, source: str) -> str:
     try:
         with sandbox.run(job, time_limit_s=sandbox.limits.build_s) as session:
             session.receive()
-    except Refused as refused:
-        return f"stopped: {refused.rejection.reason}"
+    except JobFailed as refused:
+        return f"stopped: {refused.reason}"
     return "SUCCEEDED"
 
 

@@ -1,161 +1,33 @@
-"""Do few epochs tell what all would? ``python -m harness.fidelity RUN_DIR``.
-
-Trains networks that a run proposed for fewer epochs and for all of the recipe's, and prints how the
-two orders of accuracy agree, which ``fidelity=halving`` weighs beside sizes, that no epoch changes.
-What was trained before is not trained again.
-"""
+"""Print whether few epochs rank networks as all would: ``python -m harness.fidelity RUN_DIR``."""
 
 import argparse
-import math
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import NormalDist
 
-from harness.analysis.loading import read_run
-from harness.analysis.run_result import RunResult
-from harness.config.compose import fail, restored
-from harness.config.schema import Config
-from harness.errors import HarnessError, InputError
-from harness.evaluation.assessor import Laboratory, training_seed
-from harness.evaluation.backend import Laboratories
-from harness.evolution.candidate import Evaluation, Fate
-from harness.evolution.fidelity import Halving
-from harness.evolution.genome import Genome
-from harness.record.journal import find_runs
-from harness.replay import dataset_of, found
-from harness.reporting.console import show_table
-from harness.seeding import stream
-
-HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
-_SHARES = (0.11,)
-"""That of ``conf/fidelity/halving.yaml``, for a run that was not halved."""
-_FEWEST = 5
-_CONFIDENCE = 0.95
-
-
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Return Spearman's rank correlation and its 95 % interval (Bonett 2000).
-
-    NaN where one of them has a single value, or there are fewer than five pairs.
-    """
-    from scipy.stats import spearmanr
-
-    if len(one) < _FEWEST or len(set(one)) == 1 or len(set(other)) == 1:
-        return math.nan, math.nan, math.nan
-    rho = float(spearmanr(one, other).statistic)
-    if abs(rho) >= 1:
-        return rho, rho, rho
-    z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
-    reach = z * math.sqrt((1 + rho**2 / 2) / (len(one) - 3))
-    return rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach)
-
-
-def kept(few: Sequence[float], whole: Sequence[float]) -> float:
-    """Share of the best quarter after all epochs that is in the best quarter after few."""
-    n = max(1, round(len(few) / 4))
-    best = [set(sorted(range(len(v)), key=lambda i: (-v[i], i))[:n]) for v in (few, whole)]
-    return len(best[0] & best[1]) / n
-
-
-def accuracies(
-    lab: Laboratory, networks: Sequence[Genome], *, seed: int, epochs: int | None
-) -> dict[str, float]:
-    """Train each for so many epochs; return validation accuracies by digest, of those that can."""
-
-    def fate(network: Genome) -> tuple[str, Fate]:
-        return network.digest, lab.evaluate.search(network, seed=seed, epochs=epochs)
-
-    with ThreadPoolExecutor(lab.workers) as pool:
-        fates = list(pool.map(fate, networks))
-    return {d: f.accuracy for d, f in fates if isinstance(f, Evaluation)}
-
-
-def rows(
-    measured: Mapping[int, Mapping[str, float]], whole: Mapping[str, float]
-) -> list[list[str]]:
-    """Return a header and a row for each number of epochs below the whole."""
-    told = [HEADER]
-    for epochs, few in measured.items():
-        both = sorted(few.keys() & whole.keys())
-        pair = [few[d] for d in both], [whole[d] for d in both]
-        rho, low, high = rank_correlation(*pair)
-        told.append([
-            str(epochs), str(len(both)),
-            "unknown" if math.isnan(rho) else f"{rho:.2f}",
-            "–" if math.isnan(rho) else f"{low:.2f} to {high:.2f}",
-            f"{kept(*pair):.0%}" if both else "–",
-        ])  # fmt: skip
-    return told
-
-
-def _networks(run: RunResult, n: int) -> list[Genome]:
-    """Draw networks that the run proposed and trained, each once."""
-    sources = {c.source: None for c in run.candidates if c.valid}
-    genomes = {g.digest: g for g in map(Genome.parse, sources)}
-    digests = sorted(genomes)
-    chosen = stream(run.seed, "fidelity").sample(digests, min(n, len(digests)))
-    return [genomes[digest] for digest in chosen]
-
-
-def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
-    whole = config.recipe.epochs
-    shares = config.fidelity.get("shares", _SHARES)
-    epochs = list(asked) or Halving(shares=shares, keep=1, chance=0).rungs(whole)
-    if wrong := [e for e in epochs if not 0 < e < whole]:
-        raise InputError(
-            f"--epochs: expected numbers from 1 to {whole - 1}, below the recipe's {whole}, got "
-            f"{wrong[0]}."
-        )
-    if not epochs:
-        raise InputError("expected a run whose recipe has more than one epoch, this one has not.")
-    return sorted(set(epochs))
-
-
-def _correlate(arguments: argparse.Namespace) -> None:
-    folders = find_runs(arguments.run_dir)
-    if len(folders) != 1:
-        raise InputError(
-            f"{arguments.run_dir}: expected the folder of one run, got {len(folders)}."
-        )
-    (folder,) = folders
-    (recorded,) = found([folder])
-    config = restored(
-        recorded.manifest["config"], [*arguments.overrides, f"runs_dir={folder.parent}"]
-    )
-    epochs = _epochs(config, arguments.epochs)
-    networks = _networks(read_run(folder), arguments.networks)
-    seed = training_seed(config.seed)
-    with Laboratories() as laboratories:
-        lab = laboratories.open(config, dataset_of(recorded, config), recorded.network)
-        whole = accuracies(lab, networks, seed=seed, epochs=None)
-        measured = {e: accuracies(lab, networks, seed=seed, epochs=e) for e in epochs}
-    show_table(
-        rows(measured, whole),
-        title=f"{folder.name}: validation accuracy after few epochs against {config.recipe.epochs}",
-        notes=[
-            "Rank correlation: Spearman's, of networks drawn from those that the run trained, all "
-            "with the run's training seed. 1: few epochs give the same order; 0: they tell nothing."
-        ],
-    )
+from harness.runs.fidelity_study import correlate
+from harness.terminal import exit_on_error
 
 
 def main() -> None:
-    """Say how well few epochs foretell what all epochs come to."""
+    """Print how well a few epochs predict the ranking after all epochs."""
     parser = argparse.ArgumentParser(prog="python -m harness.fidelity", description=main.__doc__)
     parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--networks", type=int, default=16, help="how many to train, 16 at first")
+    parser.add_argument("--networks", type=int, default=16, help="how many to train (default: 16)")
     parser.add_argument(
-        "--epochs", type=int, nargs="+", default=[], help="how few; those of fidelity=halving else"
-    )
+        "--epochs", type=int, nargs="+", default=[],
+        help="numbers of epochs to try (default: those of fidelity=halving)",
+    )  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="what this machine needs: device=cuda, task.path=FOLDER",
+        help="settings of this machine: device=cuda, task.path=FOLDER",
     )  # fmt: skip
-    try:
-        _correlate(parser.parse_args())
-    except HarnessError as error:
-        fail(error)
+    arguments = parser.parse_args()
+    with exit_on_error():
+        correlate(
+            arguments.run_dir,
+            n_networks=arguments.networks,
+            epochs=arguments.epochs,
+            overrides=arguments.overrides,
+        )
 
 
 if __name__ == "__main__":

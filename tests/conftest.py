@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evaluation.backend import Laboratories, laboratory
 from harness.evolution.genome import Genome
 from harness.record.journal import read_events

@@ -131,13 +131,14 @@ def newer_journal(folder):
 
 
 def run_names(folder):
-    from harness.config.compose import build, compose
-    from harness.record.journal import digest_of
-    from harness.runs.runner import identity, read_network
+    from harness.config.compose import compose
+    from harness.config.strategies import build
+    from harness.runs.runner import read_network
+    from harness.runs.spec import specify
 
     config = compose(["+ablation=random_mutation", f"runs_dir={folder}"])
-    known = identity(config, build(config.task).load(), read_network(SEED_NETWORK), None)
-    return [f"random_mutation-s0-{digest_of(known)}"]
+    spec = specify(config, build(config.task).load(), read_network(SEED_NETWORK))
+    return [spec.folder.name]
 
 
 class TestBadInput:
@@ -309,7 +310,7 @@ def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_p
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (
-        130, b"interrupted; the same command goes on from here\n",
+        130, b"interrupted; the same command continues from here\n",
     )  # fmt: skip
     deadline = time.monotonic() + 10
     while any(map(alive, started)) and time.monotonic() < deadline:

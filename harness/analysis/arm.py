@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.analysis.run_result import RunResult
+from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.stats import Difference, Interval, compared, differences, mean_interval
 from harness.analysis.trajectory import anytime, evaluations_to
 from harness.evolution.usage import Usage, total
-from harness.reporting.footnotes import HALVED, SAW_TEST_DATA
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.run_result import Call, Candidate, RunResult
+from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
 from harness.evolution.candidate import MACHINE_DEPENDENT
 from harness.evolution.usage import Usage, usage_of
 from harness.llm.model import Failure
-from harness.record.journal import Event, digest_of, find_runs, read_events
+from harness.record.journal import Event, find_runs, read_events
 
 Events = Mapping[str, Mapping[str, Any]]
 """Contents of a run's events, by key."""

@@ -9,12 +9,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from harness.config.schema import FULL
+from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
 from harness.evolution.candidate import CHARGED
 from harness.evolution.usage import Usage, total
 
-OF_THE_ARM = frozenset(
+ARM_SETTINGS = frozenset(
     {
         "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
         "fidelity", "third_party",
@@ -25,6 +25,12 @@ FRONT = "front"
 """Folder within a run's, for the networks of its front."""
 _ROUNDING = 1e-9
 """Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
+
+
+HALVED = " (halving)"
+"""Marks an arm whose networks did not all get the recipe's epochs."""
+SAW_TEST_DATA = " (selected on test data)"
+"""Marks an arm whose every figure is worthless as a test of generalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +137,7 @@ class RunResult:
     @property
     def halved(self) -> bool:
         """Say whether networks had to earn their epochs."""
-        fidelity = self.manifest["config"].get("fidelity", {"_target_": FULL})
-        return bool(fidelity["_target_"] != FULL)
+        return not is_full(self.manifest["config"].get("fidelity", {"_target_": FULL}))
 
     @cached_property
     def evaluated(self) -> tuple[Candidate, ...]:
@@ -265,5 +270,5 @@ def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, known
         return
     for key, value in known.items():
-        if name or key not in OF_THE_ARM | {"study"}:
+        if name or key not in ARM_SETTINGS | {"study"}:
             yield from _settings(value, f"{name}.{key}" if name else key)

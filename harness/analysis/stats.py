@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 
 LEVEL = 0.05
 """Of a test of one family; intervals have one minus it."""
+_FEWEST_PAIRS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,3 +160,22 @@ def compared(family: Sequence[Sequence[float]]) -> list[Difference]:
         )
         for i, (found, p) in enumerate(zip(family, holm(ps), strict=True))
     ]
+
+
+def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """Return Spearman's rank correlation and its 95 % interval (Bonett 2000).
+
+    NaN where one of them has a single value, or there are fewer than five pairs.
+    """
+    from statistics import NormalDist
+
+    from scipy.stats import spearmanr
+
+    if len(one) < _FEWEST_PAIRS or len(set(one)) == 1 or len(set(other)) == 1:
+        return math.nan, math.nan, math.nan
+    rho = float(spearmanr(one, other).statistic)
+    if abs(rho) >= 1:
+        return rho, rho, rho
+    z = NormalDist().inv_cdf(1 - LEVEL / 2)
+    reach = z * math.sqrt((1 + rho**2 / 2) / (len(one) - 3))
+    return rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach)

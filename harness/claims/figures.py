@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.arm import Arm
-from harness.analysis.comparison import compare
 from harness.analysis.metrics import MEASURED, generations, up_to
 from harness.analysis.stats import Interval, mean_interval
 from harness.claims.claim import Claim
@@ -14,6 +13,7 @@ from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
 from harness.errors import NotRun
 from harness.reporting import plot_style
+from harness.reporting.comparison import compare
 from harness.reporting.figures import FIGURES
 
 

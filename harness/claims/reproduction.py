@@ -12,11 +12,12 @@ from harness.claims.claim import NOT_RUN, Claim, Verdict
 from harness.claims.evidence import Records, is_of, records_of
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
 from harness.config.compose import compose
+from harness.config.identity import settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
 from harness.record.archive import load_study
-from harness.runs.runner import read_network, settings_of, study_digest
+from harness.runs.runner import read_network
 
 OURS = ROOT / "reproductions"
 """Where the reproductions lie that come with this package."""
@@ -127,7 +128,7 @@ class Reproduction:
             config, wanted = configs[run.arm], known[run.arm]
             if config.study is not None and "model" in config.proposer:
                 recorded = self.config(comparison, run.arm, run.seed)  # answers are of a seed
-                wanted = wanted | {"study": study_digest(load_study(Path(str(recorded.study))))}
+                wanted = wanted | {"study": load_study(Path(str(recorded.study))).digest}
             if data not in {None, run.manifest["data"]["digest"]}:
                 return False
             return is_of(run, config, wanted)

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.analysis.comparison import Comparison, Table, comparisons
 from harness.analysis.stats import Interval
 from harness.claims.claim import (
     EVERY_RUN,
@@ -20,9 +19,10 @@ from harness.claims.figures import write_figure
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
 from harness.record.journal import check_writable
+from harness.reporting.comparison import Comparison, Table, comparisons
 from harness.reporting.footnotes import measured_on, provenance
 from harness.reporting.formatting import Column
-from harness.table import SUFFIXES, document
+from harness.reporting.tables import SUFFIXES, document
 
 STYLES = ("markdown", "latex")
 WORDS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)

@@ -17,7 +17,7 @@ MOVED: Mapping[str, str] = {
     "harness.canvas": "harness.reporting.plot_style",
     "harness.claims": "harness.claims.claim",
     "harness.columns": "harness.reporting.formatting",
-    "harness.comparison": "harness.analysis.comparison",
+    "harness.comparison": "harness.reporting.comparison",
     "harness.compose": "harness.config.compose",
     "harness.config": "harness.config.schema",
     "harness.containment": "harness.sandbox.confinement",

@@ -1,22 +1,57 @@
-"""The schema of the configuration: what may be set, of which type, in which unit.
+"""The schema of the configuration: what may be set, of which type, in which unit, in which role.
 
 Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work
 is done. Strategies (task, proposer, model, selection, tracking) are nodes with ``_target_``; they
 are checked by the constructors they name. Not frozen: Hydra must fill them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from operator import attrgetter
 from typing import Any
 
 MISSING: Any = "???"
 """What omegaconf takes for a value that must be given."""
 
+
+class Role(Enum):
+    """What a setting decides. ``config.identity`` derives every list of settings from this."""
+
+    SHARED = "decides the outcome; equal for all arms of a comparison (default)"
+    ARM = "decides the outcome; arms of one comparison may differ in it"
+    DEVICE = "decides the last bits of the outcome; a reproduction may run on another device"
+    PART = "copied into the proposer's node, which identifies it"
+    RUNTIME = "decides where a run lies and how fast it is, not its outcome"
+    TRANSPORT = "decides how a model is reached, not its answers"
+
+
+ARGUMENT_ROLES: Mapping[str, Role] = {
+    **dict.fromkeys(("path", "folder", "root"), Role.RUNTIME),
+    **dict.fromkeys(
+        ("base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
+         "backoff_max_s", "patience_s", "settle_s"),
+        Role.TRANSPORT,
+    ),
+}  # fmt: skip
+"""Roles of the strategies' own arguments; those that are not here decide the outcome."""
+
+
+def setting(role: Role, default: Any = MISSING, *, unrecorded: Any = None) -> Any:
+    """Return a field of this role.
+
+    Args:
+        role: What the setting decides.
+        default: Its value where ``conf/`` says nothing.
+        unrecorded: Its value in a configuration that is rebuilt from a record without it.
+    """
+    return field(default=default, metadata={"role": role, "unrecorded": unrecorded})
+
+
 LEVELS = ("limits", "contained", "isolated")
 """How far a candidate is confined, from weak to strong; each holds what those before it hold."""
-FULL = "harness.evolution.fidelity.Full"
-"""The fidelity under which every network gets all epochs."""
+FULL = "Full"
+"""Class of the fidelity under which every network gets all epochs."""
 CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "display": ("auto", "live", "plain"),
@@ -43,7 +78,7 @@ SHARES = (
 class Network:
     """The seed network: a file with marked segments."""
 
-    path: str = MISSING
+    path: str = setting(Role.RUNTIME, unrecorded="the recorded seed network")
 
 
 @dataclass(kw_only=True)
@@ -108,8 +143,8 @@ class Rates:
 class Eot:
     """Evolution of Thought: a mutation that reflects on what an elite's change did."""
 
-    probability: float = MISSING
-    strict: bool = MISSING
+    probability: float = setting(Role.PART, unrecorded=0.0)
+    strict: bool = setting(Role.PART, unrecorded=False)
     """Show elites only that gained in one objective and lost in none."""
 
 
@@ -119,7 +154,7 @@ class Search:
 
     split: str = MISSING
     """``validation``, or ``test`` to show what selecting on the test set does."""
-    i_select_on_test_data: bool = MISSING
+    i_select_on_test_data: bool = setting(Role.RUNTIME, unrecorded=True)
     """To be said where the split is ``test``: no test accuracy of such a run is worth anything."""
     retrain: bool = MISSING
     """Train with a seed of its own for each proposal, networks proposed before included."""
@@ -202,50 +237,56 @@ class Final:
 class Config:
     """Everything that ``python -m harness`` can be told."""
 
-    ablation: str = MISSING
+    ablation: str = setting(Role.ARM)
     """What ``+ablation=`` chose."""
-    arm: str = "${ablation}"
+    arm: str = setting(Role.ARM, "${ablation}")
     """Name of the arm: the ablation, marked where its answers are not its own."""
-    seed: int = MISSING
-    compare: list[str] = MISSING
+    seed: int = setting(Role.ARM)
+    compare: list[str] = setting(Role.RUNTIME, unrecorded=())
     """Arms that run beside the composed one, at the same seed and budget."""
     network: Network = field(default_factory=Network)
     task: Any = MISSING
     recipe: Recipe = field(default_factory=Recipe)
-    proposer: Any = MISSING
-    model: Any = MISSING
-    prompts: Any = MISSING
+    proposer: Any = setting(Role.ARM)
+    model: Any = setting(Role.PART, unrecorded={})
+    prompts: Any = setting(Role.PART, unrecorded={})
     prices: dict[str, Price] = field(default_factory=dict)
     """By the name under which a model is asked; a model that is not here has an unknown price."""
-    selection: Any = MISSING
-    fidelity: Any = MISSING
-    sizes: Sizes = field(default_factory=Sizes)
-    rates: Rates = field(default_factory=Rates)
-    eot: Eot = field(default_factory=Eot)
-    search: Search = field(default_factory=Search)
+    selection: Any = setting(Role.ARM)
+    fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
+    sizes: Sizes = field(default_factory=Sizes, metadata={"role": Role.ARM})
+    rates: Rates = field(default_factory=Rates, metadata={"role": Role.ARM})
+    eot: Eot = field(default_factory=Eot, metadata={"role": Role.PART})
+    search: Search = field(default_factory=Search, metadata={"role": Role.ARM})
     confirm: Confirm = field(default_factory=Confirm)
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
     sandbox: Sandbox = field(default_factory=Sandbox)
     final: Final = field(default_factory=Final)
-    study: str | None = None
-    """Recorded study whose scores drive selection, so that its prompts come out the same."""
-    device: str = MISSING
-    workers: int | None = MISSING
+    study: str | None = setting(Role.RUNTIME, None)
+    """Recorded study whose scores drive selection, so that its prompts come out the same. A run's
+    identity holds the digest of what is in it."""
+    device: str = setting(Role.DEVICE)
+    workers: int | None = setting(Role.RUNTIME, unrecorded=1)
     """Candidates trained at once; results do not depend on it. Null: as many as pay, one for each
     ``limits.threads`` cores; a GPU takes one at a time but at ``sandbox.level=limits``."""
     deterministic: bool = False
     """Make a GPU give the same bits each time, which costs time; a CPU does so anyway."""
-    save_every_s: float = 300.0
+    save_every_s: float = setting(Role.RUNTIME, 300.0)
     """How often a long training leaves what it needs to go on after an interruption."""
-    llm_workers: int = MISSING
+    llm_workers: int = setting(Role.RUNTIME, unrecorded=1)
     """LLM calls under way at once; results do not depend on it."""
-    runs_dir: str = MISSING
-    wait_s: float = MISSING
+    runs_dir: str = setting(Role.RUNTIME, unrecorded="")
+    wait_s: float = setting(Role.RUNTIME, unrecorded=0.0)
     """How long to wait for another process that holds the same run."""
-    display: str = MISSING
+    display: str = setting(Role.RUNTIME, unrecorded="plain")
     """``auto``, ``live`` or ``plain``."""
-    tracking: Any = MISSING
+    tracking: Any = setting(Role.RUNTIME, unrecorded={"mode": "off"})
+
+
+def is_full(fidelity: Mapping[str, Any]) -> bool:
+    """Return whether a fidelity gives every network all epochs."""
+    return str(fidelity["_target_"]).rpartition(".")[2] == FULL
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -262,7 +303,7 @@ def problems(config: Config) -> Iterator[str]:
     for name in SHARES:
         if not 0 <= (value := attrgetter(name)(config)) <= 1:
             yield f"{name}: expected a share from 0 to 1, got {value}."
-    if config.recipe.schedule == "plateau" and config.fidelity["_target_"] != FULL:
+    if config.recipe.schedule == "plateau" and not is_full(config.fidelity):
         yield (
             "fidelity=halving: expected a recipe that ends after recipe.epochs, "
             "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "

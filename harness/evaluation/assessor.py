@@ -9,6 +9,7 @@ from functools import partial
 from threading import Lock, Semaphore
 from typing import Any, Protocol, cast
 
+from harness.config.identity import digest_of
 from harness.config.schema import Config
 from harness.errors import InputError, ReplayMiss
 from harness.evolution.candidate import (
@@ -22,7 +23,7 @@ from harness.evolution.candidate import (
 )
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
-from harness.record.journal import Journal, digest_of
+from harness.record.journal import Journal
 from harness.seeding import derived_seed
 from harness.tasks.image_classification.datasets import Dataset
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from harness.config.schema import Config
 from harness.evaluation.assessor import Laboratory
 from harness.evaluation.cache import FOLDER, FORGETFUL, Trainings, processor
+from harness.evaluation.device_slots import Device
 from harness.evaluation.evaluator import Evaluator, Hear, unheard
 from harness.evaluation.gates import Interface, Validator, network_class
 from harness.evolution.genome import Genome
@@ -28,6 +29,7 @@ class Laboratories:
         self._trainings = trainings
         self._stack = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
+        self._device: Device | None = None
         self._settings: tuple[Any, ...] = ()
 
     def __enter__(self) -> Self:
@@ -43,9 +45,11 @@ class Laboratories:
             self._sandbox = None  # should the next one not start, this one must not be given out
             self._stack.close()
             self._sandbox = self._stack.enter_context(worker(config))
+            self._device = Device(self._sandbox)
             self._settings = copy.deepcopy(settings)
         trainings = Trainings(self._trainings or Path(config.runs_dir) / FOLDER)
-        return equipped(self._sandbox, config, dataset, network, trainings=trainings)
+        assert self._device is not None
+        return equipped(self._sandbox, self._device, config, dataset, network, trainings=trainings)
 
 
 @contextlib.contextmanager
@@ -64,7 +68,9 @@ def laboratory(
     hear: told of every epoch.
     """
     with worker(config, most=most) as sandbox:
-        yield equipped(sandbox, config, dataset, network, trainings=trainings, hear=hear)
+        yield equipped(
+            sandbox, Device(sandbox), config, dataset, network, trainings=trainings, hear=hear
+        )
 
 
 @contextlib.contextmanager
@@ -83,6 +89,7 @@ def worker(config: Config, *, most: str = "isolated") -> Iterator[Sandbox]:
 
 def equipped(
     sandbox: Sandbox,
+    device: Device,
     config: Config,
     dataset: Dataset,
     network: Genome,
@@ -101,9 +108,10 @@ def equipped(
     return Laboratory(
         dataset=dataset,
         network=network,
-        validate=Validator(sandbox, interface, config.recipe),
+        validate=Validator(sandbox, device, interface, config.recipe),
         evaluate=Evaluator(
             sandbox,
+            device,
             dataset,
             interface,
             config.recipe,

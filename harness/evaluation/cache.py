@@ -20,7 +20,7 @@ from harness.config.paths import PACKAGE
 from harness.errors import RecordError
 from harness.evolution.candidate import Fate, content_of, fate_of
 from harness.files import turn, write_whole
-from harness.sandbox.frames import Array
+from harness.typing import Array
 
 FOLDER = ".trainings"
 

@@ -15,15 +15,16 @@ import numpy as np
 
 from harness.config.schema import Recipe
 from harness.evaluation.cache import FORGETFUL, Bookmark, Checkpoint, Trainings, code_digest
+from harness.evaluation.device_slots import Device
 from harness.evaluation.gates import Interface, build_job
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
-from harness.evolution.candidate import Evaluation, Fate, Rejection
+from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Fate, rejection_of
 from harness.evolution.genome import Genome
-from harness.sandbox.frames import Array
-from harness.sandbox.job import Refused, Session
-from harness.sandbox.sandbox import Sandbox, retried
+from harness.sandbox.job import JobFailed, Session
+from harness.sandbox.sandbox import Sandbox
 from harness.sandbox.shared_data import Images
 from harness.tasks.image_classification.datasets import Dataset
+from harness.typing import Array
 
 MOST_STATE_BYTES = 1 << 28
 """A training whose state is larger is not saved in between."""
@@ -60,6 +61,7 @@ class Evaluator:
     def __init__(
         self,
         sandbox: Sandbox,
+        device: Device,
         dataset: Dataset,
         interface: Interface,
         recipe: Recipe,
@@ -70,7 +72,7 @@ class Evaluator:
         save_every_s: float = 300,
         hear: Hear = unheard,
     ) -> None:
-        self._sandbox, self._dataset = sandbox, dataset
+        self._sandbox, self._device, self._dataset = sandbox, device, dataset
         self._interface, self._recipe = interface, recipe
         self._seed_network, self._trainings, self._machine = seed_network, trainings, machine
         self._save_every_s, self._hear = save_every_s, hear
@@ -108,17 +110,15 @@ class Evaluator:
         }
 
         def train(bookmark: Bookmark) -> Fate:
-            fate = self._sandbox.fairly(lambda: self._fate(trial, bookmark))
-            assert fate is not None
-            return fate
+            return self._device.run(lambda: self._fate(trial, bookmark))
 
         return self._trainings.once(known, train)
 
     def _fate(self, trial: Trial, bookmark: Bookmark) -> Fate:
         try:
-            return retried(lambda: self._score(trial, bookmark))
-        except Refused as refused:
-            return refused.rejection
+            return self._score(trial, bookmark)
+        except JobFailed as failure:
+            return rejection_of(failure)
 
     def _score(self, trial: Trial, bookmark: Bookmark) -> Fate:
         """Train; take the last network, or the best on validation; audit and score it."""
@@ -149,7 +149,7 @@ class Evaluator:
         found, keeps_best = bookmark.load(), trial.recipe.keep_best
         epoch, spent_s = (found.epoch, found.spent_s) if found else (0, 0.0)
         best = (found.score, Offer(*found.network)) if found and found.network else None
-        refused: Refused | None = None
+        refused: JobFailed | None = None
         start, saved = time.monotonic() - spent_s, time.monotonic()
         job = {**job, "goes_on": found is not None}
         limit_s = self._sandbox.limits.train_s
@@ -164,10 +164,10 @@ class Evaluator:
                     try:
                         score = self._scorer(offer, outline, ["validation"])[0]["validation"]
                         best = max(best or (-1.0, offer), (score, offer), key=itemgetter(0))
-                    except Refused as refusal:
-                        if refusal.rejection.machine_dependent:
+                    except JobFailed as failure:
+                        if failure.kind in MACHINE_DEPENDENT:
                             raise
-                        refused = refusal  # no epoch to keep; another may be
+                        refused = failure  # no epoch to keep; another may be
                 self._hear(epoch, time.monotonic() - start, score)
                 if state is not None and state.size:
                     saved = time.monotonic()
@@ -198,7 +198,7 @@ class Evaluator:
         told = session.receive_json()
         if isinstance(told, dict) and isinstance(told.get("gpu_mib"), (int, float)):
             if trial.genome == self._seed_network:  # others could say what they like
-                self._sandbox.learn(told["gpu_mib"])
+                self._device.learn(told["gpu_mib"])
             return False
         if type(told) is not int or told != after + 1 or after >= trial.recipe.epochs:
             raise _broken(f"expected to be told of epoch {after + 1}, or of the end")
@@ -221,8 +221,8 @@ class Evaluator:
         try:
             with self._sandbox.run({**job, "task": "outline"}, time_limit_s=limit) as session:
                 return session.receive_array("u1")
-        except Refused as refused:
-            if refused.rejection.machine_dependent:
+        except JobFailed as failure:
+            if failure.kind in MACHINE_DEPENDENT:
                 raise
             return np.empty(0, "u1")
 
@@ -240,5 +240,5 @@ def _hand_over(session: Session, state: Array) -> None:
         raise _CannotGoOn
 
 
-def _broken(reason: str) -> Refused:
-    return Refused(Rejection(gate="train", kind="protocol", reason=reason))
+def _broken(reason: str) -> JobFailed:
+    return JobFailed("train", "protocol", reason)

@@ -18,12 +18,12 @@ from subprocess import PIPE
 
 from harness.config.schema import Recipe
 from harness.errors import GenomeError, MachineError
-from harness.evolution.candidate import Evaluation, Rejection
+from harness.evaluation.device_slots import Device
+from harness.evolution.candidate import Rejection, rejection_of
 from harness.evolution.genome import Genome
-from harness.llm.extraction import defined_names
-from harness.sandbox.job import Refused, refused
-from harness.sandbox.parser import MAX_SOURCE_BYTES, syntax_tree
-from harness.sandbox.sandbox import Sandbox, retried
+from harness.sandbox.job import JobFailed
+from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
+from harness.sandbox.sandbox import Sandbox
 
 _RUFF_TIMEOUT_S = 20
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -148,8 +148,11 @@ _KIND = {"intake": "intake", "parse": "syntax", "lint": "lint", "imports": "poli
 class Validator:
     """All gates but ``duplicates``, which needs to know the others of a generation."""
 
-    def __init__(self, sandbox: Sandbox, interface: Interface, recipe: Recipe) -> None:
-        self._sandbox, self._interface, self._recipe = sandbox, interface, recipe
+    def __init__(
+        self, sandbox: Sandbox, device: Device, interface: Interface, recipe: Recipe
+    ) -> None:
+        self._sandbox, self._device = sandbox, device
+        self._interface, self._recipe = interface, recipe
 
     def __call__(self, genome: Genome) -> Rejection | None:
         """Return the first refusal, or None for a genome worth training."""
@@ -165,21 +168,18 @@ class Validator:
         """Build in a separate process: shapes, parameters, gradients, time, memory."""
         job = build_job("build", genome, self._interface, self._recipe, seed=0)
 
-        def build() -> None:
-            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as session:
-                if session.receive_json() != {"built": True}:
-                    raise refused("build", "protocol", "expected to be told that it is built")
+        limit = self._sandbox.limits.build_s
 
-        def refusal() -> Rejection | None:
+        def build() -> Rejection | None:
             try:
-                retried(build)
-            except Refused as said:
-                return said.rejection
-            return None
+                with self._sandbox.run(job, time_limit_s=limit) as session:
+                    built = session.receive_json() == {"built": True}
+            except JobFailed as failure:
+                return rejection_of(failure)
+            told = "expected to be told that it is built"
+            return None if built else Rejection(gate="build", kind="protocol", reason=told)
 
-        fate = self._sandbox.fairly(refusal)
-        assert not isinstance(fate, Evaluation)
-        return fate
+        return self._device.run(build)
 
 
 def build_job(

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.evolution.candidate import Rejection
-from harness.sandbox.frames import Array
-from harness.sandbox.job import Refused, Session
+from harness.sandbox.job import JobFailed, Session
 from harness.sandbox.sandbox import Sandbox
 from harness.seeding import stream
 from harness.tasks.image_classification.datasets import Dataset, Split
+from harness.typing import Array
 
 BATCH_SIZES = (64, 48)
 """Batches in which a network is recorded and asked, once each."""
@@ -40,7 +39,7 @@ class Offer(NamedTuple):
 
 
 class Scorer:
-    """Scores networks on the splits of one data set; Refused where they are not to be believed.
+    """Scores networks on the splits of one data set; JobFailed where they are not to be believed.
 
     size_px: to what images are resized, None for their own size.
     """
@@ -134,5 +133,5 @@ def _agree(one: Array, other: Array, tolerance: float, reason: str) -> None:
         raise _refused("audit", reason)
 
 
-def _refused(kind: str, reason: str) -> Refused:
-    return Refused(Rejection(gate="audit", kind=kind, reason=reason))
+def _refused(kind: str, reason: str) -> JobFailed:
+    return JobFailed("audit", kind, reason)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.evolution.genome import Genome
-from harness.llm.model import Call
+from harness.sandbox.job import FAILURES, JobFailed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,24 +38,11 @@ KINDS = MappingProxyType(
         "truncated": "the answer was cut off by the limit on its tokens",
         "duplicate": "the same network was proposed before",
         "intake": "size, encoding or characters",
-        "syntax": "the source does not parse or compile",
         "lint": "a rule of ruff says that it cannot run as written",
         "policy": "an import that is not on the list",
-        "import": "executing the module failed",
-        "construct": "building the network or its optimizer failed",
-        "forward": "computing or training failed",
-        "shape": "logits of another shape, or no tensor at all",
-        "dtype": "logits of another type",
-        "nonfinite": "logits that are not finite",
-        "diverged": "the training loss is not finite",
         "outpaced": "others did better after as few epochs; a valid network that got no more",
-        "audit": "what it computed cannot be replayed, counted or believed",
         "cap": "more operations per image than allowed",
-        "timeout": "the wall clock",
-        "memory": "memory, resident or reserved; or killed by the kernel",
-        "threads": "more threads than any network needs",
-        "signal": "the process died of a signal",
-        "protocol": "the process ended early, fell silent, or sent what it must not",
+        **FAILURES,
     }
 )
 """Why candidates are refused: every kind there is, and what it means. A failure of the machine
@@ -87,6 +74,12 @@ class Rejection:
 
 Fate = Evaluation | Rejection
 
+
+def rejection_of(failure: JobFailed) -> Rejection:
+    """Return the rejection of a candidate whose job failed: the gate is the job."""
+    return Rejection(gate=failure.job, kind=failure.kind, reason=failure.reason)
+
+
 CHARGED = ("train", "audit", "fidelity")
 """Gates behind which a network was trained: its evaluation is charged to the budget."""
 
@@ -110,7 +103,8 @@ class Variation:
     segment: str
     """What it rewrote; ``several`` where it may rewrite any."""
     detail: Mapping[str, str] = field(default_factory=dict)
-    calls: tuple[Call, ...] = ()
+    calls: tuple[str, ...] = ()
+    """Steps of the LLM calls, as ``g1.c2.mating``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 
 Objectives = tuple[float, int]
 """Accuracy in [0, 1], number of parameters."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.sandbox.parser import syntax_tree
+from harness.sandbox.parser import DEFINITIONS, Definition, defined_names, definitions, syntax_tree
 
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
 _MARGIN = 3
@@ -25,8 +25,6 @@ _MOST_TRIES = 32
 """So many ends are tried for one block; each is a parse."""
 
 _T = TypeVar("_T")
-_KINDS = (ast.ClassDef, ast.FunctionDef)
-_Definition = ast.ClassDef | ast.FunctionDef
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
@@ -67,11 +65,6 @@ def extract(
     return Extracted(code=max(fenced, key=len)) if fenced else None
 
 
-def defined_names(source: str) -> list[str]:
-    """Names of the classes and functions that a source defines at its top level."""
-    return [node.name for node in _definitions(source)]
-
-
 def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
     del current
     return Extracted(code=block) if segment in defined_names(block) else None
@@ -79,10 +72,10 @@ def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
 
 def _renamed(block: str, segment: str, current: str) -> Extracted | None:
     """Give a definition its name back, where only one can be meant and the name is unused."""
-    kinds = {type(d) for d in _definitions(current) if d.name == segment} or {*_KINDS}
-    definitions = [d.name for d in _definitions(block) if type(d) in kinds]
-    alike = [name for name in definitions if segment.lower() in name.lower()]
-    names = alike or definitions
+    kinds = {type(d) for d in definitions(current) if d.name == segment} or {*DEFINITIONS}
+    found = [d.name for d in definitions(block) if type(d) in kinds]
+    alike = [name for name in found if segment.lower() in name.lower()]
+    names = alike or found
     words = _words(block)
     if len(names) != 1 or segment in {word.string for word in words}:
         return None
@@ -119,7 +112,7 @@ def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extract
     rows = code.split("\n")
     kept, last = [], 0
     for node in syntax_tree(code).body:
-        if isinstance(node, _Definition) and node.name in repeated:
+        if isinstance(node, Definition) and node.name in repeated:
             continue
         if isinstance(node, ast.Expr | ast.If):
             continue
@@ -213,12 +206,6 @@ def _unparsed(source: str) -> str:
 
 def _is_python(source: str) -> bool:
     return _tried(source, lambda tree: bool(tree.body), otherwise=False)
-
-
-def _definitions(source: str) -> list[_Definition]:
-    return _tried(
-        source, lambda tree: [d for d in tree.body if isinstance(d, _Definition)], otherwise=[]
-    )
 
 
 def _tried(source: str, read: Callable[[ast.Module], _T], *, otherwise: _T) -> _T:

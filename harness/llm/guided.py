@@ -210,7 +210,7 @@ class Guided:
             operator=operator,
             segment=segment,
             detail={**detail, **asking.detail},
-            calls=tuple(asking.calls),
+            calls=tuple(call.request.step for call in asking.calls),
         )
         return child, variation
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.record.journal import JOURNAL_FORMAT, JOURNAL_NAME, Event, read_events
 
@@ -47,6 +48,11 @@ class Study:
     prompts_digest: str
     calls: tuple[Mapping[str, Any], ...]
     scores: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def digest(self) -> str:
+        """Hash of its answers and decisions."""
+        return digest_of([list(self.calls), dict(self.scores)])
 
 
 def write_archive(folder: Path, file: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.arm import Arm
-from harness.analysis.comparison import Comparison
+from harness.analysis.attribution import Credit, credits_of
 from harness.analysis.run_result import RunResult
 from harness.analysis.series import Band, band, funnel, regressions, seed_regressions, surface
 from harness.analysis.stats import share_interval
-from harness.credit import Credit, credits_of
 from harness.evolution.pareto import Objectives
 from harness.reporting import plot_style
+from harness.reporting.comparison import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)

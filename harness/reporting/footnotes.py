@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.run_result import RunResult
+from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.stats import seeds_needed
 from harness.analysis.trajectory import TARGET_SIZE
-from harness.record.journal import digest_of
+from harness.config.identity import digest_of
 
 REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
 """Gates that an answer is repaired for."""
-HALVED = " (halving)"
-"""Marks an arm whose networks did not all get the recipe's epochs."""
-SAW_TEST_DATA = " (selected on test data)"
-"""Marks an arm whose every figure is worthless as a test of generalisation."""
 
 
 def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:

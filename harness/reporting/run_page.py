@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from harness.analysis.ancestry import ancestry, made, measured, parts
 from harness.analysis.run_result import Candidate, RunResult
-from harness.lineage import ancestry, made, measured, parts
 from harness.record.journal import read_events
 
 _CONTEXT = 3

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.comparison import Comparison, comparisons
 from harness.analysis.loading import read_runs
 from harness.analysis.run_result import FRONT
-from harness.record.journal import digest_of
+from harness.config.identity import digest_of
 from harness.record.wandb_mirror import publish
+from harness.reporting.comparison import Comparison, comparisons
 from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
 from harness.reporting.figures import FIGURES
 from harness.reporting.formatting import rows_of
-from harness.table import write_tables
+from harness.reporting.tables import write_tables
 
 
 def print_comparison(

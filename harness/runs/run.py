@@ -46,7 +46,7 @@ class RunRecord:
                     "operator": v.operator,
                     "segment": v.segment,
                     "detail": dict(v.detail),
-                    "calls": [call.request.step for call in v.calls],
+                    "calls": list(v.calls),
                 }
                 for v in proposal.variations
             ],

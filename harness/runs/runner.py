@@ -2,50 +2,27 @@
 
 import contextlib
 import json
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.loading import read_run
-from harness.analysis.run_result import FRONT, OF_THE_ARM
-from harness.config.compose import build, installed, takes, third_party
-from harness.config.paths import ROOT
+from harness.analysis.run_result import FRONT
 from harness.config.schema import Config
-from harness.errors import InputError, RecordError
+from harness.config.strategies import build
+from harness.errors import InputError
 from harness.evaluation.assessor import Laboratory, Scores
 from harness.evaluation.backend import Laboratories
-from harness.evaluation.cache import processor
 from harness.evolution.budget import Ledger
 from harness.evolution.genome import Genome
 from harness.llm.metering import Calls
 from harness.llm.model import Model
-from harness.record.archive import Study, load_study
-from harness.record.journal import Journal, digest_of, is_complete, read_events
+from harness.record.journal import Journal, is_complete, read_events
 from harness.record.wandb_mirror import mirrored
 from harness.reporting.console import Display, tracked
+from harness.runs.manifest import manifest_of
 from harness.runs.run import Arm, run
-from harness.tasks.image_classification.datasets import Dataset
-
-_PATHS = frozenset({"path", "folder", "root", "study", "runs_dir"})
-_TRANSPORT = frozenset(
-    {
-        "base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
-        "backoff_max_s", "patience_s", "settle_s",
-    }
-)  # fmt: skip
-"""How a model is reached, which changes no answer."""
-_SAID = frozenset({"i_select_on_test_data"})
-"""What a person has to say, and which changes nothing: ``search.split`` does."""
-_NOT_IDENTITY = frozenset(
-    {
-        "compare", "model", "prompts", "workers", "llm_workers", "save_every_s", "wait_s",
-        "display", "tracking", "eot",
-    }
-)  # fmt: skip
+from harness.runs.spec import RunSpec, specify
 
 
 def complete_runs(
@@ -62,41 +39,25 @@ def complete_runs(
 
 def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> list[Path]:
     first = configs[0]
-    dataset: Dataset = build(first.task).load(tracked)
+    dataset = build(first.task).load(tracked)
     network = read_network(Path(first.network.path))
-    studies = [_study(config, dataset) for config in configs]
-    identities = [
-        identity(config, dataset, network, study)
-        for config, study in zip(configs, studies, strict=True)
-    ]
-    folders = [
-        Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(known)}"
-        for config, known in zip(configs, identities, strict=True)
-    ]
-    if len({comparison(known) for known in identities}) > 1:
+    specs = [specify(config, dataset, network) for config in configs]
+    if len({spec.comparison for spec in specs}) > 1:
         raise InputError(
             f"{', '.join(c.arm for c in configs)}: expected arms that differ in proposer, "
             f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
             f"compare=[]."
         )
-    todo = [i for i, folder in enumerate(folders) if not is_complete(folder)]
-    models = {i: _model(configs[i]) for i in todo}  # a missing key is found before any work
-    for i in todo:
-        lab = laboratories.open(first, dataset, network)
-        _complete(
-            configs[i],
-            manifest=manifest_of(configs[i], identities[i], lab, studies[i]),
-            folder=folders[i],
-            lab=lab,
-            model=models[i],
-            study=studies[i],
-        )
-    for i, folder in enumerate(folders):
-        write_front(folder)
-        if i not in todo:  # complete before, perhaps without a mirror
-            with mirrored(configs[i].tracking, folder):
+    todo = [spec for spec in specs if not is_complete(spec.folder)]
+    models = [_model(spec) for spec in todo]  # a missing key is found before any work
+    for spec, model in zip(todo, models, strict=True):
+        _complete(spec, laboratories.open(first, dataset, network), model)
+    for spec in specs:
+        write_front(spec.folder)
+        if spec not in todo:  # complete before, perhaps without a mirror
+            with mirrored(spec.config.tracking, spec.folder):
                 pass
-    return folders
+    return [spec.folder for spec in specs]
 
 
 def read_network(path: Path) -> Genome:
@@ -111,49 +72,8 @@ def read_network(path: Path) -> Genome:
     return Genome.parse(text, origin=str(path))
 
 
-def identity(
-    config: Config, dataset: Dataset, network: Genome, study: Study | None
-) -> dict[str, Any]:
-    """Everything that decides a run's outcome, and nothing else, as plain values."""
-    return settings_of(config) | {
-        "data": dataset.digest,
-        "network": network.digest,
-        "study": study_digest(study) if study else None,
-        "version": version("guided-evolution"),
-        "torch": version("torch"),
-        "third_party": third_party(config.proposer) | third_party(config.selection),
-    }
-
-
-def study_digest(study: Study) -> str:
-    """Name a recorded study by all that it holds."""
-    return digest_of([list(study.calls), dict(study.scores)])
-
-
-def settings_of(config: Config) -> dict[str, Any]:
-    """What decides a run's outcome as far as a configuration says it, as plain values."""
-    known = _plain(asdict(config))
-    kept = {key: value for key, value in known.items() if key not in _NOT_IDENTITY}
-    if config.budget.cost is None:
-        del kept["prices"]
-    return kept
-
-
-def comparison(known: dict[str, Any]) -> str:
-    """Name what must be equal between arms that stand in one table."""
-    shared = {k: v for k, v in known.items() if k not in OF_THE_ARM | {"study"}}
-    return digest_of(shared)
-
-
-def _complete(
-    config: Config,
-    *,
-    manifest: dict[str, Any],
-    folder: Path,
-    lab: Laboratory,
-    model: Model | None,
-    study: Study | None,
-) -> None:
+def _complete(spec: RunSpec, lab: Laboratory, model: Model | None) -> None:
+    config, folder = spec.config, spec.folder
     display = Display(
         f"{config.arm}, seed {config.seed}",
         evaluations=config.budget.evaluations,
@@ -163,10 +83,11 @@ def _complete(
         if is_complete(folder):  # by the process that was waited for
             return
         display.recall([event for _, event in read_events(folder)])
+        manifest = manifest_of(spec, lab)
         journal.record("manifest", manifest)
         write_config(folder, manifest["config"])
         with mirrored(config.tracking, folder):
-            scores = study.scores if study else {}
+            scores = spec.study.scores if spec.study else {}
             run(config, composed(config, scores, model, journal), lab, journal)
 
 
@@ -183,9 +104,9 @@ def write_front(folder: Path) -> None:
         (folder / FRONT / f"{candidate.step}.py").write_text(candidate.source, encoding="utf-8")
 
 
-def _model(config: Config) -> Model | None:
+def _model(spec: RunSpec) -> Model | None:
     """Build the model of an arm that asks one."""
-    return build(config.model) if takes(config.proposer, "model") else None
+    return build(spec.config.model) if spec.asks_llm else None
 
 
 def composed(config: Config, scores: Scores, model: Model | None, journal: Journal) -> Arm:
@@ -198,7 +119,7 @@ def composed(config: Config, scores: Scores, model: Model | None, journal: Journ
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
-        fidelity=build(config.fidelity, **chance if takes(config.fidelity, "chance") else {}),
+        fidelity=build(config.fidelity, **chance if "chance" in config.fidelity else {}),
         ledger=ledger,
         scores=scores,
     )
@@ -213,70 +134,3 @@ def _most(proposer: Mapping[str, Any]) -> dict[str, Any]:
         "most_calls": 2 * calls_of_a_variation,
         "most_tokens": int(max(proposer["max_tokens"])),
     }
-
-
-def _study(config: Config, dataset: Dataset) -> Study | None:
-    """Return the recorded study, for an arm that asks a model at all."""
-    if config.study is None or not takes(config.proposer, "model"):
-        return None
-    study = load_study(Path(config.study))
-    if study.task != dataset.name:
-        raise RecordError(
-            f"{study.path}: expected a study searched on {dataset.name}, this one was on "
-            f"{study.task}. Use that task, or model=openai or model=exchange."
-        )
-    return study
-
-
-def manifest_of(
-    config: Config, known: dict[str, Any], lab: Laboratory, study: Study | None
-) -> dict[str, Any]:
-    """Describe a run: what is composed, on which data, on which machine, with which packages."""
-    dataset = lab.dataset
-    return {
-        "arm": config.arm,
-        "seed": config.seed,
-        "comparison": comparison(known),
-        "variant": digest_of({k: v for k, v in known.items() if k not in {"seed", "study"}}),
-        "config": known,
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "n_classes": dataset.n_classes,
-            "n_train": len(dataset.train),
-            "n_validation": len(dataset.validation),
-            "n_test": len(dataset.test),
-        },
-        "study": {"model": study.model, "date": study.date} if study else None,
-        "prompts": digest_of(config.prompts),
-        "machine": {
-            **lab.machine,
-            "cpu": processor(),
-            "python": platform.python_version(),
-        },
-        "packages": installed(),
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    """The checkout's commit, marked where files differ from it; None outside a checkout."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() or None
-
-
-def _plain(value: Any, left_out: frozenset[str] = _PATHS | _SAID) -> Any:
-    """Copy nested values without what only says where files lie and how a model is reached."""
-    if isinstance(value, dict):
-        return {
-            k: _plain(v, left_out | _TRANSPORT if k == "model" else left_out)
-            for k, v in value.items()
-            if k not in left_out
-        }
-    if isinstance(value, list):
-        return [_plain(v, left_out) for v in value]
-    return value

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.errors import HarnessError
 from harness.evaluation.assessor import Laboratory
 from harness.evaluation.backend import laboratory

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from harness.typing import Array
 
 _HEAD = struct.Struct("!cQ")
 _DTYPES: dict[bytes, np.dtype[Any]] = {

@@ -3,15 +3,35 @@
 import signal
 import threading
 import time
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from harness.config.schema import Limits
-from harness.evolution.candidate import KINDS, Rejection
 from harness.sandbox.child_process import Child
-from harness.sandbox.frames import Array, Channel, WireError
+from harness.sandbox.frames import Channel, WireError
+from harness.typing import Array
 
+FAILURES = MappingProxyType(
+    {
+        "syntax": "the source does not parse or compile",
+        "import": "executing the module failed",
+        "construct": "building the network or its optimizer failed",
+        "forward": "computing or training failed",
+        "shape": "an output of another shape, or no tensor at all",
+        "dtype": "an output of another type",
+        "nonfinite": "an output that is not finite",
+        "diverged": "the training loss is not finite",
+        "audit": "what it computed cannot be replayed, counted or believed",
+        "timeout": "the wall clock",
+        "memory": "memory, resident or reserved; or killed by the kernel",
+        "threads": "more threads than any network needs",
+        "signal": "the process died of a signal",
+        "protocol": "the process ended early, fell silent, or sent what it must not",
+    }
+)
+"""Why a job fails: every kind there is, and what it means."""
 MAX_ANSWER_BYTES = 1 << 29
 """Room for a network of 130 million parameters."""
 _MAX_THREADS = 1024
@@ -19,22 +39,30 @@ _WATCH_S = 0.02
 _REASON_CHARS = 300
 
 
-class Refused(Exception):  # noqa: N818 - it carries a verdict, it reports no error
-    """A candidate ended early; carries the rejection."""
+class JobFailed(Exception):  # noqa: N818 - a verdict about untrusted code, no error of ours
+    """A job ended early: untrusted code failed, broke a rule, or reached a limit.
 
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.reason)
-        self.rejection = rejection
+    Attributes:
+        job: Name of the job, such as ``train``.
+        kind: One of ``FAILURES``.
+        reason: One printable line.
+    """
+
+    def __init__(self, job: str, kind: str, reason: str) -> None:
+        self.job, self.kind = job, kind
+        printable = "".join(c if c.isprintable() else " " for c in reason[:_REASON_CHARS])
+        self.reason = printable
+        super().__init__(printable)
 
 
 class Guard:
     """Watches a child for as long as it lives, whatever else is done meanwhile; kills it."""
 
     def __init__(
-        self, child: Child, limits: Limits, *, gate: str, deadline: float, late: Refused
+        self, child: Child, limits: Limits, *, job: str, deadline: float, late: JobFailed
     ) -> None:
-        self.found: Refused | None = None
-        self._child, self._limits, self._gate = child, limits, gate
+        self.found: JobFailed | None = None
+        self._child, self._limits, self._job = child, limits, job
         self._deadline, self._late = deadline, late
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -51,10 +79,10 @@ class Guard:
                 self.found = self._late
             elif self._child.grown_bytes > self._limits.memory_mib * 2**20:
                 reason = f"used more than {self._limits.memory_mib} MiB of memory"
-                self.found = refused(self._gate, "memory", reason)
+                self.found = JobFailed(self._job, "memory", reason)
             elif self._child.n_threads > _MAX_THREADS:
                 reason = f"started more than {_MAX_THREADS} threads"
-                self.found = refused(self._gate, "threads", reason)
+                self.found = JobFailed(self._job, "threads", reason)
             if self.found is not None:
                 self._child.kill()
                 return
@@ -63,8 +91,8 @@ class Guard:
 class Session:
     """One running job, seen from the harness: send and receive until the deadline."""
 
-    def __init__(self, channel: Channel, *, gate: str, deadline: float) -> None:
-        self._channel, self._gate, self._deadline = channel, gate, deadline
+    def __init__(self, channel: Channel, *, job: str, deadline: float) -> None:
+        self._channel, self._job, self._deadline = channel, job, deadline
 
     def renew(self) -> None:
         """Let it answer as much again: what came before has been dealt with."""
@@ -79,40 +107,36 @@ class Session:
                 self._channel.send_json(value, deadline=self._deadline)
 
     def receive(self) -> Any:
-        """Return the child's next frame; Refused when it is a refusal."""
+        """Return the child's next frame; JobFailed where it reports a failure."""
         frame = self._channel.receive(deadline=self._deadline)
         if isinstance(frame, dict) and "refused" in frame:
             kind = str(frame.get("kind"))
-            raise refused(self._gate, kind if kind in KINDS else "protocol", str(frame["refused"]))
+            raise JobFailed(
+                self._job, kind if kind in FAILURES else "protocol", str(frame["refused"])
+            )
         return frame
 
     def receive_json(self) -> Any:
-        """Return the child's next frame; Refused unless it is JSON."""
+        """Return the child's next frame; JobFailed unless it is JSON."""
         frame = self.receive()
         if isinstance(frame, np.ndarray):
-            raise refused(self._gate, "protocol", "expected JSON, got an array")
+            raise JobFailed(self._job, "protocol", "expected JSON, got an array")
         return frame
 
     def receive_array(self, dtype: str) -> Array:
-        """Return the child's next frame; Refused unless it is an array of this dtype."""
+        """Return the child's next frame; JobFailed unless it is an array of this dtype."""
         frame = self.receive()
         if not isinstance(frame, np.ndarray) or frame.dtype != dtype:
-            raise refused(self._gate, "protocol", f"expected an array of {dtype}, got none")
+            raise JobFailed(self._job, "protocol", f"expected an array of {dtype}, got none")
         return frame
 
 
-def refused(gate: str, kind: str, reason: str) -> Refused:
-    """Return the verdict as an exception; its reason is one line, however long it came."""
-    printable = "".join(c if c.isprintable() else " " for c in reason[:_REASON_CHARS])
-    return Refused(Rejection(gate=gate, kind=kind, reason=printable))
-
-
-def died(gate: str, status: int, error: WireError) -> Refused:
-    """Return the verdict on a process that ended with this status before it had answered."""
+def died(job: str, status: int, error: WireError) -> JobFailed:
+    """Return the failure of a process that ended with this status before it had answered."""
     if status == -signal.SIGKILL:
-        return refused(gate, "memory", "was killed, most likely for memory or processor time")
+        return JobFailed(job, "memory", "was killed, most likely for memory or processor time")
     if status < 0:
         known = -status in set(signal.Signals)
         name = signal.Signals(-status).name if known else f"signal {-status}"
-        return refused(gate, "signal", f"died of {name}")
-    return refused(gate, "protocol", f"ended without an answer (status {status}): {error}")
+        return JobFailed(job, "signal", f"died of {name}")
+    return JobFailed(job, "protocol", f"ended without an answer (status {status}): {error}")

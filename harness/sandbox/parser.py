@@ -24,12 +24,11 @@ MAX_SOURCE_BYTES = 64 * 1024
 _PATIENCE_S = 10
 _MEMORY_MIB = 512
 _MAX_DEPTH = 400
-_BOOT = """
-import sys
-sys.path.insert(0, {root!r})
-from harness.sandbox.parser import serve
-serve()
-"""
+_BOOT = (
+    "import sys; sys.path.insert(0, {root!r}); from harness.sandbox.parser import serve; serve()"
+)
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
+Definition = ast.ClassDef | ast.FunctionDef
 _TURN = RLock()
 """CPython counts the depth of the tree that it builds once per process. Where a garbage
 collection amid a parse lets another thread parse, one fails with a SystemError (seen with 3.11.7;
@@ -52,6 +51,19 @@ def syntax_tree(source: str) -> ast.Module:
             return ast.parse(source)
         except (RecursionError, MemoryError) as exhausted:
             raise ValueError(f"the source cannot be parsed ({type(exhausted).__name__})") from None
+
+
+def definitions(source: str) -> "list[Definition]":
+    """Return the classes and functions at the top level of a source; none if it does not parse."""
+    try:
+        return [node for node in syntax_tree(source).body if isinstance(node, Definition)]
+    except (SyntaxError, ValueError):
+        return []
+
+
+def defined_names(source: str) -> list[str]:
+    """Return the names of these classes and functions."""
+    return [node.name for node in definitions(source)]
 
 
 @lru_cache(maxsize=512)

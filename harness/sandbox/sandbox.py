@@ -5,7 +5,6 @@ tries it on this host.
 """
 
 import contextlib
-import math
 import os
 import select
 import socket
@@ -13,19 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import IO, Any, Self, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Self
 
 from harness.config.paths import ROOT
 from harness.config.schema import LEVELS, Limits
 from harness.errors import InputError, MachineError
-from harness.evaluation.device_slots import Places, fitting
-from harness.evolution.candidate import Fate, Rejection
 from harness.sandbox import attacks
 from harness.sandbox.child_process import Child
 from harness.sandbox.frames import Channel, WireError
-from harness.sandbox.job import MAX_ANSWER_BYTES, Guard, Refused, Session, died, refused
+from harness.sandbox.job import MAX_ANSWER_BYTES, Guard, JobFailed, Session, died
 from harness.sandbox.shared_data import Images
 
 _START_TIMEOUT_S = 120
@@ -57,19 +53,9 @@ _ELSEWHERE = (
     "with sandbox.level=limits."
 )
 
-T = TypeVar("T")
-
 
 class WorkerLostError(MachineError):
     """The worker server died; nobody's fault but the machine's, so the job may be run again."""
-
-
-def retried(work: Callable[[], T], *, times: int = 2) -> T:
-    """Do the work, again when the worker was lost; WorkerLostError after that many more times."""
-    for _ in range(times):
-        with contextlib.suppress(WorkerLostError):
-            return work()
-    return work()
 
 
 class Sandbox:
@@ -90,7 +76,7 @@ class Sandbox:
     ) -> None:
         self.limits = limits
         self._deterministic = deterministic
-        self._required, self._most = level, most
+        self.required, self._most = level, most
         self._wanted_device = device
         self._held: IO[bytes] | None = None
         self._images: Images | None = None
@@ -155,21 +141,6 @@ class Sandbox:
             )
         return self._wanted_device
 
-    @cached_property
-    def places(self) -> Places:
-        """Who may be on the device at once: any number on a CPU, one on a GPU.
-
-        More than one at ``sandbox.level=limits`` alone, once it is known what one takes of the
-        GPU's memory: there nothing is promised that sharing could break (THREAT_MODEL.md).
-        """
-        return Places(1 if self.device == "cuda" else None)
-
-    def learn(self, peak_mib: float) -> None:
-        """Take in how much of a GPU's memory the seed network took."""
-        sensible = math.isfinite(peak_mib) and peak_mib > 0
-        if sensible and self.device == "cuda" and self._required == LEVELS[0]:
-            self.places.n = fitting(self.machine["gpu_mib"], peak_mib)
-
     @property
     def stopped(self) -> Mapping[str, str]:
         """What stopped each attack on this host; empty where the attack succeeded."""
@@ -182,7 +153,7 @@ class Sandbox:
                     self._stopped = self._attack(target, [n for n in names if n != "execute"])
                     try:
                         self._stopped |= self._attack(target, ["execute"])
-                    except Refused:
+                    except JobFailed:
                         self._stopped["execute"] = ""
             return self._stopped
 
@@ -198,10 +169,10 @@ class Sandbox:
 
     def require_level(self) -> None:
         """Raise InputError where this host does not reach the level asked for."""
-        if LEVELS.index(self.level) < LEVELS.index(self._required):
+        if LEVELS.index(self.level) < LEVELS.index(self.required):
             lacks = "; ".join(self.machine["missing"]) or "an attack succeeded"
             raise InputError(
-                f"sandbox.level={self._required}: expected a host that confines candidates that "
+                f"sandbox.level={self.required}: expected a host that confines candidates that "
                 f"far, this one reaches {self.level} ({lacks}). `python -m harness.doctor` shows "
                 f"what is open. Use another host, or sandbox.level={self.level}."
             )
@@ -225,7 +196,7 @@ class Sandbox:
     def run(
         self, job: Mapping[str, Any], *, time_limit_s: float, spent_s: float = 0.0
     ) -> Iterator[Session]:
-        """Run one job; Refused when it breaks a rule or a limit, and always killed after.
+        """Run one job; JobFailed when it breaks a rule or a limit, and always killed after.
 
         spent_s: how much of the time limit was used up before.
         """
@@ -235,19 +206,6 @@ class Sandbox:
         job = {**job, "device": self.device, "deterministic": self._deterministic}
         with self._job(job, time_limit_s=time_limit_s, spent_s=spent_s) as session:
             yield session
-
-    def fairly(self, work: Callable[[], Fate | None]) -> Fate | None:
-        """Do the work in a place on the device; once more, alone, where it ran out of its memory.
-
-        For what it ran out of may have been others'. On a CPU each has its own.
-        """
-        with self.places.shared() as stay:
-            fate = work()
-        short = isinstance(fate, Rejection) and fate.kind == "memory"
-        if short and stay.accompanied and self.device == "cuda":
-            with self.places.alone():
-                return work()
-        return fate
 
     def _restart(self) -> None:
         self._control.close()
@@ -275,13 +233,13 @@ class Sandbox:
             raise WorkerLostError(f"the worker server died (status {self._process.poll()})")
         ends = status.makefile("rb")
         child = Child(int(message), handles[0] if handles else None)
-        gate = str(job["task"])
+        name = str(job["task"])
 
         deadline = time.monotonic() + time_limit_s - spent_s
-        late = refused(gate, "timeout", f"took longer than {time_limit_s:g} s")
-        guard = Guard(child, self.limits, gate=gate, deadline=deadline, late=late)
+        late = JobFailed(name, "timeout", f"took longer than {time_limit_s:g} s")
+        guard = Guard(child, self.limits, job=name, deadline=deadline, late=late)
         channel = Channel(near, max_bytes=MAX_ANSWER_BYTES)
-        session = Session(channel, gate=gate, deadline=deadline)
+        session = Session(channel, job=name, deadline=deadline)
         try:
             session.send({
                 **job,
@@ -298,11 +256,11 @@ class Sandbox:
                 raise guard.found from error
             ended, _, _ = select.select([status], [], [], _DEATH_S)
             if not ended:  # it closed the channel and lives on
-                raise refused(gate, "protocol", f"stopped answering: {error}") from error
+                raise JobFailed(name, "protocol", f"stopped answering: {error}") from error
             if not (line := ends.readline()):
                 lost = f"the worker server died (status {self._process.poll()})"
                 raise WorkerLostError(lost) from error
-            raise died(gate, int(line), error) from error
+            raise died(name, int(line), error) from error
         finally:
             guard.stop()
             channel.close()

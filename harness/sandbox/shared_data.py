@@ -13,7 +13,7 @@ from typing import IO, Self
 
 import numpy as np
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 
 _SHAPE = struct.Struct("<4Q")
 

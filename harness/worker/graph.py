@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 
 MAX_NODES = 50_000
 _PARTS = {"programs", "constants", "storages"}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 from harness.worker.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)

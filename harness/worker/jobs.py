@@ -20,8 +20,9 @@ from torch import nn
 
 from harness.config.schema import Recipe
 from harness.sandbox.attacks import ATTACKS, Target
-from harness.sandbox.frames import Array, Channel, WireError
+from harness.sandbox.frames import Channel, WireError
 from harness.sandbox.shared_data import Images
+from harness.typing import Array
 from harness.worker.graph import GraphError, graph_of, wiring
 from harness.worker.interpreter import Playback
 from harness.worker.size import count

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 from harness.worker.flops import counted
 from harness.worker.graph import changed, information, tensors_in, wiring
 from harness.worker.interpreter import DTYPES, Playback

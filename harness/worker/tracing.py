@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.sandbox.frames import Array
+from harness.typing import Array
 from harness.worker.graph import MAX_NODES, Constant, Graph, GraphError, Node, Program, Value
 
 

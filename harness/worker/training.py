@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from harness.config.schema import Recipe
-from harness.sandbox.frames import Array
 from harness.sandbox.shared_data import Images
 from harness.tasks.image_classification.augmentation import augment
+from harness.typing import Array
 
 _LOOK_EVERY = 32
 """Steps after which the loss is looked at."""

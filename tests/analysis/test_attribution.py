@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.ancestry import told
+from harness.analysis.attribution import credits_of, render
 from harness.analysis.loading import read_run
-from harness.credit import credits_of, render
 from harness.errors import RecordError
-from harness.lineage import told
 from harness.record.journal import Journal
 from tests.support.records import evaluated, record_run
 from tests.test_commands import run as command

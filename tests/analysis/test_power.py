@@ -6,8 +6,8 @@ import sys
 import pytest
 from scipy.stats import binom
 
+from harness.analysis.power import found, seeds_to_find
 from harness.analysis.stats import seeds_needed
-from harness.power import found, seeds_to_find
 
 
 def told(*arguments):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
 from baselines.random_mutation import RandomMutation
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
@@ -323,7 +324,8 @@ class TestGuidedAsks(TestGuided):
         found = self.details(proposer, network, replace(scene, founding=True), n=60)
         reviewed = [v for v in found if len(v.calls) == 2]
         assert 15 < len(reviewed) < 45
-        first, second = (call.request for call in reviewed[0].calls)
+        asked = {request.step: request for request in listener.requests}
+        first, second = (asked[step] for step in reviewed[0].calls)
         assert second.step == f"{first.step}-review"
         assert "new = 1" in second.prompt
         assert network[first.segment] in second.prompt

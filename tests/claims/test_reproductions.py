@@ -11,7 +11,6 @@ from harness.claims.reproduction import OURS, read_reproduction
 from harness.claims.tables import published_text, write_published
 from harness.errors import InputError
 from harness.record.archive import load_study
-from harness.runs.runner import study_digest
 from tests.conftest import OWN_NETWORK, ROOT
 from tests.support.paper import ARMS, CLAIMS, record_plan, write_paper
 from tests.support.records import evaluated
@@ -199,7 +198,7 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
     claims = f"title: x\nsections: {{a: {{title: x, source: x, claims: [{claim}]}}}}"
     paper, runs = write_paper(tmp_path / "paper", arms=plan, claims=claims), tmp_path / "runs"
     archive = read_reproduction(paper).config("mine", "full", 0).study
-    held = study_digest(load_study(Path(archive)))
+    held = load_study(Path(archive)).digest
     for study, word in ((held, UNDECIDED), ("other", NOT_RUN)):  # one run, whose mean is unsure
         record_plan(paper, runs, accuracies={"full": (0.9,)}, tokens=9, more={"study": study})
         assert verdicts(paper, runs)["ours"].word == word

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.evolution.genome import Genome
 from harness.record.archive import load_study, read_archive
 from harness.record.journal import digest_of
+from harness.reporting.comparison import comparisons
+from harness.reporting.tables import render
 from harness.runs.runner import complete_runs
-from harness.table import render
 from tests.conftest import ROOT, SMALL
 
 QUICKSTART = ROOT / "reproductions" / "quickstart"

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from hydra.utils import get_object
 
-from harness.config.compose import CONF, build, compose, takes
+from harness.config.compose import compose
+from harness.config.paths import CONF
+from harness.config.strategies import build
 from harness.errors import InputError
-from harness.runs.runner import identity
+from harness.runs.spec import specify
 from tests.conftest import ARMS, ROOT
 
 FILES = sorted(
@@ -133,7 +135,7 @@ def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
 
 def test_every_arm_that_asks_an_llm_is_written_there():
     said = ["model=scripted", "search.i_select_on_test_data=true"]
-    asking = {a for a in ARMS if takes(compose([f"+ablation={a}", *said]).proposer, "model")}
+    asking = {a for a in ARMS if "model" in compose([f"+ablation={a}", *said]).proposer}
     assert asking == GUIDED.keys()
 
 
@@ -224,8 +226,8 @@ class TestIdentity:
     @pytest.fixture
     def of(self, digits, network, monkeypatch):
         monkeypatch.setenv("OPENAI_API_KEY", "any")
-        return lambda *overrides: identity(
-            compose(["+ablation=random_mutation", *overrides]), digits, network, None
+        return lambda *overrides: (
+            specify(compose(["+ablation=random_mutation", *overrides]), digits, network).identity
         )
 
     @pytest.mark.parametrize(
@@ -248,7 +250,8 @@ class TestIdentity:
         monkeypatch.setenv("OPENAI_API_KEY", "any")
 
         def known(name):
-            return identity(compose(["model=openai", f"model.name={name}"]), digits, network, None)
+            config = compose(["model=openai", f"model.name={name}"])
+            return specify(config, digits, network).identity
 
         assert known("a") != known("b")
 

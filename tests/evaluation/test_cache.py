@@ -15,8 +15,9 @@ import pytest
 import torch
 from torch import nn
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
 from harness.config.schema import Recipe
+from harness.config.strategies import build
 from harness.errors import RecordError
 from harness.evaluation.backend import Laboratories, equipped, laboratory, worker
 from harness.evaluation.cache import FOLDER, Checkpoint, Trainings
@@ -26,7 +27,7 @@ from harness.evaluation.scoring import Scorer
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.record.journal import find_runs, read_events
 from harness.runs.runner import complete_runs, read_network
-from harness.sandbox.job import Refused
+from harness.sandbox.job import JobFailed
 from harness.sandbox.shared_data import Images
 from harness.worker.training import DivergedError, Training
 from tests.conftest import told
@@ -306,11 +307,11 @@ def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(lab, network, config)
     job = build_job("train", broken, lab.evaluate._interface, config.recipe, seed=1)
     job |= {"batch_sizes": [8, 6], "goes_on": True}
     with (
-        pytest.raises(Refused) as refused,
+        pytest.raises(JobFailed) as refused,
         lab.evaluate._sandbox.run(job, time_limit_s=30) as session,
     ):
         _hand_over(session, np.zeros(10**7, "u1"))
-    assert refused.value.rejection.kind == "memory"
+    assert refused.value.kind == "memory"
 
 
 def test_the_time_limit_counts_all_pieces(cut, monkeypatch):
@@ -337,7 +338,7 @@ def test_an_epoch_that_cannot_be_believed_is_passed_over_but_no_limit_of_the_mac
     def scored(self, offer, outline, splits):
         asked.append(1)
         if len(asked) == 2:
-            raise Refused(Rejection(gate="audit", kind=kind, reason="refused"))
+            raise JobFailed("audit", kind, "refused")
         return scores(self, offer, outline, splits)
 
     monkeypatch.setattr(Scorer, "__call__", scored)

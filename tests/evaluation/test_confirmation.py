@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
@@ -12,9 +11,10 @@ from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.proposer import Scene
 from harness.llm.model import Scripted
 from harness.record.journal import read_events
-from harness.replay import Recorded, replay
+from harness.reporting.comparison import compare
+from harness.reporting.tables import render
+from harness.runs.replay import Recorded, replay
 from harness.runs.runner import complete_runs
-from harness.table import render
 from tests.baselines.test_proposers import guided
 from tests.conftest import told
 

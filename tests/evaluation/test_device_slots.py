@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from harness.evaluation import backend
-from harness.evaluation.device_slots import Places, fitting
+from harness.evaluation.device_slots import Device, Slots, fitting
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.sandbox.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_never_more_than_there_are_places(n):
-    places, present, most = Places(n), [], []
+    places, present, most = Slots(n), [], []
 
     def candidate(_):
         with places.shared():
@@ -31,7 +31,7 @@ def test_never_more_than_there_are_places(n):
 
 
 def test_who_asks_to_be_alone_is_and_newcomers_wait():
-    places, inside, log = Places(None), threading.Event(), []
+    places, inside, log = Slots(None), threading.Event(), []
 
     def first():
         with places.shared() as stay:
@@ -61,7 +61,7 @@ def test_who_asks_to_be_alone_is_and_newcomers_wait():
 
 
 def test_it_is_known_whether_there_was_company():
-    places = Places(2)
+    places = Slots(2)
     with places.shared() as first:
         assert not first.accompanied
         with places.shared() as second:
@@ -84,7 +84,7 @@ class Box(Sandbox):
     """A sandbox of which only the device is looked at."""
 
     def __init__(self, device):
-        self._on, self.places = device, Places(2)
+        self._on = device
 
     @property
     def device(self):
@@ -108,12 +108,13 @@ FATE = Evaluation(accuracy=0.5, n_params=3, train_s=1.0)
 def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
     device, accompanied, verdicts, end
 ):
-    verdicts, box = list(verdicts), Box(device)
+    verdicts, chosen = list(verdicts), Device(Box(device))
+    chosen.slots = Slots(2)
     if accompanied:
-        other = box.places.shared()
+        other = chosen.slots.shared()
         other.__enter__()
         threading.Timer(0.1, other.__exit__, (None, None, None)).start()
-    assert box.fairly(lambda: verdicts.pop(0)) == end
+    assert chosen.run(lambda: verdicts.pop(0)) == end
     assert not verdicts
 
 
@@ -123,7 +124,7 @@ def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
         limits = replace(config.limits, threads=threads)
         assert backend._side_by_side(replace(config, workers=workers, limits=limits)) == expected
-    assert lab.evaluate._sandbox.places.n is None
+    assert lab.evaluate._device.slots.n is None
 
 
 @pytest.mark.parametrize(("share", "workers"), [(100, 8), (3.5, 3), (0.5, 1)])

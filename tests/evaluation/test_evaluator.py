@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
 from harness.config.schema import Recipe
+from harness.config.strategies import build
 from harness.evaluation.backend import laboratory
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation

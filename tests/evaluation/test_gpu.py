@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evaluation.backend import laboratory
 from harness.evaluation.cache import Bookmark, Trainings
 from harness.evolution.candidate import Evaluation
@@ -37,10 +38,10 @@ def test_deterministic_gives_the_same_accuracy_and_the_bits_of_the_weights_twice
 def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
     with on_gpu() as lab:
         lab.evaluate.search(network, seed=1)
-        assert lab.evaluate._sandbox.places.n == 1
+        assert lab.evaluate._device.slots.n == 1
     with on_gpu(sandbox=replace(config.sandbox, level="limits"), workers=3) as lab:
         lab.evaluate.search(network, seed=1)
-        assert lab.evaluate._sandbox.places.n > 1
+        assert lab.evaluate._device.slots.n > 1
         with ThreadPoolExecutor(3) as pool:
             fates = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
         assert all(isinstance(fate, Evaluation) for fate in fates)

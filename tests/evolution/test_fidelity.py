@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
@@ -18,9 +17,10 @@ from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import dominates
 from harness.record.journal import read_events
-from harness.replay import Recorded, replay
+from harness.reporting.comparison import compare
+from harness.reporting.tables import render
+from harness.runs.replay import Recorded, replay
 from harness.runs.runner import complete_runs
-from harness.table import render
 from tests.conftest import told
 
 POINTS = st.lists(st.tuples(st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12)

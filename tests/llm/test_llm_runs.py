@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.record.journal import is_complete, read_events
+from harness.reporting.comparison import comparisons
 from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, told
 from tests.support.llm_server import completion, finished, says, serving, thinks

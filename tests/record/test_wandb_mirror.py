@@ -91,9 +91,9 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
 
 
 def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
-    from harness.analysis.comparison import compare
+    from harness.reporting.comparison import compare
     from harness.reporting.figures import FIGURES
-    from harness.table import render
+    from harness.reporting.tables import render
 
     comparison = compare([read_run(folder)])
     (tmp_path / "table.csv").write_text(render(comparison, "csv"))

@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from harness.analysis.arm import arms_of
-from harness.analysis.comparison import compare
 from harness.analysis.loading import read_runs, runs_below
 from harness.analysis.series import band, funnel, regressions, surface
 from harness.evolution import pareto
 from harness.reporting import plot_style
+from harness.reporting.comparison import compare
 from harness.reporting.figures import FIGURES, write_figures
 from tests.conftest import SEED_NETWORK
 from tests.support.records import LINT, SLOW, evaluated, record_run, record_study

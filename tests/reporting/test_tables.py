@@ -9,14 +9,14 @@ import sqlite3
 
 import pytest
 
-from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.stats import mean_interval, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to, progress
 from harness.errors import InputError
 from harness.record.journal import JOURNAL_NAME, Journal
+from harness.reporting.comparison import compare, comparisons
 from harness.reporting.formatting import latex
-from harness.table import STYLES, SUFFIXES, document, render
+from harness.reporting.tables import STYLES, SUFFIXES, document, render
 from tests.conftest import ROOT
 from tests.support.records import LINT, SLOW, evaluated, record_run
 from tests.test_commands import run as command

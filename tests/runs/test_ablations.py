@@ -10,7 +10,8 @@ from functools import cache
 
 import pytest
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
@@ -29,13 +30,14 @@ class Echo:
     """A model that gives back the code it is asked about, with a constant of its own added."""
 
     def __init__(self):
-        self.asked = {}
+        self.asked, self.answers = {}, {}
 
     def complete(self, request):
         self.asked[request.step] = request
         blocks = [b for b in FENCED.findall(request.prompt) if request.segment in b]
         name = re.sub(r"\W", "_", request.step)
         text = f"```python\n{blocks[-1] if blocks else ''}\n\n\n{name} = 1\n```"
+        self.answers[request.step] = text
         return Completion(text=text, model="echo", date="2026-01-01")
 
 
@@ -62,7 +64,7 @@ class Played:
             seed=0,
             llm_workers=1,
         )
-        self.asked = model.asked
+        self.asked, self.answers = model.asked, model.answers
 
     def proposal(self, generation, proposal, fate):
         self.children[proposal.step] = generation, proposal, fate
@@ -240,7 +242,7 @@ def test_the_published_crossover_asks_the_same_and_transfers_nothing(full):
         for variation in proposal.variations:
             if variation.operator == "mating" and len(proposal.variations) == 1:
                 assert f"{variation.segment}\n" in proposal.child.source
-                merged = variation.calls[0].completion.text
+                merged = other.answers[variation.calls[0]]
                 assert proposal.child[variation.segment] not in merged
 
 

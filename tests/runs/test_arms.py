@@ -6,7 +6,7 @@ import io
 import pytest
 
 from harness.analysis.loading import read_run
-from harness.config.compose import compose, takes
+from harness.config.compose import compose
 from harness.record.journal import find_runs
 from tests.conftest import ARMS, SMALL
 from tests.test_commands import run
@@ -26,7 +26,7 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
         "budget.evaluations=3", timeout_s=1500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    asks = {arm: takes(proposer_of(arm), "model") for arm in ARMS}
+    asks = {arm: "model" in proposer_of(arm) for arm in ARMS}
     assert not asks["nas"]
     assert asks["iid_sampling"]
     names = {f"guided~pool:{arm}" if asks[arm] else arm for arm in ARMS}

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import InputError
-from harness.estimate import estimate
+from harness.runs.cost_estimate import estimate
 from tests.conftest import ARMS
 from tests.test_commands import run
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from harness.analysis.stats import rank_correlation
 from harness.config.compose import compose
 from harness.evaluation.cache import FOLDER
-from harness.fidelity import kept, rank_correlation, rows
+from harness.runs.fidelity_study import kept, rows
 from harness.runs.runner import complete_runs
 
 

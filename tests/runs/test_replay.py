@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.syntax_edits import mutated
-from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
@@ -21,9 +20,10 @@ from harness.evaluation.backend import Laboratories
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive, study_of, write_archive
 from harness.record.journal import Event, Journal, read_events
-from harness.replay import Recorded, _once, differences, found, replay, retrain
+from harness.reporting.comparison import comparisons
+from harness.reporting.tables import render
+from harness.runs.replay import Recorded, _once, differences, found, replay, retrain
 from harness.runs.runner import complete_runs
-from harness.table import render
 from tests.conftest import ROOT, SEED_NETWORK, told
 from tests.test_commands import run
 
@@ -321,7 +321,7 @@ def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
 
 
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
-    from harness.replay import _require_packages
+    from harness.runs.replay import _require_packages
 
     (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
     manifest = {
@@ -337,7 +337,7 @@ def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
 
 def test_a_replay_imports_neither_torch_nor_openai(recorded, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from harness.replay import found, replay;"
+        "import sys; from pathlib import Path; from harness.runs.replay import found, replay;"
         f"[replay(r, Path({str(tmp_path)!r})) for r in found([Path({str(recorded)!r})])];"
         "print({'torch', 'openai', 'wandb'} & set(sys.modules))"
     )

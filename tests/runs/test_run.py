@@ -7,18 +7,19 @@ from random import Random
 import pytest
 
 from baselines.syntax_edits import mutated
-from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.errors import GenomeError, InputError, MachineError, RecordError
 from harness.evaluation.assessor import Assessor, RecordedLaboratory
 from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
 from harness.evolution.genome import Genome
 from harness.record.journal import Journal, find_runs, is_complete, read_events
+from harness.reporting.comparison import comparisons
 from harness.reporting.formatting import TIME_COLUMNS
+from harness.reporting.tables import render
 from harness.runs.runner import complete_runs
-from harness.table import render
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())

@@ -12,12 +12,12 @@ from harness import doctor
 from harness.config.schema import LEVELS
 from harness.errors import InputError
 from harness.evaluation.backend import laboratory
+from harness.evaluation.device_slots import retried
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
-from harness.sandbox import attacks
 from harness.sandbox.attacks import ATTACKS
 from harness.sandbox.confinement import landlock, seccomp
-from harness.sandbox.sandbox import Sandbox, WorkerLostError, retried
+from harness.sandbox.sandbox import Sandbox, WorkerLostError, attacks
 from tests.conftest import ROOT, server_of, trains
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines")
@@ -84,7 +84,7 @@ def test_the_attacks_are_real_for_without_confinement_they_succeed(boxes):
 
 
 def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(boxes, monkeypatch):
-    monkeypatch.setattr(boxes["contained"], "_required", "isolated")
+    monkeypatch.setattr(boxes["contained"], "required", "isolated")
     with pytest.raises(InputError, match=r"expected a host .* this one reaches contained"):
         boxes["contained"].require_level()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandbox.job import Refused
+from harness.sandbox.job import JobFailed
 from tests.conftest import children_of_worker, server_of
 
 N = 2_000
@@ -55,8 +55,8 @@ def test_memory_and_descriptors_stay_flat(lab):
         try:
             with sandbox.run(job | {"source": source}, time_limit_s=20) as session:
                 session.receive()
-        except Refused as refused:
-            found = refused.rejection.kind
+        except JobFailed as refused:
+            found = refused.kind
         assert found == kind, source
         if i % 200 == 199:
             measured.append(standing(sandbox))

@@ -11,7 +11,7 @@ import pytest
 
 from harness.evaluation.gates import Interface, build_job
 from harness.sandbox.child_process import Child
-from harness.sandbox.job import Refused
+from harness.sandbox.job import JobFailed
 from harness.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT, children_of, children_of_worker, server_of
 from tests.test_commands import alive
@@ -122,8 +122,8 @@ def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config
     job = build_job("build", sleeper(network, 600), INTERFACE, config.recipe, seed=0)
     with (
         Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox,
-        pytest.raises(Refused) as refused,
+        pytest.raises(JobFailed) as refused,
     ):
         busy(sandbox, job)
-    assert refused.value.rejection.kind == "timeout"
-    assert refused.value.rejection.reason == "took longer than 1 s"
+    assert refused.value.kind == "timeout"
+    assert refused.value.reason == "took longer than 1 s"

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from harness.claims.reproduction import read_reproduction
-from harness.runs.runner import read_network, settings_of
+from harness.config.identity import settings_of
+from harness.runs.runner import read_network
 from tests.support.records import evaluated, record_run
 
 ARMS = """

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.config.compose import build, compose
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.errors import InputError, MachineError, RecordError
 from harness.tasks.image_classification import datasets
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from harness.errors import InputError, MachineError, RecordError
 from harness.files import turn, write_whole
-from harness.sandbox.frames import Array
 from harness.seeding import stream
+from harness.typing import Array
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _DECODING = 1

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.claims.reproduction import Reproduction
-from harness.config.compose import takes
+from harness.config.identity import settings_of
 from harness.config.schema import Config
-from harness.estimate import Played, play
 from harness.reporting.console import show_table
-from harness.runs.runner import read_network, settings_of
+from harness.runs.cost_estimate import Played, play
+from harness.runs.runner import read_network
 
 UNKNOWN = "unknown"
 HEADER = [
@@ -32,7 +32,7 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
     played = {
         arm: play(config, read_network(Path(config.network.path)), share=1.0)
         for arm, config in configs.items()
-        if left[arm] and takes(config.proposer, "model")
+        if left[arm] and "model" in config.proposer
     }
     trainings = sum(left[arm] * _trainings(config) for arm, config in configs.items())
     return [

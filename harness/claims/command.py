@@ -1,0 +1,112 @@
+"""Hold published claims against runs: ``python -m reproductions NAME plan|run|table``.
+
+A reproduction is a folder with ``arms.yaml``, what to run, and ``claims.yaml``, what was published:
+one of those here by its name, or any other by its path. ``pytest`` asserts its claims.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.claims.plan import show_plan
+from harness.claims.reproduction import OURS, Reproduction, read_reproduction
+from harness.claims.spec import ARMS
+from harness.claims.tables import claims_table, judged, published_text, write_published
+from harness.errors import HarnessError, InputError
+from harness.evaluation.backend import Laboratories
+from harness.reporting.console import show_table
+from harness.reporting.formatting import rows_of
+from harness.runs.runner import complete_runs
+from harness.terminal import exit_on_interrupt, fail
+
+
+def main() -> None:
+    """Plan, run or print a reproduction."""
+    names = ", ".join(sorted(path.parent.name for path in OURS.glob(f"*/{ARMS}")))
+    parser = argparse.ArgumentParser(
+        prog="python -m reproductions",
+        description="plan: what is left to do and what it costs. run: do what is missing. table: "
+        "the paper's tables and figures with our numbers beside the published ones.",
+    )
+    parser.add_argument("name", metavar="NAME", help=f"one of {names}, or a folder")
+    parser.add_argument("action", choices=("plan", "run", "table"))
+    parser.add_argument(
+        "words", nargs="*", metavar="COMPARISON | KEY=VALUE",
+        help="plan and run: which of its comparisons, at first all; settings, as device=cuda",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="table: folder to write to, its own at first")
+    arguments = parser.parse_intermixed_args()
+    if arguments.out is not None and arguments.action != "table":
+        parser.error("--out goes with table alone: plan and run write no tables")
+    exit_on_interrupt()
+    try:
+        overrides = [word for word in arguments.words if "=" in word]
+        reproduction = read_reproduction(_folder(arguments.name, names), overrides)
+        chosen = _chosen(reproduction, [word for word in arguments.words if "=" not in word])
+        if arguments.action == "table":
+            if chosen != list(reproduction.plans):
+                raise InputError("table: expected no comparison, it prints all of them.")
+            table(reproduction, arguments.out)
+        else:
+            {"plan": show_plan, "run": run}[arguments.action](reproduction, chosen)
+    except HarnessError as error:
+        fail(error)
+
+
+def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
+    """Execute what is missing of these comparisons, then show what became of their claims."""
+    planned = [
+        [reproduction.config(name, arm, seed) for arm in plan.arms]
+        for name in comparisons
+        for plan in (reproduction.plans[name],)
+        for seed in plan.seeds
+        if not reproduction.records[name].complete
+    ]  # composed as a whole, so that mistakes cost nothing
+    with Laboratories() as laboratories:
+        for configs in planned:
+            complete_runs(configs, laboratories)
+    found = claims_table(replace(reproduction), comparisons)  # which reads the records again
+    for told in found.tables:
+        rows = rows_of(told.columns, told.rows)
+        show_table(rows, title=told.title, notes=list(told.notes), text=True)
+    print("", *found.headings, found.headline, *found.notes, sep="\n")
+
+
+def table(reproduction: Reproduction, out: Path | None) -> None:
+    """Print the tables, and write them with the figures: the paper's, with ours beside.
+
+    Where that would replace what is there by less, it has to be said where to.
+    """
+    print(published_text(reproduction, "markdown"))
+    there, here = judged(reproduction.folder), judged(reproduction)
+    if out is None and reproduction.changed:
+        print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
+    elif out is None and here < there:
+        where = next(iter(reproduction.records.values())).runs_dir
+        print(
+            f"Nothing is written: {where} decides {here} claims, what is there {there}. Give "
+            f"runs_dir=FOLDER or --out FOLDER."
+        )
+    else:
+        for path in write_published(reproduction, out or reproduction.folder):
+            print(path)
+
+
+def _folder(name: str, names: str) -> Path:
+    for folder in (OURS / name, Path(name)) if Path(name).name == name else (Path(name),):
+        if (folder / ARMS).is_file():
+            return folder
+    raise InputError(
+        f"expected a reproduction, one of {names}, or a folder with {ARMS}, got {name}."
+    )
+
+
+def _chosen(reproduction: Reproduction, words: Sequence[str]) -> list[str]:
+    for word in words:
+        if word not in reproduction.plans:
+            raise InputError(
+                f"expected a comparison of {reproduction.folder / ARMS}, one of "
+                f"{', '.join(reproduction.plans)}, got {word}."
+            )
+    return [name for name in reproduction.plans if name in words or not words]

@@ -1,0 +1,115 @@
+"""Which settings identify a run, name its folder, and must be equal within a comparison.
+
+Every list is derived from the roles in ``config.schema``.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from importlib.metadata import version
+from typing import Any, get_type_hints
+
+from harness.config.plugins import third_party
+from harness.config.schema import ARGUMENT_ROLES, Config, Role
+from harness.config.strategies import TARGET, with_stable_names
+
+_NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART})
+
+
+def _role(f: "Field[Any]") -> Role:
+    role: Role = f.metadata.get("role", Role.SHARED)
+    return role
+
+
+def role_of(setting: str) -> Role:
+    """Return the role of a setting by its dotted name, such as ``model.base_url``."""
+    first, _, rest = setting.partition(".")
+    known = {f.name: f for f in fields(Config)}
+    if first not in known:
+        return Role.SHARED
+    own = _role(known[first])
+    return ARGUMENT_ROLES.get(rest.rpartition(".")[2], own) if rest else own
+
+
+def settings_with(*roles: Role) -> frozenset[str]:
+    """Return the top-level settings that have one of these roles."""
+    return frozenset(f.name for f in fields(Config) if _role(f) in roles)
+
+
+ARM_SETTINGS = settings_with(Role.ARM) | {"third_party"}
+"""Settings in which the arms of one comparison may differ."""
+
+
+def identity(config: Config, *, data: str, network: str, study: str | None) -> dict[str, Any]:
+    """Return everything that decides a run's outcome, and nothing else, as plain values.
+
+    Args:
+        config: Its settings.
+        data: Digest of the data set.
+        network: Digest of the seed network.
+        study: Digest of the recorded study whose scores decide, if there is one.
+    """
+    strategies = (config.proposer, config.selection)
+    return settings_of(config) | {
+        "data": data,
+        "network": network,
+        "study": study,
+        "version": version("guided-evolution"),
+        "torch": version("torch"),
+        "third_party": {k: v for s in strategies for k, v in third_party(s[TARGET]).items()},
+    }
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """Return the settings of a run's identity as plain values, strategies by stable name."""
+    known: dict[str, Any] = _identifying(config)
+    if config.budget.cost is None:  # prices decide nothing but whether a call fits this limit
+        del known["prices"]
+    return with_stable_names(known)  # type: ignore[no-any-return]
+
+
+def comparison_digest(known: Mapping[str, Any]) -> str:
+    """Name what must be equal between arms that stand in one table."""
+    return digest_of({k: v for k, v in known.items() if k not in ARM_SETTINGS | {"study"}})
+
+
+def variant_digest(known: Mapping[str, Any]) -> str:
+    """Name what is equal between the runs of one arm."""
+    return digest_of({k: v for k, v in known.items() if k not in {"seed", "study"}})
+
+
+def unrecorded_settings(schema: type = Config) -> dict[str, Any]:
+    """Return the values that stand in for settings which a record leaves out."""
+    found: dict[str, Any] = {}
+    hints = get_type_hints(schema)
+    for f in fields(schema):
+        if (value := f.metadata.get("unrecorded")) is not None:
+            found[f.name] = value
+        elif f.default_factory is not MISSING and is_dataclass(hints[f.name]):
+            found |= {f.name: inner} if (inner := unrecorded_settings(hints[f.name])) else {}
+    return found
+
+
+def digest_of(value: Any) -> str:
+    """Return the hash of plain values, 12 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _identifying(value: Any, *, within_model: bool = False) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: _identifying(getattr(value, f.name))
+            for f in fields(value)
+            if _role(f) not in _NOT_IDENTITY
+        }
+    if isinstance(value, Mapping):
+        left_out = {Role.RUNTIME, Role.TRANSPORT} if within_model else {Role.RUNTIME}
+        return {
+            k: _identifying(v, within_model=within_model or k == "model")
+            for k, v in value.items()
+            if ARGUMENT_ROLES.get(k) not in left_out
+        }
+    if isinstance(value, list):
+        return [_identifying(v, within_model=within_model) for v in value]
+    return value

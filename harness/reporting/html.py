@@ -1,0 +1,110 @@
+"""One page of a study, to open in a browser: ``python -m harness.report RUNS_DIR``.
+
+Tables and figures are written again, too, from the journals alone; the page holds all of it, and
+of each run the lineage of its front, its refusals, prompts, answers and settings. It needs no
+server and no network. Texts of candidates and LLMs are packed as data and become text nodes; the
+page's policy lets no script run but its own.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from harness.analysis.run_result import RunResult
+from harness.record.journal import check_writable
+from harness.reporting.comparison import Comparison, Table
+from harness.reporting.figures import write_figures
+from harness.reporting.formatting import rows_of
+from harness.reporting.run_page import dossier
+from harness.reporting.summary import folder_of
+from harness.reporting.tables import write_tables
+
+_ASSETS = Path(__file__).with_name("reporting") / "assets"
+_PAGE = "report.html"
+
+
+def write_report(found: Sequence[Comparison], folder: Path, *, damaged: Sequence[str] = ()) -> Path:
+    """Write tables, figures and the page of these comparisons below a folder; return the page.
+
+    damaged: what could not be read, a sentence each, which the page names.
+    """
+    check_writable(folder)
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    body = "".join(f'<p class="warn">left out: {escape(told)}</p>' for told in damaged)
+    packed: list[str] = []
+    for comparison in found:
+        body += "".join(_section(comparison, folder_of(comparison, folder), packed))
+    policy = f"default-src 'none'; img-src data:; style-src '{style[1]}'; script-src '{script[1]}'"
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{escape(found[0].title)}</title>\n<style>{style[0]}</style></head>\n"
+        f"<body><h1>Guided Evolution: what was found</h1>\n{body}\n{''.join(packed)}"
+        f"<script>{script[0]}</script></body></html>\n"
+    )
+    path = folder / _PAGE
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _section(comparison: Comparison, folder: Path, packed: list[str]) -> Iterator[str]:
+    """Yield the page's part about one comparison, and pack what it shows on demand."""
+    write_tables(comparison, folder)
+    yield f"<h2>{escape(comparison.title)}</h2>\n"
+    yield "".join(f"<p>{escape(heading)}</p>" for heading in comparison.headings)
+    yield f"<p><strong>{escape(comparison.headline)}</strong></p>\n"
+    for table in comparison.tables:
+        yield _table(table)
+    yield _notes(comparison.notes)
+    for figure in write_figures(comparison, folder):
+        image = base64.b64encode((folder / f"{figure.name}.png").read_bytes()).decode()
+        yield (
+            f"<figure><h3>{escape(figure.title)}</h3>"
+            f'<img alt="{escape(figure.title)}" src="data:image/png;base64,{image}">'
+            f"<figcaption>{escape(figure.caption)}</figcaption></figure>\n"
+        )
+    yield "<h3>Runs</h3>\n"
+    for arm in comparison.arms:
+        for run in arm.runs:
+            name = f"run-{len(packed)}"
+            packed.append(_packed(name, run))
+            state = "" if run.complete else ", not complete"
+            yield (
+                f'<details data-run="{name}"><summary>'
+                f"{escape(arm.name)}, seed {run.seed}{state}</summary></details>\n"
+            )
+
+
+def _table(table: Table) -> str:
+    header, *rows = rows_of(table.columns, table.rows)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
+    )
+    return (
+        f'<h3>{escape(table.title)}</h3><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>\n{_notes(table.notes)}"
+    )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return '<ul class="notes">' + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>\n"
+
+
+def _packed(name: str, run: RunResult) -> str:
+    """Return a run's texts as data that no browser takes for markup or script."""
+    text = json.dumps(dossier(run), ensure_ascii=False).encode(errors="backslashreplace")
+    data = base64.b64encode(gzip.compress(text, mtime=0)).decode()
+    return f'<script type="text/plain" id="{name}">{data}</script>\n'
+
+
+def _asset(name: str) -> tuple[str, str]:
+    """Return a file of the page and the hash by which its policy knows it."""
+    text = (_ASSETS / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return text, f"sha256-{digest}"

@@ -1,0 +1,84 @@
+"""Run one configuration or a sweep from the command line. A door to Hydra."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from harness.config.compose import compose, expanded, profile_first, typed
+from harness.config.paths import CONF
+from harness.config.plugins import third_party_arms
+from harness.config.schema import Config
+from harness.errors import HarnessError, InputError
+from harness.record.journal import check_writable
+from harness.reporting.summary import print_comparison
+from harness.terminal import exit_on_interrupt, fail
+
+_RESULT = "result.json"
+
+
+def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
+    """Run a job for one configuration, or for each of a multirun, and exit with its status.
+
+    The job gets the configuration and the overrides behind it, and returns its run folders.
+    Everything on the command line is composed once beforehand, so mistakes cost nothing.
+    """
+    sys.argv[1:] = profile_first(sys.argv[1:])
+    try:
+        list(third_party_arms())
+        for config in [compose(overrides) for overrides in expanded(sys.argv[1:])]:
+            if not get_args_parser().parse_args(sys.argv[1:]).cfg:
+                check_writable(Path(config.runs_dir))
+    except InputError as error:
+        fail(error)
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+    def entry(node: DictConfig) -> None:
+        overrides = [str(o) for o in HydraConfig.get().overrides.task]
+        multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        result: dict[str, Any] = {"overrides": overrides, "runs": [], "failed": None}
+        try:
+            result["runs"] = [str(path) for path in job(typed(node), overrides)]
+        except Exception as error:
+            result["failed"] = str(error) if isinstance(error, HarnessError) else repr(error)
+            if not multirun:
+                if isinstance(error, HarnessError):
+                    fail(error)
+                raise
+            if not isinstance(error, HarnessError):
+                traceback.print_exc()  # a defect of ours: the other jobs go on, the trace is told
+            print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
+        finally:
+            (folder / _RESULT).write_text(json.dumps(result))
+
+    exit_on_interrupt()
+    entry()
+    raise SystemExit(0)
+
+
+class Summary(Callback):
+    """Ends a multirun with one table over all its jobs, and a status that tells of failures."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the table of every job's runs; exit 1 where a job failed."""
+        folder = Path(config.hydra.sweep.dir)
+        results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]
+        runs = {Path(path): None for result in results for path in result["runs"]}
+        if runs:
+            tracking = OmegaConf.to_container(config.tracking, resolve=True)
+            print_comparison(list(runs), Path(config.runs_dir), cast("dict[str, Any]", tracking))
+        failed = [r for r in results if r["failed"]]
+        for result in failed:
+            print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)
+        if failed:
+            raise SystemExit(1)

@@ -1,0 +1,76 @@
+"""A run before it starts: its settings, what identifies it, where it is recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config.identity import comparison_digest, digest_of, identity
+from harness.config.schema import Config
+from harness.errors import RecordError
+from harness.evolution.genome import Genome
+from harness.record.archive import Study, load_study
+from harness.tasks.image_classification.datasets import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One run: everything known of it before a worker is started."""
+
+    config: Config
+    identity: Mapping[str, Any]
+    """Everything that decides its outcome, as plain values; see ``config.identity``."""
+    study: Study | None
+    """The recorded study whose scores decide its course, None where its own do."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is recorded: ``ARM-sSEED-DIGEST`` below ``runs_dir``."""
+        config = self.config
+        return Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(self.identity)}"
+
+    @property
+    def comparison(self) -> str:
+        """Digest of what is equal between runs that may stand in one table."""
+        return comparison_digest(self.identity)
+
+    @property
+    def asks_llm(self) -> bool:
+        """Whether its proposer asks a model."""
+        return "model" in self.config.proposer
+
+
+def specify(
+    config: Config, dataset: Dataset, network: Genome, study: Study | None = None
+) -> RunSpec:
+    """Return the specification of a run.
+
+    Args:
+        config: Its settings.
+        dataset: Its data.
+        network: Its seed network.
+        study: A recorded study to follow; by default the one that ``config.study`` names.
+
+    Raises:
+        RecordError: The study was searched on other data.
+    """
+    study = study or _named_study(config, dataset)
+    known = identity(
+        config,
+        data=dataset.digest,
+        network=network.digest,
+        study=study.digest if study else None,
+    )
+    return RunSpec(config=config, identity=known, study=study)
+
+
+def _named_study(config: Config, dataset: Dataset) -> Study | None:
+    if config.study is None or "model" not in config.proposer:
+        return None
+    study = load_study(Path(config.study))
+    if study.task != dataset.name:
+        raise RecordError(
+            f"{study.path}: expected a study searched on {dataset.name}, this one was on "
+            f"{study.task}. Use that task, or model=openai or model=exchange."
+        )
+    return study
