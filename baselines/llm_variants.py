@@ -11,9 +11,9 @@ from random import Random
 from baselines.syntax_edits import mutated
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 from harness.llm.guided import Guided
-from harness.llm.prompts import Example, change_in_accuracy, change_in_params
+from harness.llm.prompts import Example, change_in_params, change_in_score
 
 _MOST_EDITS = 40
 """So many random edits change every line that they can."""
@@ -28,18 +28,18 @@ class ShuffledExamples(Guided):
     until as many lines differ as in the pair whose place it takes.
     """
 
-    def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
+    def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
         """Draw as the full method does, then another pair; None where there is none."""
-        found = super().example(scene, segment)
+        found = super().example(context, segment)
         if found is None:
             return None
         elite, shown = found
-        seed = scene.reference.genome
+        seed = context.reference.genome
         barred = {segment, *elite.genome.differing(seed)}
-        rng = scene.rng("unrelated pair")
+        rng = context.rng("unrelated pair")
         theirs = [
             (name, other.genome[name])
-            for other in scene.elites
+            for other in context.elites
             for name in other.genome.differing(seed)
             if name not in barred
         ]
@@ -85,12 +85,12 @@ class CrossoverAsPublished(Guided):
     """
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Merge a random segment, and put it where the published code puts it."""
         names = genome.differing(mate) or genome.names
-        segment = scene.rng("mating segment").choice(names)
-        merged, variation = self.merge(genome, mate, scene, segment=segment)
+        segment = context.rng("mating segment").choice(names)
+        merged, variation = self.merge(genome, mate, context, segment=segment)
         if isinstance(merged, Rejection):
             return merged, variation
         place = genome.names.index(segment)
@@ -102,16 +102,16 @@ class CrossoverAsPublished(Guided):
 class SequentialSampling(Guided):
     """Samples that know the best so far: its code is what they change, its measures are told."""
 
-    def progress(self, genome: Genome, scene: Scene) -> str:
+    def progress(self, genome: Genome, context: Context) -> str:
         """Tell the measured changes of the network at hand, where it was measured."""
-        for best in scene.elites:
-            if best.genome == genome and genome != scene.reference.genome:
-                seed, now = scene.confirm(scene.reference), scene.confirm(best)
+        for best in context.elites:
+            if best.genome == genome and genome != context.reference.genome:
+                seed, now = context.confirm(context.reference), context.confirm(best)
                 if seed is None or now is None:
                     return ""
                 was, came = seed.evaluation, now.evaluation
                 return self.prompts.progress_text(
-                    accuracy_change=change_in_accuracy(was.accuracy, came.accuracy),
+                    score_change=change_in_score(was.score, came.score),
                     params_change=change_in_params(was.n_params, came.n_params),
                 )
         return ""

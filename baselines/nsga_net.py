@@ -17,7 +17,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 
 _COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
 _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
@@ -85,31 +85,31 @@ _NORMALISED: Mapping[str, Callable[[str], str]] = {
 class TypedSearch:
     """Samples founders uniformly; later children are mutated or crossed architectures."""
 
-    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Draw each gene anew with the chance of one in all, at least one; founders, all.
 
         Anew as long as nothing shows of it, such as the kernel of a stage without blocks.
         """
         old = decoded(genome)
-        rng = scene.rng("mutation")
+        rng = context.rng("mutation")
         while True:
-            new = sampled(rng) if scene.founding else mutated(old, rng)
-            child = encoded(new, scene.reference.genome)
+            new = sampled(rng) if context.founding else mutated(old, rng)
+            child = encoded(new, context.reference.genome)
             if child.differing(genome):
                 return child, _variation("mutation", old, new)
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Take the mate's genes between two random points, the ends included.
 
         Drawn anew as long as nothing shows of it, as far as parents that are nearly alike allow.
         """
         old, theirs = decoded(genome), decoded(mate)
-        rng = scene.rng("mating")
+        rng = context.rng("mating")
         for _ in range(_MOST_CROSSINGS):
             new = crossed(old, theirs, rng)
-            child = encoded(new, scene.reference.genome)
+            child = encoded(new, context.reference.genome)
             if child.differing(genome):
                 return child, _variation("mating", old, new)
         same = Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from baselines.syntax_edits import Edit, mutated
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 
 
 class RandomMutation:
@@ -21,12 +21,12 @@ class RandomMutation:
     def __init__(self, *, edits: Sequence[int]) -> None:
         self._least, self._most = edits
 
-    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Apply edits one by one, the kind of each drawn first, then its place."""
-        rng = scene.rng("mutation")
+        rng = context.rng("mutation")
         n_edits = self._least
         if self._most > self._least:
-            n_edits = scene.rng("edits").randint(self._least, self._most)
+            n_edits = context.rng("edits").randint(self._least, self._most)
         child, made = genome, list[tuple[str, Edit]]()
         for _ in range(n_edits):
             sources = {segment.name: segment.source for segment in child.segments}
@@ -50,8 +50,8 @@ class RandomMutation:
         return child, variation
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Take the mate's version of one segment at which the two differ."""
-        segment = scene.rng("mating segment").choice(genome.differing(mate))
+        segment = context.rng("mating segment").choice(genome.differing(mate))
         return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)

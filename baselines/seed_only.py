@@ -2,20 +2,20 @@
 
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 
 
 class SeedOnly:
     """Proposes the network it is given; ``search.retrain`` trains each on a seed of its own."""
 
-    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change nothing."""
-        del scene
+        del context
         return genome, Variation(operator="nothing", segment="several")
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Change nothing."""
         del mate
-        return self.mutate(genome, scene)
+        return self.mutate(genome, context)

@@ -100,5 +100,5 @@ class BestSoFar(OnePlusOne):
 
     def keeps(self, living: Individual, child: Individual) -> bool:
         """Say whether the one who lives is at least as good."""
-        (accuracy, size), (new_accuracy, new_size) = living.objectives, child.objectives
-        return (accuracy, -size) >= (new_accuracy, -new_size)
+        (score, size), (new_score, new_size) = living.objectives, child.objectives
+        return (score, -size) >= (new_score, -new_size)

@@ -11,7 +11,7 @@ import pytest
 from baselines.syntax_edits import mutated
 from bench.conftest import THREADS
 from harness.config.schema import LEVELS
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evaluation.cache import NOWHERE
 from harness.evaluation.evaluator import Trial
 from harness.evaluation.gates import STATIC_GATES, build_job
@@ -32,7 +32,7 @@ class AtOnce:
     """Stands where training is, and takes no time; no two networks come to the same."""
 
     def search(self, genome, *, seed, split="validation", epochs=None):
-        return Evaluation(accuracy=Random(genome.digest).random(), n_params=1000, train_s=0.0)
+        return Evaluation(score=Random(genome.digest).random(), n_params=1000, train_s=0.0)
 
     def final(self, genome, *, seed):
         return self.search(genome, seed=seed)
@@ -60,10 +60,10 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
 
     def listen(event):
         if event.kind == "proposal":
-            told.append((time.perf_counter(), "gate" in event.content["fate"]))
+            told.append((time.perf_counter(), "gate" in event.content["outcome"]))
 
     with (
-        laboratory(chosen, digits, network) as lab,
+        open_backend(chosen, digits, network) as lab,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
         journal.record("manifest", manifest_of(specify(chosen, digits, network), lab))
@@ -82,7 +82,7 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
 
 def test_all_gates(benchmark, config, digits, network):
     fresh = (network.replace("DW", f"{network['DW']}\n\n\nN = {n}\n") for n in range(10**6))
-    with laboratory(config, digits, network) as lab:
+    with open_backend(config, digits, network) as lab:
         benchmark.pedantic(
             lab.validate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5
         )
@@ -113,7 +113,7 @@ def test_confined_process(benchmark, trains, digits, level, task):
 def test_trust(benchmark, config, digits, network, part):
     """What it costs on digits that a score can be believed: none of it is training."""
     recipe = replace(config.recipe, epochs=1)
-    with laboratory(replace(config, recipe=recipe), digits, network) as lab:
+    with open_backend(replace(config, recipe=recipe), digits, network) as lab:
         evaluate, images = lab.evaluate, digits.validation
         job = build_job("train", network, evaluate._interface, recipe, seed=0)
         job["batch_sizes"] = BATCH_SIZES

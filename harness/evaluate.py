@@ -4,13 +4,13 @@ Prints validation accuracy, number of parameters and seconds, or the gate that r
 training that is interrupted goes on with the same command, and none is done twice.
 """
 
-from harness.evaluation.assessor import Laboratory, training_seed
-from harness.evolution.candidate import Fate
+from harness.evaluation.assessor import Backend, training_seed
+from harness.evolution.candidate import Outcome
 from harness.evolution.genome import Genome
 from harness.runs.single_network import judge_file
 
 
-def judge(lab: Laboratory, network: Genome, seed: int) -> Fate:
+def judge(lab: Backend, network: Genome, seed: int) -> Outcome:
     """Return what a search with this seed would measure."""
     return lab.validate(network) or lab.evaluate.search(network, seed=training_seed(seed))
 

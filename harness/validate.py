@@ -1,12 +1,12 @@
 """Pass one network through every gate: ``python -m harness.validate FILE [--json]``."""
 
-from harness.evaluation.assessor import Laboratory
-from harness.evolution.candidate import Fate
+from harness.evaluation.assessor import Backend
+from harness.evolution.candidate import Outcome
 from harness.evolution.genome import Genome
 from harness.runs.single_network import judge_file
 
 
-def judge(lab: Laboratory, network: Genome, _: int) -> Fate | None:
+def judge(lab: Backend, network: Genome, _: int) -> Outcome | None:
     """Return the first gate's refusal, or None."""
     return lab.validate(network)
 

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.backend import Laboratories, laboratory
+from harness.evaluation.backend import Backends, open_backend
 from harness.evolution.genome import Genome
 from harness.record.journal import read_events
 
@@ -113,9 +113,9 @@ def quick(tmp_path_factory, tiny):
 
 
 @pytest.fixture(scope="session")
-def laboratories():
+def backends():
     """One warm worker for whole runs; what they train is remembered in their own folders."""
-    with Laboratories() as opened:
+    with Backends() as opened:
         yield opened
 
 
@@ -151,5 +151,5 @@ def digits(config):
 @pytest.fixture(scope="session")
 def lab(config, digits, network):
     """One laboratory with a real worker, for every test that only reads from it."""
-    with laboratory(config, digits, network) as opened:
+    with open_backend(config, digits, network) as opened:
         yield opened

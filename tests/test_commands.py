@@ -204,8 +204,8 @@ class TestBadInput:
     def test_journal_of_another_format(self, tmp_path):
         newer_journal(tmp_path)
         command = (f"runs_dir={tmp_path}", "+ablation=random_mutation", "compare=[]")
-        self.refused(*command, told="expected a journal of format 3, found 7")
-        self.refused(tmp_path, module="harness.table", told="format 3, found 7")
+        self.refused(*command, told="expected a journal of format 4, found 7")
+        self.refused(tmp_path, module="harness.table", told="format 4, found 7")
 
     def test_runs_dir_that_cannot_be_written(self, tmp_path):
         (tmp_path / "file").write_text("")
@@ -249,7 +249,7 @@ class TestOneFile:
         done = run(SEED_NETWORK, *settings, module="harness.evaluate")
         assert done.returncode == 0
         assert '"n_params": 518230' in done.stdout
-        assert '"accuracy"' in done.stdout
+        assert '"score"' in done.stdout
         assert re.fullmatch(r"epoch 1: [\d.]+ s\nepoch 2: [\d.]+ s\n", done.stderr)
         again = run(SEED_NETWORK, *settings, module="harness.evaluate")
         assert (again.stdout, again.stderr) == (done.stdout, "")

@@ -32,10 +32,10 @@ def ancestry(run: RunResult, step: str) -> list[Candidate]:
 
 def told(run: RunResult, step: str) -> Iterator[str]:
     """Yield the lineage's lines; changes of code as in a unified diff."""
-    accuracy, n_params = run.seed_objectives
+    score, n_params = run.seed_objectives
     if run.saw_test_data:
         yield f"every accuracy{SAW_TEST_DATA}"
-    yield f"seed: accuracy {accuracy:.2%}, {n_params:,} parameters"
+    yield f"seed: accuracy {score:.2%}, {n_params:,} parameters"
     sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
     for candidate in ancestry(run, step):
         yield ""
@@ -52,8 +52,8 @@ def measured(candidate: Candidate) -> str:
     """Say what came of a candidate."""
     if candidate.objectives is None:
         return f"refused by {candidate.gate}: {candidate.reason}"
-    accuracy, n_params = candidate.objectives
-    return f"accuracy {accuracy:.2%}, {n_params:,} parameters"
+    score, n_params = candidate.objectives
+    return f"accuracy {score:.2%}, {n_params:,} parameters"
 
 
 def made(run: RunResult, variation: Mapping[str, Any]) -> str:

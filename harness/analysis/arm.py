@@ -88,7 +88,7 @@ def _asked(run: RunResult) -> str:
     return str(run.manifest["config"].get("proposer", {}).get("model", {}).get("name", ""))
 
 
-def test_accuracy(run: RunResult) -> float | None:
+def test_score(run: RunResult) -> float | None:
     """Return the pick's mean test accuracy over its re-trainings, None where there is none."""
     return _mean(run.finals.get(run.pick.step, ())) if run.pick else None
 
@@ -96,7 +96,7 @@ def test_accuracy(run: RunResult) -> float | None:
 MEASURES: Mapping[str, Callable[[RunResult], float | None]] = {
     "hypervolume": lambda run: run.hypervolume,
     "anytime": anytime,
-    "test_accuracy": test_accuracy,
+    "test_score": test_score,
 }
 """What arms can be compared by, one value for each run."""
 
@@ -121,7 +121,7 @@ def found(arm: Arm) -> Values:
             }
         ),
         "pick_retrained": _mean(again),
-        "test_accuracy": _interval([test_accuracy(run) for run in runs]),
+        "test_score": _interval([test_score(run) for run in runs]),
         "parameters": statistics.median(sizes) if sizes else None,
         "hypervolume": _spread([run.hypervolume for run in runs]),
         "anytime": statistics.median([anytime(run) for run in runs]) if runs else None,
@@ -133,14 +133,14 @@ def seed_network(runs: Sequence[RunResult]) -> Values:
     """Return what the seed network is worth, trained again on the same fresh seeds: pure noise."""
     runs = [run for run in runs if not run.saw_test_data] or runs
     by_seed = {run.seed: run for run in sorted(runs, key=lambda run: run.complete)}.values()
-    accuracy = _mean([run.seed_objectives[0] for run in by_seed])
+    score = _mean([run.seed_objectives[0] for run in by_seed])
     return {
         "arm": "seed network",
         "seeds": f"{sum(run.complete for run in by_seed)}/{len(by_seed)}",
-        "best_validation": accuracy,
-        "pick_in_search": accuracy,
+        "best_validation": score,
+        "pick_in_search": score,
         "pick_retrained": _mean([v for run in by_seed for v in run.retrained.get("seed", ())]),
-        "test_accuracy": _interval([v for run in by_seed for v in run.finals.get("seed", ())]),
+        "test_score": _interval([v for run in by_seed for v in run.finals.get("seed", ())]),
         "parameters": next(iter(by_seed)).seed_objectives[1],
         "hypervolume": _spread([run.hypervolume_of([run.seed_objectives]) for run in by_seed]),
     }

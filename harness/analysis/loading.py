@@ -91,15 +91,15 @@ def _result(folder: Path, recorded: Sequence[Event]) -> RunResult | None:
     retrained: dict[str, list[float]] = {}
     for place, content in _of_kind(events, "final"):
         step = place.rsplit("/", 1)[0]
-        if "accuracy" in content:
-            finals.setdefault(step, []).append(content["accuracy"])
+        if "score" in content:
+            finals.setdefault(step, []).append(content["score"])
         if "validation" in content:
             retrained.setdefault(step, []).append(content["validation"])
     seed = events["reference"]["measured"]
     return RunResult(
         folder=folder,
         manifest=events["manifest"],
-        seed_objectives=(seed["accuracy"], seed["n_params"]),
+        seed_objectives=(seed["score"], seed["n_params"]),
         seed_source=events["reference"]["source"],
         candidates=tuple(
             _candidate(key.split("/")[1], c)
@@ -109,7 +109,7 @@ def _result(folder: Path, recorded: Sequence[Event]) -> RunResult | None:
         finals={step: tuple(values) for step, values in finals.items()},
         retrained={step: tuple(values) for step, values in retrained.items()},
         confirmed={
-            step: tuple(c["measured"]["accuracies"]) for step, c in _of_kind(events, "confirmed")
+            step: tuple(c["measured"]["scores"]) for step, c in _of_kind(events, "confirmed")
         },
         calls={step: _call(c) for step, c in _of_kind(events, "call")},
         lost=_lost(events),
@@ -160,13 +160,13 @@ def _lost(events: Events) -> Usage:
 
 def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
     measured = content["measured"]
-    evaluated = "accuracy" in measured
+    evaluated = "score" in measured
     return Candidate(
         step=step,
         source=content["source"] or "",
         parents=tuple(content["parents"]),
         variations=tuple(content["variations"]),
-        objectives=(measured["accuracy"], measured["n_params"]) if evaluated else None,
+        objectives=(measured["score"], measured["n_params"]) if evaluated else None,
         gate=measured.get("gate"),
         reason=measured.get("reason"),
         machine_dependent=measured.get("kind") in MACHINE_DEPENDENT,

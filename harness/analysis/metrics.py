@@ -43,13 +43,13 @@ def _best(run: RunResult, within: Within) -> float | None:
         return None  # it has no validation accuracy of its own
     most = within.parameters or run.seed_objectives[1]
     found = (c.objectives for c in run.evaluated if c.objectives)
-    return max((accuracy for accuracy, n_params in found if n_params <= most), default=None)
+    return max((score for score, n_params in found if n_params <= most), default=None)
 
 
 def _retrained_test(run: RunResult, within: Within) -> float | None:
     """Return the pick's, or choose by validation accuracy: the test split chooses nothing."""
     if within.parameters is None:
-        return MEASURES["test_accuracy"](run)
+        return MEASURES["test_score"](run)
     small = [
         candidate.step
         for candidate in run.front
@@ -80,10 +80,8 @@ def _size(run: RunResult, _: Within) -> float | None:
 
 _SIZE, _TIME = "parameters", "generation"
 MEASURED: Mapping[str, Measure] = {
-    "best_accuracy": Measure(value=_best, digits=2, percent=True, heeds=frozenset({_SIZE, _TIME})),
-    "test_accuracy": Measure(
-        value=_retrained_test, digits=2, percent=True, heeds=frozenset({_SIZE})
-    ),
+    "best_score": Measure(value=_best, digits=2, percent=True, heeds=frozenset({_SIZE, _TIME})),
+    "test_score": Measure(value=_retrained_test, digits=2, percent=True, heeds=frozenset({_SIZE})),
     "test_gain": Measure(
         value=_gain, digits=2, percent=True, signed=True, heeds=frozenset({_SIZE})
     ),
@@ -95,7 +93,7 @@ MEASURED: Mapping[str, Measure] = {
     "evaluations_to_half_size": Measure(value=lambda run, _: evaluations_to(run), digits=0),
     "valid": Measure(value=_valid, digits=1, percent=True, heeds=frozenset({_TIME})),
     "seed_parameters": Measure(value=lambda run, _: run.seed_objectives[1], digits=0),
-    "seed_test_accuracy": Measure(value=_seed_test, digits=2, percent=True),
+    "seed_test_score": Measure(value=_seed_test, digits=2, percent=True),
 }
 """``best_accuracy``: validation, in the search, of at most the seed network's size where nothing
 else is said. ``test_accuracy``: re-trained; of the pick, or of the network of at most so many

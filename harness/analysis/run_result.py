@@ -187,7 +187,7 @@ class RunResult:
         if self._confirms:
             able = tuple(c for c in self.front if self.confirmed.get(c.step))
         near = [c for c in able if self._near_the_seed(c)]
-        return near[0] if near else max(reversed(able), key=self._accuracy, default=None)
+        return near[0] if near else max(reversed(able), key=self._score, default=None)
 
     @property
     def within_noise(self) -> bool:
@@ -204,9 +204,9 @@ class RunResult:
             return None
         return statistics.fmean(seed) - statistics.fmean(pick) <= self._tolerance
 
-    def as_accurate_as_the_seed(self, accuracy: float) -> bool:
+    def as_accurate_as_the_seed(self, score: float) -> bool:
         """Say whether an accuracy of the search is the seed network's, up to the tolerance."""
-        return self.seed_objectives[0] - accuracy <= self._tolerance
+        return self.seed_objectives[0] - score <= self._tolerance
 
     @property
     def _tolerance(self) -> float:
@@ -217,7 +217,7 @@ class RunResult:
         seed = self.seed_objectives[0]
         if self._confirms:
             seed = statistics.fmean(self.confirmed["seed"])
-        return seed - self._accuracy(candidate) <= self._tolerance
+        return seed - self._score(candidate) <= self._tolerance
 
     @property
     def _confirms(self) -> bool:
@@ -225,7 +225,7 @@ class RunResult:
         steps = (c.step for c in self.front)
         return bool(self.confirmed.get("seed")) and any(self.confirmed.get(s) for s in steps)
 
-    def _accuracy(self, candidate: Candidate) -> float:
+    def _score(self, candidate: Candidate) -> float:
         assert candidate.objectives is not None
         if self._confirms:
             return statistics.fmean(self.confirmed[candidate.step])
@@ -249,7 +249,7 @@ class RunResult:
         """Hypervolume of any points, with this run's reference point."""
         return pareto.hypervolume(
             objectives,
-            n_classes=self.manifest["data"]["n_classes"],
+            chance=self.manifest["data"]["chance"],
             seed_params=self.seed_objectives[1],
         )
 

@@ -39,9 +39,9 @@ def progress(run: RunResult) -> list[Point]:
         tokens = None if tokens is None or asked is None else tokens + asked
         train_s += candidate.train_s
         if candidate.objectives is not None:
-            accuracy, n_params = candidate.objectives
+            score, n_params = candidate.objectives
             if n_params <= run.seed_objectives[1]:
-                best = accuracy if best is None else max(best, accuracy)
+                best = score if best is None else max(best, score)
             if not any(o == candidate.objectives or pareto.dominates(o, candidate.objectives)
                        for o in front):  # fmt: skip
                 front = [o for o in front if not pareto.dominates(candidate.objectives, o)]

@@ -134,7 +134,7 @@ class Claim:
     def _sought(self) -> str:
         """What a run without a value has not found."""
         size = self.within.parameters or (
-            "the seed network's" if self.measure == "best_accuracy" else None
+            "the seed network's" if self.measure == "best_score" else None
         )
         told = f"a network of at most {size} parameters" if size else "any such value"
         at = self.within.generation

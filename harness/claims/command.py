@@ -14,7 +14,7 @@ from harness.claims.reproduction import OURS, Reproduction, read_reproduction
 from harness.claims.spec import ARMS
 from harness.claims.tables import claims_table, judged, published_text, write_published
 from harness.errors import HarnessError, InputError
-from harness.evaluation.backend import Laboratories
+from harness.evaluation.backend import Backends
 from harness.reporting.console import show_table
 from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
@@ -63,9 +63,9 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
         for seed in plan.seeds
         if not reproduction.records[name].complete
     ]  # composed as a whole, so that mistakes cost nothing
-    with Laboratories() as laboratories:
+    with Backends() as backends:
         for configs in planned:
-            complete_runs(configs, laboratories)
+            complete_runs(configs, backends)
     found = claims_table(replace(reproduction), comparisons)  # which reads the records again
     for told in found.tables:
         rows = rows_of(told.columns, told.rows)

@@ -90,7 +90,7 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
 
 _NOTHING_YET = "\nnothing measured yet"
 _HEIGHTS = {
-    "best_accuracy": "best accuracy, %\n(measured: on validation images)",
+    "best_score": "best accuracy, %\n(measured: on validation images)",
     "hypervolume": "hypervolume (more is better)",
 }
 

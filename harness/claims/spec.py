@@ -16,6 +16,12 @@ from harness.config.schema import MISSING
 from harness.errors import InputError
 
 ARMS, CLAIMS = "arms.yaml", "claims.yaml"
+MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
+    "best_accuracy": "best_score",
+    "test_accuracy": "test_score",
+    "seed_test_accuracy": "seed_test_score",
+}
+"""What papers on classification call a measure, which ``claims.yaml`` may use, too."""
 DEVICES = ("cpu", "gpu")
 FIGURES = ("generations", "fronts", "sizes")
 PLANNED = frozenset({"seed", "ablation", "compare"})
@@ -130,9 +136,9 @@ class Section:
         """The claims of test accuracies, with the size that each is at; the seed's is claimed."""
         seed = next((c.published for c in self.claims if c.measure == "seed_parameters"), None)
         sizes = [
-            (claim, seed if claim.measure == "seed_test_accuracy" else claim.within.parameters)
+            (claim, seed if claim.measure == "seed_test_score" else claim.within.parameters)
             for claim in self.claims
-            if claim.measure in {"seed_test_accuracy", "test_accuracy"}
+            if claim.measure in {"seed_test_score", "test_score"}
         ]
         return [(claim, size) for claim, size in sizes if size is not None]
 
@@ -253,6 +259,7 @@ def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
     keys = ("comparison", "arm", "measure", "relation", "tolerance", "of")
     own = {key: getattr(entry, key) for key in keys}
     shared = {key: getattr(section, key) if own[key] is None else own[key] for key in keys}
+    shared["measure"] = MEASURES_OF_ACCURACY.get(shared["measure"], shared["measure"])
     for key, value in shared.items():
         if value is None:
             raise InputError(f"{told}: expected {key}, here or in its section.")

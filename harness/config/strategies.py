@@ -23,6 +23,8 @@ TARGET = "_target_"
 _TARGET_LINE = re.compile(rf"^\s*{TARGET}:\s*([\w.]+)", re.MULTILINE)
 _RENAMED: Mapping[str, str] = {}
 """Strategies recorded under a class name that has changed since: old stable name to new."""
+_RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only"}
+"""Arguments recorded under a name that has changed since."""
 
 
 def strategy_class(target: str) -> Callable[..., Any]:
@@ -73,11 +75,12 @@ def stable_name(target: str) -> str:
 
 
 def with_stable_names(value: Any) -> Any:
-    """Copy nested plain values with every ``_target_`` replaced by its stable name."""
+    """Copy nested plain values, each strategy with its stable name and today's arguments."""
     if isinstance(value, Mapping):
+        known = {_RENAMED_ARGUMENTS.get(k, k): v for k, v in value.items()}
         return {
             k: stable_name(v) if k == TARGET and isinstance(v, str) else with_stable_names(v)
-            for k, v in value.items()
+            for k, v in known.items()
         }
     return [with_stable_names(v) for v in value] if isinstance(value, list | tuple) else value
 

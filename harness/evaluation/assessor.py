@@ -14,12 +14,12 @@ from harness.config.schema import Config
 from harness.errors import InputError, ReplayMiss
 from harness.evolution.candidate import (
     Evaluation,
-    Fate,
     Individual,
+    Outcome,
     Proposal,
     Rejection,
     content_of,
-    fate_of,
+    outcome_of,
 )
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
@@ -36,11 +36,11 @@ class Trainer(Protocol):
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
-    ) -> Fate:
+    ) -> Outcome:
         """Score on the split that the search looks at; after so many epochs, None for all."""
         ...
 
-    def final(self, genome: Genome, *, seed: int) -> Fate:
+    def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Score on the test split."""
         ...
 
@@ -57,24 +57,24 @@ class Judges:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Laboratory(Judges):
+class Backend(Judges):
     """What the arms of one command share: real data, gates and evaluation on this machine."""
 
     dataset: Dataset
     machine: Mapping[str, Any]
 
 
-class RecordedLaboratory:
+class RecordedBackend:
     """Gates and trains a genome once; what the journal holds is not done again.
 
     So a limit of the machine that acted once decides for good, and a resumed run takes the course
     that it began.
     """
 
-    def __init__(self, laboratory: Judges, journal: Journal) -> None:
-        self._validate, self._evaluate = laboratory.validate, laboratory.evaluate
+    def __init__(self, open_backend: Judges, journal: Journal) -> None:
+        self._validate, self._evaluate = open_backend.validate, open_backend.evaluate
         self._journal = journal
-        self.workers = laboratory.workers
+        self.workers = open_backend.workers
         # Repairs and confirmations come from every LLM call at once.
         self._turns = Semaphore(self.workers)
 
@@ -88,32 +88,32 @@ class RecordedLaboratory:
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
-    ) -> Fate:
+    ) -> Outcome:
         """Train with this seed and score on the split that the search looks at."""
         purpose = "search" if epochs is None else f"search-{epochs}"
         key = f"training/{purpose}/{genome.digest}/{seed}"
         judge = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
-        return cast("Fate", self._once(key, judge))
+        return cast("Outcome", self._once(key, judge))
 
-    def confirm(self, genome: Genome, *, seed: int, split: str) -> Fate:
+    def confirm(self, genome: Genome, *, seed: int, split: str) -> Outcome:
         """Train with a fresh seed and score as the search does."""
         key = f"training/confirm/{genome.digest}/{seed}"
         judge = partial(self._evaluate.search, genome, seed=seed, split=split)
         with self._turns:
-            return cast("Fate", self._once(key, judge))
+            return cast("Outcome", self._once(key, judge))
 
-    def final(self, genome: Genome, *, seed: int) -> Fate:
+    def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Train with this seed and score on the test split."""
         key = f"training/final/{genome.digest}/{seed}"
-        return cast("Fate", self._once(key, lambda: self._evaluate.final(genome, seed=seed)))
+        return cast("Outcome", self._once(key, lambda: self._evaluate.final(genome, seed=seed)))
 
-    def _once(self, key: str, judge: Callable[[], Fate | None]) -> Fate | None:
+    def _once(self, key: str, judge: Callable[[], Outcome | None]) -> Outcome | None:
         found = self._journal.find(key)
         if found is None:
             verdict = judge()
             self._journal.record(key, content_of(verdict) if verdict else {})
             found = self._journal.find(key)  # of two at once, the first decides for both
-        return fate_of(found) if found else None
+        return outcome_of(found) if found else None
 
 
 class Assessor:
@@ -125,87 +125,93 @@ class Assessor:
 
     def __init__(
         self,
-        laboratory: RecordedLaboratory,
+        open_backend: RecordedBackend,
         network: Genome,
         config: Config,
         scores: Scores,
         fidelity: Fidelity,
     ) -> None:
-        self._laboratory, self._scores = laboratory, scores
+        self._backend, self._scores = open_backend, scores
         self._fidelity = fidelity
         self._config = config
         self._known = {network.digest: "the seed"}
-        self.measured: dict[str, Fate] = {}
+        self.measured: dict[str, Outcome] = {}
 
     def reference(self, genome: Genome) -> Evaluation:
         """Gate and evaluate the seed network; InputError when it fails, for nothing can follow."""
-        refusal = self._laboratory.gates(genome)
+        refusal = self._backend.gates(genome)
         measured = refusal or self._search(genome, "seed")
         decided = self._decided("seed", measured)
         self.measured["seed"] = measured
-        for fate in (measured, decided):
-            if isinstance(fate, Rejection):
+        for outcome in (measured, decided):
+            if isinstance(outcome, Rejection):
                 raise InputError(
                     f"network.path: expected a seed network that passes every gate, but "
-                    f"{fate.gate} refused it: {fate.reason}."
+                    f"{outcome.gate} refused it: {outcome.reason}."
                 )
         assert isinstance(decided, Evaluation)
         return decided
 
-    def __call__(self, proposals: Sequence[Proposal]) -> list[Fate]:
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Outcome]:
         """Return the fates of a generation's proposals, in their order."""
-        with ThreadPoolExecutor(self._laboratory.workers) as pool:
+        with ThreadPoolExecutor(self._backend.workers) as pool:
             refusals = list(pool.map(self._gate, proposals))
-            fates: dict[str, Fate] = {}
+            outcomes: dict[str, Outcome] = {}
             living = []
             for proposal, refusal in zip(proposals, refusals, strict=True):
                 if found := refusal or self._duplicate(proposal):
-                    fates[proposal.step] = found
+                    outcomes[proposal.step] = found
                 else:
                     living.append(proposal)
-            fates |= self._trained(living, pool)
-        self.measured |= fates
-        return [self._decided(p.step, fates[p.step]) for p in proposals]
+            outcomes |= self._trained(living, pool)
+        self.measured |= outcomes
+        return [self._decided(p.step, outcomes[p.step]) for p in proposals]
 
-    def _trained(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> dict[str, Fate]:
+    def _trained(
+        self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor
+    ) -> dict[str, Outcome]:
         """Train all, for as many epochs as the fidelity grants each."""
         whole = self._config.recipe.epochs
-        fates: dict[str, Fate] = {}
+        outcomes: dict[str, Outcome] = {}
         spent: dict[str, float] = {}
         for epochs in self._fidelity.rungs(whole):
             tried = self._tried(proposals, pool, epochs)
-            fates |= {
+            outcomes |= {
                 p.step: dataclasses.replace(f, train_s=spent.get(p.step))
                 for p, f in tried
                 if isinstance(f, Rejection)
             }
             judged = [(p, f) for p, f in tried if isinstance(f, Evaluation)]
-            goes_on = self._fidelity.promoted(epochs, [fate.objectives for _, fate in judged])
+            goes_on = self._fidelity.promoted(epochs, [outcome.objectives for _, outcome in judged])
             proposals = []
-            for (proposal, fate), promoted in zip(judged, goes_on, strict=True):
-                spent[proposal.step] = spent.get(proposal.step, 0.0) + fate.train_s
+            for (proposal, outcome), promoted in zip(judged, goes_on, strict=True):
+                spent[proposal.step] = spent.get(proposal.step, 0.0) + outcome.train_s
                 if promoted:
                     proposals.append(proposal)
                 else:
-                    fates[proposal.step] = _outpaced(fate, epochs, whole, spent[proposal.step])
+                    outcomes[proposal.step] = _outpaced(
+                        outcome, epochs, whole, spent[proposal.step]
+                    )
         for proposal, final in self._tried(proposals, pool, None):
             earlier = spent.get(proposal.step)
             total = (final.train_s or 0) + (earlier or 0)
-            fates[proposal.step] = dataclasses.replace(final, train_s=total) if earlier else final
-        return fates
+            outcomes[proposal.step] = (
+                dataclasses.replace(final, train_s=total) if earlier else final
+            )
+        return outcomes
 
     def _tried(
         self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor, epochs: int | None
-    ) -> list[tuple[Proposal, Fate]]:
-        fates = pool.map(lambda p: self._search(p.child, p.step, epochs), proposals)
-        return list(zip(proposals, fates, strict=True))
+    ) -> list[tuple[Proposal, Outcome]]:
+        outcomes = pool.map(lambda p: self._search(p.child, p.step, epochs), proposals)
+        return list(zip(proposals, outcomes, strict=True))
 
     def _gate(self, proposal: Proposal) -> Rejection | None:
         child = proposal.child
         if isinstance(child, Rejection):
             return child
         with _at(proposal.step):
-            return self._laboratory.gates(child)
+            return self._backend.gates(child)
 
     def _duplicate(self, proposal: Proposal) -> Rejection | None:
         assert isinstance(proposal.child, Genome)
@@ -217,25 +223,25 @@ class Assessor:
             return None
         return Rejection(gate="duplicates", kind="duplicate", reason=f"the same network as {twin}")
 
-    def _search(self, genome: Genome | Rejection, step: str, epochs: int | None = None) -> Fate:
+    def _search(self, genome: Genome | Rejection, step: str, epochs: int | None = None) -> Outcome:
         """Train: with one seed for all, for then differences are the networks', or with its own."""
         assert isinstance(genome, Genome)
         seed = training_seed(self._config.seed)
         if self._config.search.retrain and step != "seed":
             seed = derived_seed(self._config.seed, "training", step)
         with _at(step):
-            return self._laboratory.search(
+            return self._backend.search(
                 genome, seed=seed, split=self._config.search.split, epochs=epochs
             )
 
-    def _decided(self, step: str, measured: Fate) -> Fate:
-        return fate_of(self._scores[step]) if step in self._scores else measured
+    def _decided(self, step: str, measured: Outcome) -> Outcome:
+        return outcome_of(self._scores[step]) if step in self._scores else measured
 
 
-def _outpaced(fate: Evaluation, epochs: int, whole: int, train_s: float) -> Rejection:
+def _outpaced(outcome: Evaluation, epochs: int, whole: int, train_s: float) -> Rejection:
     reason = (
-        f"{fate.accuracy:.2%} with {fate.n_params:,} parameters after {epochs} of {whole} epochs, "
-        f"where others did better"
+        f"{outcome.score:.2%} with {outcome.n_params:,} parameters after {epochs} of {whole} "
+        f"epochs, where others did better"
     )
     return Rejection(gate="fidelity", kind="outpaced", reason=reason, train_s=train_s)
 
@@ -256,9 +262,9 @@ class Confirmation:
     """
 
     def __init__(
-        self, laboratory: RecordedLaboratory, journal: Journal, config: Config, scores: Scores
+        self, open_backend: RecordedBackend, journal: Journal, config: Config, scores: Scores
     ) -> None:
-        self._laboratory, self._journal = laboratory, journal
+        self._backend, self._journal = open_backend, journal
         self._config, self._scores = config, scores
         self._lock = Lock()  # the threads that ask an LLM would all train at once; seeds do
 
@@ -270,11 +276,11 @@ class Confirmation:
         with self._lock, _at(individual.step):
             measured = self._measured(individual.genome)
             decided = self._scores.get(key, measured)
-            self._journal.record(key, {"fate": decided, "measured": measured})
-        if not decided["accuracies"]:
+            self._journal.record(key, {"outcome": decided, "measured": measured})
+        if not decided["scores"]:
             return None
-        accuracy = statistics.fmean(decided["accuracies"])
-        evaluation = dataclasses.replace(individual.evaluation, accuracy=accuracy)
+        score = statistics.fmean(decided["scores"])
+        evaluation = dataclasses.replace(individual.evaluation, score=score)
         return dataclasses.replace(individual, evaluation=evaluation)
 
     def _measured(self, genome: Genome) -> dict[str, list[float]]:
@@ -282,12 +288,12 @@ class Confirmation:
             derived_seed(self._config.seed, "confirm", k) for k in range(self._config.confirm.seeds)
         )
         split = self._config.search.split
-        with ThreadPoolExecutor(self._laboratory.workers) as pool:
-            fates = list(
-                pool.map(lambda s: self._laboratory.confirm(genome, seed=s, split=split), seeds)
+        with ThreadPoolExecutor(self._backend.workers) as pool:
+            outcomes = list(
+                pool.map(lambda s: self._backend.confirm(genome, seed=s, split=split), seeds)
             )
-        held = [fate.accuracy for fate in fates if isinstance(fate, Evaluation)]
-        return {"accuracies": held if len(held) == len(fates) else []}
+        held = [outcome.score for outcome in outcomes if isinstance(outcome, Evaluation)]
+        return {"scores": held if len(held) == len(outcomes) else []}
 
 
 def training_seed(seed: int) -> int:

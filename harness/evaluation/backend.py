@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.config.schema import Config
-from harness.evaluation.assessor import Laboratory
+from harness.evaluation.assessor import Backend
 from harness.evaluation.cache import FOLDER, FORGETFUL, Trainings, processor
 from harness.evaluation.device_slots import Device
 from harness.evaluation.evaluator import Evaluator, Hear, unheard
@@ -18,7 +18,7 @@ from harness.sandbox.sandbox import Sandbox
 from harness.tasks.image_classification.datasets import Dataset
 
 
-class Laboratories:
+class Backends:
     """Opens laboratories one after another, with one worker for as long as it fits.
 
     So the jobs of a multirun share a worker. trainings: the folder that remembers what was trained,
@@ -38,7 +38,7 @@ class Laboratories:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def open(self, config: Config, dataset: Dataset, network: Genome) -> Laboratory:
+    def open(self, config: Config, dataset: Dataset, network: Genome) -> Backend:
         """Return the laboratory that this configuration asks for; one opened before is closed."""
         settings = (config.limits, config.sandbox, config.device, config.deterministic)
         if self._sandbox is None or settings != self._settings:
@@ -53,7 +53,7 @@ class Laboratories:
 
 
 @contextlib.contextmanager
-def laboratory(
+def open_backend(
     config: Config,
     dataset: Dataset,
     network: Genome,
@@ -61,7 +61,7 @@ def laboratory(
     most: str = "isolated",
     trainings: Trainings = FORGETFUL,
     hear: Hear = unheard,
-) -> Iterator[Laboratory]:
+) -> Iterator[Backend]:
     """Start a worker and give it the training data; InputError below ``sandbox.level``.
 
     most: the most confinement to try. trainings: what remembers networks trained before.
@@ -96,7 +96,7 @@ def equipped(
     *,
     trainings: Trainings,
     hear: Hear = unheard,
-) -> Laboratory:
+) -> Backend:
     """Give a worker the training data, and put gates and evaluation before it."""
     channels, height, width = dataset.input_shape
     size = config.recipe.size_px
@@ -105,7 +105,7 @@ def equipped(
         input_shape=(channels, size or height, size or width),
         n_classes=dataset.n_classes,
     )
-    return Laboratory(
+    return Backend(
         dataset=dataset,
         network=network,
         validate=Validator(sandbox, device, interface, config.recipe),

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.config.paths import PACKAGE
 from harness.errors import RecordError
-from harness.evolution.candidate import Fate, content_of, fate_of
+from harness.evolution.candidate import Outcome, content_of, outcome_of
 from harness.files import turn, write_whole
 from harness.typing import Array
 
@@ -91,7 +91,7 @@ class Trainings:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def once(self, known: Mapping[str, Any], train: Callable[[Bookmark], Fate]) -> Fate:
+    def once(self, known: Mapping[str, Any], train: Callable[[Bookmark], Outcome]) -> Outcome:
         """Return the fate of this training; whoever asks while it goes on waits for it.
 
         What a limit of the machine decided is not kept: it may come out otherwise.
@@ -106,21 +106,21 @@ class Trainings:
             if (found := _read(path)) is not None:
                 return found
             bookmark = Bookmark(path.with_suffix(".npz"))
-            fate = train(bookmark)
-            if not getattr(fate, "machine_dependent", False):
-                content = {"training": known, "fate": content_of(fate), "at": time.time()}
+            outcome = train(bookmark)
+            if not getattr(outcome, "machine_dependent", False):
+                content = {"training": known, "outcome": content_of(outcome), "at": time.time()}
                 text = json.dumps(content, indent=2, sort_keys=True) + "\n"
                 write_whole(path, lambda file: file.write(text.encode()))
             bookmark.clear()
-            return fate
+            return outcome
 
 
 FORGETFUL = Trainings(None)
 
 
-def _read(path: Path) -> Fate | None:
+def _read(path: Path) -> Outcome | None:
     try:
-        return fate_of(json.loads(path.read_text(encoding="utf-8"))["fate"])
+        return outcome_of(json.loads(path.read_text(encoding="utf-8"))["outcome"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ from harness.evaluation.cache import FORGETFUL, Bookmark, Checkpoint, Trainings,
 from harness.evaluation.device_slots import Device
 from harness.evaluation.gates import Interface, build_job
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
-from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Fate, rejection_of
+from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed, Session
 from harness.sandbox.sandbox import Sandbox
@@ -82,7 +82,7 @@ class Evaluator:
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
-    ) -> Fate:
+    ) -> Outcome:
         """Train with this seed and score on the validation split, or on what was asked for.
 
         epochs: how many, where it is not the recipe's number.
@@ -90,12 +90,12 @@ class Evaluator:
         recipe = self._recipe if epochs is None else replace(self._recipe, epochs=epochs)
         return self._evaluate(Trial(genome=genome, recipe=recipe, splits=[split], seed=seed))
 
-    def final(self, genome: Genome, *, seed: int) -> Fate:
+    def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Train with this seed and score on test and validation split; for the end of a run."""
         splits = ["test", "validation"]
         return self._evaluate(Trial(genome=genome, recipe=self._recipe, splits=splits, seed=seed))
 
-    def _evaluate(self, trial: Trial) -> Fate:
+    def _evaluate(self, trial: Trial) -> Outcome:
         """Train unless this very training was done before, by any run."""
         known = {
             "genome": trial.genome.digest,
@@ -109,18 +109,18 @@ class Evaluator:
             "code": code_digest(),
         }
 
-        def train(bookmark: Bookmark) -> Fate:
-            return self._device.run(lambda: self._fate(trial, bookmark))
+        def train(bookmark: Bookmark) -> Outcome:
+            return self._device.run(lambda: self._outcome(trial, bookmark))
 
         return self._trainings.once(known, train)
 
-    def _fate(self, trial: Trial, bookmark: Bookmark) -> Fate:
+    def _outcome(self, trial: Trial, bookmark: Bookmark) -> Outcome:
         try:
             return self._score(trial, bookmark)
         except JobFailed as failure:
             return rejection_of(failure)
 
-    def _score(self, trial: Trial, bookmark: Bookmark) -> Fate:
+    def _score(self, trial: Trial, bookmark: Bookmark) -> Outcome:
         """Train; take the last network, or the best on validation; audit and score it."""
         self._sandbox.require(self._images)
         job = build_job("train", trial.genome, self._interface, trial.recipe, seed=trial.seed)
@@ -133,7 +133,7 @@ class Evaluator:
             offer, train_s = self._trained(job, trial, outline, bookmark)
         scores, counts = self._scorer(offer, outline, trial.splits)
         return Evaluation(
-            accuracy=scores[trial.splits[0]],
+            score=scores[trial.splits[0]],
             validation=scores["validation"] if len(trial.splits) > 1 else None,
             train_s=train_s,
             **counts,

@@ -62,14 +62,14 @@ class Scorer:
                 reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
                 raise _refused("cap", reason)
             images = {name: getattr(self._dataset, name) for name in splits}
-            scores = {n: self._accuracy(session, s, tolerance) for n, s in images.items()}
+            scores = {n: self._score(session, s, tolerance) for n, s in images.items()}
             if counts["n_state"] and not self._calibrates(
                 session, images[splits[0]], scores[splits[0]]
             ):
                 counts |= {"n_params": counts["n_params"] + counts["n_state"], "n_state": 0}
             return scores, counts
 
-    def _accuracy(self, session: Session, split: Split, tolerance: float) -> float:
+    def _score(self, session: Session, split: Split, tolerance: float) -> float:
         """Score the answers; asked in two orders and two batch sizes, they must be the same.
 
         The second time, batches are as unlike each other as can be: half of the images stand
@@ -86,10 +86,10 @@ class Scorer:
             raise _refused("audit", _DEPENDS)
         return _share_right(one, split)
 
-    def _calibrates(self, session: Session, split: Split, accuracy: float) -> bool:
+    def _calibrates(self, session: Session, split: Split, score: float) -> bool:
         """Whether running statistics computed by the clean process would serve as well."""
         answers = self._answers(session, split, -1, _shuffled(split))
-        return _share_right(answers, split) >= accuracy - CALIBRATION
+        return _share_right(answers, split) >= score - CALIBRATION
 
     def _answers(self, session: Session, split: Split, program: int, order: Array) -> Array:
         """Return one program's logits, (n, classes) as the split has them, asked in this order."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.config.schema import Budget, Price
 from harness.errors import InputError
-from harness.evolution.candidate import CHARGED, Evaluation, Fate
+from harness.evolution.candidate import CHARGED, Evaluation, Outcome
 from harness.evolution.usage import Usage, cost_of
 
 _ROUNDING = 1e-9
@@ -59,12 +59,12 @@ class Ledger:
         """Say whether this generation lies beyond the budget; founders are generation 0."""
         return self.budget.generations is not None and generation > self.budget.generations
 
-    def charge(self, fate: Fate) -> None:
+    def charge(self, outcome: Outcome) -> None:
         """Add what one proposal and its fate cost; a training that failed costs as well."""
         self.admitted -= 1
         self.proposals += 1
-        self.train_s += fate.train_s or 0
-        if isinstance(fate, Evaluation) or fate.gate in CHARGED:
+        self.train_s += outcome.train_s or 0
+        if isinstance(outcome, Evaluation) or outcome.gate in CHARGED:
             self.evaluations += 1
 
     def price(self, asked: str) -> Price | None:

@@ -13,7 +13,7 @@ from harness.sandbox.job import FAILURES, JobFailed
 class Evaluation:
     """Objectives of one genome under one training recipe."""
 
-    accuracy: float
+    score: float
     """Share of held-out images classified correctly, in [0, 1]."""
     n_params: int
     """Elements of all storage that the evaluated function reads; ``worker.size`` has the rule."""
@@ -29,7 +29,7 @@ class Evaluation:
     @property
     def objectives(self) -> tuple[float, int]:
         """Accuracy (up) and number of parameters (down)."""
-        return self.accuracy, self.n_params
+        return self.score, self.n_params
 
 
 KINDS = MappingProxyType(
@@ -72,7 +72,7 @@ class Rejection:
         return self.kind in MACHINE_DEPENDENT
 
 
-Fate = Evaluation | Rejection
+Outcome = Evaluation | Rejection
 
 
 def rejection_of(failure: JobFailed) -> Rejection:
@@ -84,12 +84,12 @@ CHARGED = ("train", "audit", "fidelity")
 """Gates behind which a network was trained: its evaluation is charged to the budget."""
 
 
-def content_of(fate: Fate) -> dict[str, Any]:
+def content_of(outcome: Outcome) -> dict[str, Any]:
     """Turn a fate into plain values for the record, those that are known."""
-    return {name: value for name, value in vars(fate).items() if value is not None}
+    return {name: value for name, value in vars(outcome).items() if value is not None}
 
 
-def fate_of(content: Mapping[str, Any]) -> Fate:
+def outcome_of(content: Mapping[str, Any]) -> Outcome:
     """Turn recorded values back into a fate."""
     return Rejection(**content) if "gate" in content else Evaluation(**content)
 

@@ -74,11 +74,11 @@ class Halving:
         return [first + i in chosen for i in range(len(objectives))]
 
     def _in_order(self, objectives: Sequence[pareto.Objectives]) -> list[int]:
-        accuracies = [accuracy for accuracy, _ in objectives]
-        enough = (self._chance + max(accuracies, default=0)) / 2
+        scores = [score for score, _ in objectives]
+        enough = (self._chance + max(scores, default=0)) / 2
         groups: dict[bool, list[int]] = {True: [], False: []}
-        for i, accuracy in enumerate(accuracies):
-            groups[accuracy >= enough].append(i)
+        for i, score in enumerate(scores):
+            groups[score >= enough].append(i)
         return [i for group in groups.values() for i in _sorted(group, objectives)]
 
 

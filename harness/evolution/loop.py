@@ -14,9 +14,9 @@ from typing import Protocol
 from harness.config.schema import Rates, Sizes
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Fate, Individual, Proposal, Rejection, Variation
+from harness.evolution.candidate import Individual, Outcome, Proposal, Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Confirm, Gates, Proposer, Scene
+from harness.evolution.proposer import Confirm, Context, Gates, Proposer
 from harness.evolution.selection import Selection
 from harness.seeding import stream
 
@@ -24,7 +24,7 @@ from harness.seeding import stream
 class Recorder(Protocol):
     """Where the loop tells what happened."""
 
-    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
         """Record one child and its fate."""
         ...
 
@@ -33,12 +33,12 @@ class Recorder(Protocol):
         ...
 
 
-Assess = Callable[[Sequence[Proposal]], Sequence[Fate]]
+Assess = Callable[[Sequence[Proposal]], Sequence[Outcome]]
 """Judges a generation's proposals together; their fates come back in proposal order."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conception:
+class MatingPlan:
     """What is to become of one child: its parent, its mate if any, whether it is mutated."""
 
     parent: Individual
@@ -66,21 +66,21 @@ def evolve(
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
-        elites, conceptions = [], []
+        elites, plans = [], []
         if population:
             elites = selection.elites(population)
             rng = stream(seed, "parents", generation)
             parents = selection.parents(population, n=sizes.offspring, rng=rng)
-            conceptions = pair_up(parents, population, rates, seed=seed, generation=generation)
-        founding = not conceptions  # at first, and where nobody is left to mate with
+            plans = pair_up(parents, population, rates, seed=seed, generation=generation)
+        founding = not plans  # at first, and where nobody is left to mate with
         if founding:  # copies of the seed, each through one mutation
-            conceptions = [Conception(parent=reference, mate=None, mutates=True)] * sizes.founders
-        conceptions = [conception for conception in conceptions if ledger.admit()]
-        if not conceptions:
+            plans = [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
+        plans = [plan for plan in plans if ledger.admit()]
+        if not plans:
             return
 
-        scenes = [
-            Scene(
+        contexts = [
+            Context(
                 step=f"g{generation}.c{child}",
                 seed=seed,
                 founding=founding,
@@ -89,20 +89,20 @@ def evolve(
                 gates=gates,
                 confirm=confirm,
             )
-            for child in range(len(conceptions))
+            for child in range(len(plans))
         ]
-        with ThreadPoolExecutor(ledger.side_by_side(len(scenes), llm_workers)) as pool:
-            born = list(pool.map(lambda c, s: bear(c, proposer, s), conceptions, scenes))
-        proposals = [proposal for proposal in born if proposal is not None]
-        fates = assess(proposals)
+        with ThreadPoolExecutor(ledger.side_by_side(len(contexts), llm_workers)) as pool:
+            children = list(pool.map(lambda c, s: reproduce(c, proposer, s), plans, contexts))
+        proposals = [proposal for proposal in children if proposal is not None]
+        outcomes = assess(proposals)
 
         offspring = []
-        for proposal, fate in zip(proposals, fates, strict=True):
-            ledger.charge(fate)
-            record.proposal(generation, proposal, fate)
-            if not isinstance(fate, Rejection) and isinstance(proposal.child, Genome):
+        for proposal, outcome in zip(proposals, outcomes, strict=True):
+            ledger.charge(outcome)
+            record.proposal(generation, proposal, outcome)
+            if not isinstance(outcome, Rejection) and isinstance(proposal.child, Genome):
                 offspring.append(
-                    Individual(step=proposal.step, genome=proposal.child, evaluation=fate)
+                    Individual(step=proposal.step, genome=proposal.child, evaluation=outcome)
                 )
         population = selection.survivors(elites, offspring)
         record.generation(generation, population)
@@ -115,13 +115,13 @@ def pair_up(
     *,
     seed: int,
     generation: int,
-) -> list[Conception]:
+) -> list[MatingPlan]:
     """Pair neighbours; both of a pair mate or none; whoever got no mate is mutated for certain.
 
     Parents with equal segments have nothing to exchange, so they do not mate. Without mutation,
     whoever got no mate takes any of the population that differs; where none does, no child comes.
     """
-    conceptions = []
+    plans = []
     for i, parent in enumerate(parents):
         partner = parents[i ^ 1] if (i ^ 1) < len(parents) else None
         willing = stream(seed, "mate", generation, i // 2).random() < rates.p_mate
@@ -132,8 +132,8 @@ def pair_up(
                 continue
             mate = stream(seed, "any mate", generation, i).choice(others)
         mutates = stream(seed, "mutate", generation, i).random() < rates.p_mutate
-        conceptions.append(Conception(parent=parent, mate=mate, mutates=mutates or mate is None))
-    return conceptions
+        plans.append(MatingPlan(parent=parent, mate=mate, mutates=mutates or mate is None))
+    return plans
 
 
 def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
@@ -142,25 +142,25 @@ def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> boo
     return rates.mate_identical or bool(parent.genome.differing(other.genome))
 
 
-def bear(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal | None:
+def reproduce(plan: MatingPlan, proposer: Proposer, context: Context) -> Proposal | None:
     """Let the proposer mate and mutate one child as conceived; None where the budget is spent."""
     try:
-        return _varied(conception, proposer, scene)
+        return _varied(plan, proposer, context)
     except BudgetSpent:
         return None
 
 
-def _varied(conception: Conception, proposer: Proposer, scene: Scene) -> Proposal:
-    child: Genome | Rejection = conception.parent.genome
-    parents = [conception.parent.step]
+def _varied(plan: MatingPlan, proposer: Proposer, context: Context) -> Proposal:
+    child: Genome | Rejection = plan.parent.genome
+    parents = [plan.parent.step]
     variations: list[Variation] = []
-    if conception.mate is not None and isinstance(child, Genome):
-        child, variation = proposer.mate(child, conception.mate.genome, scene)
-        parents.append(conception.mate.step)
+    if plan.mate is not None and isinstance(child, Genome):
+        child, variation = proposer.mate(child, plan.mate.genome, context)
+        parents.append(plan.mate.step)
         variations.append(variation)
-    if conception.mutates and isinstance(child, Genome):
-        child, variation = proposer.mutate(child, scene)
+    if plan.mutates and isinstance(child, Genome):
+        child, variation = proposer.mutate(child, context)
         variations.append(variation)
     return Proposal(
-        step=scene.step, parents=tuple(parents), variations=tuple(variations), child=child
+        step=context.step, parents=tuple(parents), variations=tuple(variations), child=child
     )

@@ -25,7 +25,7 @@ def dominates(a: Objectives, b: Objectives) -> bool:
 
 def points(objectives: Sequence[Objectives]) -> Array:
     """Return (n, 2) points to minimise: error and log10 of the parameters."""
-    return np.array([(1 - accuracy, math.log10(max(1, n))) for accuracy, n in objectives])
+    return np.array([(1 - score, math.log10(max(1, n))) for score, n in objectives])
 
 
 def scaled(objectives: Sequence[Objectives]) -> Array:
@@ -107,7 +107,7 @@ def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) 
     return sorted(chosen)
 
 
-def hypervolume(objectives: Sequence[Objectives], *, n_classes: int, seed_params: int) -> float:
+def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params: int) -> float:
     """Area dominated, in accuracy above chance times decades of parameters saved.
 
     The reference point is chance accuracy at ten times the seed's parameters, so a network of
@@ -115,7 +115,7 @@ def hypervolume(objectives: Sequence[Objectives], *, n_classes: int, seed_params
     """
     if not objectives:
         return 0.0
-    reference = np.array([1 - 1 / n_classes, math.log10(10 * seed_params)])
+    reference = np.array([1 - chance, math.log10(10 * seed_params)])
     return float(moocore.hypervolume(points(objectives), ref=reference))
 
 

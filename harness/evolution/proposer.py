@@ -19,7 +19,7 @@ so before it is shown as an example; None where the re-training failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Context:
     """What a proposer may know besides the genome at hand."""
 
     step: str
@@ -42,12 +42,12 @@ class Scene:
 class Proposer(Protocol):
     """Varies genomes; never sees validation data, never evaluates."""
 
-    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change one segment; a rejection when no code came of it."""
         ...
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Bring the mate's version of one segment, at which the two differ, into the genome."""
         ...

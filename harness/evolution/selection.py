@@ -33,12 +33,12 @@ class Selection(Protocol):
 class EliteTournament:
     """SPEA2 elites join their offspring; NSGA-II tournaments choose parents (Morris 2024, 3.3).
 
-    elitism: whether the elites live on, or serve as examples alone; accuracy_only: whether sizes
+    elitism: whether the elites live on, or serve as examples alone; score_only: whether sizes
     are left out of account.
     """
 
-    def __init__(self, *, n_elites: int, elitism: bool = True, accuracy_only: bool = False) -> None:
-        self._n_elites, self._elitism, self._accuracy_only = n_elites, elitism, accuracy_only
+    def __init__(self, *, n_elites: int, elitism: bool = True, score_only: bool = False) -> None:
+        self._n_elites, self._elitism, self._score_only = n_elites, elitism, score_only
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return nobody: the founders come first."""
@@ -71,6 +71,6 @@ class EliteTournament:
         return list({i.genome.digest: i for i in living}.values())
 
     def _objectives(self, population: Sequence[Individual]) -> list[pareto.Objectives]:
-        if self._accuracy_only:
+        if self._score_only:
             return [(i.objectives[0], 1) for i in population]
         return [i.objectives for i in population]

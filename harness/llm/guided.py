@@ -7,15 +7,15 @@ from harness.errors import BudgetSpent, InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 from harness.llm.extraction import Extracted, extract
 from harness.llm.model import Answers, Call, Request, Settings
 from harness.llm.prompts import (
     NEUTRAL,
     Example,
     Prompts,
-    change_in_accuracy,
     change_in_params,
+    change_in_score,
 )
 
 Range = Sequence[float]
@@ -60,13 +60,13 @@ class Guided:
         self._temperature = temperature
         self._top_p, self._max_tokens = top_p, max_tokens
 
-    def mutate(self, genome: Genome, scene: Scene) -> tuple[Genome | Rejection, Variation]:
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Rewrite a random segment as one of the prompts asks, or by an elite's example."""
-        segment = scene.rng("segment").choice(genome.names)
-        character = scene.rng("character").choice(self._characters)
+        segment = context.rng("segment").choice(genome.names)
+        character = context.rng("character").choice(self._characters)
         detail = {"character": character}
-        reflects = not scene.founding and scene.rng("eot").random() < self._eot_probability
-        found = self.example(scene, segment) if reflects else None
+        reflects = not context.founding and context.rng("eot").random() < self._eot_probability
+        found = self.example(context, segment) if reflects else None
         if found is not None:
             elite, shown = found
             text = self.prompts.eot_text(
@@ -78,19 +78,19 @@ class Guided:
             )
             detail |= {"elite": elite.step, "example": shown.segment}
         else:
-            category = scene.rng("category").choice(self._categories)
+            category = context.rng("category").choice(self._categories)
             text = self.prompts.mutation_text(
                 category=category,
                 character=character,
                 segment=segment,
                 code=genome[segment],
                 header=genome.header,
-                progress=self.progress(genome, scene),
+                progress=self.progress(genome, context),
             )
             detail |= {"category": category} | ({"eot": NO_ELITE} if reflects else {})
         return self._ask(
             genome,
-            scene,
+            context,
             operator="eot" if found else "mutation",
             segment=segment,
             text=text,
@@ -98,19 +98,19 @@ class Guided:
         )
 
     def mate(
-        self, genome: Genome, mate: Genome, scene: Scene
+        self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Merge the two versions of a random segment at which the parents differ."""
-        segment = scene.rng("mating segment").choice(genome.differing(mate))
-        return self.merge(genome, mate, scene, segment=segment)
+        segment = context.rng("mating segment").choice(genome.differing(mate))
+        return self.merge(genome, mate, context, segment=segment)
 
     def merge(
-        self, genome: Genome, mate: Genome, scene: Scene, *, segment: str
+        self, genome: Genome, mate: Genome, context: Context, *, segment: str
     ) -> tuple[Genome | Rejection, Variation]:
         """Ask for one version out of two of this segment, in the genome's place."""
         # Sorted, for the order in which a file lists them must decide nothing.
         favours = sorted(self.prompts.matings, reverse=True)
-        favour = scene.rng("mating favour").choice(favours)
+        favour = context.rng("mating favour").choice(favours)
         text = self.prompts.mating_text(
             favour=favour,
             segment=segment,
@@ -120,28 +120,28 @@ class Guided:
         )
         return self._ask(
             genome,
-            scene,
+            context,
             operator="mating",
             segment=segment,
             text=text,
             detail={"favour": favour},
         )
 
-    def example(self, scene: Scene, segment: str) -> tuple[Individual, Example] | None:
+    def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
         """Draw the elite and its change to reflect on, before a change to this segment.
 
         None where no elite is eligible.
         """
         del segment
-        changed_ones = [e for e in scene.elites if e.genome.differing(scene.reference.genome)]
-        seed = scene.confirm(scene.reference) if changed_ones else None
+        changed_ones = [e for e in context.elites if e.genome.differing(context.reference.genome)]
+        seed = context.confirm(context.reference) if changed_ones else None
         if seed is None:
             return None
-        confirmed = [elite for e in changed_ones if (elite := scene.confirm(e)) is not None]
+        confirmed = [elite for e in changed_ones if (elite := context.confirm(e)) is not None]
         eligible = [elite for elite in confirmed if self._worth_showing(elite, seed)]
         if not eligible:
             return None
-        rng = scene.rng("example")
+        rng = context.rng("example")
         elite = rng.choice(eligible)
         changed = rng.choice(elite.genome.differing(seed.genome))
         was, now = seed.evaluation, elite.evaluation
@@ -149,13 +149,13 @@ class Guided:
             segment=changed,
             before=seed.genome[changed],
             after=elite.genome[changed],
-            accuracy_change=change_in_accuracy(was.accuracy, now.accuracy),
+            score_change=change_in_score(was.score, now.score),
             params_change=change_in_params(was.n_params, now.n_params),
         )
 
-    def progress(self, genome: Genome, scene: Scene) -> str:
+    def progress(self, genome: Genome, context: Context) -> str:
         """Tell a plain mutation how far the search has come; the method tells it nothing."""
-        del genome, scene
+        del genome, context
         return ""
 
     def _worth_showing(self, elite: Individual, seed: Individual) -> bool:
@@ -166,7 +166,7 @@ class Guided:
     def _ask(
         self,
         genome: Genome,
-        scene: Scene,
+        context: Context,
         *,
         operator: str,
         segment: str,
@@ -177,14 +177,14 @@ class Guided:
         purpose = "mating" if operator == "mating" else "mutation"
         asking = Asking(
             model=self._model,
-            scene=scene,
+            context=context,
             genome=genome,
             segment=segment,
-            range_of="founder" if scene.founding else purpose,
+            range_of="founder" if context.founding else purpose,
             draw=self._settings,
         )
         child = asking.ask(purpose, text)
-        reviews = scene.rng(f"{purpose} review").random() < self._review_probability
+        reviews = context.rng(f"{purpose} review").random() < self._review_probability
         if isinstance(child, Genome) and reviews:
             check = self.prompts.review_text(
                 segment=segment, before=genome[segment], code=child[segment], header=genome.header
@@ -195,7 +195,7 @@ class Guided:
             else:  # what was to be checked stands
                 asking.detail["review"] = reviewed.reason
         for k in range(1, self._repair_attempts + 1):
-            refusal = child if isinstance(child, Rejection) else scene.gates(child)
+            refusal = child if isinstance(child, Rejection) else context.gates(child)
             if refusal is None:
                 break
             said = asking.calls[-1].completion.text
@@ -230,13 +230,13 @@ class Asking:
         self,
         *,
         model: Answers,
-        scene: Scene,
+        context: Context,
         genome: Genome,
         segment: str,
         range_of: str,
         draw: Callable[[str, Random], Settings],
     ) -> None:
-        self._model, self._scene, self._genome, self._segment = model, scene, genome, segment
+        self._model, self._scene, self._genome, self._segment = model, context, genome, segment
         self._range_of, self._draw = range_of, draw
         self.calls: list[Call] = []
         self.detail: dict[str, str] = {}

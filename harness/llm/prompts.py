@@ -70,7 +70,7 @@ class Prompts:
             example=example.segment,
             before=example.before,
             after=example.after,
-            accuracy_change=example.accuracy_change,
+            accuracy_change=example.score_change,
             params_change=example.params_change,
             header=header,
         )
@@ -86,10 +86,10 @@ class Prompts:
             header=header,
         )
 
-    def progress_text(self, *, accuracy_change: str, params_change: str) -> str:
+    def progress_text(self, *, score_change: str, params_change: str) -> str:
         """Tell what was measured of the best network so far, beside the original."""
         return Template(self.progress).substitute(
-            accuracy_change=accuracy_change, params_change=params_change
+            accuracy_change=score_change, params_change=params_change
         )
 
     def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
@@ -116,7 +116,7 @@ class Example:
     segment: str
     before: str
     after: str
-    accuracy_change: str
+    score_change: str
     params_change: str
 
 
@@ -133,7 +133,7 @@ def imported(header: str) -> str:
     return f"{listed} {'are' if len(names) > 1 else 'is'} imported"
 
 
-def change_in_accuracy(before: float, after: float) -> str:
+def change_in_score(before: float, after: float) -> str:
     """Say how the validation accuracy changed, in percentage points."""
     points = f"{100 * (after - before):+.2f} percentage points"
     return f"from {before:.2%} to {after:.2%} ({points if after != before else 'unchanged'})"

@@ -11,13 +11,19 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.config.identity import digest_of
 from harness.errors import RecordError
-from harness.record.journal import JOURNAL_FORMAT, JOURNAL_NAME, Event, read_events
+from harness.record.journal import (
+    JOURNAL_FORMAT,
+    JOURNAL_NAME,
+    READABLE_FORMATS,
+    Event,
+    read_events,
+)
 
 ARCHIVE_FORMAT = 1
 _CONTENTS, _EVENTS = "archive.json", "events.jsonl"
@@ -114,6 +120,8 @@ def read_archive(file: Path) -> tuple[str, list[Event]]:
         raise _damaged(file, f"it holds {', '.join(sorted(held ^ set(parts)))} beside its contents")
     try:
         events = [Event(**json.loads(line)) for line in parts[_EVENTS].splitlines()]
+        read = READABLE_FORMATS[contents["journal_format"]]
+        events = [replace(e, content=read(e.key, e.content)) for e in events]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(file, repr(error)) from None
     if missing := _NEEDED - {event.key for event in events}:
@@ -174,10 +182,10 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
 
 def scores_of(events: Sequence[Event]) -> dict[str, Mapping[str, Any]]:
     """Return the fates that decided a run's course, by step."""
-    scores = {e.key.split("/")[1]: e.content["fate"] for e in events if e.kind == "proposal"}
-    scores |= {e.key: e.content["fate"] for e in events if e.kind == "confirmed"}
+    scores = {e.key.split("/")[1]: e.content["outcome"] for e in events if e.kind == "proposal"}
+    scores |= {e.key: e.content["outcome"] for e in events if e.kind == "confirmed"}
     reference = next(e.content for e in events if e.kind == "reference")
-    return {"seed": reference["fate"], **scores}
+    return {"seed": reference["outcome"], **scores}
 
 
 def _order(step: str) -> tuple[int, int, str]:
@@ -186,10 +194,12 @@ def _order(step: str) -> tuple[int, int, str]:
 
 
 def _require_formats(file: Path, contents: Mapping[str, Any]) -> None:
-    for name, expected in (("format", ARCHIVE_FORMAT), ("journal_format", JOURNAL_FORMAT)):
-        if contents[name] != expected:
+    known = {"format": {ARCHIVE_FORMAT}, "journal_format": set(READABLE_FORMATS)}
+    for name, formats in known.items():
+        if contents[name] not in formats:
             raise RecordError(
-                f"{file}: expected an archive of {name} {expected}, found {contents[name]}. Use "
+                f"{file}: expected an archive of {name} {max(formats)}, found {contents[name]}. "
+                f"Use "
                 f"the version of this package that wrote it, guided-evolution "
                 f"{contents['version']}."
             )

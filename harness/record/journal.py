@@ -19,8 +19,14 @@ from threading import Lock
 from typing import Any, Self
 
 from harness.errors import InputError, RecordError
+from harness.record.upgrade import upgraded
 
-JOURNAL_FORMAT = 3
+JOURNAL_FORMAT = 4
+READABLE_FORMATS: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
+    3: upgraded,
+    JOURNAL_FORMAT: lambda _, content: content,
+}
+"""Formats that can be read, and what turns their events into those of today."""
 SQLITE = sqlite3.sqlite_version
 JOURNAL_NAME = "journal.sqlite"
 _WAIT_POLL_S = 0.5
@@ -120,14 +126,18 @@ def read_events(folder: Path, *, after: int = 0) -> list[tuple[int, Event]]:
             found = db.execute("PRAGMA user_version").fetchone()[0]
             if found == 0:  # just being made, or its maker died doing so
                 return []
-            if found != JOURNAL_FORMAT:
+            if found not in READABLE_FORMATS:
                 raise _other_format(folder, found)
             rows = db.execute(
                 "SELECT seq, key, json, at FROM event WHERE seq > ? ORDER BY seq", (after,)
             ).fetchall()
     except (sqlite3.Error, ValueError) as error:
         raise _unreadable(folder, error) from None
-    return [(seq, Event(key=key, content=json.loads(text), at=at)) for seq, key, text, at in rows]
+    read = READABLE_FORMATS[found]
+    return [
+        (seq, Event(key=key, content=read(key, json.loads(text)), at=at))
+        for seq, key, text, at in rows
+    ]
 
 
 def find_runs(runs_dir: Path) -> list[Path]:

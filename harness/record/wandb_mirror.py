@@ -155,13 +155,15 @@ def _values(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten an event into what W&B plots."""
     kind = key.split("/", maxsplit=1)[0]
     if kind == "proposal":
-        fate = content["measured"]
-        scores = {name: fate[name] for name in ("accuracy", "n_params", "train_s") if name in fate}
-        return {"generation": content["generation"], "accepted": int("accuracy" in fate)} | scores
+        outcome = content["measured"]
+        scores = {
+            name: outcome[name] for name in ("score", "n_params", "train_s") if name in outcome
+        }
+        return {"generation": content["generation"], "accepted": int("score" in outcome)} | scores
     if kind == "generation":
         return {"population": len(content["population"])}
-    if kind == "final" and "accuracy" in content:
-        return {"test_accuracy": content["accuracy"]}
+    if kind == "final" and "score" in content:
+        return {"test_score": content["score"]}
     return {}
 
 

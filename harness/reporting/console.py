@@ -35,7 +35,7 @@ class Display:
         self._title, self._evaluations = title, evaluations
         self._phase = "starting the worker"
         self._generation = 0
-        self._fates: Counter[str] = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._measuring = False
         self._trainings: dict[str, Mapping[str, Any]] = {}
         """The last of each network, the seed network's first, with the seconds of all."""
@@ -67,19 +67,19 @@ class Display:
         panel.add_column()
         panel.add_row(self._title, self._phase)
         trained = list(self._trainings.values())[1:]
-        accepted = [fate for fate in trained if "accuracy" in fate and fate["whole"]]
+        accepted = [outcome for outcome in trained if "score" in outcome and outcome["whole"]]
         panel.add_row("evaluated", f"{len(trained)} of {self._evaluations}")
-        refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._fates.items()))
+        refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._outcomes.items()))
         panel.add_row("refused", refused or "none")
         if accepted:
-            panel.add_row("best accuracy", f"{max(f['accuracy'] for f in accepted):.2%}")
+            panel.add_row("best accuracy", f"{max(f['score'] for f in accepted):.2%}")
             panel.add_row("smallest", f"{min(f['n_params'] for f in accepted):,} parameters")
         if 0 < len(self._trainings) <= self._evaluations and not self._measuring:
             panel.add_row("search time left", _duration(self._left_s()))
         return panel
 
     def _left_s(self) -> float:
-        known = [fate["train_s"] for fate in self._trainings.values() if fate["train_s"]]
+        known = [outcome["train_s"] for outcome in self._trainings.values() if outcome["train_s"]]
         return statistics.fmean(known or [0]) * (1 + self._evaluations - len(self._trainings))
 
     def _on_reference(self, event: Event) -> str:
@@ -106,13 +106,13 @@ class Display:
             self._measuring = True
 
     def _on_proposal(self, event: Event) -> str:
-        fate, step = event.content["measured"], event.key.split("/")[1]
-        if "gate" in fate:
-            self._fates[fate["gate"]] += 1
-            if fate["gate"] == "fidelity":
-                return f"{step} outpaced: {fate['reason']}"
-            return f"{step} refused by {fate['gate']}: {fate['reason']}"
-        return f"{step} {_operators(event.content)}: {_objectives(fate)}"
+        outcome, step = event.content["measured"], event.key.split("/")[1]
+        if "gate" in outcome:
+            self._outcomes[outcome["gate"]] += 1
+            if outcome["gate"] == "fidelity":
+                return f"{step} outpaced: {outcome['reason']}"
+            return f"{step} refused by {outcome['gate']}: {outcome['reason']}"
+        return f"{step} {_operators(event.content)}: {_objectives(outcome)}"
 
     def _on_generation(self, event: Event) -> None:
         self._generation = int(event.key.split("/")[1]) + 1
@@ -120,9 +120,9 @@ class Display:
 
     def _on_final(self, event: Event) -> str | None:
         _, step, k = event.key.split("/")
-        if "accuracy" not in event.content:
+        if "score" not in event.content:
             return f"{step} re-trained ({int(k) + 1}): {event.content['reason']}"
-        return f"{step} re-trained ({int(k) + 1}): test accuracy {event.content['accuracy']:.2%}"
+        return f"{step} re-trained ({int(k) + 1}): test accuracy {event.content['score']:.2%}"
 
     def _on_complete(self, _: Event) -> str:
         self._phase = "complete"
@@ -219,8 +219,8 @@ def _operators(content: Any) -> str:
     return " + ".join(changes)
 
 
-def _objectives(fate: Any) -> str:
-    return f"accuracy {fate['accuracy']:.2%}, {fate['n_params']:,} parameters"
+def _objectives(outcome: Any) -> str:
+    return f"accuracy {outcome['score']:.2%}, {outcome['n_params']:,} parameters"
 
 
 def _duration(seconds: float) -> str:

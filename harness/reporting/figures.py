@@ -45,9 +45,9 @@ def _fronts(comparison: Comparison) -> Any:
         bands = len(arms) <= plot_style.MANY
         _front_of(axes, arm, plot_style.look(place), bands=bands, up_to=round(1.1 * largest))
     for i, run in enumerate(_blind(comparison)):
-        accuracy, n_params = run.seed_objectives
+        score, n_params = run.seed_objectives
         label = "seed network" if i == 0 else None
-        axes.plot(n_params, 100 * accuracy, "k*", markersize=12, label=label, zorder=5)
+        axes.plot(n_params, 100 * score, "k*", markersize=12, label=label, zorder=5)
     axes.set(
         xscale="log",
         xlabel="parameters (log scale; fewer is better)",
@@ -89,7 +89,7 @@ def _continued(marks: list[Objectives], up_to: int) -> list[Objectives]:
 
 def _height(marks: Sequence[Objectives], size: int, floor: float) -> float:
     """Return what is attained with so many parameters; the arm's least where nothing is."""
-    return 100 * max((accuracy for accuracy, n in marks if n <= size), default=floor)
+    return 100 * max((score for score, n in marks if n <= size), default=floor)
 
 
 _SPENT = {

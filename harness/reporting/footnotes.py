@@ -38,7 +38,7 @@ def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
     yield (
         f"hypervolume: the area of accuracy and size that a run's front dominates, in accuracy "
         f"above chance times decades of parameters, up to the reference point of "
-        f"{100 / manifest['data']['n_classes']:g} % accuracy and "
+        f"{100 * manifest['data']['chance']:g} % accuracy and "
         f"{10 * runs[0].seed_objectives[1]:,} parameters; more is better. Median over runs "
         f"[quartiles]. anytime: the mean height of its curve over the evaluations, so what is "
         f"found earlier counts more; median."
@@ -146,7 +146,7 @@ def _points(runs: Sequence[RunResult]) -> str:
 
 def _told(run: RunResult) -> Iterator[str]:
     yield from _told_of_calls(run)
-    yield from _told_of_fates(run)
+    yield from _told_of_outcomes(run)
     if run.confirmed:
         yield (
             f"networks re-trained on fresh seeds, {run.manifest['config']['confirm']['seeds']} "
@@ -165,7 +165,7 @@ def _told(run: RunResult) -> Iterator[str]:
         yield "not complete; the same command goes on."
 
 
-def _told_of_fates(run: RunResult) -> Iterator[str]:
+def _told_of_outcomes(run: RunResult) -> Iterator[str]:
     if run.halved:
         yield (
             f"{run.outpaced} of {run.evaluations} networks were outpaced after fewer epochs than "

@@ -90,7 +90,7 @@ FOUND = (
     Column(name="best_validation", heading="best val. acc. %", write=_percent),
     Column(name="pick_in_search", heading="pick: val. acc. %, in search", write=_percent),
     Column(name="pick_retrained", heading="pick: val. acc. %, re-trained", write=_percent),
-    Column(name="test_accuracy", heading="pick: test acc. % [95 % CI]", write=_percent),
+    Column(name="test_score", heading="pick: test acc. % [95 % CI]", write=_percent),
     Column(name="parameters", heading="pick: parameters", write="{:,.0f}".format),
     Column(name="hypervolume", heading="hypervolume [quartiles]", write=number(3)),
     Column(name="anytime", heading="anytime hypervolume", write=number(3)),
@@ -114,12 +114,12 @@ TIME_COLUMNS = ("train_s",)
 _DIFFERENCES: Mapping[str, Callable[[Any], str]] = {
     "hypervolume": number(3, sign="+"),
     "anytime": number(3, sign="+"),
-    "test_accuracy": number(2, times=100, sign="+"),
+    "test_score": number(2, times=100, sign="+"),
 }
 MEASURED = {
     "hypervolume": "hypervolume",
     "anytime": "anytime hypervolume",
-    "test_accuracy": "test accuracy of the pick, in points",
+    "test_score": "test accuracy of the pick, in points",
 }
 """What each measure that arms are compared by is called."""
 

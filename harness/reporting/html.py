@@ -23,7 +23,7 @@ from harness.reporting.run_page import dossier
 from harness.reporting.summary import folder_of
 from harness.reporting.tables import write_tables
 
-_ASSETS = Path(__file__).with_name("reporting") / "assets"
+_ASSETS = Path(__file__).with_name("assets")
 _PAGE = "report.html"
 
 

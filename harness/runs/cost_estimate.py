@@ -16,7 +16,7 @@ from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Fate, Individual, Proposal, Rejection
+from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
 from harness.evolution.usage import Usage, cost_of
@@ -107,7 +107,7 @@ class Purse:
 class Nowhere:
     """A record that keeps nothing."""
 
-    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
         """Forget it."""
 
     def generation(self, number: int, population: Sequence[Individual]) -> None:
@@ -125,22 +125,22 @@ def play(config: Config, network: Genome, *, share: float) -> Played:
             return None
         return Rejection(gate="build", kind="forward", reason="RuntimeError: imagined")
 
-    def fate(proposal: Proposal) -> Fate:
+    def outcome(proposal: Proposal) -> Outcome:
         child = proposal.child
         refusal = child if isinstance(child, Rejection) else gates(child)
-        rng = stream(config.seed, "fate", proposal.step)
+        rng = stream(config.seed, "outcome", proposal.step)
         return refusal or Evaluation(
-            accuracy=rng.random(), n_params=rng.randrange(1, 10**6), train_s=0.0
+            score=rng.random(), n_params=rng.randrange(1, 10**6), train_s=0.0
         )
 
-    seed = Evaluation(accuracy=0.5, n_params=5 * 10**5, train_s=0.0)
+    seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
     evolve(
         Individual(step="seed", genome=network, evaluation=seed),
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
         gates=gates,
         confirm=lambda individual: individual,
-        assess=lambda proposals: [fate(proposal) for proposal in proposals],
+        assess=lambda proposals: [outcome(proposal) for proposal in proposals],
         sizes=config.sizes,
         rates=config.rates,
         ledger=ledger,

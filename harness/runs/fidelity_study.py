@@ -16,9 +16,9 @@ from harness.analysis.stats import rank_correlation
 from harness.config.compose import restored
 from harness.config.schema import Config
 from harness.errors import InputError
-from harness.evaluation.assessor import Laboratory, training_seed
-from harness.evaluation.backend import Laboratories
-from harness.evolution.candidate import Evaluation, Fate
+from harness.evaluation.assessor import Backend, training_seed
+from harness.evaluation.backend import Backends
+from harness.evolution.candidate import Evaluation, Outcome
 from harness.evolution.fidelity import Halving
 from harness.evolution.genome import Genome
 from harness.record.journal import find_runs
@@ -38,17 +38,17 @@ def kept(few: Sequence[float], whole: Sequence[float]) -> float:
     return len(best[0] & best[1]) / n
 
 
-def accuracies(
-    lab: Laboratory, networks: Sequence[Genome], *, seed: int, epochs: int | None
+def scores(
+    lab: Backend, networks: Sequence[Genome], *, seed: int, epochs: int | None
 ) -> dict[str, float]:
     """Train each for so many epochs; return validation accuracies by digest, of those that can."""
 
-    def fate(network: Genome) -> tuple[str, Fate]:
+    def outcome(network: Genome) -> tuple[str, Outcome]:
         return network.digest, lab.evaluate.search(network, seed=seed, epochs=epochs)
 
     with ThreadPoolExecutor(lab.workers) as pool:
-        fates = list(pool.map(fate, networks))
-    return {d: f.accuracy for d, f in fates if isinstance(f, Evaluation)}
+        outcomes = list(pool.map(outcome, networks))
+    return {d: f.score for d, f in outcomes if isinstance(f, Evaluation)}
 
 
 def rows(
@@ -112,10 +112,10 @@ def correlate(
     epochs = _epochs(config, epochs)
     networks = _networks(read_run(folder), n_networks)
     seed = training_seed(config.seed)
-    with Laboratories() as laboratories:
-        lab = laboratories.open(config, dataset_of(recorded, config), recorded.network)
-        whole = accuracies(lab, networks, seed=seed, epochs=None)
-        measured = {e: accuracies(lab, networks, seed=seed, epochs=e) for e in epochs}
+    with Backends() as backends:
+        lab = backends.open(config, dataset_of(recorded, config), recorded.network)
+        whole = scores(lab, networks, seed=seed, epochs=None)
+        measured = {e: scores(lab, networks, seed=seed, epochs=e) for e in epochs}
     show_table(
         rows(measured, whole),
         title=f"{folder.name}: validation accuracy after few epochs against {config.recipe.epochs}",

@@ -10,12 +10,12 @@ from packaging.utils import canonicalize_name
 
 from harness.config.identity import digest_of, variant_digest
 from harness.config.paths import ROOT
-from harness.evaluation.assessor import Laboratory
+from harness.evaluation.assessor import Backend
 from harness.evaluation.cache import processor
 from harness.runs.spec import RunSpec
 
 
-def manifest_of(spec: RunSpec, lab: Laboratory) -> dict[str, Any]:
+def manifest_of(spec: RunSpec, lab: Backend) -> dict[str, Any]:
     """Describe a run: what is composed, on which data, on which machine, with which packages."""
     config, dataset, study = spec.config, lab.dataset, spec.study
     return {
@@ -27,7 +27,8 @@ def manifest_of(spec: RunSpec, lab: Laboratory) -> dict[str, Any]:
         "data": {
             "name": dataset.name,
             "digest": dataset.digest,
-            "n_classes": dataset.n_classes,
+            "kind": "image_classification",
+            "chance": 1 / dataset.n_classes,
             "n_train": len(dataset.train),
             "n_validation": len(dataset.validation),
             "n_test": len(dataset.test),

@@ -18,7 +18,7 @@ from harness.config.schema import Config
 from harness.config.strategies import build, missing_arguments
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.evaluation.assessor import Judges
-from harness.evaluation.backend import Laboratories
+from harness.evaluation.backend import Backends
 from harness.evolution.genome import Genome
 from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
 from harness.record.archive import complete_events, read_archive, scores_of, study_of
@@ -143,13 +143,11 @@ def replay(recorded: Recorded, out: Path) -> Path:
     return folder
 
 
-def retrain(
-    recorded: Recorded, out: Path, laboratories: Laboratories, overrides: Sequence[str]
-) -> Path:
+def retrain(recorded: Recorded, out: Path, backends: Backends, overrides: Sequence[str]) -> Path:
     """Run it again with the recorded answers and decisions, and train every network here."""
     config = restored(recorded.manifest["config"], [*overrides, f"runs_dir={out}"])
     dataset = dataset_of(recorded, config)
-    lab = laboratories.open(config, dataset, recorded.network)
+    lab = backends.open(config, dataset, recorded.network)
     asks = _model(config) is not None
     study = study_of(recorded.events, path=recorded.source) if asks else None
     spec = specify(config, dataset, recorded.network, study)
@@ -200,10 +198,10 @@ def _measured(events: Mapping[str, Event]) -> Iterator[tuple[str, Mapping[str, A
 
 
 def _told(content: Mapping[str, Any]) -> str:
-    fate = content.get("measured", content)
-    if "gate" in fate:
-        return f"refused by {fate['gate']}"
-    return f"accuracy {fate['accuracy']:.2%}, {fate['n_params']:,} parameters"
+    outcome = content.get("measured", content)
+    if "gate" in outcome:
+        return f"refused by {outcome['gate']}"
+    return f"accuracy {outcome['score']:.2%}, {outcome['n_params']:,} parameters"
 
 
 def _require_equal(recorded: Recorded, events: Sequence[Event]) -> None:
@@ -291,7 +289,7 @@ def replay_all(
         _require_packages(recorded)
     folders = []
     with ExitStack() as stack:
-        laboratories = stack.enter_context(Laboratories())
+        backends = stack.enter_context(Backends())
         for recorded in runs:
             if not retrains:
                 folders.append(replay(recorded, out))
@@ -299,7 +297,7 @@ def replay_all(
                     f"{recorded.name}: {len(recorded.events)} events, all as recorded", flush=True
                 )
                 continue
-            folders.append(retrain(recorded, out, laboratories, overrides))
+            folders.append(retrain(recorded, out, backends, overrides))
             rows = differences(recorded, folders[-1])
             n = sum(1 for _ in _measured(recorded.by_key))
             print(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded", flush=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.config.schema import Config
-from harness.evaluation.assessor import Assessor, Confirmation, Judges, RecordedLaboratory, Scores
+from harness.evaluation.assessor import Assessor, Confirmation, Judges, RecordedBackend, Scores
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Fate, Individual, Proposal, content_of
+from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, content_of
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
@@ -32,10 +32,10 @@ class Arm:
 class RunRecord:
     """Writes what the loop tells into the journal, as plain values."""
 
-    def __init__(self, journal: Journal, measured: Mapping[str, Fate]) -> None:
+    def __init__(self, journal: Journal, measured: Mapping[str, Outcome]) -> None:
         self._journal, self._measured = journal, measured
 
-    def proposal(self, generation: int, proposal: Proposal, fate: Fate) -> None:
+    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
         """Record a child: where it comes from, its source, what was decided and measured."""
         child = proposal.child
         content = {
@@ -52,7 +52,7 @@ class RunRecord:
             ],
             "digest": child.digest if isinstance(child, Genome) else None,
             "source": child.source if isinstance(child, Genome) else None,
-            "fate": content_of(fate),
+            "outcome": content_of(outcome),
             "measured": content_of(self._measured[proposal.step]),
         }
         self._journal.record(f"proposal/{proposal.step}", content)
@@ -63,19 +63,19 @@ class RunRecord:
         self._journal.record(f"generation/{number}", {"population": living})
 
 
-def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
+def run(config: Config, arm: Arm, open_backend: Judges, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
-    recorded = RecordedLaboratory(laboratory, journal)
-    assess = Assessor(recorded, laboratory.network, config, arm.scores, arm.fidelity)
-    evaluation = assess.reference(laboratory.network)
-    reference = Individual(step="seed", genome=laboratory.network, evaluation=evaluation)
+    recorded = RecordedBackend(open_backend, journal)
+    assess = Assessor(recorded, open_backend.network, config, arm.scores, arm.fidelity)
+    evaluation = assess.reference(open_backend.network)
+    reference = Individual(step="seed", genome=open_backend.network, evaluation=evaluation)
     measured = assess.measured["seed"]
     journal.record(
         "reference",
         {
-            "digest": laboratory.network.digest,
-            "source": laboratory.network.source,
-            "fate": content_of(evaluation),
+            "digest": open_backend.network.digest,
+            "source": open_backend.network.source,
+            "outcome": content_of(evaluation),
             "measured": content_of(measured),
         },
     )
@@ -95,7 +95,7 @@ def run(config: Config, arm: Arm, laboratory: Judges, journal: Journal) -> None:
         llm_workers=config.llm_workers,
     )
     _confirm_front(confirm, reference, journal)
-    _score_result(config, laboratory.network, recorded, journal)
+    _score_result(config, open_backend.network, recorded, journal)
     journal.record("complete", {})
 
 
@@ -106,14 +106,14 @@ def _confirm_front(confirm: Confirmation, reference: Individual, journal: Journa
     confirm(reference)
     for candidate in read_run(journal.folder).hall_of_fame:
         assert candidate.objectives is not None
-        accuracy, n_params = candidate.objectives
-        evaluation = Evaluation(accuracy=accuracy, n_params=n_params, train_s=0)
+        score, n_params = candidate.objectives
+        evaluation = Evaluation(score=score, n_params=n_params, train_s=0)
         genome = Genome.parse(candidate.source)
         confirm(Individual(step=candidate.step, genome=genome, evaluation=evaluation))
 
 
 def _score_result(
-    config: Config, network: Genome, laboratory: RecordedLaboratory, journal: Journal
+    config: Config, network: Genome, open_backend: RecordedBackend, journal: Journal
 ) -> None:
     """Re-train on fresh seeds and score on the test split: seed, pick, hall of fame.
 
@@ -128,7 +128,7 @@ def _score_result(
         genome = Genome.parse(candidate.source)
         tasks.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
     trials = [(step, genome, k, seed) for step, genome, ks in tasks for k, seed in enumerate(ks)]
-    with ThreadPoolExecutor(laboratory.workers) as pool:
-        fates = list(pool.map(lambda t: laboratory.final(t[1], seed=t[3]), trials))
-    for (step, _, k, _), fate in zip(trials, fates, strict=True):
-        journal.record(f"final/{step}/{k}", content_of(fate))
+    with ThreadPoolExecutor(open_backend.workers) as pool:
+        outcomes = list(pool.map(lambda t: open_backend.final(t[1], seed=t[3]), trials))
+    for (step, _, k, _), outcome in zip(trials, outcomes, strict=True):
+        journal.record(f"final/{step}/{k}", content_of(outcome))

@@ -11,8 +11,8 @@ from harness.analysis.run_result import FRONT
 from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import InputError
-from harness.evaluation.assessor import Laboratory, Scores
-from harness.evaluation.backend import Laboratories
+from harness.evaluation.assessor import Backend, Scores
+from harness.evaluation.backend import Backends
 from harness.evolution.budget import Ledger
 from harness.evolution.genome import Genome
 from harness.llm.metering import Calls
@@ -25,19 +25,17 @@ from harness.runs.run import Arm, run
 from harness.runs.spec import RunSpec, specify
 
 
-def complete_runs(
-    configs: Sequence[Config], laboratories: Laboratories | None = None
-) -> list[Path]:
+def complete_runs(configs: Sequence[Config], backends: Backends | None = None) -> list[Path]:
     """Run each configuration that has no complete run yet; return all run folders, in order.
 
     All are arms of one comparison, sharing task, network, recipe, budget, limits and device;
     InputError where they do not.
     """
     with contextlib.ExitStack() as stack:
-        return _complete_runs(configs, laboratories or stack.enter_context(Laboratories()))
+        return _complete_runs(configs, backends or stack.enter_context(Backends()))
 
 
-def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> list[Path]:
+def _complete_runs(configs: Sequence[Config], backends: Backends) -> list[Path]:
     first = configs[0]
     dataset = build(first.task).load(tracked)
     network = read_network(Path(first.network.path))
@@ -51,7 +49,7 @@ def _complete_runs(configs: Sequence[Config], laboratories: Laboratories) -> lis
     todo = [spec for spec in specs if not is_complete(spec.folder)]
     models = [_model(spec) for spec in todo]  # a missing key is found before any work
     for spec, model in zip(todo, models, strict=True):
-        _complete(spec, laboratories.open(first, dataset, network), model)
+        _complete(spec, backends.open(first, dataset, network), model)
     for spec in specs:
         write_front(spec.folder)
         if spec not in todo:  # complete before, perhaps without a mirror
@@ -72,7 +70,7 @@ def read_network(path: Path) -> Genome:
     return Genome.parse(text, origin=str(path))
 
 
-def _complete(spec: RunSpec, lab: Laboratory, model: Model | None) -> None:
+def _complete(spec: RunSpec, lab: Backend, model: Model | None) -> None:
     config, folder = spec.config, spec.folder
     display = Display(
         f"{config.arm}, seed {config.seed}",
@@ -115,7 +113,7 @@ def composed(config: Config, scores: Scores, model: Model | None, journal: Journ
     parts = {"model": Calls(model, journal, ledger)} if model else {}
     manifest = journal.find("manifest")
     assert manifest is not None
-    chance = {"chance": 1 / manifest["data"]["n_classes"]}
+    chance = {"chance": manifest["data"]["chance"]}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),

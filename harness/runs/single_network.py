@@ -14,10 +14,10 @@ from typing import NoReturn
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import HarnessError
-from harness.evaluation.assessor import Laboratory
-from harness.evaluation.backend import laboratory
+from harness.evaluation.assessor import Backend
+from harness.evaluation.backend import open_backend
 from harness.evaluation.cache import FOLDER, Trainings
-from harness.evolution.candidate import Evaluation, Fate, Rejection, content_of
+from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
 from harness.evolution.genome import Genome
 from harness.reporting.console import tracked
 from harness.runs.runner import read_network
@@ -26,7 +26,7 @@ COULD_NOT_RUN = 2
 
 
 def judge_file(
-    judge: Callable[[Laboratory, Genome, int], Fate | None], *, prog: str, description: str | None
+    judge: Callable[[Backend, Genome, int], Outcome | None], *, prog: str, description: str | None
 ) -> NoReturn:
     """Parse the command line, judge its file, print the verdict, exit with its status.
 
@@ -40,16 +40,16 @@ def judge_file(
     if isinstance(sys.stdout, io.TextIOWrapper):  # a reason may hold what a terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        fate = _judged(judge, arguments.file, arguments.overrides)
+        outcome = _judged(judge, arguments.file, arguments.overrides)
     except HarnessError as error:
         parser.exit(COULD_NOT_RUN, f"error: {error}\n")
-    content = content_of(fate) if fate else {}
-    accepted = not isinstance(fate, Rejection)
+    content = content_of(outcome) if outcome else {}
+    accepted = not isinstance(outcome, Rejection)
     if arguments.json:
         print(json.dumps({"accepted": accepted} | content))
-    elif isinstance(fate, Rejection):
-        print(f"rejected by {fate.gate}: {fate.reason}")
-    elif isinstance(fate, Evaluation):
+    elif isinstance(outcome, Rejection):
+        print(f"rejected by {outcome.gate}: {outcome.reason}")
+    elif isinstance(outcome, Evaluation):
         for name, value in content.items():
             print(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")
     else:
@@ -58,18 +58,18 @@ def judge_file(
 
 
 def _judged(
-    judge: Callable[[Laboratory, Genome, int], Fate | None], file: Path, overrides: list[str]
-) -> Fate | None:
+    judge: Callable[[Backend, Genome, int], Outcome | None], file: Path, overrides: list[str]
+) -> Outcome | None:
     config = compose(overrides)
     config.network.path = str(file)
     network = read_network(file)
     dataset = build(config.task).load(tracked)
     trainings = Trainings(Path(config.runs_dir) / FOLDER)
-    with laboratory(config, dataset, network, trainings=trainings, hear=_tell) as lab:
+    with open_backend(config, dataset, network, trainings=trainings, hear=_tell) as lab:
         return judge(lab, network, config.seed)
 
 
 def _tell(epoch: int, spent_s: float, score: float | None) -> None:
     """Say how far a training is, on the stream that no program reads."""
-    accuracy = "" if score is None else f", validation accuracy {score:.2%}"
-    print(f"epoch {epoch}: {spent_s:.1f} s{accuracy}", file=sys.stderr, flush=True)
+    told = "" if score is None else f", validation accuracy {score:.2%}"
+    print(f"epoch {epoch}: {spent_s:.1f} s{told}", file=sys.stderr, flush=True)

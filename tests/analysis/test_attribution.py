@@ -16,10 +16,10 @@ from tests.support.records import evaluated, record_run
 from tests.test_commands import run as command
 
 
-def proposal(parents, fate, source, *variations):
+def proposal(parents, outcome, source, *variations):
     return {
         "generation": 0, "parents": parents, "source": f"# segment: A\n{source}\n",
-        "variations": list(variations), "fate": fate, "measured": fate,
+        "variations": list(variations), "outcome": outcome, "measured": outcome,
     }  # fmt: skip
 
 
@@ -33,16 +33,16 @@ def folder(tmp_path):
     config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
               "search": {"split": "validation"}, "network": "n"}  # fmt: skip
     manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
-                "data": {"name": "digits", "n_classes": 10, "digest": "d"}, "study": None, "commit": None,
+                "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "d"}, "study": None, "commit": None,
                 "machine": {"device": "cpu", "torch": "2", "python": "3", "sandbox": "limits"},
                 "packages": {"guided-evolution": "0"}}  # fmt: skip
-    seed = {"accuracy": 0.9, "n_params": 1000, "train_s": 1.0}
+    seed = {"score": 0.9, "n_params": 1000, "train_s": 1.0}
     lint = {"gate": "lint", "kind": "lint", "reason": "F821 \x1b[31m"}
     expert = {"category": "complex", "character": "expert"}
     with Journal(tmp_path / "run", wait_s=0) as journal:
         journal.record("manifest", manifest)
         source = "# segment: A\nx = 0\n"
-        journal.record("reference", {"fate": seed, "measured": seed, "source": source})
+        journal.record("reference", {"outcome": seed, "measured": seed, "source": source})
         for step, model in (("g0.c0.mutation", "one"), ("g0.c1.mutation", "two"),
                             ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
                             ("g1.c1.mutation-review", "one")):  # fmt: skip
@@ -58,7 +58,7 @@ def folder(tmp_path):
         for step, content in (
             ("g0.c0", proposal(["seed"], seed | {"n_params": 900}, "x = 1",
                                variation("mutation", "g0.c0.mutation", **expert))),
-            ("g0.c1", proposal(["seed"], seed | {"accuracy": 0.8}, "x = 2",
+            ("g0.c1", proposal(["seed"], seed | {"score": 0.8}, "x = 2",
                                variation("mutation", "g0.c1.mutation",
                                          category="complex", character="neutral"))),
             ("g1.c0", proposal(["g0.c0", "g0.c1"], seed | {"n_params": 800}, "x = 3\ny = 1",
@@ -97,8 +97,8 @@ def test_a_run_that_has_not_ended_has_no_credit_yet(tmp_path):
 
 
 def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_path):
-    fates = {"g0.c0": (0.5, 2000), "g0.c1": (0.8, 1500), "g1.c0": (0.79, 1500)}
-    children = [(step, evaluated(*fate)) for step, fate in fates.items()]
+    outcomes = {"g0.c0": (0.5, 2000), "g0.c1": (0.8, 1500), "g1.c0": (0.79, 1500)}
+    children = [(step, evaluated(*outcome)) for step, outcome in outcomes.items()]
     record_run(tmp_path / "run", arm="full", seed=0, children=children)
     run = read_run(tmp_path / "run")
     merged = replace(run.candidates[2], parents=("g0.c0", "g0.c1"))

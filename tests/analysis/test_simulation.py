@@ -18,7 +18,7 @@ DISTRIBUTIONS = {
     "uniform": (lambda rng, shape: rng.uniform(-1, 1, shape), 0.0),
     "exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
     "lognormal": (lambda rng, shape: rng.lognormal(size=shape), math.exp(0.5)),
-    "accuracies": (lambda rng, shape: rng.binomial(IMAGES, 0.98, shape) / IMAGES, 0.98),
+    "scores": (lambda rng, shape: rng.binomial(IMAGES, 0.98, shape) / IMAGES, 0.98),
     "one in ten fails": (
         lambda rng, shape: np.where(rng.random(shape) < 0.1, 0.1, rng.normal(0.98, 0.005, shape)),
         0.1 * 0.1 + 0.9 * 0.98,

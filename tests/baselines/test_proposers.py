@@ -37,18 +37,18 @@ class TestRandomMutation(SegmentContract):
     def proposer(self):
         return RandomMutation(edits=(1, 1))
 
-    def test_mating_swaps_the_whole_segment(self, proposer, network, scene):
+    def test_mating_swaps_the_whole_segment(self, proposer, network, context):
         mate = network.replace("DW", "class DW:\n    pass").replace("SE", "class SE:\n    pass")
-        child, variation = proposer.mate(network, mate, scene)
+        child, variation = proposer.mate(network, mate, context)
         assert child == network.replace(variation.segment, mate[variation.segment])
 
-    def test_a_mutant_differs(self, proposer, network, scene):
+    def test_a_mutant_differs(self, proposer, network, context):
         for k in range(40):
-            child, variation = proposer.mutate(network, replace(scene, step=f"g1.c{k}"))
+            child, variation = proposer.mutate(network, replace(context, step=f"g1.c{k}"))
             assert child.differing(network) == (variation.segment,)
 
-    def test_nothing_to_edit_is_a_rejection(self, proposer, scene):
-        child, _ = proposer.mutate(Genome.parse("# segment: A\nx = 1\n"), scene)
+    def test_nothing_to_edit_is_a_rejection(self, proposer, context):
+        child, _ = proposer.mutate(Genome.parse("# segment: A\nx = 1\n"), context)
         assert isinstance(child, Rejection)
 
 
@@ -57,8 +57,8 @@ class TestRandomSearch(ProposerContract):
     def proposer(self):
         return built("random_search")
 
-    def test_one_to_eight_edits_of_any_segments(self, proposer, network, scene):
-        made = [proposer.mutate(network, replace(scene, step=f"g1.c{k}")) for k in range(60)]
+    def test_one_to_eight_edits_of_any_segments(self, proposer, network, context):
+        made = [proposer.mutate(network, replace(context, step=f"g1.c{k}")) for k in range(60)]
         kinds = [len(v.detail["kind"].split(", ")) for _, v in made]
         assert set(kinds) == set(range(1, 9))
         several = [c for c, v in made if v.segment == "several" and isinstance(c, Genome)]
@@ -89,23 +89,23 @@ class TestNas(ProposerContract):
         changed = mutated(one, rng)
         assert any(getattr(changed, n)[i] != getattr(one, n)[i] for n, i in places)
 
-    def test_samples_are_networks_that_pass_the_gates(self, lab, proposer, network, scene):
+    def test_samples_are_networks_that_pass_the_gates(self, lab, proposer, network, context):
         for k in range(6):
-            sample, _ = proposer.mutate(network, replace(scene, step=f"g0.c{k}", founding=True))
+            sample, _ = proposer.mutate(network, replace(context, step=f"g0.c{k}", founding=True))
             assert lab.validate(sample) is None
 
-    def test_an_edited_seed_network_is_refused_where_genes_would_be_lost(self, proposer, scene):
-        seed = scene.reference.genome
+    def test_an_edited_seed_network_is_refused_where_genes_would_be_lost(self, proposer, context):
+        seed = context.reference.genome
         own = seed.replace("DFSEBV2", seed["DFSEBV2"].replace("nn.SiLU()", "nn.SiLU(inplace=True)"))
-        edited = replace(scene, reference=replace(scene.reference, genome=own))
+        edited = replace(context, reference=replace(context.reference, genome=own))
         with pytest.raises(InputError, match=r"this one's DFSEBV2 has no 'nn.SiLU\(\)'"):
             proposer.mutate(own, edited)
 
-    def test_another_seed_network_is_refused_in_one_sentence(self, proposer, scene):
+    def test_another_seed_network_is_refused_in_one_sentence(self, proposer, context):
         mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
-        seed = replace(scene.reference, genome=mine)
+        seed = replace(context.reference, genome=mine)
         with pytest.raises(InputError, match="expected ExquisiteNetV2 as the seed network"):
-            proposer.mutate(mine, replace(scene, reference=seed))
+            proposer.mutate(mine, replace(context, reference=seed))
 
 
 class TestGuided(SegmentContract):
@@ -131,10 +131,10 @@ class TestCrossoverAsPublished(ProposerContract):
     def proposer(self):
         return guided(Scripted(answers=ANSWERS), "+ablation=crossover_as_published")
 
-    def test_a_merge_overwrites_what_stands_before_its_segment(self, network, scene):
+    def test_a_merge_overwrites_what_stands_before_its_segment(self, network, context):
         proposer = guided(Listener(), "+ablation=crossover_as_published")
         for k in range(12):
-            child, variation = proposer.mate(network, network, replace(scene, step=f"g1.c{k}"))
+            child, variation = proposer.mate(network, network, replace(context, step=f"g1.c{k}"))
             place = network.names.index(variation.segment)
             assert child[variation.segment] == network[variation.segment]
             assert "new = 1" in (child[network.names[place - 1]] if place else child.header)
@@ -177,15 +177,15 @@ class TestSeedOnly(ProposerContract):
 
     @pytest.fixture
     def members(self, network):
-        evaluation = Evaluation(accuracy=0.9, n_params=518_230, train_s=1.0)
+        evaluation = Evaluation(score=0.9, n_params=518_230, train_s=1.0)
         return [Individual(step="seed", genome=network, evaluation=evaluation)]
 
-    def test_an_unchanged_child_is_never_returned_as_new(self, proposer, network, scene):
-        child, _ = proposer.mutate(network, scene)
+    def test_an_unchanged_child_is_never_returned_as_new(self, proposer, network, context):
+        child, _ = proposer.mutate(network, context)
         assert child == network
 
-    def test_another_step_draws_anew(self, proposer, network, scene):
-        steps = (replace(scene, step=f"g1.c{k}") for k in range(3))
+    def test_another_step_draws_anew(self, proposer, network, context):
+        steps = (replace(context, step=f"g1.c{k}") for k in range(3))
         assert [proposer.mutate(network, step)[0] for step in steps] == [network] * 3
 
 
@@ -194,17 +194,17 @@ class TestGuidedAsks(TestGuided):
         "setting", ["proposer.review_probability=1", "proposer.repair_attempts=2"]
     )
     def test_what_is_paid_for_is_kept_where_the_budget_ends_within_a_child(
-        self, network, scene, setting
+        self, network, context, setting
     ):
         refusing = replace(
-            scene, gates=lambda _: Rejection(gate="lint", kind="lint", reason="F821")
+            context, gates=lambda _: Rejection(gate="lint", kind="lint", reason="F821")
         )
         child, variation = guided(SpentAfterOne(), setting).mutate(network, refusing)
         assert isinstance(child, Genome)
         assert len(variation.calls) == 1
         assert "repairs" not in variation.detail
 
-    def test_a_repair_shows_the_refused_code_and_the_reason_and_is_counted(self, network, scene):
+    def test_a_repair_shows_the_refused_code_and_the_reason_and_is_counted(self, network, context):
         seen = []
 
         def gates(genome):
@@ -217,7 +217,7 @@ class TestGuidedAsks(TestGuided):
 
         listener = Listener()
         _, variation = guided(listener, "proposer.repair_attempts=5").mutate(
-            network, replace(scene, gates=gates)
+            network, replace(context, gates=gates)
         )
         assert variation.detail["repairs"] == "2"
         first, *repairs = (r.prompt for r in listener.requests)
@@ -229,12 +229,12 @@ class TestGuidedAsks(TestGuided):
             assert "F821 something" in prompt
             assert "new = 1" in prompt
 
-    def details(self, proposer, network, scene, n=200):
-        steps = (replace(scene, step=f"g1.c{k}") for k in range(n))
+    def details(self, proposer, network, context, n=200):
+        steps = (replace(context, step=f"g1.c{k}") for k in range(n))
         return [proposer.mutate(network, s)[1] for s in steps]
 
-    def test_all_24_prompts_occur_equally_among_plain_mutations(self, network, scene):
-        found = self.details(guided(Listener(), "+ablation=no_eot"), network, scene, n=600)
+    def test_all_24_prompts_occur_equally_among_plain_mutations(self, network, context):
+        found = self.details(guided(Listener(), "+ablation=no_eot"), network, context, n=600)
         counts = {}
         for variation in found:
             key = (variation.detail["category"], variation.detail["character"])
@@ -242,45 +242,45 @@ class TestGuidedAsks(TestGuided):
         assert len(counts) == 24
         assert all(8 <= count <= 50 for count in counts.values())
 
-    def test_a_quarter_reflects_and_founders_never_do(self, network, scene):
+    def test_a_quarter_reflects_and_founders_never_do(self, network, context):
         proposer = guided(Listener())
-        found = self.details(proposer, network, scene)
+        found = self.details(proposer, network, context)
         share = sum(v.operator == "eot" for v in found) / len(found)
         assert 0.15 < share < 0.35
-        founding = self.details(proposer, network, replace(scene, founding=True))
+        founding = self.details(proposer, network, replace(context, founding=True))
         assert {v.operator for v in founding} == {"mutation"}
 
-    def test_eot_shows_both_versions_and_both_measured_changes(self, network, scene):
+    def test_eot_shows_both_versions_and_both_measured_changes(self, network, context):
         listener = Listener()
         elite = replace(
-            scene.elites[0], evaluation=replace(scene.elites[0].evaluation, n_params=500_000)
+            context.elites[0], evaluation=replace(context.elites[0].evaluation, n_params=500_000)
         )
         proposer = guided(listener, "proposer.eot_probability=1")
-        _, variation = proposer.mutate(network, replace(scene, elites=[elite]))
+        _, variation = proposer.mutate(network, replace(context, elites=[elite]))
         prompt, shown = listener.requests[0].prompt, variation.detail["example"]
         assert network[shown] in prompt
         assert elite.genome[shown] in prompt
         assert "from 90.00% to 95.00% (+5.00 percentage points)" in prompt
         assert "from 518,230 to 500,000 (-3.5%)" in prompt
 
-    def test_an_elite_that_the_seed_dominates_is_no_example(self, network, scene):
-        elite = scene.elites[0]
-        poor = replace(elite, evaluation=replace(elite.evaluation, accuracy=0.8, n_params=600_000))
+    def test_an_elite_that_the_seed_dominates_is_no_example(self, network, context):
+        elite = context.elites[0]
+        poor = replace(elite, evaluation=replace(elite.evaluation, score=0.8, n_params=600_000))
         same = Individual(step="g0.c9", genome=network, evaluation=elite.evaluation)
         proposer = guided(Listener(), "proposer.eot_probability=1")
-        found = self.details(proposer, network, replace(scene, elites=[poor, same]), n=20)
+        found = self.details(proposer, network, replace(context, elites=[poor, same]), n=20)
         assert {v.operator for v in found} == {"mutation"}
         assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
-    def test_strict_examples_gained_in_one_objective_and_lost_in_none(self, network, scene):
-        elite = scene.elites[0]
+    def test_strict_examples_gained_in_one_objective_and_lost_in_none(self, network, context):
+        elite = context.elites[0]
         traded = replace(elite, evaluation=replace(elite.evaluation, n_params=600_000))
-        better = scene.elites[1]  # more accurate at the same size
-        scene = replace(scene, elites=[traded, better])
+        better = context.elites[1]  # more accurate at the same size
+        context = replace(context, elites=[traded, better])
         shown = {}
         for strict in ("false", "true"):
             proposer = guided(Listener(), "eot.probability=1", f"eot.strict={strict}")
-            found = self.details(proposer, network, scene, n=40)
+            found = self.details(proposer, network, context, n=40)
             shown[strict] = {v.detail["elite"] for v in found}
         assert shown == {"false": {traded.step, better.step}, "true": {better.step}}
 
@@ -296,32 +296,32 @@ class TestGuidedAsks(TestGuided):
             ("iid_sampling", {"mutation"}, 4),
         ],
     )
-    def test_ablations_remove_what_they_name(self, network, scene, arm, operators, characters):
-        found = self.details(guided(Listener(), f"+ablation={arm}"), network, scene)
+    def test_ablations_remove_what_they_name(self, network, context, arm, operators, characters):
+        found = self.details(guided(Listener(), f"+ablation={arm}"), network, context)
         assert {v.operator for v in found} == operators
         assert len({v.detail["character"] for v in found}) == characters
 
-    def test_arms_that_share_a_draw_ask_the_same(self, network, scene):
+    def test_arms_that_share_a_draw_ask_the_same(self, network, context):
         first, second = Listener(), Listener()
-        founding = replace(scene, founding=True)
+        founding = replace(context, founding=True)
         guided(first).mutate(network, founding)
         guided(second, "+ablation=no_eot").mutate(network, founding)
         assert first.requests == second.requests
 
-    def test_settings_are_drawn_within_the_papers_ranges(self, network, scene):
+    def test_settings_are_drawn_within_the_papers_ranges(self, network, context):
         listener = Listener()
         proposer = guided(listener)
-        self.details(proposer, network, scene, n=100)
+        self.details(proposer, network, context, n=100)
         temperatures = [r.settings.temperature for r in listener.requests]
         tokens = [r.settings.max_tokens for r in listener.requests]
         assert 0.02 <= min(temperatures) < max(temperatures) <= 0.35
         assert 600 <= min(tokens) < max(tokens) <= 1400
         assert {r.settings.top_p for r in listener.requests} == {0.1}
 
-    def test_a_review_checks_the_answer_and_its_own_answer_counts(self, network, scene):
+    def test_a_review_checks_the_answer_and_its_own_answer_counts(self, network, context):
         listener = Listener()
         proposer = guided(listener, "proposer.review_probability=0.5")
-        found = self.details(proposer, network, replace(scene, founding=True), n=60)
+        found = self.details(proposer, network, replace(context, founding=True), n=60)
         reviewed = [v for v in found if len(v.calls) == 2]
         assert 15 < len(reviewed) < 45
         asked = {request.step: request for request in listener.requests}
@@ -330,36 +330,36 @@ class TestGuidedAsks(TestGuided):
         assert "new = 1" in second.prompt
         assert network[first.segment] in second.prompt
         cut = guided(CutOffReviews(), "proposer.review_probability=1")
-        child, variation = cut.mutate(network, replace(scene, founding=True))
+        child, variation = cut.mutate(network, replace(context, founding=True))
         assert isinstance(child, Genome)  # what was to be checked stands
         assert "cut off" in variation.detail["review"]
         never = guided(Listener())
-        assert {len(v.calls) for v in self.details(never, network, scene, n=30)} == {1}
+        assert {len(v.calls) for v in self.details(never, network, context, n=30)} == {1}
 
-    def test_a_shuffled_example_needs_a_segment_that_nobody_changed(self, network, scene):
-        elite = scene.elites[0]
+    def test_a_shuffled_example_needs_a_segment_that_nobody_changed(self, network, context):
+        elite = context.elites[0]
         for name in network.names:
             new = f"{network[name]}\n\n\nNEW = 1"
             elite = replace(elite, genome=elite.genome.replace(name, new))
         proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
-        found = self.details(proposer, network, replace(scene, elites=[elite]), n=5)
+        found = self.details(proposer, network, replace(context, elites=[elite]), n=5)
         assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
     def test_a_shuffled_example_is_what_another_elite_changed_else_as_much_of_random_edits(
-        self, network, scene
+        self, network, context
     ):
         long = "\n".join(f"    new_{k} = {k}" for k in range(9))
-        seed = scene.reference.genome
+        seed = context.reference.genome
         one, other = (
             replace(
-                scene.elites[0],
+                context.elites[0],
                 step=f"g0.c{k}",
                 genome=seed.replace(name, f"class {name}:\n{long}"),
             )
             for k, name in enumerate(("DW", "DFSEBV2"))
         )
         proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
-        both, alone = replace(scene, elites=[one, other]), replace(scene, elites=[one])
+        both, alone = replace(context, elites=[one, other]), replace(context, elites=[one])
         changed = []
         for k in range(20):
             elite, shown = proposer.example(replace(both, step=f"g1.c{k}"), "SE")
@@ -370,17 +370,17 @@ class TestGuidedAsks(TestGuided):
             changed.append(len(set(random.after.splitlines()) - set(random.before.splitlines())))
         assert sum(changed) / 20 > 3  # a single edit changes one line, or two
 
-    def test_sequential_sampling_tells_what_was_measured_of_the_best(self, network, scene):
+    def test_sequential_sampling_tells_what_was_measured_of_the_best(self, network, context):
         listener = Listener()
-        best = scene.elites[0]
+        best = context.elites[0]
         proposer = guided(listener, "+ablation=sequential_sampling")
-        proposer.mutate(best.genome, replace(scene, elites=[best]))
-        proposer.mutate(network, replace(scene, elites=[scene.reference]))
+        proposer.mutate(best.genome, replace(context, elites=[best]))
+        proposer.mutate(network, replace(context, elites=[context.reference]))
         told, nothing = (request.prompt for request in listener.requests)
         assert "accuracy on held-out images went from 90.00% to 95.00%" in told
         assert "most accurate network found so far" not in nothing
 
-    def test_an_answer_that_changes_nothing_is_refused(self, network, scene):
+    def test_an_answer_that_changes_nothing_is_refused(self, network, context):
         same = {n: f"```python\n{network[n]}\n# the same\n```" for n in network.names}
 
         class Repeats(Listener):
@@ -389,13 +389,13 @@ class TestGuidedAsks(TestGuided):
 
         mate = network.replace("DW", "class DW:\n    other = 1")
         proposer = guided(Repeats())
-        for child, _ in (proposer.mutate(network, scene), proposer.mate(network, mate, scene)):
+        for child, _ in (proposer.mutate(network, context), proposer.mate(network, mate, context)):
             assert (child.kind, child.gate) == ("duplicate", "extract")
 
-    def test_prompts_name_what_the_network_imports(self, scene):
+    def test_prompts_name_what_the_network_imports(self, context):
         own = Genome.parse("import torch\n# segment: Net\nclass Net:\n    pass\n")
         listener = Listener()
-        guided(listener).mutate(own, replace(scene, founding=True))
+        guided(listener).mutate(own, replace(context, founding=True))
         assert "settings; torch is imported." in listener.requests[0].prompt
 
     def test_unknown_names_of_prompts_are_refused(self):
@@ -403,17 +403,17 @@ class TestGuidedAsks(TestGuided):
             with pytest.raises(InputError, match=f"proposer.{what}: expected names among"):
                 guided(Listener(), f"proposer.{what}=[no_such]")
 
-    def test_an_answer_cut_off_by_its_limit_is_refused_as_such(self, network, scene):
-        child, _ = guided(Listener(finish_reason="length")).mutate(network, scene)
+    def test_an_answer_cut_off_by_its_limit_is_refused_as_such(self, network, context):
+        child, _ = guided(Listener(finish_reason="length")).mutate(network, context)
         assert isinstance(child, Rejection)
         assert "cut off" in child.reason
 
-    def test_mating_shows_both_parents_and_both_wordings_occur(self, network, scene):
+    def test_mating_shows_both_parents_and_both_wordings_occur(self, network, context):
         listener = Listener()
         proposer = guided(listener)
         mate = network.replace("DW", "class DW:\n    other = 1")
         for k in range(20):
-            child, _ = proposer.mate(network, mate, replace(scene, step=f"g1.c{k}"))
+            child, _ = proposer.mate(network, mate, replace(context, step=f"g1.c{k}"))
             assert child == network.replace("DW", "class DW:\n    new = 1")
         prompts = {r.prompt for r in listener.requests}
         assert len(prompts) == 2

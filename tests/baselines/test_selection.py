@@ -12,10 +12,10 @@ from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.genome import Genome
 
 individuals = st.builds(
-    lambda k, accuracy, n_params: Individual(
+    lambda k, score, n_params: Individual(
         step=f"i{k}",
         genome=Genome.parse(f"# segment: A\nx = {k}\n"),
-        evaluation=Evaluation(accuracy=accuracy / 10, n_params=n_params, train_s=1.0),
+        evaluation=Evaluation(score=score / 10, n_params=n_params, train_s=1.0),
     ),
     st.integers(0, 10**6), st.integers(0, 10), st.integers(1, 9),
 )  # fmt: skip
@@ -43,8 +43,8 @@ def test_ageing_varies_the_most_accurate_of_its_sample(population, capacity, see
     sample = max(2, round(capacity / 4))
     (parent,) = selection.parents(population, n=5, rng=random.Random(seed))
     places = random.Random(seed).sample(range(len(population)), min(sample, len(population)))
-    best = max(population[i].evaluation.accuracy for i in places)
-    assert parent.evaluation.accuracy == best
+    best = max(population[i].evaluation.score for i in places)
+    assert parent.evaluation.score == best
     assert parent in [population[i] for i in places]
 
 
@@ -54,8 +54,8 @@ def test_one_plus_one_never_goes_down(reference, history):
     for (living,), child in zip(lived(OnePlusOne(), reference, history), history, strict=True):
         assert living in (lives[-1], child)
         assert not any(pareto.dominates(was.objectives, living.objectives) for was in lives)
-        accuracy, size = lives[-1].objectives
-        as_good = child.objectives[0] >= accuracy and child.objectives[1] <= size
+        score, size = lives[-1].objectives
+        as_good = child.objectives[0] >= score and child.objectives[1] <= size
         assert living == (child if as_good else lives[-1])
         lives.append(living)
 

@@ -25,11 +25,11 @@ from harness.errors import InputError, NotRun
 from tests.support.records import LINT, evaluated, record_run
 
 
-def arm_of(folder, name, *accuracies, size=900, seeds=None):
+def arm_of(folder, name, *scores, size=900, seeds=None):
     """An arm whose runs found one network each, so accurate."""
     runs = []
-    for seed, accuracy in zip(seeds or range(len(accuracies)), accuracies, strict=True):
-        child = ("g0.c0", LINT if accuracy is None else evaluated(accuracy, size))
+    for seed, score in zip(seeds or range(len(scores)), scores, strict=True):
+        child = ("g0.c0", LINT if score is None else evaluated(score, size))
         record_run(folder / f"{name}-s{seed}", arm=name, seed=seed, children=[child])
         runs.append(read_run(folder / f"{name}-s{seed}"))
     return Arm(name=name, runs=tuple(runs), planned=len(runs))
@@ -38,13 +38,13 @@ def arm_of(folder, name, *accuracies, size=900, seeds=None):
 def claim(**changed):
     settings = {
         "name": "best", "says": "best accuracy", "series": "best accuracy", "source": "a paper", "comparison": "c",
-        "arm": "full", "measure": "best_accuracy", "published": 0.93, "tolerance": 0.01,
+        "arm": "full", "measure": "best_score", "published": 0.93, "tolerance": 0.01,
     }  # fmt: skip
     return Claim(**settings | changed)
 
 
 @pytest.mark.parametrize(
-    ("relation", "accuracies", "word"),
+    ("relation", "scores", "word"),
     [
         (ABOUT, (0.929, 0.930, 0.931), HOLDS),
         (ABOUT, (0.92, 0.93, 0.94), UNDECIDED),  # its mean is the published value, and no proof
@@ -57,11 +57,11 @@ def claim(**changed):
         (AT_MOST, (0.979, 0.980, 0.981), FAILS),
     ],
 )
-def test_the_whole_interval_decides(tmp_path, relation, accuracies, word):
-    verdict = claim(relation=relation).judge({"full": arm_of(tmp_path, "full", *accuracies)})
+def test_the_whole_interval_decides(tmp_path, relation, scores, word):
+    verdict = claim(relation=relation).judge({"full": arm_of(tmp_path, "full", *scores)})
     assert (verdict.word, verdict.n) == (word, 3)
     assert verdict.holds == (word == HOLDS)
-    assert verdict.measured.mean == pytest.approx(sum(accuracies) / 3)
+    assert verdict.measured.mean == pytest.approx(sum(scores) / 3)
     assert (
         f"[{100 * verdict.measured.low:.2f}, {100 * verdict.measured.high:.2f}] %" in verdict.told
     )
@@ -195,22 +195,22 @@ def grown(tmp_path_factory):
 @pytest.mark.parametrize(
     ("measure", "within", "value"),
     [
-        ("best_accuracy", {}, 0.981),
-        ("best_accuracy", {"parameters": 3000}, 0.99),
-        ("best_accuracy", {"generation": 0}, 0.90),
-        ("best_accuracy", {"generation": 9}, 0.975),
-        ("best_accuracy", {"generation": 11}, None),
-        ("best_accuracy", {"generation": 2, "parameters": 2000}, 0.99),
-        ("test_accuracy", {}, 0.98),
-        ("test_accuracy", {"parameters": 450}, 0.98),
-        ("test_accuracy", {"parameters": 300}, None),
+        ("best_score", {}, 0.981),
+        ("best_score", {"parameters": 3000}, 0.99),
+        ("best_score", {"generation": 0}, 0.90),
+        ("best_score", {"generation": 9}, 0.975),
+        ("best_score", {"generation": 11}, None),
+        ("best_score", {"generation": 2, "parameters": 2000}, 0.99),
+        ("test_score", {}, 0.98),
+        ("test_score", {"parameters": 450}, 0.98),
+        ("test_score", {"parameters": 300}, None),
         ("parameters", {}, 400),
         ("parameters", {"generation": 0}, 500),
         ("seed_parameters", {}, 1000),
-        ("seed_test_accuracy", {}, 0.98),
+        ("seed_test_score", {}, 0.98),
         ("test_gain", {}, 0.0),
-        ("best_accuracy", {"parameters": 400}, 0.975),
-        ("test_accuracy", {"parameters": 400}, 0.98),
+        ("best_score", {"parameters": 400}, 0.975),
+        ("test_score", {"parameters": 400}, 0.98),
         ("valid", {}, 0.8),
         ("valid", {"generation": 1}, 2 / 3),
         ("evaluations_to_half_size", {}, 2),
@@ -239,7 +239,7 @@ def test_the_test_split_chooses_nothing(tmp_path):
     run = read_run(tmp_path / "run")
     run.retrained.update({"g0.c0": (0.96,), "g0.c1": (0.90, 0.99)})  # the mean, not the best
     run.finals.update({"g0.c0": (0.90,), "g0.c1": (0.99, 0.97), "seed": (0.88,)})
-    small = claim(measure="test_accuracy", within=Within(parameters=500))
+    small = claim(measure="test_score", within=Within(parameters=500))
     assert small.value(run) == 0.90
     assert claim(measure="test_gain", within=Within(parameters=500)).value(run) == pytest.approx(
         0.02
@@ -248,7 +248,7 @@ def test_the_test_split_chooses_nothing(tmp_path):
     assert gain.written(0.02) == "+2.00 points"
 
 
-def test_what_was_selected_on_test_images_has_no_validation_accuracy(tmp_path):
+def test_what_was_selected_on_test_images_has_no_validation_score(tmp_path):
     child = ("g0.c0", evaluated(0.97, 400))
     record_run(tmp_path / "run", arm="full", seed=0, children=[child], split="test")
     assert claim().value(read_run(tmp_path / "run")) is None
@@ -268,7 +268,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"measure": "beauty"}, "measure: expected one of best_accuracy, "),
+        ({"measure": "beauty"}, "measure: expected one of best_score, "),
         ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
         ({"of": "some"}, "of: expected one of mean, every run, got some"),
         ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
@@ -282,7 +282,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
         ({"within": Within(generation=-1)}, "within.generation: expected at least 0, got -1"),
         ({"within": Within(parameters=0)}, "within.parameters: expected at least 1, got 0"),
         ({"measure": "valid", "within": Within(parameters=3)}, "valid does not"),
-        ({"measure": "test_accuracy", "within": Within(generation=3)}, "test_accuracy does not"),
+        ({"measure": "test_score", "within": Within(generation=3)}, "test_score does not"),
     ],
 )
 def test_what_is_no_claim_is_named(changed, told):

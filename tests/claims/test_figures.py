@@ -59,9 +59,9 @@ def held(tmp_path):
         ("g3.c0", evaluated(0.96, 800)),
     ]
     second = [("g0.c0", LINT), ("g1.c0", evaluated(0.94, 1000)), ("g3.c0", evaluated(0.97, 2000))]
-    record_plan(folder, runs, accuracies={"random_mutation": (0, 0)}, children=second)
+    record_plan(folder, runs, scores={"random_mutation": (0, 0)}, children=second)
     one = {"random_mutation": (0,)}
-    record_plan(folder, runs, accuracies=one, children=first, finals=(0.95,))
+    record_plan(folder, runs, scores=one, children=first, finals=(0.95,))
     return read_reproduction(folder, [f"runs_dir={runs}"])
 
 

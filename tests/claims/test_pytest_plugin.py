@@ -67,7 +67,7 @@ def test_without_a_record_every_claim_is_skipped_with_its_command(theirs):
 def test_with_records_claims_pass_or_fail_with_the_measured_interval(theirs, tmp_path, workers):
     runs = tmp_path / "elsewhere"
     near, far = (0.929, 0.930, 0.931), (0.909, 0.910, 0.912)
-    record_plan(theirs, runs, accuracies={"random_mutation": near, "seed_only": far})
+    record_plan(theirs, runs, scores={"random_mutation": near, "seed_only": far})
     code, told = pytest_there(theirs, *workers, "--harness-override", f"runs_dir={runs}")
     assert code == 1, told
     assert "1 failed, 4 passed, 2 skipped" in told
@@ -161,7 +161,7 @@ def test_the_summary_has_what_the_record_says_whatever_a_test_asserts(theirs, tm
         "import pytest\n\n\n@pytest.mark.xfail(strict=False)\ndef test_claim(claim, arms):\n    claim.check(arms)\n"
     )
     near, far = (0.929, 0.930, 0.931), (0.909, 0.910, 0.912)
-    record_plan(theirs, tmp_path / "runs", accuracies={"random_mutation": near, "seed_only": far})
+    record_plan(theirs, tmp_path / "runs", scores={"random_mutation": near, "seed_only": far})
     code, told = pytest_there(theirs, "--harness-override", f"runs_dir={tmp_path}/runs")
     assert code == 0, told
     assert "2 skipped, 1 xfailed, 2 xpassed" in told

@@ -122,18 +122,18 @@ def verdicts(paper, runs, *overrides):
 def test_a_claim_is_not_run_until_the_last_of_its_runs_has_ended(paper, tmp_path):
     runs = tmp_path / "runs"
     assert {v.word for v in verdicts(paper, runs).values()} == {NOT_RUN}
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR[:2]})
-    record_plan(paper, runs, accuracies={"seed_only": NEAR}, complete=False)
+    record_plan(paper, runs, scores={"random_mutation": NEAR[:2]})
+    record_plan(paper, runs, scores={"seed_only": NEAR}, complete=False)
     found = verdicts(paper, runs)
     assert found["chance"].word == NOT_RUN
     command = f"python -m reproductions {paper} run mine runs_dir={runs}"
     assert found["chance"].reason == f"2 of 3 runs of random_mutation done in {runs}; {command}"
     assert found["nothing"].reason == f"0 of 3 runs of seed_only done in {runs}; {command}"
     shutil.rmtree(runs)
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR})
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
     found = verdicts(paper, runs)
     assert (found["chance"].word, found["gain"].word) == (HOLDS, NOT_RUN)
-    record_plan(paper, runs, accuracies={"seed_only": (0.91, 0.909, 0.912)})
+    record_plan(paper, runs, scores={"seed_only": (0.91, 0.909, 0.912)})
     found = verdicts(paper, runs)
     assert [found[n].word for n in ("chance", "nothing", "gain")] == [HOLDS, FAILS, HOLDS]
     assert found["asked_g4"].word == NOT_RUN
@@ -141,7 +141,7 @@ def test_a_claim_is_not_run_until_the_last_of_its_runs_has_ended(paper, tmp_path
 
 def test_runs_at_other_seeds_are_not_on_record(paper, tmp_path):
     runs = tmp_path / "runs"
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR})
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
     write_paper(paper, arms=ARMS.replace("3, 5, 8", "3, 5, 4"))
     assert verdicts(paper, runs)["chance"].reason.startswith("2 of 3 runs")
     write_paper(paper, arms=ARMS.replace("3, 5, 8", "3, 5"))
@@ -159,7 +159,7 @@ def test_runs_at_other_seeds_are_not_on_record(paper, tmp_path):
 )  # fmt: skip
 def test_runs_under_other_settings_are_not_on_record(paper, tmp_path, other):
     runs = tmp_path / "runs"
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR})
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
     assert verdicts(paper, runs, other)["chance"].reason.startswith("0 of 3 runs")
     planned = read_reproduction(paper, [f"runs_dir={runs}", other])
     assert f"Not as planned, but with {other}." in published_text(planned, "markdown")
@@ -168,18 +168,18 @@ def test_runs_under_other_settings_are_not_on_record(paper, tmp_path, other):
 def test_answers_of_another_llm_are_records_of_their_own(paper, tmp_path):
     runs = tmp_path / "runs"
     five = [("g0.c0", evaluated(0.95, 900)), ("g4.c0", evaluated(0.95, 900))]
-    record_plan(paper, runs, "dear", accuracies={"full": (0.9,)}, children=five, tokens=9)
+    record_plan(paper, runs, "dear", scores={"full": (0.9,)}, children=five, tokens=9)
     assert verdicts(paper, runs)["asked_g4"].word != NOT_RUN
     assert verdicts(paper, runs, "model.name=another")["asked_g4"].word == NOT_RUN
     assert verdicts(paper, runs, "model.base_url=http://localhost")["asked_g4"].word != NOT_RUN
     shutil.rmtree(runs)
-    record_plan(paper, runs, "dear", accuracies={"full": (0.9,)}, children=five)
+    record_plan(paper, runs, "dear", scores={"full": (0.9,)}, children=five)
     assert verdicts(paper, runs)["asked_g4"].word == NOT_RUN  # nobody answered
 
 
 def test_runs_of_other_images_or_another_seed_network_are_not_on_record(paper, tmp_path):
     runs, own = tmp_path / "runs", tmp_path / "own.py"
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR})
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
     own.write_text(OWN_NETWORK)
     assert verdicts(paper, runs)["chance"].word == HOLDS
     reason = verdicts(paper, runs, f"network.path={own}")["chance"].reason
@@ -200,12 +200,12 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
     archive = read_reproduction(paper).config("mine", "full", 0).study
     held = load_study(Path(archive)).digest
     for study, word in ((held, UNDECIDED), ("other", NOT_RUN)):  # one run, whose mean is unsure
-        record_plan(paper, runs, accuracies={"full": (0.9,)}, tokens=9, more={"study": study})
+        record_plan(paper, runs, scores={"full": (0.9,)}, tokens=9, more={"study": study})
         assert verdicts(paper, runs)["ours"].word == word
 
 
 def test_where_and_how_fast_it_runs_changes_nothing(paper, tmp_path):
-    record_plan(paper, tmp_path / "runs", accuracies={"random_mutation": NEAR})
+    record_plan(paper, tmp_path / "runs", scores={"random_mutation": NEAR})
     found = verdicts(paper, tmp_path / "runs", "device=cpu", "workers=3", "display=plain")
     assert found["chance"].word == HOLDS
 
@@ -214,17 +214,17 @@ def test_of_several_versions_the_first_complete_one_counts(paper, tmp_path):
     """Runs that no table could hold together do not decide a claim together either."""
     runs = tmp_path / "runs"
     good, bad = ({"random_mutation": r, "seed_only": r} for r in (NEAR, (0.8, 0.81, 0.82)))
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR}, group="old", at=1.0)
-    record_plan(paper, runs, accuracies={"random_mutation": (0.8,)}, group="new", at=2.0)
+    record_plan(paper, runs, scores={"random_mutation": NEAR}, group="old", at=1.0)
+    record_plan(paper, runs, scores={"random_mutation": (0.8,)}, group="new", at=2.0)
     assert verdicts(paper, runs)["chance"].reason.startswith("1 of 3 runs")
-    record_plan(paper, runs, accuracies=good, group="old", at=1.0)
+    record_plan(paper, runs, scores=good, group="old", at=1.0)
     assert verdicts(paper, runs)["chance"].word == HOLDS  # what has begun anew takes nothing back
-    record_plan(paper, runs, accuracies=bad, group="newest", at=3.0)
+    record_plan(paper, runs, scores=bad, group="newest", at=3.0)
     assert verdicts(paper, runs)["chance"].word == HOLDS  # nor does what was done again
     shutil.rmtree(runs)
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR}, group="old", at=1.0)
-    record_plan(paper, runs, accuracies={"random_mutation": (0.8,)}, group="new", at=2.0)
-    record_plan(paper, runs, accuracies=bad, group="newest", at=3.0)
+    record_plan(paper, runs, scores={"random_mutation": NEAR}, group="old", at=1.0)
+    record_plan(paper, runs, scores={"random_mutation": (0.8,)}, group="new", at=2.0)
+    record_plan(paper, runs, scores=bad, group="newest", at=3.0)
     assert verdicts(paper, runs)["chance"].word == FAILS
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
     write_published(reproduction, paper)
@@ -235,7 +235,7 @@ def test_of_several_versions_the_first_complete_one_counts(paper, tmp_path):
 
 def test_a_damaged_journal_is_named_and_decides_nothing(paper, tmp_path):
     runs = tmp_path / "runs"
-    record_plan(paper, runs, accuracies={"random_mutation": NEAR})
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
     (runs / "random_mutation-s5-g" / "journal.sqlite").write_bytes(b"nothing of the kind")
     assert verdicts(paper, runs)["chance"].reason.startswith("2 of 3 runs")
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
@@ -248,13 +248,13 @@ def test_a_damaged_journal_is_named_and_decides_nothing(paper, tmp_path):
 def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
     """Who does not like a run cannot roll again, and an unfinished one hides no finished one."""
     runs = tmp_path / "runs"
-    record_plan(paper, runs / "a", accuracies={"random_mutation": NEAR}, at=1.0)
+    record_plan(paper, runs / "a", scores={"random_mutation": NEAR}, at=1.0)
     for folder, at in (("before", 0.5), ("after", 2.0)):
         again = {"random_mutation": (0.99,)}
-        record_plan(paper, runs / folder, accuracies=again, at=at, complete=False)
+        record_plan(paper, runs / folder, scores=again, at=at, complete=False)
     verdict = verdicts(paper, runs)["chance"]
     assert (verdict.word, verdict.measured.mean) == (HOLDS, pytest.approx(0.93))
-    record_plan(paper, runs / "rolled", accuracies={"random_mutation": (0.99,)}, at=3.0)
+    record_plan(paper, runs / "rolled", scores={"random_mutation": (0.99,)}, at=3.0)
     verdict = verdicts(paper, runs)["chance"]
     assert (verdict.word, verdict.measured.mean) == (HOLDS, pytest.approx(0.93))
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])

@@ -51,7 +51,7 @@ class TestShipped:
         steps = [s for s in load_study(path).scores if s != "seed"]
         generations = [step.split(".")[0] for step in steps]
         assert {generations.count(f"g{k}") for k in range(4)} == {6}
-        assert sum("accuracy" in f for f in load_study(path).scores.values()) >= 24
+        assert sum("score" in f for f in load_study(path).scores.values()) >= 24
 
     def test_nothing_in_it_names_the_machine_or_its_user(self, path):
         _, events = read_archive(path)
@@ -79,9 +79,7 @@ def unplugged():
 
 def test_they_replay_to_the_same_table_unplugged_twice_in_another_folder_and_checkout(tmp_path):
     checkout = tmp_path / "elsewhere"
-    kept = shutil.ignore_patterns(
-        ".git", ".venv", "runs", "build", "__pycache__", ".*cache", "wandb"
-    )
+    kept = shutil.ignore_patterns(".git", ".venv", ".trainings", "build", "__pycache__", ".*cache")
     shutil.copytree(ROOT, checkout, ignore=kept)
     expected = (QUICKSTART / "recorded.md").read_text()
     for k, where in enumerate((ROOT, checkout)):
@@ -110,9 +108,9 @@ def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):
     (folder,) = complete_runs([config])
     run, recorded = read_run(folder), load_study(STUDIES[0]).scores
     assert run.manifest["study"]["model"] == "Claude (Anthropic)"
-    assert run.seed_objectives[0] < 0.6 < recorded["seed"]["accuracy"]
+    assert run.seed_objectives[0] < 0.6 < recorded["seed"]["score"]
     for candidate in run.evaluated:
         assert candidate.objectives is not None
-        assert candidate.objectives[0] < 0.6 < recorded[candidate.step]["accuracy"]
+        assert candidate.objectives[0] < 0.6 < recorded[candidate.step]["score"]
         assert candidate.objectives[1] == recorded[candidate.step]["n_params"]
         Genome.parse(candidate.source)

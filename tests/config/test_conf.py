@@ -100,7 +100,7 @@ GUIDED = {
                             "selection._target_": "baselines.selection.BestSoFar",
                             "proposer.eot_probability": 0.0, "rates.p_mate": 0.0},
     "shuffled_eot": {"proposer._target_": "baselines.llm_variants.ShuffledExamples"},
-    "single_objective": {"selection.accuracy_only": True},
+    "single_objective": {"selection.score_only": True},
     "test_selection": {"search.split": "test"},
 }  # fmt: skip
 """What each arm that asks an LLM may change of the full method, to the last setting."""

@@ -19,8 +19,9 @@ from harness.config.compose import compose
 from harness.config.schema import Recipe
 from harness.config.strategies import build
 from harness.errors import RecordError
-from harness.evaluation.backend import Laboratories, equipped, laboratory, worker
+from harness.evaluation.backend import Backends, equipped, open_backend, worker
 from harness.evaluation.cache import FOLDER, Checkpoint, Trainings
+from harness.evaluation.device_slots import Device
 from harness.evaluation.evaluator import _hand_over
 from harness.evaluation.gates import build_job
 from harness.evaluation.scoring import Scorer
@@ -32,7 +33,7 @@ from harness.sandbox.shared_data import Images
 from harness.worker.training import DivergedError, Training
 from tests.conftest import told
 
-FATE = Evaluation(accuracy=0.5, n_params=7, train_s=1.5)
+FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
 RECIPE = Recipe(
     epochs=5, batch_size=8, lr=0.1, weight_decay=0.0, flip=True, jitter=0.2, shift_px=1,
     schedule="plateau", plateau_epochs=1, plateau_factor=0.5, min_lr=1e-9,
@@ -53,8 +54,8 @@ def test_a_training_is_done_once_whoever_asks(trainings, tmp_path):
         return FATE
 
     with ThreadPoolExecutor(8) as pool:
-        fates = list(pool.map(lambda _: trainings.once({"genome": "a"}, train), range(8)))
-    assert fates == [FATE] * 8
+        outcomes = list(pool.map(lambda _: trainings.once({"genome": "a"}, train), range(8)))
+    assert outcomes == [FATE] * 8
     assert Trainings(tmp_path / "made").once({"genome": "a"}, train) == FATE
     assert len(calls) == 1
     trainings.once({"genome": "b"}, train)
@@ -71,7 +72,7 @@ def test_what_a_limit_of_the_machine_decided_is_not_kept(trainings):
     assert trainings.once({"n": 2}, lambda _: FATE) == wrong
 
 
-def test_a_broken_machine_leaves_no_fate(trainings):
+def test_a_broken_machine_leaves_no_outcome(trainings):
     def breaks(_):
         raise OSError("no space left")
 
@@ -178,15 +179,13 @@ def test_a_loss_that_is_not_finite_ends_training_within_the_epoch():
     assert len(steps) <= 64  # of 500
 
 
-def test_identical_networks_train_once_across_runs_arms_and_formatting(
-    quick, tmp_path, laboratories
-):
+def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tmp_path, backends):
     """Two runs in one folder: the second finds what the first trained, and records it as its own."""
     settings = [*quick, "+ablation=random_mutation", "compare=[]", f"runs_dir={tmp_path}"]
-    (first,) = complete_runs([compose(settings)], laboratories)
+    (first,) = complete_runs([compose(settings)], backends)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()}
     assert len(made) >= 3  # the seed network and what came of it, search and final
-    (second,) = complete_runs([compose([*settings, "rates.p_mate=0.34"])], laboratories)
+    (second,) = complete_runs([compose([*settings, "rates.p_mate=0.34"])], backends)
     assert second != first
     assert told(first) == told(second)
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()} == made
@@ -200,9 +199,9 @@ def test_identical_networks_train_once_across_runs_arms_and_formatting(
 def test_comments_and_formatting_do_not_make_another_training(lab, tiny, tmp_path):
     config = compose(tiny)
     own = build(config.task).load()
-    with Laboratories(tmp_path) as laboratories:
+    with Backends(tmp_path) as backends:
         network = lab.network
-        evaluate = laboratories.open(config, own, network).evaluate
+        evaluate = backends.open(config, own, network).evaluate
         first = evaluate.search(network, seed=1)
         commented = network.replace("DW", f"# another comment\n{network['DW']}\n\n\n# more")
         assert commented.source != network.source
@@ -236,7 +235,7 @@ class Cut:
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
         lab = equipped(
-            self.box, config, self.dataset, self.network,
+            self.box, Device(self.box), config, self.dataset, self.network,
             trainings=Trainings(self.folder), hear=hear,
         )  # fmt: skip
         return replace(lab.evaluate.search(genome, seed=1), train_s=0)
@@ -322,9 +321,9 @@ def test_the_time_limit_counts_all_pieces(cut, monkeypatch):
         arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
     arrays[0][1] = cut.config.limits.train_s - 0.001
     np.savez(saved, *arrays)
-    fate = cut.train(cut.network)
-    assert fate.kind == "timeout"
-    assert fate.reason == f"took longer than {cut.config.limits.train_s:g} s"
+    outcome = cut.train(cut.network)
+    assert outcome.kind == "timeout"
+    assert outcome.reason == f"took longer than {cut.config.limits.train_s:g} s"
     assert not list(cut.folder.glob("*.json"))
 
 
@@ -342,8 +341,8 @@ def test_an_epoch_that_cannot_be_believed_is_passed_over_but_no_limit_of_the_mac
         return scores(self, offer, outline, splits)
 
     monkeypatch.setattr(Scorer, "__call__", scored)
-    fate = cut.train(cut.network, keep_best=True)
-    assert getattr(fate, "gate", None) == gate
+    outcome = cut.train(cut.network, keep_best=True)
+    assert getattr(outcome, "gate", None) == gate
     assert len(asked) == (5 if gate is None else 2)
 
 
@@ -356,7 +355,7 @@ def test_another_level_or_limit_is_another_training(cut):
         n = len(list(cut.folder.glob("*.json")))
         config = replace(cut.config, **settings)
         most = "limits" if "sandbox" in settings else "isolated"
-        with laboratory(
+        with open_backend(
             config, cut.dataset, cut.network, most=most, trainings=Trainings(cut.folder)
         ) as lab:
             assert replace(lab.evaluate.search(cut.network, seed=1), train_s=0) == first

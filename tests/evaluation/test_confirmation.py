@@ -8,7 +8,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
 from harness.evolution.candidate import Evaluation, Individual
-from harness.evolution.proposer import Scene
+from harness.evolution.proposer import Context
 from harness.llm.model import Scripted
 from harness.record.journal import read_events
 from harness.reporting.comparison import compare
@@ -19,19 +19,19 @@ from tests.baselines.test_proposers import guided
 from tests.conftest import told
 
 
-def individual(step, genome, accuracy, n_params):
-    fate = Evaluation(accuracy=accuracy, n_params=n_params, train_s=1.0)
-    return Individual(step=step, genome=genome, evaluation=fate)
+def individual(step, genome, score, n_params):
+    outcome = Evaluation(score=score, n_params=n_params, train_s=1.0)
+    return Individual(step=step, genome=genome, evaluation=outcome)
 
 
 @pytest.fixture
-def confirmed(quick, tmp_path, laboratories):
+def confirmed(quick, tmp_path, backends):
     def run(*overrides):
         settings = [
             *quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=3",
             "sizes.founders=3", "confirm.seeds=2", f"runs_dir={tmp_path}", *overrides,
         ]  # fmt: skip
-        return complete_runs([compose(settings)], laboratories)[0]
+        return complete_runs([compose(settings)], backends)[0]
 
     return run
 
@@ -49,7 +49,7 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     assert not seeds & others
     for step, values in result.confirmed.items():
         digest = events["reference" if step == "seed" else f"proposal/{step}"]["digest"]
-        measured = [events[f"training/confirm/{digest}/{s}"]["accuracy"] for s in seeds]
+        measured = [events[f"training/confirm/{digest}/{s}"]["score"] for s in seeds]
         assert sorted(values) == sorted(measured)
     assert result.pick.step in result.confirmed
     row = compare([result]).tables[0].rows[1]
@@ -102,22 +102,22 @@ def test_examples_show_what_was_confirmed_and_only_what_then_is_worth_it(network
 
     def confirm(one):
         asked_for.append(one.step)
-        accuracy = holds[one.step]
-        return None if accuracy is None else replace(
-            one, evaluation=replace(one.evaluation, accuracy=accuracy)
+        score = holds[one.step]
+        return None if score is None else replace(
+            one, evaluation=replace(one.evaluation, score=score)
         )  # fmt: skip
 
-    scene = Scene(
+    context = Context(
         step="g1.c0", seed=0, founding=False, reference=seed, elites=[seed, lucky, solid],
         confirm=confirm,
     )  # fmt: skip
     proposer = guided(Scripted(answers=[]))
-    elite, example = proposer.example(scene, "SE")
+    elite, example = proposer.example(context, "SE")
     assert elite.step == "g0.c1"  # the other lost on fresh seeds, at the same size
-    assert example.accuracy_change == "from 91.00% to 93.00% (+2.00 percentage points)"
+    assert example.score_change == "from 91.00% to 93.00% (+2.00 percentage points)"
     assert asked_for == ["seed", "g0.c0", "g0.c1"]
     holds["g0.c1"] = None
-    assert proposer.example(scene, "SE") is None
+    assert proposer.example(context, "SE") is None
 
 
 def test_a_number_below_zero_is_refused():

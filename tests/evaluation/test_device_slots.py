@@ -92,7 +92,7 @@ class Box(Sandbox):
 
 
 SHORT = Rejection(gate="train", kind="memory", reason="ran out of its memory budget")
-FATE = Evaluation(accuracy=0.5, n_params=3, train_s=1.0)
+FATE = Evaluation(score=0.5, n_params=3, train_s=1.0)
 
 
 @pytest.mark.parametrize(

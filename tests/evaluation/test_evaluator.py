@@ -13,7 +13,7 @@ from torch import nn
 from harness.config.compose import compose
 from harness.config.schema import Recipe
 from harness.config.strategies import build
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
 from harness.sandbox.shared_data import Images
@@ -27,19 +27,19 @@ RECIPE = Recipe(
 
 
 def test_the_seed_network_learns(config, digits, network):
-    with laboratory(
+    with open_backend(
         replace(config, recipe=replace(config.recipe, epochs=4)), digits, network
     ) as lab:
-        fate = lab.evaluate.search(network, seed=1)
-    assert isinstance(fate, Evaluation)
-    assert fate.accuracy > 0.9
-    assert fate.n_params == 518_230
+        outcome = lab.evaluate.search(network, seed=1)
+    assert isinstance(outcome, Evaluation)
+    assert outcome.score > 0.9
+    assert outcome.n_params == 518_230
 
 
 def test_same_seed_same_bits_in_another_worker_other_seed_other_network(
     config, digits, network, lab
 ):
-    with laboratory(config, digits, network) as other:
+    with open_backend(config, digits, network) as other:
         first, again = lab.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
         third = other.evaluate.search(network, seed=6)
     assert isinstance(first, Evaluation)
@@ -47,7 +47,7 @@ def test_same_seed_same_bits_in_another_worker_other_seed_other_network(
     assert replace(first, train_s=0) != replace(third, train_s=0)
 
 
-def test_accuracy_is_the_share_of_right_labels_computed_outside(lab, network, digits):
+def test_score_is_the_share_of_right_labels_computed_outside(lab, network, digits):
     """A network that always answers class 3 scores the share of threes, whatever it claims."""
     body = """class ExquisiteNetV2(nn.Module):
     accuracy = 1.0
@@ -60,12 +60,12 @@ def test_accuracy_is_the_share_of_right_labels_computed_outside(lab, network, di
         logits = self.mix(x).mean(dim=(2, 3))
         return logits if self.training else logits * 0 + F.one_hot(torch.tensor(3), 10)
 """
-    fate = lab.evaluate.search(network.replace("ExquisiteNetV2", body), seed=0)
-    assert isinstance(fate, Evaluation)
-    assert fate.accuracy == pytest.approx(np.mean(digits.validation.labels == 3))
+    outcome = lab.evaluate.search(network.replace("ExquisiteNetV2", body), seed=0)
+    assert isinstance(outcome, Evaluation)
+    assert outcome.score == pytest.approx(np.mean(digits.validation.labels == 3))
     final = lab.evaluate.final(network.replace("ExquisiteNetV2", body), seed=0)
     assert isinstance(final, Evaluation)
-    assert final.accuracy == pytest.approx(np.mean(digits.test.labels == 3))
+    assert final.score == pytest.approx(np.mean(digits.test.labels == 3))
 
 
 def test_the_best_epoch_is_kept_by_validation_and_never_told(config, digits, network):
@@ -88,9 +88,9 @@ def get_optimizer(model, lr, weight_decay, nesterov):
 """
     genome = network.replace("get_optimizer", forgets)
     best = replace(config, recipe=replace(config.recipe, epochs=3, keep_best=True))
-    with laboratory(best, digits, network) as lab:
-        assert lab.evaluate.search(genome, seed=1).accuracy > 0.3
-        assert lab.evaluate.final(genome, seed=1).accuracy > 0.3
+    with open_backend(best, digits, network) as lab:
+        assert lab.evaluate.search(genome, seed=1).score > 0.3
+        assert lab.evaluate.final(genome, seed=1).score > 0.3
 
 
 def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(tiny, network):
@@ -98,11 +98,11 @@ def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
         *tiny, "recipe=ge2024", "recipe.size_px=48", "recipe.shift_px=2", "recipe.epochs=3",
     ])  # fmt: skip
     dataset = build(config.task).load()
-    with laboratory(config, dataset, network) as lab:
+    with open_backend(config, dataset, network) as lab:
         assert lab.validate(network) is None
-        fate = lab.evaluate.search(network, seed=1)
-    assert isinstance(fate, Evaluation)
-    assert fate.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
+        outcome = lab.evaluate.search(network, seed=1)
+    assert isinstance(outcome, Evaluation)
+    assert outcome.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
 
 
 def plateau(**settings):
@@ -159,9 +159,9 @@ def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
     frozen = """def get_optimizer(model, lr, weight_decay, nesterov):
     return torch.optim.SGD(model.parameters(), lr=0.0)
 """
-    fate = lab.evaluate.search(network.replace("get_optimizer", frozen), seed=1)
-    assert isinstance(fate, Evaluation)
-    assert fate.accuracy < 0.35
+    outcome = lab.evaluate.search(network.replace("get_optimizer", frozen), seed=1)
+    assert isinstance(outcome, Evaluation)
+    assert outcome.score < 0.35
 
 
 class Linear(nn.Module):
@@ -255,7 +255,7 @@ def test_same_seed_same_bits_however_many_train_beside_it(lab, network, tiny):
             trains(session)
             return [session.receive().tobytes() for _ in range(3)]
 
-    with laboratory(config, dataset, network) as box:
+    with open_backend(config, dataset, network) as box:
         alone = [weights_and_logits(seed) for seed in range(3)]
         with ThreadPoolExecutor(3) as pool:
             together = list(pool.map(weights_and_logits, range(3)))

@@ -8,7 +8,7 @@ import torch
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evaluation.cache import Bookmark, Trainings
 from harness.evolution.candidate import Evaluation
 
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.skipif(
 def on_gpu(config, digits, network):
     def opened(**settings):
         chosen = replace(config, device="cuda", limits=replace(config.limits, memory_mib=32768))
-        return laboratory(replace(chosen, **settings), digits, network)
+        return open_backend(replace(chosen, **settings), digits, network)
 
     return opened
 
 
-def test_deterministic_gives_the_same_accuracy_and_the_bits_of_the_weights_twice(on_gpu, network):
-    fates = []
+def test_deterministic_gives_the_same_score_and_the_bits_of_the_weights_twice(on_gpu, network):
+    outcomes = []
     for _ in range(2):
         with on_gpu(deterministic=True) as lab:
-            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
-    assert isinstance(fates[0], Evaluation)
-    assert fates[0] == fates[1]
+            outcomes.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(outcomes[0], Evaluation)
+    assert outcomes[0] == outcomes[1]
 
 
 def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
@@ -43,8 +43,8 @@ def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network
         lab.evaluate.search(network, seed=1)
         assert lab.evaluate._device.slots.n > 1
         with ThreadPoolExecutor(3) as pool:
-            fates = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
-        assert all(isinstance(fate, Evaluation) for fate in fates)
+            outcomes = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
+        assert all(isinstance(outcome, Evaluation) for outcome in outcomes)
 
 
 def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none(
@@ -55,18 +55,18 @@ def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none
         "save_every_s=0", "deterministic=true",
     ])  # fmt: skip
     dataset = build(config.task).load()
-    fates = []
+    outcomes = []
     for name in ("whole", "pieces"):
         kept = Trainings(tmp_path / name)
-        with laboratory(config, dataset, network, trainings=kept) as lab:
+        with open_backend(config, dataset, network, trainings=kept) as lab:
             if name == "pieces":
                 with monkeypatch.context() as patch:
                     patch.setattr(Bookmark, "save", interrupted(Bookmark.save))
                     with pytest.raises(KeyboardInterrupt):
                         lab.evaluate.search(network, seed=1)
-            fates.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
-    assert isinstance(fates[0], Evaluation)
-    assert fates[0] == fates[1]
+            outcomes.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+    assert isinstance(outcomes[0], Evaluation)
+    assert outcomes[0] == outcomes[1]
 
 
 def interrupted(save):

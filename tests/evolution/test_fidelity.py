@@ -11,7 +11,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
 from harness.evaluation import backend
-from harness.evaluation.assessor import Laboratory
+from harness.evaluation.assessor import Backend
 from harness.evolution.candidate import Evaluation
 from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
@@ -59,8 +59,8 @@ def test_no_more_than_the_share_of_all_goes_on_and_the_best_before_the_rest(gene
 
 def test_one_child_at_a_time_goes_on_where_it_is_among_the_best_so_far():
     fidelity = halving()
-    accuracies = (0.5, 0.4, 0.6, 0.2, 0.7, 0.3, 0.65, 0.8)
-    goes_on = [fidelity.promoted(1, [(accuracy, 100)]) for accuracy in accuracies]
+    scores = (0.5, 0.4, 0.6, 0.2, 0.7, 0.3, 0.65, 0.8)
+    goes_on = [fidelity.promoted(1, [(score, 100)]) for score in scores]
     # The sixth opens a second place, and leaves it to the next that is among the best two.
     assert shape_of(on for (on,) in goes_on) == "x.....x."
 
@@ -99,7 +99,7 @@ class Imagined:
         self.asked.append(epochs or 9)
         quality = self.quality(genome)
         return Evaluation(
-            accuracy=quality * (1 - 0.5 ** (epochs or 9)), n_params=1000, train_s=epochs or 9.0
+            score=quality * (1 - 0.5 ** (epochs or 9)), n_params=1000, train_s=epochs or 9.0
         )
 
     def final(self, genome, *, seed):
@@ -111,8 +111,8 @@ def halved(network, tmp_path, monkeypatch):
     """A run of random mutation over networks whose worth is known without training them."""
     evaluate = Imagined()
 
-    def imagined(sandbox, config, dataset, network, **_):
-        return Laboratory(
+    def imagined(sandbox, device, config, dataset, network, **_):
+        return Backend(
             network=network, validate=lambda _: None, evaluate=evaluate, dataset=dataset,
             machine={"device": "cpu", "torch": "0", "sandbox": "none"},
         )  # fmt: skip
@@ -160,16 +160,16 @@ def test_those_who_go_on_are_the_best_of_their_generation(halved, network):
 def test_what_it_spent_before_counts(halved):
     run, _ = halved
     events = {e.key: e.content for _, e in read_events(run())}
-    fates = [c["fate"] for k, c in events.items() if k.startswith("proposal/")]
-    for fate in fates:
-        if fate.get("gate") == "duplicates":
-            assert "train_s" not in fate
-        elif "gate" in fate:
-            assert fate["kind"] == "outpaced"
-            assert fate["train_s"] == 1
-            assert "epochs, where others did better" in fate["reason"]
+    outcomes = [c["outcome"] for k, c in events.items() if k.startswith("proposal/")]
+    for outcome in outcomes:
+        if outcome.get("gate") == "duplicates":
+            assert "train_s" not in outcome
+        elif "gate" in outcome:
+            assert outcome["kind"] == "outpaced"
+            assert outcome["train_s"] == 1
+            assert "epochs, where others did better" in outcome["reason"]
         else:
-            assert fate["train_s"] == 1 + 9
+            assert outcome["train_s"] == 1 + 9
 
 
 def test_a_halved_run_replays(halved, tmp_path):
@@ -180,11 +180,11 @@ def test_a_halved_run_replays(halved, tmp_path):
     assert told(replay(recorded, tmp_path / "again")) == told(folder)
 
 
-def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path, laboratories):
+def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path, backends):
     for arm in ("random_mutation", "one_plus_one"):
         settings = [*quick, f"+ablation={arm}", "compare=[]", "recipe.epochs=4", "budget.evaluations=4",
                     "sizes.founders=4", "fidelity=halving", f"runs_dir={tmp_path}"]  # fmt: skip
-        result = read_run(complete_runs([compose(settings)], laboratories)[0])
+        result = read_run(complete_runs([compose(settings)], backends)[0])
         assert result.evaluations == 4
         assert 0 < result.outpaced < 4
         assert set(result.trainings) == {"search", "search-1", "final"}

@@ -23,8 +23,8 @@ class Notes:
     def __init__(self):
         self.children, self.generations = [], []
 
-    def proposal(self, generation, proposal, fate):
-        self.children.append((generation, proposal, fate))
+    def proposal(self, generation, proposal, outcome):
+        self.children.append((generation, proposal, outcome))
 
     def generation(self, number, population):
         self.generations.append((number, [i.step for i in population]))
@@ -40,33 +40,33 @@ class Slow:
             threading.Lock(),
         )
 
-    def mutate(self, genome, scene):
+    def mutate(self, genome, context):
         with self._lock:
             turn = next(self._turn)
         time.sleep(0.01 * (3 - turn % 4))
-        return self._inner.mutate(genome, scene)
+        return self._inner.mutate(genome, context)
 
-    def mate(self, genome, mate, scene):
-        return self._inner.mate(genome, mate, scene)
+    def mate(self, genome, mate, context):
+        return self._inner.mate(genome, mate, context)
 
 
 def measured(proposals, *, refuse=lambda proposal: False):
     """A pure function of the source, in place of training."""
-    fates = []
+    outcomes = []
     for proposal in proposals:
         rng = stream(0, proposal.child.digest)
         if refuse(proposal):
-            fates.append(Rejection(gate="lint", kind="lint", reason="refused"))
+            outcomes.append(Rejection(gate="lint", kind="lint", reason="refused"))
         else:
-            fates.append(
-                Evaluation(accuracy=rng.random(), n_params=rng.randrange(10, 10**6), train_s=1.0)
+            outcomes.append(
+                Evaluation(score=rng.random(), n_params=rng.randrange(10, 10**6), train_s=1.0)
             )
-    return fates
+    return outcomes
 
 
 @pytest.fixture
 def reference(network):
-    evaluation = Evaluation(accuracy=0.5, n_params=518_230, train_s=1.0)
+    evaluation = Evaluation(score=0.5, n_params=518_230, train_s=1.0)
     return Individual(step="seed", genome=network, evaluation=evaluation)
 
 
@@ -193,36 +193,34 @@ def test_refused_trainings_are_charged_other_refusals_are_not(play):
 def test_pairs_mate_together_and_nobody_is_left_unchanged(n, seed, p_mate, p_mutate):
     members = [_member(k) for k in range(n)]
     rates = Rates(p_mate=p_mate, p_mutate=p_mutate)
-    conceptions = pair_up(members, members, rates, seed=seed, generation=1)
-    assert [c.parent for c in conceptions] == members
-    for i, conception in enumerate(conceptions):
-        assert conception.mutates or conception.mate is not None
-        if conception.mate is not None:
-            assert conception.mate is members[i ^ 1]
-            assert conceptions[i ^ 1].mate is conception.parent
+    plans = pair_up(members, members, rates, seed=seed, generation=1)
+    assert [c.parent for c in plans] == members
+    for i, plan in enumerate(plans):
+        assert plan.mutates or plan.mate is not None
+        if plan.mate is not None:
+            assert plan.mate is members[i ^ 1]
+            assert plans[i ^ 1].mate is plan.parent
 
 
 def test_equal_parents_do_not_mate():
     twin = _member(0)
-    conceptions = pair_up(
-        [twin, twin], [twin], Rates(p_mate=1.0, p_mutate=0.1), seed=0, generation=1
-    )
-    assert all(c.mate is None and c.mutates for c in conceptions)
+    plans = pair_up([twin, twin], [twin], Rates(p_mate=1.0, p_mutate=0.1), seed=0, generation=1)
+    assert all(c.mate is None and c.mutates for c in plans)
     as_published = Rates(p_mate=1.0, p_mutate=0.0, mate_identical=True)
-    conceptions = pair_up([twin, twin], [twin], as_published, seed=0, generation=1)
-    assert all(c.mate is twin and not c.mutates for c in conceptions)
+    plans = pair_up([twin, twin], [twin], as_published, seed=0, generation=1)
+    assert all(c.mate is twin and not c.mutates for c in plans)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(0, 100), st.floats(0, 1))
 def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_mate):
     population = [_member(k) for k in members]
     rates = Rates(p_mate=p_mate, p_mutate=0.0)
-    conceptions = pair_up(population, population, rates, seed=seed, generation=1)
-    assert len(conceptions) == (len(population) if len(set(members)) > 1 else 0)
-    for conception in conceptions:
-        assert not conception.mutates
-        assert conception.mate in population
-        assert conception.parent.genome.differing(conception.mate.genome)
+    plans = pair_up(population, population, rates, seed=seed, generation=1)
+    assert len(plans) == (len(population) if len(set(members)) > 1 else 0)
+    for plan in plans:
+        assert not plan.mutates
+        assert plan.mate in population
+        assert plan.parent.genome.differing(plan.mate.genome)
 
 
 def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
@@ -239,5 +237,5 @@ def _member(k):
     from harness.evolution.genome import Genome
 
     genome = Genome.parse(f"# segment: A\nx = {k}\n")
-    evaluation = Evaluation(accuracy=0.5, n_params=k + 1, train_s=1.0)
+    evaluation = Evaluation(score=0.5, n_params=k + 1, train_s=1.0)
     return Individual(step=f"i{k}", genome=genome, evaluation=evaluation)

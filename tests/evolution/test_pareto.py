@@ -139,7 +139,7 @@ def exact_volume(points, reference):
 def test_hypervolume_is_exact():
     for values in POPULATIONS:
         expected = exact_volume(pareto.points(values), (0.9, 6.0))
-        ours = pareto.hypervolume(values, n_classes=10, seed_params=10**5)
+        ours = pareto.hypervolume(values, chance=0.1, seed_params=10**5)
         assert ours == pytest.approx(expected, abs=1e-12, rel=1e-12)
 
 
@@ -179,7 +179,7 @@ def test_parameters_do_not_decide_alone(values):
 
 def test_hypervolume_by_hand():
     def volume(values):
-        return pareto.hypervolume(values, n_classes=10, seed_params=1000)
+        return pareto.hypervolume(values, chance=0.1, seed_params=1000)
 
     assert volume([]) == 0
     assert volume([(0.1, 10)]) == 0  # chance accuracy
@@ -192,6 +192,6 @@ def test_hypervolume_by_hand():
 @given(objectives, st.tuples(st.floats(0, 1), st.integers(1, 10**6)))
 def test_another_point_never_lowers_the_hypervolume(values, more):
     def volume(points):
-        return pareto.hypervolume(points, n_classes=10, seed_params=100_000)
+        return pareto.hypervolume(points, chance=0.1, seed_params=100_000)
 
     assert volume([*values, more]) >= volume(values) - 1e-12

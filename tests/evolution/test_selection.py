@@ -12,9 +12,9 @@ from harness.evolution.genome import Genome
 from harness.evolution.selection import EliteTournament
 
 
-def individual(step, accuracy, n_params, text=None):
+def individual(step, score, n_params, text=None):
     genome = Genome.parse(f"# segment: A\nname = {text or step!r}\n")
-    evaluation = Evaluation(accuracy=accuracy, n_params=n_params, train_s=1.0)
+    evaluation = Evaluation(score=score, n_params=n_params, train_s=1.0)
     return Individual(step=step, genome=genome, evaluation=evaluation)
 
 

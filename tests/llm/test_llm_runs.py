@@ -108,7 +108,7 @@ def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tm
 
 
 @pytest.fixture
-def played(asking, tmp_path, laboratories, monkeypatch):
+def played(asking, tmp_path, backends, monkeypatch):
     """Run against a server that acts so; return the run, its notes and what the server saw."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
 
@@ -117,7 +117,7 @@ def played(asking, tmp_path, laboratories, monkeypatch):
             server.always = act
             urls = [f"{node}.base_url={server.url}" for node in where]
             config = compose([*settings, *urls, f"runs_dir={tmp_path}", *overrides])
-            (folder,) = complete_runs([config], laboratories)
+            (folder,) = complete_runs([config], backends)
         (comparison,) = comparisons(read_runs([folder]))
         return read_run(folder), comparison, server.seen
 
@@ -140,7 +140,7 @@ def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, mos
 
 
 def test_near_a_cap_1_and_8_concurrent_calls_end_in_the_same_events(
-    played, asking, laboratories, tmp_path
+    played, asking, backends, tmp_path
 ):
     one, _, _ = played(thinks, "budget.tokens=4000", "llm_workers=1")
     eight, _, _ = played(
@@ -155,8 +155,8 @@ def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
     result, comparison, _ = played(cut_off, "budget.proposals=4")
     assert [c.gate for c in result.candidates] == ["extract"] * 4
     assert all("the answer was cut off at" in c.reason for c in result.candidates)
-    fates = [e.content["fate"] for _, e in read_events(result.folder) if e.kind == "proposal"]
-    assert [fate["kind"] for fate in fates] == ["truncated"] * 4
+    outcomes = [e.content["outcome"] for _, e in read_events(result.folder) if e.kind == "proposal"]
+    assert [outcome["kind"] for outcome in outcomes] == ["truncated"] * 4
     assert comparison.tables[-1].rows[0]["refused"] == "100 extract"
 
 

@@ -85,14 +85,14 @@ def study(tmp_path, *, name="full-s0.zip"):
         )
         for r in (request(), request(step="g0.c1.mutation", segment="B"))
     ]
-    fate = {"accuracy": 0.9, "n_params": 10, "train_s": 1.0}
+    outcome = {"score": 0.9, "n_params": 10, "train_s": 1.0}
     manifest = {
         "arm": "full", "prompts": "x", "packages": {}, "data": {"name": "digits"}, "study": None,
         "config": {"ablation": "full", "seed": 0, "version": "0", "budget": {"evaluations": 2}},
     }  # fmt: skip
     with Journal(tmp_path / "run" / name, wait_s=0) as journal:
         journal.record("manifest", manifest)
-        journal.record("reference", {"fate": fate, "measured": fate, "source": ""})
+        journal.record("reference", {"outcome": outcome, "measured": outcome, "source": ""})
         for call in answered:
             journal.record(f"call/{call['step']}", call)
         journal.record("complete", {})

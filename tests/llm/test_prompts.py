@@ -3,7 +3,7 @@
 import pytest
 
 from harness.config.compose import compose
-from harness.llm.prompts import Example, Prompts, change_in_accuracy, change_in_params
+from harness.llm.prompts import Example, Prompts, change_in_params, change_in_score
 from tests.conftest import ROOT
 
 CODE = "class A(nn.Module):\n    def forward(self, x):\n        return x"
@@ -19,7 +19,7 @@ def prompts():
 def rendered(prompts):
     example = Example(
         segment="B", before="class B:\n    old = 1", after="class B:\n    new = $2",
-        accuracy_change=change_in_accuracy(0.9, 0.925), params_change=change_in_params(2000, 1500),
+        score_change=change_in_score(0.9, 0.925), params_change=change_in_params(2000, 1500),
     )  # fmt: skip
     yield from (
         (f"{category}/{character}",
@@ -32,7 +32,7 @@ def rendered(prompts):
         for character in ("neutral", "expert")
     )  # fmt: skip
     progress = prompts.progress_text(
-        accuracy_change=example.accuracy_change, params_change=example.params_change
+        score_change=example.score_change, params_change=example.params_change
     )
     yield (
         "sequential sampling",

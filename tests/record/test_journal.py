@@ -112,7 +112,7 @@ def test_a_journal_of_another_format_is_refused_by_writer_and_reader(tmp_path):
         db.execute("PRAGMA user_version=7")
     db.close()
     for attempt in (lambda: Journal(tmp_path, wait_s=0), lambda: is_complete(tmp_path)):
-        with pytest.raises(RecordError, match="expected a journal of format 3, found 7"):
+        with pytest.raises(RecordError, match="expected a journal of format 4, found 7"):
             attempt()
 
 

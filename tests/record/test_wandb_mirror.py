@@ -69,9 +69,9 @@ def test_a_run_is_mirrored_in_its_studys_group_with_its_arm_as_job_type(folder):
     config = {item.key: json.loads(item.value_json) for item in told.config.update}
     assert config["seed"] == 0
     rows = history(folder)
-    assert [row["accuracy"] for row in rows if "accuracy" in row] == [0.9, 0.8]
+    assert [row["score"] for row in rows if "score" in row] == [0.9, 0.8]
     assert [row["accepted"] for row in rows if "accepted" in row] == [1, 0, 1]
-    assert [row["test_accuracy"] for row in rows if "test_accuracy" in row]
+    assert [row["test_score"] for row in rows if "test_score" in row]
     steps = [row["_step"] for row in rows]
     assert steps == sorted(steps)
 
@@ -83,11 +83,17 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
     )
     with mirrored(WANDB, folder), Journal(folder, wait_s=0) as journal:
         time.sleep(3)
-        fate = evaluated(0.7, 70)
-        child = {"generation": 1, "variations": [], "source": "", "fate": fate, "measured": fate}
+        outcome = evaluated(0.7, 70)
+        child = {
+            "generation": 1,
+            "variations": [],
+            "source": "",
+            "outcome": outcome,
+            "measured": outcome,
+        }
         journal.record("proposal/g1.c0", child)
         journal.record("complete", {})
-    assert [row["accuracy"] for row in history(folder) if "accuracy" in row] == [0.9, 0.7]
+    assert [row["score"] for row in history(folder) if "score" in row] == [0.9, 0.7]
 
 
 def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
@@ -109,12 +115,12 @@ def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     assert image.read_bytes() == (tmp_path / "pareto.png").read_bytes()
 
 
-def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, quick, laboratories):
+def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, quick, backends):
     settings = [*quick, "+ablation=random_mutation", f"runs_dir={tmp_path}", "budget.evaluations=1"]
-    (folder,) = complete_runs([compose(settings)], laboratories)
+    (folder,) = complete_runs([compose(settings)], backends)
     assert not (folder / "wandb").exists()
     for _ in range(2):
-        complete_runs([compose([*settings, "tracking=wandb"])], laboratories)
+        complete_runs([compose([*settings, "tracking=wandb"])], backends)
         assert len(list(folder.glob("wandb/offline-run-*"))) == 1
     assert run_record(folder).job_type == "random_mutation"
 
@@ -126,20 +132,20 @@ def test_off_starts_nothing(folder, tmp_path):
     assert not (folder / "tracking.log").exists()
 
 
-def run(folder, quick, laboratories, *overrides):
+def run(folder, quick, backends, *overrides):
     settings = [*quick, "+ablation=random_mutation", f"runs_dir={folder}", "budget.evaluations=1"]
-    (found,) = complete_runs([compose([*settings, *overrides])], laboratories)
+    (found,) = complete_runs([compose([*settings, *overrides])], backends)
     return told(found)
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory, quick, laboratories):
-    return run(tmp_path_factory.mktemp("without"), quick, laboratories)
+def without(tmp_path_factory, quick, backends):
+    return run(tmp_path_factory.mktemp("without"), quick, backends)
 
 
 @pytest.mark.parametrize("how", ["missing", "hangs"])
 def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
-    tmp_path, quick, laboratories, without, monkeypatch, capsys, how
+    tmp_path, quick, backends, without, monkeypatch, capsys, how
 ):
     """A package of that name that cannot be imported, or never returns, stands in its way."""
     fake = tmp_path / "fake" / "wandb.py"
@@ -148,7 +154,7 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
 
     start = time.monotonic()
-    with_it = run(tmp_path / "with", quick, laboratories, "tracking=wandb", "tracking.finish_s=2")
+    with_it = run(tmp_path / "with", quick, backends, "tracking=wandb", "tracking.finish_s=2")
     assert time.monotonic() - start < 60
     assert with_it == without
     assert "the results are complete without it" in capsys.readouterr().err

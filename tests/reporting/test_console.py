@@ -21,14 +21,14 @@ def events():
         ("proposal/g0.c0", {"measured": good, "variations": [variation]}),
         ("proposal/g0.c1", {"measured": bad, "variations": [variation]}),
         ("generation/0", {"population": ["g0.c0"]}),
-        ("final/seed/0", {"accuracy": 0.8, "n_params": 1, "train_s": 1.0}),
+        ("final/seed/0", {"score": 0.8, "n_params": 1, "train_s": 1.0}),
         ("final/seed/1", {"gate": "train", "reason": "was killed"}),
         ("complete", {}),
     ):
         yield Event(key=key, content=content, at=0.0)
 
 
-def test_plain_lines_name_the_run_and_every_fate(capsys):
+def test_plain_lines_name_the_run_and_every_outcome(capsys):
     with Display("full, seed 0", evaluations=4, mode="plain") as display:
         for event in events():
             display.show(event)

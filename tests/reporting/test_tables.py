@@ -53,15 +53,15 @@ def study(tmp_path_factory):
         for arm, size in (("full", 300), ("random_mutation", 800), ("no_eot", 500)):
             if (arm, seed) == ("no_eot", 7):
                 continue
-            accuracy = 0.975 + draw.randrange(10) / 1000
+            score = 0.975 + draw.randrange(10) / 1000
             n_params = size + draw.randrange(100)
             record_run(
                 folder / f"{arm}-{seed}", arm=arm, seed=seed,
                 tokens=0 if arm == "random_mutation" else 100,
                 price={"prompt": 1.0, "completion": 2.0},
                 complete=(arm, seed) != ("no_eot", 6),
-                finals=[accuracy - draw.randrange(20) / 1000 for _ in range(3)],
-                children=[("g0.c0", LINT), ("g0.c1", evaluated(accuracy, n_params)),
+                finals=[score - draw.randrange(20) / 1000 for _ in range(3)],
+                children=[("g0.c0", LINT), ("g0.c1", evaluated(score, n_params)),
                           ("g0.c2", SLOW), ("g1.c0", evaluated(0.9, n_params - 100))],
             )  # fmt: skip
     return folder
@@ -105,8 +105,8 @@ def test_numbers_by_hand(runs):
     assert (full["seeds"], full["valid"]) == ("1/1", "0.5")
     assert full["best_validation"] == "0.975"  # 99 % is larger than the seed
     assert full["parameters"] == "600"  # within one point of the seed's 98 %
-    assert float(full["test_accuracy"]) == pytest.approx(0.98)
-    assert full["test_accuracy_low"] == full["hypervolume_low"] == ""  # of one run
+    assert float(full["test_score"]) == pytest.approx(0.98)
+    assert full["test_score_low"] == full["hypervolume_low"] == ""  # of one run
     assert full["evaluations"] == "3.0"  # the one that took too long is charged, the lint one not
     assert full["refused"] == "25 lint, 25 train"
     assert (full["calls"], full["prompt_tokens"], full["completion_tokens"]) == (
@@ -122,7 +122,7 @@ def test_numbers_by_hand(runs):
     pool = row(runs, "guided~pool:full")
     assert (pool["prompt_tokens"], pool["cost"]) == ("unknown", "unknown")
     seed = row(runs, "seed network")
-    assert (seed["parameters"], float(seed["test_accuracy"])) == ("1000", pytest.approx(0.98))
+    assert (seed["parameters"], float(seed["test_score"])) == ("1000", pytest.approx(0.98))
     assert float(seed["hypervolume"]) == pytest.approx(0.88)
 
 
@@ -145,7 +145,7 @@ def test_what_had_been_found_after_each_evaluation(runs):
 def test_evaluations_to_the_target_count_those_of_runs_that_never_reached_it(tmp_path):
     near, small = evaluated(0.972, 501), evaluated(0.97, 500)
     for seed, children in enumerate(([near, LINT, small], [SLOW, small], [near, near, near])):
-        steps = [(f"g0.c{i}", fate) for i, fate in enumerate(children)]
+        steps = [(f"g0.c{i}", outcome) for i, outcome in enumerate(children)]
         record_run(tmp_path / str(seed), arm="full", seed=seed, children=steps)
     found = read_runs([tmp_path / str(seed) for seed in range(3)])
     assert [evaluations_to(run) for run in found] == [2, 2, None]
@@ -173,12 +173,10 @@ def test_arms_are_compared_at_the_seeds_that_both_finished(study):
 
 def test_reference_and_measure_are_chosen(study):
     found = runs_below(study).runs
-    mine = row(found, "full", reference="random_mutation", measure="test_accuracy")
-    accuracies = {
-        (r.arm, r.seed): sum(r.finals[r.pick.step]) / 3 for r in found if r.arm != "no_eot"
-    }
+    mine = row(found, "full", reference="random_mutation", measure="test_score")
+    scores = {(r.arm, r.seed): sum(r.finals[r.pick.step]) / 3 for r in found if r.arm != "no_eot"}
     mean = sum(
-        accuracies["full", s] - accuracies["random_mutation", s] for s in range(8)
+        scores["full", s] - scores["random_mutation", s] for s in range(8)
     ) / 8  # fmt: skip
     assert float(mine["difference"]) == pytest.approx(mean)
     with pytest.raises(InputError, match="--reference: expected an arm of the table, one of full"):
@@ -187,12 +185,12 @@ def test_reference_and_measure_are_chosen(study):
     assert "Against no_eot: anytime hypervolume" in done.stdout
 
 
-def test_no_interval_of_accuracies_leaves_what_accuracies_can_be(tmp_path):
+def test_no_interval_of_accuracies_leaves_what_scores_can_be(tmp_path):
     record_run(tmp_path / "a", arm="full", seed=0, finals=(1.0, 0.97, 1.0),
                children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
     seed = row(read_runs([tmp_path / "a"]), "seed network")
-    assert seed["test_accuracy_high"] == "1.0"
-    assert 0.9 < float(seed["test_accuracy_low"]) < 0.97
+    assert seed["test_score_high"] == "1.0"
+    assert 0.9 < float(seed["test_score_low"]) < 0.97
 
 
 def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
@@ -203,7 +201,7 @@ def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
     text = render(comparison, "markdown")
     late = row([*runs, *read_runs([tmp_path / "d"])], "late")
     assert late["seeds"] == "0/1"
-    assert {late[name] for name in ("hypervolume", "test_accuracy", "difference")} == {""}
+    assert {late[name] for name in ("hypervolume", "test_score", "difference")} == {""}
     assert "late, seed 0: not complete; the same command goes on." in text
 
 

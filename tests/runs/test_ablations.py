@@ -49,14 +49,14 @@ class Played:
         self.config = compose([f"+ablation={arm}", "model=scripted", *SMALL, *acknowledged])
         self.children, self.populations, model = {}, [], Echo()
         parts = {"model": model} if "model" in self.config.proposer else {}
-        evaluation = Evaluation(accuracy=0.5, n_params=518_230, train_s=1.0)
+        evaluation = Evaluation(score=0.5, n_params=518_230, train_s=1.0)
         evolve(
             Individual(step="seed", genome=NETWORK, evaluation=evaluation),
             proposer=build(self.config.proposer, **parts),
             selection=build(self.config.selection),
             gates=lambda _: None,
             confirm=lambda individual: individual,
-            assess=lambda proposals: list(map(fate, proposals)),
+            assess=lambda proposals: list(map(outcome, proposals)),
             sizes=self.config.sizes,
             rates=self.config.rates,
             ledger=Ledger(budget=self.config.budget),
@@ -66,8 +66,8 @@ class Played:
         )
         self.asked, self.answers = model.asked, model.answers
 
-    def proposal(self, generation, proposal, fate):
-        self.children[proposal.step] = generation, proposal, fate
+    def proposal(self, generation, proposal, outcome):
+        self.children[proposal.step] = generation, proposal, outcome
 
     def generation(self, number, population):
         self.populations.append([i.step for i in population])
@@ -86,11 +86,11 @@ class Played:
         return {s: r.prompt for s, r in self.asked.items() if s.startswith(f"g{generation}.")}
 
 
-def fate(proposal):
+def outcome(proposal):
     if not isinstance(proposal.child, Genome):
         return proposal.child
-    rng = stream(0, "fate", proposal.child.digest)
-    return Evaluation(accuracy=rng.random(), n_params=rng.randrange(10**5, 10**6), train_s=1.0)
+    rng = stream(0, "outcome", proposal.child.digest)
+    return Evaluation(score=rng.random(), n_params=rng.randrange(10**5, 10**6), train_s=1.0)
 
 
 played = cache(Played)
@@ -199,11 +199,9 @@ def test_without_elitism_nobody_outlives_a_generation(full):
 def test_a_single_objective_keeps_the_most_accurate_whatever_their_size(full):
     other = played("single_objective")
     assert other.prompts(0) == full.prompts(0)
-    accuracies = {
-        s: f.accuracy for s, (_, _, f) in other.children.items() if not isinstance(f, Rejection)
-    }
+    scores = {s: f.score for s, (_, _, f) in other.children.items() if not isinstance(f, Rejection)}
     kept = [step for step in other.populations[1] if step.startswith("g0.")]
-    best = sorted(other.populations[0], key=accuracies.get)[-len(kept) :]
+    best = sorted(other.populations[0], key=scores.get)[-len(kept) :]
     assert set(kept) == set(best)
 
 
@@ -268,4 +266,4 @@ def test_samplers_ask_what_a_founder_is_asked_without_evolving(arm):
             assert proposal.parents == (best[2],)
             told = "most accurate network found so far" in other.asked[f"{step}.mutation"].prompt
             assert told == (best[2] != "seed")
-        best = max(best, (found.accuracy, -found.n_params, step), key=lambda b: b[:2])
+        best = max(best, (found.score, -found.n_params, step), key=lambda b: b[:2])

@@ -16,7 +16,7 @@ from baselines.syntax_edits import mutated
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
-from harness.evaluation.backend import Laboratories
+from harness.evaluation.backend import Backends
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive, study_of, write_archive
 from harness.record.journal import Event, Journal, read_events
@@ -56,11 +56,11 @@ def composed(tiny, folder, arm, *overrides):
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, tiny, laboratories):
+def recorded(tmp_path_factory, tiny, backends):
     """An arm that asks and one that does not, run for real; their folder."""
     folder = tmp_path_factory.mktemp("recorded")
     arms = [composed(tiny, folder, arm) for arm in ("full", "random_mutation")]
-    complete_runs(arms, laboratories)
+    complete_runs(arms, backends)
     return folder
 
 
@@ -150,18 +150,18 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
     recorded, tmp_path, tiny
 ):
     path = next(o for o in tiny if o.startswith("task.path="))
-    with Laboratories() as laboratories:
+    with Backends() as backends:
         for one in found([recorded]):
-            folder = retrain(one, tmp_path, laboratories, [path])
+            folder = retrain(one, tmp_path, backends, [path])
             assert told(folder) == told(one.source)  # the same machine measures the same
             assert differences(one, folder) == [["network", "recorded", "measured here"]]
             manifest = everything(folder)["manifest"][0]
             asks = one.name.startswith("full")
             assert (manifest["study"] is not None) == asks
-        worse = {"accuracy": 0.111, "n_params": 7, "train_s": 1.0}
+        worse = {"score": 0.111, "n_params": 7, "train_s": 1.0}
         changed = tuple(
             Event(key=e.key, content={**e.content, "measured": worse}, at=e.at)
-            if e.kind == "proposal" and "accuracy" in e.content["measured"] else e
+            if e.kind == "proposal" and "score" in e.content["measured"] else e
             for e in one.events
         )  # fmt: skip
         rows = differences(replace(one, events=changed), folder)
@@ -170,7 +170,7 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
         manifest = {**one.manifest, "data": {"digest": "x"}}
         events = (Event(key="manifest", content=manifest, at=0), *one.events[1:])
         with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
-            retrain(replace(one, events=events), tmp_path / "other", laboratories, [path])
+            retrain(replace(one, events=events), tmp_path / "other", backends, [path])
 
 
 def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
@@ -314,10 +314,10 @@ def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
 
 def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
     with (
-        Laboratories() as laboratories,
+        Backends() as backends,
         pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
     ):
-        retrain(found([recorded])[0], tmp_path, laboratories, [])
+        retrain(found([recorded])[0], tmp_path, backends, [])
 
 
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):

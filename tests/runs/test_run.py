@@ -11,7 +11,7 @@ from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import GenomeError, InputError, MachineError, RecordError
-from harness.evaluation.assessor import Assessor, RecordedLaboratory
+from harness.evaluation.assessor import Assessor, RecordedBackend
 from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
 from harness.evolution.genome import Genome
@@ -47,7 +47,7 @@ def composed(tiny):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, composed, laboratories):
+def runs(tmp_path_factory, composed, backends):
     """Both arms at one seed, run twice: with one worker, then with two."""
     found = []
     for workers in (1, 2):
@@ -56,7 +56,7 @@ def runs(tmp_path_factory, composed, laboratories):
         arms = [
             composed(folder, f"+ablation={arm}", *common) for arm in ("full", "random_mutation")
         ]
-        found.append(complete_runs(arms, laboratories))
+        found.append(complete_runs(arms, backends))
     return found
 
 
@@ -102,7 +102,7 @@ def test_fates_calls_and_parents_are_kept(runs):
         for variation in proposal["variations"]:
             assert all(f"call/{call}" in events for call in variation["calls"])
             assert all(call.startswith(f"{step}.") for call in variation["calls"])
-    assert {"accuracy", "gate"} <= {key for p in proposals.values() for key in p["fate"]}
+    assert {"score", "gate"} <= {key for p in proposals.values() for key in p["outcome"]}
 
 
 def test_a_complete_run_is_reused(runs, composed, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_complete_run_is_reused(runs, composed, monkeypatch):
     assert (folder / "journal.sqlite").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, laboratories):
+def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, backends):
     """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
     whole = runs[0][0]
     events = [e for _, e in read_events(whole)]
@@ -122,7 +122,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, 
     with Journal(tmp_path / whole.name, wait_s=0) as journal:
         for event in half:
             journal.record(event.key, event.content)
-    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")], laboratories)
+    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")], backends)
     assert resumed.name == whole.name
     sendings = {"sent"}  # what was under way when it ended is sent again
 
@@ -145,12 +145,12 @@ def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
 
 
 def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
-    quick, tmp_path, laboratories
+    quick, tmp_path, backends
 ):
     config = compose(
         [*quick, "+ablation=seed_only", f"runs_dir={tmp_path}", "budget.evaluations=3"]
     )
-    (folder,) = complete_runs([config], laboratories)
+    (folder,) = complete_runs([config], backends)
     run = read_run(folder)
     assert run.evaluations == 3
     assert len({candidate.source for candidate in run.candidates}) == 1
@@ -160,29 +160,29 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
 
 
 def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
-    quick, digits, network, laboratories
+    quick, digits, network, backends
 ):
     """The jobs of a multirun go on after one that failed, on their own images."""
     config = compose([*quick])
     bad = Genome.parse("# segment: f\ndef f():\n    pass\n")
-    first = laboratories.open(config, digits, network)
-    second = laboratories.open(replace(config, save_every_s=1), digits, network)
+    first = backends.open(config, digits, network)
+    second = backends.open(replace(config, save_every_s=1), digits, network)
     assert second.evaluate._sandbox is first.evaluate._sandbox
     with pytest.raises(MachineError, match="expected a laboratory that is open"):
         first.evaluate.search(network, seed=0)
     with pytest.raises(GenomeError, match="expected a segment with the network's class"):
-        laboratories.open(config, digits, bad)
-    own = laboratories.open(config, build(config.task).load(), network)
+        backends.open(config, digits, bad)
+    own = backends.open(config, build(config.task).load(), network)
     assert isinstance(own.evaluate.search(network, seed=0), Evaluation)
     other = replace(config, limits=replace(config.limits, build_s=31))
-    assert laboratories.open(other, digits, network).evaluate._sandbox is not own.evaluate._sandbox
+    assert backends.open(other, digits, network).evaluate._sandbox is not own.evaluate._sandbox
 
 
-def test_a_users_own_network_evolves(composed, tmp_path, laboratories):
+def test_a_users_own_network_evolves(composed, tmp_path, backends):
     own = tmp_path / "own.py"
     own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
-    (folder,) = complete_runs([config], laboratories)
+    (folder,) = complete_runs([config], backends)
     assert read_run(folder).evaluations == 3
 
 
@@ -229,7 +229,7 @@ class TestDuplicates:
     def assessed(self, lab, config, tmp_path):
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
-                recorded = RecordedLaboratory(replace(lab, workers=workers), journal)
+                recorded = RecordedBackend(replace(lab, workers=workers), journal)
                 judge = Assessor(recorded, NETWORK, config, {}, Full())
                 proposals = [
                     [
@@ -238,7 +238,7 @@ class TestDuplicates:
                     ]
                     for g, children in enumerate(generations)
                 ]
-                return [[told_of(fate) for fate in judge(p)] for p in proposals]
+                return [[told_of(outcome) for outcome in judge(p)] for p in proposals]
 
         return assess
 
@@ -257,8 +257,10 @@ class TestDuplicates:
         children = [clean, dirty] if first else [dirty, clean]
         one, two = assessed(children), assessed(children, workers=2)
         assert one == two
-        assert [fate == "evaluated" for fate in one[0]] == [child is clean for child in children]
+        assert [outcome == "evaluated" for outcome in one[0]] == [
+            child is clean for child in children
+        ]
 
 
-def told_of(fate):
-    return fate.reason if isinstance(fate, Rejection) else "evaluated"
+def told_of(outcome):
+    return outcome.reason if isinstance(outcome, Rejection) else "evaluated"

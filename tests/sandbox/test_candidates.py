@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.schema import LEVELS
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evolution.candidate import KINDS, MACHINE_DEPENDENT, Evaluation, Rejection
 from tests.conftest import ROOT, children_of_worker
 
@@ -65,7 +65,7 @@ def labs(config, digits, network):
     chosen = replace(config, limits=limits, sandbox=sandbox)
     with contextlib.ExitStack() as stack:
         yield functools.cache(
-            lambda level: stack.enter_context(laboratory(chosen, digits, network, most=level))
+            lambda level: stack.enter_context(open_backend(chosen, digits, network, most=level))
         )
 
 
@@ -101,17 +101,17 @@ def _no_file_changes():
 def test_ends_as_expected(case, strict, network):
     body = case.body.replace("\nSEED", "\n" + network[case.segment])
     genome = network.replace(case.segment, body)
-    fate = strict.validate(genome) or strict.evaluate.search(genome, seed=0)
+    outcome = strict.validate(genome) or strict.evaluate.search(genome, seed=0)
     if case.expected == "accepted":
-        assert isinstance(fate, Evaluation), fate
+        assert isinstance(outcome, Evaluation), outcome
         name, compare, number = case.words.split()
-        assert COMPARE[compare](getattr(fate, name), float(number)), fate
+        assert COMPARE[compare](getattr(outcome, name), float(number)), outcome
         return
-    assert isinstance(fate, Rejection), f"accepted: {fate}"
-    assert (fate.gate, fate.kind) == (case.name.split("__")[0], case.expected), fate.reason
-    assert any(words in fate.reason for words in case.words.split("|")), fate.reason
-    assert fate.reason.isprintable()
-    assert fate.machine_dependent == (case.expected in MACHINE_DEPENDENT)
+    assert isinstance(outcome, Rejection), f"accepted: {outcome}"
+    assert (outcome.gate, outcome.kind) == (case.name.split("__")[0], case.expected), outcome.reason
+    assert any(words in outcome.reason for words in case.words.split("|")), outcome.reason
+    assert outcome.reason.isprintable()
+    assert outcome.machine_dependent == (case.expected in MACHINE_DEPENDENT)
     assert children_of_worker(strict.evaluate._sandbox) == []
 
 
@@ -125,16 +125,16 @@ def test_the_worker_serves_on_after_all_of_them_and_leaves_no_process(strict, ne
 
 
 def test_a_source_too_large_is_refused_before_anything_reads_it(strict, network):
-    fate = strict.validate(network.replace("DW", "x = 1\n" * 20_000))
-    assert fate is not None
-    assert fate.gate == "intake"
-    assert "65536 bytes" in fate.reason
+    outcome = strict.validate(network.replace("DW", "x = 1\n" * 20_000))
+    assert outcome is not None
+    assert outcome.gate == "intake"
+    assert "65536 bytes" in outcome.reason
 
 
 def test_deep_nesting_is_refused_not_crashed_on(strict, network):
-    fate = strict.validate(network.replace("DW", "x = " + "[" * 20_000))
-    assert fate is not None
-    assert fate.gate == "parse"
+    outcome = strict.validate(network.replace("DW", "x = " + "[" * 20_000))
+    assert outcome is not None
+    assert outcome.gate == "parse"
 
 
 def test_the_projects_own_ruff_settings_do_not_reach_candidates(strict, network, monkeypatch):
@@ -146,10 +146,10 @@ def test_the_projects_own_ruff_settings_do_not_reach_candidates(strict, network,
 
 def test_reasons_are_printable(strict, network):
     body = 'class DW(nn.Module):\n    raise ValueError("\\x1b[31m red \\n\\u202e" + "x" * 999)\n'
-    fate = strict.validate(network.replace("DW", body))
-    assert fate is not None
-    assert fate.reason.isprintable()
-    assert len(fate.reason) <= 300
+    outcome = strict.validate(network.replace("DW", body))
+    assert outcome is not None
+    assert outcome.reason.isprintable()
+    assert len(outcome.reason) <= 300
 
 
 def test_what_candidates_print_goes_nowhere(strict, network, capfd):

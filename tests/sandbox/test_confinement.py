@@ -11,7 +11,7 @@ import pytest
 from harness import doctor
 from harness.config.schema import LEVELS
 from harness.errors import InputError
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evaluation.device_slots import retried
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
@@ -152,8 +152,8 @@ def labs(config, digits, network):
     """The same laboratory, confined and not."""
     free = replace(config, sandbox=replace(config.sandbox, level="limits"))
     with (
-        laboratory(config, digits, network) as confined,
-        laboratory(free, digits, network, most="limits") as unconfined,
+        open_backend(config, digits, network) as confined,
+        open_backend(free, digits, network, most="limits") as unconfined,
     ):
         yield confined, unconfined
 
@@ -167,9 +167,9 @@ def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, co
 
     confined, unconfined = labs
     assert trained(confined) == trained(unconfined)  # graph, weights, logits
-    fates = [lab.evaluate.search(network, seed=3) for lab in labs]
-    assert isinstance(fates[0], Evaluation)
-    assert replace(fates[0], train_s=0) == replace(fates[1], train_s=0)
+    outcomes = [lab.evaluate.search(network, seed=3) for lab in labs]
+    assert isinstance(outcomes[0], Evaluation)
+    assert replace(outcomes[0], train_s=0) == replace(outcomes[1], train_s=0)
 
 
 def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
@@ -205,13 +205,13 @@ def test_doctor_says_what_was_stopped_and_its_status_tells():
 
 
 def test_a_gpu_works_from_inside_the_sandbox(config, digits, network):
-    with laboratory(replace(config, device="auto"), digits, network) as lab:
+    with open_backend(replace(config, device="auto"), digits, network) as lab:
         if lab.machine["device"] != "cuda":
             pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
         assert lab.validate(network) is None
-        fate = lab.evaluate.search(network, seed=0)
-    assert isinstance(fate, Evaluation)
-    assert fate.n_params == 518_230
+        outcome = lab.evaluate.search(network, seed=0)
+    assert isinstance(outcome, Evaluation)
+    assert outcome.n_params == 518_230
 
 
 def test_an_attack_without_an_occasion_is_told_as_not_tried_and_never_as_stopped():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.evaluation.backend import laboratory
+from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import build_job
 from tests.conftest import children_of, server_of, trains
 
@@ -66,7 +66,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
     """The one that runs a candidate never sees what is scored; no one but us sees a label of it."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     training = {"training images", "training labels 8 bytes"}
-    with laboratory(config, digits, network) as lab:
+    with open_backend(config, digits, network) as lab:
         sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
         server = server_of(sandbox)
         sizes = {"batch_sizes": [8, 6]}

@@ -57,17 +57,17 @@ def write_paper(folder, *, arms=ARMS, claims=CLAIMS):
     return folder
 
 
-def record_plan(folder, runs_dir, comparison="mine", *, accuracies, **changed):
+def record_plan(folder, runs_dir, comparison="mine", *, scores, **changed):
     """Record runs as planned: accuracies are by arm, of one network in each run."""
     reproduction = read_reproduction(folder, [f"runs_dir={runs_dir}"])
     plan = reproduction.plans[comparison]
     group, more = changed.pop("group", "g"), changed.pop("more", {})
-    for arm, found in accuracies.items():
+    for arm, found in scores.items():
         config = reproduction.config(comparison, arm, plan.seeds[0])
         network = read_network(Path(config.network.path)).digest
-        for seed, accuracy in zip(plan.seeds, found, strict=False):
+        for seed, score in zip(plan.seeds, found, strict=False):
             settings = settings_of(config) | {"network": network, "seed": seed} | more
-            told = {"tokens": 0, "children": [("g0.c0", evaluated(accuracy, 900))]} | changed
+            told = {"tokens": 0, "children": [("g0.c0", evaluated(score, 900))]} | changed
             folder = Path(runs_dir) / f"{arm}-s{seed}-{group}"
             shutil.rmtree(folder, ignore_errors=True)
             record_run(folder, arm=arm, seed=seed, comparison=group, settings=settings, **told)

@@ -36,10 +36,12 @@ def record_run(
         manifest["config"]["proposer"] = {"model": {"name": asked}}
     with Journal(folder, wait_s=0) as journal:
         journal.record("manifest", manifest, at=at)
-        seed_fate = {"accuracy": 0.98, "n_params": 1000, "train_s": 2.0}
-        journal.record("training/search/seed/1", seed_fate)
-        journal.record("reference", {"fate": seed_fate, "measured": seed_fate, "source": ""})
-        for k, (step, fate) in enumerate(children):
+        seed_outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
+        journal.record("training/search/seed/1", seed_outcome)
+        journal.record(
+            "reference", {"outcome": seed_outcome, "measured": seed_outcome, "source": ""}
+        )
+        for k, (step, outcome) in enumerate(children):
             if tokens != 0:
                 call = {
                     "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
@@ -47,8 +49,8 @@ def record_run(
                     "requested": {"max_tokens": 100}, "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
                 }  # fmt: skip
                 journal.record(f"call/{step}.mutation", call)
-            if "accuracy" in fate:
-                journal.record(f"training/search/{step}/1", fate)
+            if "score" in outcome:
+                journal.record(f"training/search/{step}/1", outcome)
             detail = dict(details[k]) if k < len(details) else {}
             calls = [f"{step}.mutation"] if tokens != 0 else []
             variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
@@ -58,12 +60,12 @@ def record_run(
                 "variations": [variation],
                 "source": f"# segment: A\nx = {k}  # {text}\n",
             }
-            journal.record(f"proposal/{step}", child | {"fate": fate, "measured": fate})
-        for step in ("seed", *(s for s, f in children if "accuracy" in f)):
-            for k, accuracy in enumerate(finals):
+            journal.record(f"proposal/{step}", child | {"outcome": outcome, "measured": outcome})
+        for step in ("seed", *(s for s, f in children if "score" in f)):
+            for k, score in enumerate(finals):
                 journal.record(
                     f"final/{step}/{k}",
-                    {"accuracy": accuracy, "validation": accuracy - 0.005, "train_s": 2.0},
+                    {"score": score, "validation": score - 0.005, "train_s": 2.0},
                 )
         if complete:
             journal.record("complete", {})
@@ -74,14 +76,14 @@ def _manifest(arm, seed, comparison, variant, study, evaluations, split):
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
         "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
-        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
+        "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
 
 
-def evaluated(accuracy, n_params):
-    return {"accuracy": accuracy, "n_params": n_params, "train_s": 1.5}
+def evaluated(score, n_params):
+    return {"score": score, "n_params": n_params, "train_s": 1.5}
 
 
 LINT = {"gate": "lint", "kind": "lint", "reason": "F821"}
@@ -146,30 +148,30 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
         "config": {"budget": {"evaluations": proposals, "proposals": 5 * proposals}, "network": "4c41",
                    "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": "validation"}, "recipe": {"epochs": 5}},
-        "data": {"name": "digits", "n_classes": 10, "digest": "c060ebd9"},
+        "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"},
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
-    seed_fate = evaluated(0.98, 518_230)
+    seed_outcome = evaluated(0.98, 518_230)
     living = [("seed", 0.98, 518_230, source)]
     with Journal(folder, wait_s=0) as journal, journal._db:
         put = functools.partial(_put, journal)
         put("manifest", manifest)
-        put("training/search/seed/1", seed_fate)
-        put("reference", {"fate": seed_fate, "measured": seed_fate, "source": source})
+        put("training/search/seed/1", seed_outcome)
+        put("reference", {"outcome": seed_outcome, "measured": seed_outcome, "source": source})
         for k in range(proposals):
             step = f"g{k // 8}.c{k % 8}"
-            parent, accuracy, n_params, text = draw.choice(living[-8:])
+            parent, score, n_params, text = draw.choice(living[-8:])
             operator = draw.choice(
                 ["mutation", "eot", "mating"] if asks and k >= 8 else ["mutation"]
             )
             child = text.replace("\n\n", f"\n# {step} {draw.choice(WORDS)}\n\n", 1)
-            fate = evaluated(
-                round(min(0.995, max(0.1, accuracy + draw.gauss(0, 0.01))), 4),
+            outcome = evaluated(
+                round(min(0.995, max(0.1, score + draw.gauss(0, 0.01))), 4),
                 int(n_params * draw.choice([0.6, 0.8, 0.95, 1, 1.1] if asks else [0.9, 1, 1, 1.1])),
             )
             if draw.random() < 0.2:
-                fate = draw.choice([LINT, SLOW])
+                outcome = draw.choice([LINT, SLOW])
             calls = []
             if asks:
                 calls = [f"{step}.{operator}"]
@@ -183,18 +185,18 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
             detail = {"category": draw.choice(["complex", "reduce_size"]),
                       "character": draw.choice(["neutral", "expert"])} if asks else {}  # fmt: skip
             put(f"proposal/{step}", {
-                "generation": k // 8, "parents": [parent], "source": child, "fate": fate, "measured": fate,
+                "generation": k // 8, "parents": [parent], "source": child, "outcome": outcome, "measured": outcome,
                 "variations": [{"operator": operator, "segment": "DW", "detail": detail, "calls": calls}],
             })  # fmt: skip
-            if "accuracy" in fate:
-                put(f"training/search/{step}/1", fate)
-                living.append((step, fate["accuracy"], fate["n_params"], child))
-        for step, accuracy, _, _ in living:
+            if "score" in outcome:
+                put(f"training/search/{step}/1", outcome)
+                living.append((step, outcome["score"], outcome["n_params"], child))
+        for step, score, _, _ in living:
             for k in range(3):
-                value = accuracy - abs(draw.gauss(0, 0.004))
+                value = score - abs(draw.gauss(0, 0.004))
                 put(
                     f"final/{step}/{k}",
-                    {"accuracy": value, "validation": value - 0.002, "train_s": 2.0},
+                    {"score": value, "validation": value - 0.002, "train_s": 2.0},
                 )
         put("complete", {})
 

@@ -74,7 +74,7 @@ def test_image_folder_reads_png_jpeg_and_bmp(folder):
     assert data.name == "pets"
     assert data.n_classes == 3
     assert data.input_shape == (3, 24, 24)
-    assert [len(s) for s in (data.train, datasets.validation, datasets.test)] == [24, 6, 12]
+    assert [len(s) for s in (data.train, data.validation, data.test)] == [24, 6, 12]
     assert np.bincount(data.validation.labels).tolist() == [2, 2, 2]
     assert np.bincount(data.test.labels).tolist() == [4, 4, 4]
 
