@@ -54,7 +54,7 @@ class Ageing:
         """Return the most accurate of a random sample, of equals the younger; one child a cycle."""
         del n
         sample = rng.sample(range(len(population)), min(self._sample, len(population)))
-        return [population[max(sample, key=lambda i: (population[i].objectives[0], i))]]
+        return [population[max(sample, key=lambda i: (population[i].objectives.score, i))]]
 
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]

@@ -106,8 +106,8 @@ def found(arm: Arm) -> Values:
     runs, picks = arm.finished, [run.pick for run in arm.finished]
     again = [_mean(run.retrained.get(pick.step, ())) for run, pick in zip(runs, picks, strict=True)
              if pick]  # fmt: skip
-    in_search = [pick.objectives[0] for pick in picks if pick and pick.objectives]
-    sizes = [pick.objectives[1] for pick in picks if pick and pick.objectives]
+    in_search = [pick.objectives.score for pick in picks if pick and pick.objectives]
+    sizes = [pick.objectives.n_params for pick in picks if pick and pick.objectives]
     return {
         "arm": arm.name,
         "seeds": f"{len(runs)}/{arm.planned}",
@@ -133,7 +133,7 @@ def seed_network(runs: Sequence[RunResult]) -> Values:
     """Return what the seed network is worth, trained again on the same fresh seeds: pure noise."""
     runs = [run for run in runs if not run.saw_test_data] or runs
     by_seed = {run.seed: run for run in sorted(runs, key=lambda run: run.complete)}.values()
-    score = _mean([run.seed_objectives[0] for run in by_seed])
+    score = _mean([run.seed_objectives.score for run in by_seed])
     return {
         "arm": "seed network",
         "seeds": f"{sum(run.complete for run in by_seed)}/{len(by_seed)}",
@@ -141,7 +141,7 @@ def seed_network(runs: Sequence[RunResult]) -> Values:
         "pick_in_search": score,
         "pick_retrained": _mean([v for run in by_seed for v in run.retrained.get("seed", ())]),
         "test_score": _interval([v for run in by_seed for v in run.finals.get("seed", ())]),
-        "parameters": next(iter(by_seed)).seed_objectives[1],
+        "parameters": next(iter(by_seed)).seed_objectives.n_params,
         "hypervolume": _spread([run.hypervolume_of([run.seed_objectives]) for run in by_seed]),
     }
 

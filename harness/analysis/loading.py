@@ -10,6 +10,7 @@ from harness.analysis.run_result import Call, Candidate, RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
 from harness.evolution.candidate import MACHINE_DEPENDENT
+from harness.evolution.pareto import Objectives
 from harness.evolution.usage import Usage, usage_of
 from harness.llm.model import Failure
 from harness.record.journal import Event, find_runs, read_events
@@ -99,7 +100,7 @@ def _result(folder: Path, recorded: Sequence[Event]) -> RunResult | None:
     return RunResult(
         folder=folder,
         manifest=events["manifest"],
-        seed_objectives=(seed["score"], seed["n_params"]),
+        seed_objectives=Objectives(seed["score"], seed["n_params"]),
         seed_source=events["reference"]["source"],
         candidates=tuple(
             _candidate(key.split("/")[1], c)
@@ -166,7 +167,7 @@ def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
         source=content["source"] or "",
         parents=tuple(content["parents"]),
         variations=tuple(content["variations"]),
-        objectives=(measured["score"], measured["n_params"]) if evaluated else None,
+        objectives=Objectives(measured["score"], measured["n_params"]) if evaluated else None,
         gate=measured.get("gate"),
         reason=measured.get("reason"),
         machine_dependent=measured.get("kind") in MACHINE_DEPENDENT,

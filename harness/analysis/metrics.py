@@ -41,7 +41,7 @@ class Measure:
 def _best(run: RunResult, within: Within) -> float | None:
     if run.saw_test_data:
         return None  # it has no validation accuracy of its own
-    most = within.parameters or run.seed_objectives[1]
+    most = within.parameters or run.seed_objectives.n_params
     found = (c.objectives for c in run.evaluated if c.objectives)
     return max((score for score, n_params in found if n_params <= most), default=None)
 
@@ -53,7 +53,7 @@ def _retrained_test(run: RunResult, within: Within) -> float | None:
     small = [
         candidate.step
         for candidate in run.front
-        if candidate.objectives and candidate.objectives[1] <= within.parameters
+        if candidate.objectives and candidate.objectives.n_params <= within.parameters
     ]
     able = [step for step in small if run.retrained.get(step) and run.finals.get(step)]
     chosen = max(able, key=lambda step: fmean(run.retrained[step]), default=None)
@@ -75,7 +75,7 @@ def _valid(run: RunResult, _: Within) -> float | None:
 
 
 def _size(run: RunResult, _: Within) -> float | None:
-    return run.pick.objectives[1] if run.pick and run.pick.objectives else None
+    return run.pick.objectives.n_params if run.pick and run.pick.objectives else None
 
 
 _SIZE, _TIME = "parameters", "generation"
@@ -92,7 +92,7 @@ MEASURED: Mapping[str, Measure] = {
     "anytime_hypervolume": Measure(value=lambda run, _: MEASURES["anytime"](run), digits=3),
     "evaluations_to_half_size": Measure(value=lambda run, _: evaluations_to(run), digits=0),
     "valid": Measure(value=_valid, digits=1, percent=True, heeds=frozenset({_TIME})),
-    "seed_parameters": Measure(value=lambda run, _: run.seed_objectives[1], digits=0),
+    "seed_parameters": Measure(value=lambda run, _: run.seed_objectives.n_params, digits=0),
     "seed_test_score": Measure(value=_seed_test, digits=2, percent=True),
 }
 """``best_accuracy``: validation, in the search, of at most the seed network's size where nothing

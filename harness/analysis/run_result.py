@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,9 @@ class RunResult:
         objectives = [c.objectives for c in self.evaluated if c.objectives is not None]
         members = [self.evaluated[i] for i in pareto.front(objectives)]
         distinct = {c.objectives: c for c in reversed(members) if c.objectives}
-        return tuple(distinct[objectives] for objectives in sorted(distinct, key=itemgetter(1)))
+        return tuple(
+            distinct[objectives] for objectives in sorted(distinct, key=attrgetter("n_params"))
+        )
 
     @cached_property
     def hall_of_fame(self) -> tuple[Candidate, ...]:
@@ -206,7 +208,7 @@ class RunResult:
 
     def as_accurate_as_the_seed(self, score: float) -> bool:
         """Say whether an accuracy of the search is the seed network's, up to the tolerance."""
-        return self.seed_objectives[0] - score <= self._tolerance
+        return self.seed_objectives.score - score <= self._tolerance
 
     @property
     def _tolerance(self) -> float:
@@ -214,7 +216,7 @@ class RunResult:
         return tolerance + _ROUNDING
 
     def _near_the_seed(self, candidate: Candidate) -> bool:
-        seed = self.seed_objectives[0]
+        seed = self.seed_objectives.score
         if self._confirms:
             seed = statistics.fmean(self.confirmed["seed"])
         return seed - self._score(candidate) <= self._tolerance
@@ -229,14 +231,16 @@ class RunResult:
         assert candidate.objectives is not None
         if self._confirms:
             return statistics.fmean(self.confirmed[candidate.step])
-        return candidate.objectives[0]
+        return candidate.objectives.score
 
     @cached_property
     def best_within_seed_size(self) -> float | None:
         """Best validation accuracy among networks no larger than the seed."""
-        limit = self.seed_objectives[1]
+        limit = self.seed_objectives.n_params
         fitting = [
-            c.objectives[0] for c in self.evaluated if c.objectives and c.objectives[1] <= limit
+            c.objectives.score
+            for c in self.evaluated
+            if c.objectives and c.objectives.n_params <= limit
         ]
         return max(fitting, default=None)
 
@@ -250,7 +254,7 @@ class RunResult:
         return pareto.hypervolume(
             objectives,
             chance=self.manifest["data"]["chance"],
-            seed_params=self.seed_objectives[1],
+            seed_params=self.seed_objectives.n_params,
         )
 
 

@@ -106,7 +106,7 @@ def regressions(arm: Arm) -> list[Regression]:
     return [
         Regression(
             seed=run.seed,
-            in_search=run.pick.objectives[0],
+            in_search=run.pick.objectives.score,
             retrained=_mean(run.retrained.get(run.pick.step, ())),
             test=_mean(run.finals.get(run.pick.step, ())),
         )
@@ -121,7 +121,7 @@ def seed_regressions(runs: Sequence[RunResult]) -> list[Regression]:
     return [
         Regression(
             seed=seed,
-            in_search=run.seed_objectives[0],
+            in_search=run.seed_objectives.score,
             retrained=_mean(run.retrained.get("seed", ())),
             test=_mean(run.finals.get("seed", ())),
         )

@@ -40,7 +40,7 @@ def progress(run: RunResult) -> list[Point]:
         train_s += candidate.train_s
         if candidate.objectives is not None:
             score, n_params = candidate.objectives
-            if n_params <= run.seed_objectives[1]:
+            if n_params <= run.seed_objectives.n_params:
                 best = score if best is None else max(best, score)
             if not any(o == candidate.objectives or pareto.dominates(o, candidate.objectives)
                        for o in front):  # fmt: skip
@@ -82,8 +82,8 @@ def evaluations_to(run: RunResult) -> int | None:
     for candidate in run.candidates:
         charged += candidate.objectives is not None or candidate.gate in CHARGED
         if candidate.objectives is not None and (
-            candidate.objectives[1] <= TARGET_SIZE * run.seed_objectives[1]
-            and run.as_accurate_as_the_seed(candidate.objectives[0])
+            candidate.objectives.n_params <= TARGET_SIZE * run.seed_objectives.n_params
+            and run.as_accurate_as_the_seed(candidate.objectives.score)
         ):
             return charged
     return None

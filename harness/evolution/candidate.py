@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.evolution.genome import Genome
+from harness.evolution.pareto import Objectives
 from harness.sandbox.job import FAILURES, JobFailed
 
 
@@ -27,9 +28,9 @@ class Evaluation:
     """Operations per image; ``harness.worker.size`` has the rule. None as above."""
 
     @property
-    def objectives(self) -> tuple[float, int]:
-        """Accuracy (up) and number of parameters (down)."""
-        return self.score, self.n_params
+    def objectives(self) -> Objectives:
+        """Score (up) and number of parameters (down)."""
+        return Objectives(self.score, self.n_params)
 
 
 KINDS = MappingProxyType(
@@ -128,6 +129,6 @@ class Individual:
     evaluation: Evaluation
 
     @property
-    def objectives(self) -> tuple[float, int]:
-        """Accuracy (up) and number of parameters (down)."""
+    def objectives(self) -> Objectives:
+        """Score (up) and number of parameters (down)."""
         return self.evaluation.objectives

@@ -74,7 +74,7 @@ class Halving:
         return [first + i in chosen for i in range(len(objectives))]
 
     def _in_order(self, objectives: Sequence[pareto.Objectives]) -> list[int]:
-        scores = [score for score, _ in objectives]
+        scores = [one.score for one in objectives]
         enough = (self._chance + max(scores, default=0)) / 2
         groups: dict[bool, list[int]] = {True: [], False: []}
         for i, score in enumerate(scores):
@@ -87,5 +87,5 @@ def _sorted(group: Sequence[int], objectives: Sequence[pareto.Objectives]) -> li
         return []
     members = [objectives[i] for i in group]
     rank, crowd = pareto.ranks(members), pareto.crowding(members)
-    order = sorted(range(len(group)), key=lambda k: (rank[k], -crowd[k], members[k][1]))
+    order = sorted(range(len(group)), key=lambda k: (rank[k], -crowd[k], members[k].n_params))
     return [group[k] for k in order]

@@ -8,19 +8,24 @@ not in it, and other libraries draw from global random generators, so those two 
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import moocore
 import numpy as np
 
 from harness.typing import Array
 
-Objectives = tuple[float, int]
-"""Accuracy in [0, 1], number of parameters."""
+
+class Objectives(NamedTuple):
+    """The two objectives of the search: the score goes up, the number of parameters down."""
+
+    score: float
+    n_params: int
 
 
 def dominates(a: Objectives, b: Objectives) -> bool:
     """Say whether a is at least as good as b in both objectives and better in one."""
-    return a != b and a[0] >= b[0] and a[1] <= b[1]
+    return a != b and a.score >= b.score and a.n_params <= b.n_params
 
 
 def points(objectives: Sequence[Objectives]) -> Array:
@@ -132,8 +137,8 @@ def attained(fronts: Sequence[Sequence[Objectives]], share: float) -> list[Objec
     # A front without points attains nothing, and still counts among all.
     percentile = 100 * min(1.0, share * len(fronts) / len(points_of))
     found = moocore.eaf(np.concatenate(points_of), sets, percentiles=[percentile])
-    marks = [(float(1 - error), round(10**size)) for error, size, _ in found]
-    return sorted(marks, key=lambda mark: (mark[1], -mark[0]))
+    marks = [Objectives(float(1 - error), round(10**size)) for error, size, _ in found]
+    return sorted(marks, key=lambda mark: (mark.n_params, -mark.score))
 
 
 def _distances(objectives: Sequence[Objectives]) -> Array:

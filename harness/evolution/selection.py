@@ -72,5 +72,5 @@ class EliteTournament:
 
     def _objectives(self, population: Sequence[Individual]) -> list[pareto.Objectives]:
         if self._score_only:
-            return [(i.objectives[0], 1) for i in population]
+            return [pareto.Objectives(i.objectives.score, 1) for i in population]
         return [i.objectives for i in population]

@@ -187,7 +187,9 @@ def _saved(arm: Arm) -> str:
     """Say how much smaller the picks are that are as accurate, and in how many runs they are."""
     n, near = len(arm.finished), [run for run in arm.finished if run.within_noise]
     sizes = [
-        r.pick.objectives[1] / r.seed_objectives[1] for r in near if r.pick and r.pick.objectives
+        r.pick.objectives.n_params / r.seed_objectives.n_params
+        for r in near
+        if r.pick and r.pick.objectives
     ]
     again = [run.holds_when_retrained for run in near]
     held = f"; when re-trained {again.count(True)}" if None not in again and again else ""

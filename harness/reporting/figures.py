@@ -84,12 +84,12 @@ def _front_of(axes: Any, arm: Arm, look: dict[str, Any], *, bands: bool, up_to: 
 
 def _continued(marks: list[Objectives], up_to: int) -> list[Objectives]:
     """Let a surface go on to the right: what is attained with fewer parameters is with more."""
-    return [*marks, (marks[-1][0], up_to)] if marks else []
+    return [*marks, Objectives(marks[-1].score, up_to)] if marks else []
 
 
 def _height(marks: Sequence[Objectives], size: int, floor: float) -> float:
     """Return what is attained with so many parameters; the arm's least where nothing is."""
-    return 100 * max((score for score, n in marks if n <= size), default=floor)
+    return 100 * max((mark.score for mark in marks if mark.n_params <= size), default=floor)
 
 
 _SPENT = {

@@ -39,7 +39,7 @@ def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
         f"hypervolume: the area of accuracy and size that a run's front dominates, in accuracy "
         f"above chance times decades of parameters, up to the reference point of "
         f"{100 * manifest['data']['chance']:g} % accuracy and "
-        f"{10 * runs[0].seed_objectives[1]:,} parameters; more is better. Median over runs "
+        f"{10 * runs[0].seed_objectives.n_params:,} parameters; more is better. Median over runs "
         f"[quartiles]. anytime: the mean height of its curve over the evaluations, so what is "
         f"found earlier counts more; median."
     )

@@ -55,7 +55,7 @@ def test_one_plus_one_never_goes_down(reference, history):
         assert living in (lives[-1], child)
         assert not any(pareto.dominates(was.objectives, living.objectives) for was in lives)
         score, size = lives[-1].objectives
-        as_good = child.objectives[0] >= score and child.objectives[1] <= size
+        as_good = child.objectives.score >= score and child.objectives.n_params <= size
         assert living == (child if as_good else lives[-1])
         lives.append(living)
 
@@ -64,8 +64,8 @@ def test_one_plus_one_never_goes_down(reference, history):
 def test_the_best_so_far_is_the_best_of_all_that_came(reference, history):
     for k, (living,) in enumerate(lived(BestSoFar(), reference, history)):
         came = [reference, *history[: k + 1]]
-        best = max((i.objectives[0], -i.objectives[1]) for i in came)
-        assert (living.objectives[0], -living.objectives[1]) == best
+        best = max((i.objectives.score, -i.objectives.n_params) for i in came)
+        assert (living.objectives.score, -living.objectives.n_params) == best
 
 
 @given(individuals, histories)

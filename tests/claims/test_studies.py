@@ -108,9 +108,9 @@ def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):
     (folder,) = complete_runs([config])
     run, recorded = read_run(folder), load_study(STUDIES[0]).scores
     assert run.manifest["study"]["model"] == "Claude (Anthropic)"
-    assert run.seed_objectives[0] < 0.6 < recorded["seed"]["score"]
+    assert run.seed_objectives.score < 0.6 < recorded["seed"]["score"]
     for candidate in run.evaluated:
         assert candidate.objectives is not None
-        assert candidate.objectives[0] < 0.6 < recorded[candidate.step]["score"]
-        assert candidate.objectives[1] == recorded[candidate.step]["n_params"]
+        assert candidate.objectives.score < 0.6 < recorded[candidate.step]["score"]
+        assert candidate.objectives.n_params == recorded[candidate.step]["n_params"]
         Genome.parse(candidate.source)

@@ -8,6 +8,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
 from harness.evolution.candidate import Evaluation, Individual
+from harness.evolution.pareto import Objectives
 from harness.evolution.proposer import Context
 from harness.llm.model import Scripted
 from harness.record.journal import read_events
@@ -54,7 +55,7 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     assert result.pick.step in result.confirmed
     row = compare([result]).tables[0].rows[1]
     assert len(result.retrained[result.pick.step]) == 1
-    assert row["pick_in_search"] == result.pick.objectives[0]
+    assert row["pick_in_search"] == result.pick.objectives.score
     assert row["pick_retrained"] == result.retrained[result.pick.step][0]
     text = render(compare([result]), "markdown")
     assert f"chosen among them by what they came to: {len(result.confirmed)}." in text
@@ -65,9 +66,11 @@ def test_a_score_that_was_luck_does_not_choose_the_pick(confirmed):
     result = read_run(confirmed())
     front = [
         replace(result.candidates[0], step=step, objectives=objectives, gate=None)
-        for step, objectives in (("small", (0.9, 10)), ("large", (0.95, 1000)))
+        for step, objectives in (("small", Objectives(0.9, 10)), ("large", Objectives(0.95, 1000)))
     ]
-    believed = replace(result, candidates=tuple(front), seed_objectives=(0.9, 2000), confirmed={})
+    believed = replace(
+        result, candidates=tuple(front), seed_objectives=Objectives(0.9, 2000), confirmed={}
+    )
     assert believed.pick.step == "small"
     lucky = replace(
         believed, confirmed={"seed": (0.9, 0.92), "small": (0.5, 0.7), "large": (0.9, 0.9)}

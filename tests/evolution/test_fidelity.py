@@ -15,7 +15,7 @@ from harness.evaluation.assessor import Backend
 from harness.evolution.candidate import Evaluation
 from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
-from harness.evolution.pareto import dominates
+from harness.evolution.pareto import Objectives, dominates
 from harness.record.journal import read_events
 from harness.reporting.comparison import compare
 from harness.reporting.tables import render
@@ -23,11 +23,17 @@ from harness.runs.replay import Recorded, replay
 from harness.runs.runner import complete_runs
 from tests.conftest import told
 
-POINTS = st.lists(st.tuples(st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12)
+POINTS = st.lists(
+    st.builds(Objectives, st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12
+)
 
 
 def halving(*shares, keep=0.25):
     return Halving(shares=shares or (0.11, 0.33), keep=keep, chance=0.1)
+
+
+def points(*pairs):
+    return [Objectives(*pair) for pair in pairs]
 
 
 def shape_of(goes_on):
@@ -60,13 +66,13 @@ def test_no_more_than_the_share_of_all_goes_on_and_the_best_before_the_rest(gene
 def test_one_child_at_a_time_goes_on_where_it_is_among_the_best_so_far():
     fidelity = halving()
     scores = (0.5, 0.4, 0.6, 0.2, 0.7, 0.3, 0.65, 0.8)
-    goes_on = [fidelity.promoted(1, [(score, 100)]) for score in scores]
+    goes_on = [fidelity.promoted(1, [Objectives(score, 100)]) for score in scores]
     # The sixth opens a second place, and leaves it to the next that is among the best two.
     assert shape_of(on for (on,) in goes_on) == "x.....x."
 
 
 def test_the_smallest_of_the_front_goes_on_first_then_the_most_accurate_then_who_is_alone():
-    founders = [(0.92, 500), (0.93, 900), (0.80, 490), (0.90, 480), (0.70, 300), (0.60, 800)]
+    founders = points((0.92, 500), (0.93, 900), (0.80, 490), (0.90, 480), (0.70, 300), (0.60, 800))
     assert shape_of(halving(keep=0.17).promoted(1, founders)) == "....x."
     assert shape_of(halving(keep=0.34).promoted(1, founders)) == ".x..x."
     assert shape_of(halving(keep=0.51).promoted(1, founders)) == ".x.xx."
@@ -74,7 +80,7 @@ def test_the_smallest_of_the_front_goes_on_first_then_the_most_accurate_then_who
 
 
 def test_a_network_that_guesses_takes_no_place_of_one_that_learns():
-    founders = [(0.1, 9), (0.92, 900), (0.9, 500), (0.8, 400), (0.3, 200), (0.6, 800)]
+    founders = points((0.1, 9), (0.92, 900), (0.9, 500), (0.8, 400), (0.3, 200), (0.6, 800))
     assert shape_of(halving(keep=0.17).promoted(1, founders)) == "...x.."
     assert shape_of(halving(keep=0.34).promoted(1, founders)) == ".x.x.."
     assert shape_of(halving(keep=1.0).promoted(1, founders)) == "xxxxxx"
@@ -82,8 +88,8 @@ def test_a_network_that_guesses_takes_no_place_of_one_that_learns():
 
 def test_rungs_are_judged_apart():
     fidelity = halving()
-    assert fidelity.promoted(1, [(0.9, 1)] * 4) != [False] * 4
-    assert fidelity.promoted(3, [(0.1, 9)]) == [True]
+    assert fidelity.promoted(1, points((0.9, 1)) * 4) != [False] * 4
+    assert fidelity.promoted(3, points((0.1, 9))) == [True]
 
 
 class Imagined:

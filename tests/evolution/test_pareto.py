@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 from fractions import Fraction
+from itertools import starmap
 
 import pytest
 from deap import base, tools
@@ -16,9 +17,10 @@ from pymoo.util.dominator import Dominator
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from harness.evolution import pareto
+from harness.evolution.pareto import Objectives
 
 objectives = st.lists(
-    st.tuples(st.integers(0, 40).map(lambda k: k / 40), st.integers(1, 10**6)),
+    st.builds(Objectives, st.integers(0, 40).map(lambda k: k / 40), st.integers(1, 10**6)),
     min_size=1,
     max_size=25,
 )
@@ -52,10 +54,10 @@ def population(seed):
     if seed % 3 == 1:
         sizes = sorted(rng.sample(range(1_000, 10**6), n))
         values = zip(sorted(rng.random() for _ in range(n)), sizes, strict=True)
-        return rng.sample(list(values), n)
+        return rng.sample(list(starmap(Objectives, values)), n)
     if seed % 3 == 2:
-        return [(rng.random(), rng.randint(1_000, 10**6)) for _ in range(n)]
-    return [(rng.randint(0, 8) / 8, 10 ** rng.randint(3, 6)) for _ in range(n)]
+        return [Objectives(rng.random(), rng.randint(1_000, 10**6)) for _ in range(n)]
+    return [Objectives(rng.randint(0, 8) / 8, 10 ** rng.randint(3, 6)) for _ in range(n)]
 
 
 POPULATIONS = [population(seed) for seed in range(1000)]
@@ -150,7 +152,7 @@ def spea2_of_pymoo(points, n):
 
 def test_spea2_fitness_by_hand():
     # a dominates b and c, b dominates c; four points, so k = 2.
-    values = [(0.9, 100), (0.8, 200), (0.7, 400), (0.1, 10)]
+    values = list(starmap(Objectives, [(0.9, 100), (0.8, 200), (0.7, 400), (0.1, 10)]))
     place = pareto.scaled(values)
     second = [sorted(math.dist(place[i], p) for p in place)[2] for i in range(4)]
     raw = [0, 2, 2 + 1, 0]
@@ -189,7 +191,7 @@ def test_hypervolume_by_hand():
     assert volume([(1.0, 1000), (0.6, 100), (0.5, 500)]) == pytest.approx(0.9 + 0.5)
 
 
-@given(objectives, st.tuples(st.floats(0, 1), st.integers(1, 10**6)))
+@given(objectives, st.builds(Objectives, st.floats(0, 1), st.integers(1, 10**6)))
 def test_another_point_never_lowers_the_hypervolume(values, more):
     def volume(points):
         return pareto.hypervolume(points, chance=0.1, seed_params=100_000)

@@ -156,7 +156,9 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
     assert len({candidate.source for candidate in run.candidates}) == 1
     trained = [e.key for _, e in read_events(folder) if e.key.startswith("training/search/")]
     assert len(set(trained)) == 4  # the reference, and three on seeds of their own
-    assert {candidate.objectives[1] for candidate in run.evaluated} == {run.seed_objectives[1]}
+    assert {candidate.objectives.n_params for candidate in run.evaluated} == {
+        run.seed_objectives.n_params
+    }
 
 
 def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
