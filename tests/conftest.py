@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.evaluation.backend import Backends, open_backend
 from harness.evolution.genome import Genome
 from harness.record.journal import read_events
+from harness.tasks.image_classification.datasets import read_digits
 
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
@@ -93,14 +93,15 @@ def children_of_worker(sandbox):
 def tiny(tmp_path_factory):
     """Settings for a folder of so few images that a training takes a fraction of a second."""
     folder = tmp_path_factory.mktemp("tiny")
-    digits = load_digits()
+    digits = read_digits()
+    images = digits[:, :-1].reshape(-1, 8, 8)
     for label in range(4):
-        members = np.flatnonzero(digits.target == label)
+        members = np.flatnonzero(digits[:, -1] == label)
         for part, chosen in (("train", members[:15]), ("test", members[15:20])):
             where = folder / part / str(label)
             where.mkdir(parents=True)
             for i in chosen:
-                Image.fromarray((digits.images[i] * 15).astype("u1")).save(where / f"{i}.png")
+                Image.fromarray((images[i] * 15).astype("u1")).save(where / f"{i}.png")
     return (*SMALL, "task=image_folder", f"task.path={folder}")
 
 

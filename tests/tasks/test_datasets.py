@@ -12,6 +12,7 @@ from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import InputError, MachineError, RecordError
 from harness.tasks.image_classification import datasets
+from harness.tasks.image_classification.datasets import read_digits
 
 
 def load(*overrides):
@@ -34,10 +35,15 @@ def test_digits_are_1797_images_split_60_20_20_by_class(digits):
         assert (part.images[:, 0] == part.images[:, 2]).all()
 
 
-def test_no_image_is_in_two_splits(digits):
+def test_the_digits_are_those_that_scikit_learn_loads():
     from sklearn.datasets import load_digits
 
-    known = len(np.unique(load_digits().images.reshape(1797, -1), axis=0))
+    theirs = load_digits()
+    np.testing.assert_array_equal(read_digits(), np.c_[theirs.data, theirs.target])
+
+
+def test_no_image_is_in_two_splits(digits):
+    known = len(np.unique(read_digits()[:, :-1], axis=0))
     images = [
         p.images[:, 0].reshape(len(p), -1) for p in (digits.train, digits.validation, digits.test)
     ]
