@@ -1,10 +1,10 @@
 """Who contributed what: ``python -m harness.credit RUNS_DIR [--format csv|json]``.
 
-Counts the children by operator, category, character, segment and model that had a hand in them:
-how many were accepted (evaluated), improved (better than the first parent in one objective and
-worse in none, and not a copy of the mate's values or worse), and are on their run's final front,
-which the seed network must not dominate. A child of two operators counts for both. Runs that have
-not ended count nowhere.
+Counts the children by operator, segment, model and the labels that their proposer declares (for
+guided variation: category, character, reflection): how many were accepted (evaluated), improved
+(better than the first parent in one objective and worse in none, and not a copy of the mate's
+values or worse), and are on their run's final front, which the seed network must not dominate. A
+child of two operators counts for both. Runs that have not ended count nowhere.
 """
 
 import csv
@@ -19,8 +19,6 @@ from harness.reporting.comparison import comparisons
 from harness.reporting.tables import aligned
 
 HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
-_DETAILS = {"category": "category", "character": "character", "eot": "reflection"}
-"""Choices of a proposer that are counted, and what they are called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +29,7 @@ class Credit:
     """Title of the comparison that the arm is part of."""
     arm: str
     by: str
-    """``operator``, ``segment``, ``category``, ``character``, ``reflection`` or ``model``."""
+    """``operator``, ``segment``, ``model``, or one of the labels that the proposer declares."""
     name: str
     proposed: int
     accepted: int
@@ -75,7 +73,7 @@ def _hands_in(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:
     for variation in child.variations:
         yield "operator", variation["operator"]
         yield "segment", variation["segment"]
-        for key, by in _DETAILS.items():
+        for key, by in run.labels.items():
             if key in variation["detail"]:
                 yield by, variation["detail"][key]
         for call in variation["calls"]:

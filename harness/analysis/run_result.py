@@ -120,6 +120,12 @@ class RunResult:
         return int(self.manifest["seed"])
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """Details of its variations that are counted, and the heading of each."""
+        known: Mapping[str, str] = self.manifest["labels"]
+        return known
+
+    @property
     def saw_test_data(self) -> bool:
         """Say whether the search was scored on the test split."""
         return bool(self.manifest["config"]["search"]["split"] == "test")

@@ -15,6 +15,15 @@ _PROMPT_OF_A_CALL = 16_384
 """Reserved bytes that prompts stay below in practice; their longest is three segments of code."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """The most that one child may ask of an LLM; None is unknown."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    """Completion tokens of one call."""
+
+
 @dataclass(kw_only=True)
 class Ledger:
     """Counts against a budget; asked before each proposal and each call, charged with the truth."""
@@ -31,10 +40,6 @@ class Ledger:
     """The limit that a call did not fit under; after its generation the run ends."""
     admitted: int = 0
     """Proposals under way: each holds one proposal and one evaluation until it is charged."""
-    most_calls: int | None = None
-    """Calls that one child may ask for, None where the proposer does not say."""
-    most_tokens: int = 0
-    """The longest answer that may be asked for."""
     _reserved: Usage = field(default_factory=Usage)
     _mutex: Any = field(default_factory=Lock, repr=False)
 
@@ -101,23 +106,30 @@ class Ledger:
         """Remember that a call did not fit."""
         self.refused_by = self.refused_by or limit
 
-    def side_by_side(self, children: int, workers: int) -> int:
-        """Return how many children may ask at once: one where they might reach a limit together.
+    def side_by_side(self, children: int, workers: int, demand: Demand) -> int:
+        """Return how many children may ask an LLM at once: all workers, or one near a limit.
 
-        For then the order decides which call is refused, and the order must be theirs.
+        Which call is refused must not depend on threads, so children that might reach a limit
+        together ask one after another.
+
+        Args:
+            children: How many will ask.
+            workers: How many may ask at once far from any limit.
+            demand: The most that each of them may ask; if unknown, any limit counts as near.
         """
-        if not any(limit is not None for _, limit, _ in self._limits(self.spent)):
+        limited = any(limit is not None for _, limit, _ in self._limits(self.spent))
+        if not limited or demand.calls == 0:
             return workers
-        if self.most_calls is None:
+        if demand.calls is None or demand.tokens is None:
             return 1
-        prices = self.prices.values()
-        most = Usage(
+        costs = (cost_of(p, _PROMPT_OF_A_CALL, demand.tokens) for p in self.prices.values())
+        call = Usage(
             calls=1,
             prompt_tokens=_PROMPT_OF_A_CALL,
-            completion_tokens=self.most_tokens,
-            cost=max((cost_of(p, _PROMPT_OF_A_CALL, self.most_tokens) for p in prices), default=0),
+            completion_tokens=demand.tokens,
+            cost=max(costs, default=0),
         )
-        beyond = self._first_beyond(self.spent + most * (self.most_calls * children))
+        beyond = self._first_beyond(self.spent + call * (demand.calls * children))
         return workers if beyond is None else 1
 
     def _limits(self, usage: Usage) -> tuple[tuple[str, float | None, float | None], ...]:

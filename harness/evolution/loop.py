@@ -16,7 +16,7 @@ from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Individual, Outcome, Proposal, Rejection, Variation
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Confirm, Context, Gates, Proposer
+from harness.evolution.proposer import Confirm, Context, Gates, Proposer, demand_of
 from harness.evolution.selection import Selection
 from harness.seeding import stream
 
@@ -91,7 +91,8 @@ def evolve(
             )
             for child in range(len(plans))
         ]
-        with ThreadPoolExecutor(ledger.side_by_side(len(contexts), llm_workers)) as pool:
+        at_once = ledger.side_by_side(len(contexts), llm_workers, demand_of(proposer))
+        with ThreadPoolExecutor(at_once) as pool:
             children = list(pool.map(lambda c, s: reproduce(c, proposer, s), plans, contexts))
         proposals = [proposal for proposal in children if proposal is not None]
         outcomes = assess(proposals)

@@ -1,21 +1,24 @@
-"""The protocol between the loop and whoever varies genomes, LLM or not."""
+"""The protocol between the loop and a proposer, LLM or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from types import MappingProxyType
+from typing import ClassVar, Protocol
 
+from harness.evolution.budget import Demand
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.seeding import stream
 
 Gates = Callable[[Genome], Rejection | None]
-"""What every proposal has to pass before it is trained: the first gate's refusal, or None."""
+"""All checks before training: returns the first refusal, or None for a genome worth training."""
 
 
 Confirm = Callable[[Individual], Individual | None]
-"""Gives an individual the objectives that re-training on fresh seeds came to, where a run is to do
-so before it is shown as an example; None where the re-training failed."""
+"""Confirms an individual that is to be shown as an example: returns it with the objectives that
+re-training on extra seeds gave (unchanged where ``confirm.seeds`` is 0), or None where a
+re-training failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,25 +28,42 @@ class Context:
     step: str
     seed: int
     founding: bool
-    """The child is a founder: nothing has been evaluated yet but the seed network."""
+    """Whether the child is a founder: only the seed network has been evaluated so far."""
     reference: Individual
     """The seed network, evaluated."""
     elites: Sequence[Individual]
     gates: Gates = field(default=lambda _: None, compare=False)
-    """For a proposer that repairs what they refuse."""
+    """For a proposer that repairs refused code."""
     confirm: Confirm = field(default=lambda one: one, compare=False)
-    """For a proposer that shows what others came to."""
+    """For a proposer that shows other individuals as examples."""
 
     def rng(self, purpose: str) -> Random:
-        """Return the stream of one purpose within this step."""
+        """Return the random stream of one purpose within this step."""
         return stream(self.seed, self.step, purpose)
 
 
 class Proposer(Protocol):
-    """Varies genomes; never sees validation data, never evaluates."""
+    """Varies genomes; never sees validation data, never evaluates.
+
+    A class need not derive from this one, and may leave out the attributes: then their defaults
+    apply.
+    """
+
+    labels: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Choices that the attribution counts: keys of ``Variation.detail``, and the column heading of
+    each. Figures show the first two. A run's manifest records them. Default: none is counted."""
+    max_calls: int | None = None
+    """The most LLM calls for one child, reviews and repairs included; 0 for a proposer that asks
+    none. Default: unknown."""
+    max_tokens: int | None = None
+    """The most completion tokens that one call asks for. Default: unknown.
+
+    Near a limit on LLM calls, tokens or cost the order of calls decides which one is refused, so
+    children then ask one after another. Where either attribute is unknown, they do so in the whole
+    run if it has such a limit."""
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Change one segment; a rejection when no code came of it."""
+        """Change one segment; return a rejection where there is no code."""
         ...
 
     def mate(
@@ -51,3 +71,17 @@ class Proposer(Protocol):
     ) -> tuple[Genome | Rejection, Variation]:
         """Bring the mate's version of one segment, at which the two differ, into the genome."""
         ...
+
+
+def labels_of(proposer: object) -> Mapping[str, str]:
+    """Return the labels that a proposer, or its class, declares."""
+    labels: Mapping[str, str] = getattr(proposer, "labels", Proposer.labels)
+    return labels
+
+
+def demand_of(proposer: object) -> Demand:
+    """Return the most that one child may ask of an LLM, as its proposer declares it."""
+    return Demand(
+        calls=getattr(proposer, "max_calls", Proposer.max_calls),
+        tokens=getattr(proposer, "max_tokens", Proposer.max_tokens),
+    )

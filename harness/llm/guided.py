@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
+from typing import ClassVar
 
 from harness.errors import BudgetSpent, InputError
 from harness.evolution import pareto
@@ -36,6 +37,8 @@ class Guided:
     again when a gate refuses its answer.
     """
 
+    labels: ClassVar = {"category": "category", "character": "character", "eot": "reflection"}
+
     def __init__(
         self,
         *,
@@ -52,13 +55,15 @@ class Guided:
         max_tokens: Range,
     ) -> None:
         self._model = model
+        calls_of_a_variation = 2 + repair_attempts  # the request, its review, repairs
+        self.max_calls, self.max_tokens = 2 * calls_of_a_variation, int(max(max_tokens))
         self.prompts = Prompts(**prompts)  # type: ignore[arg-type]
         self._categories = _known("categories", categories, self.prompts.categories)
         self._characters = _known("characters", characters, [NEUTRAL, *self.prompts.characters])
         self._eot_probability, self._eot_strict = eot_probability, eot_strict
         self._review_probability, self._repair_attempts = review_probability, repair_attempts
         self._temperature = temperature
-        self._top_p, self._max_tokens = top_p, max_tokens
+        self._top_p, self._tokens = top_p, max_tokens
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Rewrite a random segment as one of the prompts asks, or by an elite's example."""
@@ -215,7 +220,7 @@ class Guided:
         return child, variation
 
     def _settings(self, purpose: str, rng: Random) -> Settings:
-        low, high = self._max_tokens
+        low, high = self._tokens
         return Settings(
             temperature=round(rng.uniform(*self._temperature[purpose]), 4),
             top_p=self._top_p,

@@ -10,6 +10,8 @@ from typing import Any
 from harness.config.strategies import with_stable_names
 
 _RENAMED = {"accuracy": "score", "accuracies": "scores", "fate": "outcome"}
+_LABELS = {"category": "category", "character": "character", "eot": "reflection"}
+"""Those of guided variation; no other proposer had details under these keys."""
 _WITH_OUTCOMES = frozenset({"proposal", "reference", "confirmed"})
 _OUTCOMES = frozenset({"training", "final"})
 
@@ -34,4 +36,9 @@ def _outcome(content: Mapping[str, Any]) -> dict[str, Any]:
 def _manifest(content: Mapping[str, Any]) -> dict[str, Any]:
     data = content["data"]
     told = {"kind": "image_classification", "chance": 1 / data["n_classes"]}
-    return {**content, "data": {**data, **told}, "config": with_stable_names(content["config"])}
+    return {
+        **content,
+        "data": {**data, **told},
+        "config": with_stable_names(content["config"]),
+        "labels": _LABELS,
+    }

@@ -165,13 +165,17 @@ def _funnel(comparison: Comparison) -> Any:
 
 
 def _credit(comparison: Comparison) -> Any:
-    found = [c for c in credits_of(comparison.runs) if c.by in {"category", "character"}]
-    if not found:
+    labels = {by for run in comparison.runs for by in list(run.labels.values())[:2]}
+    by_label: dict[str, list[Credit]] = {}
+    for credit in credits_of(comparison.runs):
+        if credit.by in labels:
+            by_label.setdefault(credit.by, []).append(credit)
+    if not by_label:
         return None
-    drawn, axes = plot_style.figure(width=9.5, height=1.6 + 0.2 * max(
-        sum(c.by == by for c in found) for by in ("category", "character")), columns=2)  # fmt: skip
-    for one, by in zip(axes[0], ("category", "character"), strict=True):
-        _credited(one, [c for c in found if c.by == by])
+    most = max(map(len, by_label.values()))
+    drawn, axes = plot_style.figure(width=9.5, height=1.6 + 0.2 * most, columns=len(by_label))
+    for one, (by, found) in zip(axes[0], sorted(by_label.items()), strict=True):
+        _credited(one, found)
         one.set(xlabel="% of the children asked for", title=f"by {by}")
     drawn.suptitle(comparison.title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     plot_style.legend(drawn, axes[0][0], 3)

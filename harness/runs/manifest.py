@@ -10,8 +10,10 @@ from packaging.utils import canonicalize_name
 
 from harness.config.identity import digest_of, variant_digest
 from harness.config.paths import ROOT
+from harness.config.strategies import TARGET, strategy_class
 from harness.evaluation.assessor import Backend
 from harness.evaluation.cache import processor
+from harness.evolution.proposer import labels_of
 from harness.runs.spec import RunSpec
 
 
@@ -35,6 +37,7 @@ def manifest_of(spec: RunSpec, lab: Backend) -> dict[str, Any]:
         },
         "study": {"model": study.model, "date": study.date} if study else None,
         "prompts": digest_of(config.prompts),
+        "labels": dict(labels_of(strategy_class(config.proposer[TARGET]))),
         "machine": {
             **lab.machine,
             "cpu": processor(),

@@ -109,7 +109,7 @@ def _model(spec: RunSpec) -> Model | None:
 
 def composed(config: Config, scores: Scores, model: Model | None, journal: Journal) -> Arm:
     """Compose what the loop is given for one arm, its calls going through the journal."""
-    ledger = Ledger(budget=config.budget, prices=config.prices, **_most(config.proposer))
+    ledger = Ledger(budget=config.budget, prices=config.prices)
     parts = {"model": Calls(model, journal, ledger)} if model else {}
     manifest = journal.find("manifest")
     assert manifest is not None
@@ -121,14 +121,3 @@ def composed(config: Config, scores: Scores, model: Model | None, journal: Journ
         ledger=ledger,
         scores=scores,
     )
-
-
-def _most(proposer: Mapping[str, Any]) -> dict[str, Any]:
-    """What one child may ask for at most, where the proposer's settings say so."""
-    if "repair_attempts" not in proposer or "max_tokens" not in proposer:
-        return {}
-    calls_of_a_variation = 2 + proposer["repair_attempts"]  # with its review
-    return {
-        "most_calls": 2 * calls_of_a_variation,
-        "most_tokens": int(max(proposer["max_tokens"])),
-    }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.config.schema import Budget, Price
 from harness.errors import BudgetSpent, InputError, MachineError, ReplayMiss
-from harness.evolution.budget import Ledger
+from harness.evolution.budget import Demand, Ledger
 from harness.evolution.usage import Usage, cost_of
 from harness.llm.metering import Calls
 from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
@@ -178,12 +178,13 @@ def test_reservations_and_charges_add_up(data):
 
 def test_near_a_limit_calls_go_one_at_a_time_for_the_order_decides_then():
     def at_once(**limits):
-        books = ledger(**limits)
-        books.most_calls, books.most_tokens = 4, 1400
-        return books.side_by_side(6, 8)
+        return ledger(**limits).side_by_side(6, 8, Demand(calls=4, tokens=1400))
 
-    assert ledger().side_by_side(6, 8) == at_once() == 8
-    assert ledger(llm_calls=10**9).side_by_side(6, 8) == 1  # a proposer that does not say
+    assert at_once() == ledger().side_by_side(6, 8, Demand()) == 8
+    assert (at_once(llm_calls=10**9), at_once(tokens=10**9)) == (8, 8)
+    for unknown in (Demand(), Demand(calls=4), Demand(tokens=1400)):
+        assert ledger(llm_calls=10**9).side_by_side(6, 8, unknown) == 1
+    assert ledger(llm_calls=1).side_by_side(6, 8, Demand(calls=0)) == 8
     assert (at_once(llm_calls=24), at_once(llm_calls=23)) == (8, 1)
     assert (at_once(tokens=10**8), at_once(tokens=10**5)) == (8, 1)
     assert (at_once(cost=10**5), at_once(cost=10.0)) == (8, 1)

@@ -6,6 +6,9 @@ import random
 
 from harness.record.journal import Journal
 
+LABELS = {"category": "category", "character": "character", "eot": "reflection"}
+"""Those of guided variation."""
+
 
 def record_run(
     folder,
@@ -27,11 +30,13 @@ def record_run(
     finals=(0.97, 0.98, 0.99),
     text="",
     settings=(),
+    labels=None,
     at=0.0,
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
     manifest["config"] |= dict(settings)
+    manifest["labels"] = manifest["labels"] if labels is None else labels
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}
     with Journal(folder, wait_s=0) as journal:
@@ -77,6 +82,7 @@ def _manifest(arm, seed, comparison, variant, study, evaluations, split):
         "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
         "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
+        "labels": LABELS,
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
@@ -149,6 +155,7 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
                    "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": "validation"}, "recipe": {"epochs": 5}},
         "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"},
+        "labels": LABELS,
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
     }  # fmt: skip
