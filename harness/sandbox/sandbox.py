@@ -39,8 +39,10 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**29),
 }
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+# No garbage is collected while torch is imported, which takes a fifth less time.
 _BOOT = """
-import sys
+import gc, sys
+gc.disable()
 sys.path.insert(0, {root!r})
 from harness.sandbox.confinement.namespaces import enter
 obstacle = enter() if {level!r} == "isolated" else ""

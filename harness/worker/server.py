@@ -7,6 +7,7 @@ confines itself, works (``harness.worker.jobs``), and answers with frames.
 """
 
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -56,6 +57,8 @@ def main(obstacle: str, *, level: str) -> None:
         namespaces = PidNamespaces()
         with contextlib.suppress(OSError):  # where it fails, an attack shows it
             make_mounts_read_only()
+    gc.freeze()  # children need not search what was imported for garbage
+    gc.enable()
     Server(control, confinement, namespaces).serve()
     os._exit(0)  # taking torch down in order takes more than a second and saves nothing
 
