@@ -16,9 +16,11 @@ from harness.evaluation.cache import NOWHERE
 from harness.evaluation.evaluator import Trial
 from harness.evaluation.gates import STATIC_GATES, build_job
 from harness.evaluation.scoring import BATCH_SIZES, _shuffled
-from harness.evolution.candidate import Evaluation
+from harness.evolution.candidate import Evaluation, Rejection
 from harness.llm.model import Scripted
+from harness.record.events import ChildDecided
 from harness.record.journal import Journal
+from harness.record.study import Decisions
 from harness.runs.manifest import manifest_of
 from harness.runs.run import run
 from harness.runs.runner import composed
@@ -59,16 +61,16 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
     told = []
 
     def listen(event):
-        if event.kind == "proposal":
-            told.append((time.perf_counter(), "gate" in event.content["outcome"]))
+        if isinstance(event, ChildDecided):
+            told.append((time.perf_counter(), isinstance(event.outcome, Rejection)))
 
     with (
         open_backend(chosen, digits, network) as lab,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
-        journal.record("manifest", manifest_of(specify(chosen, digits, network), lab))
+        journal.record(manifest_of(specify(chosen, digits, network), lab))
         at_once = replace(lab, evaluate=AtOnce())
-        arm = composed(chosen, {}, Scripted(answers=answers), journal)
+        arm = composed(chosen, Decisions(), Scripted(answers=answers), journal)
         benchmark.pedantic(lambda: run(chosen, arm, at_once, journal), rounds=1)
         level = lab.machine["sandbox"]
     times = [b - a for (a, _), (b, refused) in pairwise(told) if not refused]

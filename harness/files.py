@@ -1,24 +1,42 @@
-"""Files that are made once: whole or not at all, by one process or thread at a time."""
+"""Atomic file writes and file locks."""
 
 import contextlib
 import fcntl
 import os
 import sys
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary
 
 from harness.errors import InputError
 
+_POLL_S = 0.5
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let ``write`` fill a file and put it in place whole; for whoever has the ``turn`` for it.
 
-    What a crash leaves in the middle is written over next time.
+class LockHeldError(Exception):
+    """A lock stayed with another holder for as long as the caller would wait."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that readers and crashes see all of it or nothing.
+
+    The caller must be the only one to write this file, for instance by its ``creation_lock``.
+
+    Args:
+        path: The file.
+        write: Called with an open binary file to fill.
+
+    Raises:
+        InputError: The folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.part")  # one left by a crash is overwritten
     try:
         with part.open("wb") as file:
             write(file)
@@ -26,50 +44,112 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise _cannot_write(path.parent, error) from None
 
 
 @contextlib.contextmanager
-def turn(path: Path) -> Iterator[None]:
-    """Wait until nobody else makes this file; the lock falls free when its holder ends or dies."""
-    lock = path.with_name(f"{path.name}.lock")
+def file_lock(
+    path: Path, *, wait_s: float | None = None, on_wait: Callable[[str], object] = lambda _: None
+) -> Iterator[None]:
+    """Hold an exclusive lock; the operating system releases it when its holder ends or dies.
+
+    Args:
+        path: The lock file, created where there is none; it names the holder.
+        wait_s: Seconds to wait for another holder, None for as long as it takes.
+        on_wait: Called with the holder's name before waiting.
+
+    Raises:
+        LockHeldError: Another holder kept the lock for ``wait_s`` seconds.
+        InputError: The folder cannot be written.
+    """
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        file = path.open("a+")
     except OSError as error:
-        raise _cannot_write(path, error) from None
-    with file, _queue(path) as alone:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if alone:
-                told = f"{path}: being made by another; waiting for it."
-                print(told, file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+        raise _cannot_write(path.parent, error) from None
+    with file:
+        if not _try_lock(file):
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            if wait_s != 0:
+                on_wait(holder)
+            _wait_for_lock(file, wait_s, holder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
         yield
-        if path.exists():  # whoever waits finds it, and nobody will make it again
+
+
+@contextlib.contextmanager
+def creation_lock(path: Path) -> Iterator[None]:
+    """Hold the lock under which a file is created, once, by any process or thread.
+
+    Waits for another holder as long as it takes, and reports the wait on standard error where
+    the holder is another process. The caller then looks whether the file exists by now.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+
+    def report(_: str) -> None:
+        text = f"{path}: being created by another process; waiting for it."
+        print(text, file=sys.stderr, flush=True)
+
+    with _MUTEX:
+        threads = _THREAD_LOCKS.setdefault(path, threading.Lock())
+    lock = path.with_name(f"{path.name}.lock")
+    with threads, file_lock(lock, on_wait=report):
+        yield
+        if path.exists():  # those who wait will find it and create nothing
             lock.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _queue(path: Path) -> Iterator[bool]:
-    """Say whether no other thread of this process is at it: those are nobody to speak of."""
-    with _LOCK:
-        _AT[path] += 1
-        alone = _AT[path] == 1
+_MUTEX = threading.Lock()
+_THREAD_LOCKS: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents; InputError where that is impossible."""
     try:
-        yield alone
-    finally:
-        with _LOCK:
-            _AT[path] -= 1
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
 
 
-_LOCK = threading.Lock()
-_AT: Counter[Path] = Counter()
+def check_writable(folder: Path) -> None:
+    """Create the folder where it is missing; InputError unless files can be written in it."""
+    make_folder(folder)
+    probe = folder / f".write-{os.getpid()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_for_lock(file: IO[str], wait_s: float | None, holder: str) -> None:
+    if wait_s is None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        if _try_lock(file):
+            return
+    raise LockHeldError(holder)
+
+
+def _cannot_write(folder: Path, error: OSError) -> InputError:
     return InputError(
-        f"{path.parent}: expected a folder that can be written, it cannot ({error.strerror}). Make "
-        f"room there, or choose another: runs_dir=FOLDER, or XDG_CACHE_HOME for decoded images."
+        f"{folder}: expected a folder that can be written, it cannot ({error.strerror}). Make room "
+        f"there or choose another: runs_dir=FOLDER for runs, --out FOLDER for tables, "
+        f"XDG_CACHE_HOME for decoded images."
     )

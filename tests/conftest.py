@@ -64,7 +64,7 @@ def told(folder):
             return {k: timeless(v) for k, v in value.items() if k not in TIMES}
         return value
 
-    events = {e.key: timeless(e.content) for _, e in read_events(folder)}
+    events = {e.key: timeless(e.content) for e in read_events(folder)}
     del events["manifest"]
     return events
 

@@ -317,4 +317,4 @@ def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_p
         time.sleep(0.1)
     assert not any(map(alive, started))
     (folder,) = tmp_path.glob("full-s0-*")
-    assert any(event.kind == "reference" for _, event in read_events(folder))
+    assert any(event.KIND == "reference" for event in read_events(folder))

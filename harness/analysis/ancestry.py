@@ -5,11 +5,11 @@ measured, and the code in which it differs from its first parent.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from harness.analysis.run_result import SAW_TEST_DATA, Candidate, RunResult
 from harness.errors import GenomeError, RecordError
+from harness.evolution.candidate import Variation
 from harness.evolution.genome import Genome
 
 
@@ -56,12 +56,12 @@ def measured(candidate: Candidate) -> str:
     return f"accuracy {score:.2%}, {n_params:,} parameters"
 
 
-def made(run: RunResult, variation: Mapping[str, Any]) -> str:
+def made(run: RunResult, variation: Variation) -> str:
     """Say how one application of an operator made it, and who was asked."""
-    detail = ", ".join(f"{key} {value}" for key, value in variation["detail"].items())
-    models = sorted({run.models[call] for call in variation["calls"]})
+    detail = ", ".join(f"{key} {value}" for key, value in variation.detail.items())
+    models = sorted({run.models[call] for call in variation.calls})
     by = f", by {', '.join(models)}" if models else ""
-    return f"{variation['operator']} of {variation['segment']} ({detail}){by}"
+    return f"{variation.operator} of {variation.segment} ({detail}){by}"
 
 
 def parts(source: str) -> dict[str, str]:

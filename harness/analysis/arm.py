@@ -60,7 +60,7 @@ def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     """Group runs by arm, in their order; settings tell arms of one name apart."""
     variants: dict[str, list[RunResult]] = {}
     for run in runs:
-        variants.setdefault(run.manifest["variant"], []).append(run)
+        variants.setdefault(run.manifest.variant, []).append(run)
     names = Counter(_marked(group[0]) for group in variants.values())
     asking = Counter((_marked(group[0]), _asked(group[0])) for group in variants.values())
 
@@ -85,7 +85,7 @@ def _marked(run: RunResult) -> str:
 
 def _asked(run: RunResult) -> str:
     """Name the LLM that a run was composed to ask, as far as its configuration says."""
-    return str(run.manifest["config"].get("proposer", {}).get("model", {}).get("name", ""))
+    return str(run.manifest.settings.get("proposer", {}).get("model", {}).get("name", ""))
 
 
 def test_score(run: RunResult) -> float | None:
@@ -179,7 +179,7 @@ def members(arm: Arm) -> Iterator[Values]:
             candidate
             for run in runs
             for candidate in run.candidates
-            if (steps := [s for v in candidate.variations for s in v["calls"]])
+            if (steps := [s for v in candidate.variations for s in v.calls])
             and run.calls[steps[-1]].asked == member
         ]
         calls = [[c for c in run.calls.values() if c.asked == member] for run in runs]

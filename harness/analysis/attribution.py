@@ -71,12 +71,12 @@ def _improves(child: pareto.Objectives | None, parents: Sequence[pareto.Objectiv
 
 def _hands_in(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:
     for variation in child.variations:
-        yield "operator", variation["operator"]
-        yield "segment", variation["segment"]
+        yield "operator", variation.operator
+        yield "segment", variation.segment
         for key, by in run.labels.items():
-            if key in variation["detail"]:
-                yield by, variation["detail"][key]
-        for call in variation["calls"]:
+            if key in variation.detail:
+                yield by, variation.detail[key]
+        for call in variation.calls:
             yield "model", run.models[call]
 
 

@@ -1,34 +1,47 @@
-"""Journals read back as results: the one reading behind tables, figures and display."""
+"""Load run results from journals, for tables and figures."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from harness.analysis.run_result import Call, Candidate, RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
-from harness.evolution.candidate import MACHINE_DEPENDENT
-from harness.evolution.pareto import Objectives
-from harness.evolution.usage import Usage, usage_of
-from harness.llm.model import Failure
-from harness.record.journal import Event, find_runs, read_events
+from harness.evolution.candidate import Evaluation, Rejection
+from harness.evolution.usage import Usage
+from harness.llm.model import PERHAPS_BILLED
+from harness.record.events import (
+    CallAnswered,
+    CallRefused,
+    ChildDecided,
+    Event,
+    Manifest,
+    NetworkRetrained,
+    NetworkTrained,
+    ReferenceEvaluated,
+    RequestFailed,
+    RequestSent,
+    RunCompleted,
+    ScoreConfirmed,
+)
+from harness.record.journal import find_runs, read_entries
 
-Events = Mapping[str, Mapping[str, Any]]
-"""Contents of a run's events, by key."""
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Below:
-    """The runs below a folder, and what is there and cannot be read, a sentence for each."""
+    """The runs below a folder."""
 
     runs: tuple[RunResult, ...]
     damaged: tuple[str, ...]
+    """A sentence for each run that cannot be read."""
 
 
 def all_below(folder: Path) -> Below:
-    """Read whatever runs there are below a folder, none being no error."""
+    """Read all runs below a folder, of which there may be none."""
     runs: list[RunResult] = []
     damaged: list[str] = []
     for path in find_runs(folder):
@@ -40,14 +53,19 @@ def all_below(folder: Path) -> Below:
 
 
 def runs_below(folder: Path) -> Below:
-    """Read all runs below a folder; InputError where there is none to speak of."""
+    """Read all runs below a folder.
+
+    Raises:
+        InputError: No run there has evaluated its seed network.
+        RecordError: None of the runs there can be read.
+    """
     below = all_below(folder)
     if below.damaged and not below.runs:
         raise RecordError("\n".join(below.damaged))
     if not below.runs and find_runs(folder):
         raise InputError(
-            f"{folder}: expected runs that have evaluated their seed network, none has yet. Let "
-            f"one come so far, then ask again."
+            f"{folder}: expected runs that have evaluated their seed network, none has yet. "
+            f"Wait until one has, then ask again."
         )
     if not below.runs:
         raise InputError(
@@ -58,118 +76,119 @@ def runs_below(folder: Path) -> Below:
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunResult]:
-    """Read the runs that have come as far as their seed network's evaluation."""
+    """Read the runs in these folders, leaving out those without an evaluated seed network."""
     return [run for folder in folders if (run := _read(folder)) is not None]
 
 
 def read_run(folder: Path) -> RunResult:
-    """Read one run's journal; RecordError where it has not evaluated its seed network."""
+    """Read the run in a folder; RecordError where it has not evaluated its seed network."""
     run = _read(folder)
     if run is None:
         raise RecordError(
             f"{folder}: expected a run that has evaluated its seed network, this one has not. "
-            f"Start the same command again; it goes on from here."
+            f"Start the same command again to resume it."
         )
     return run
 
 
 def _read(folder: Path) -> RunResult | None:
-    recorded = [event for _, event in read_events(folder)]
+    entries = read_entries(folder)
+    events = [entry.event for entry in entries]
+    references = _of(events, ReferenceEvaluated)
+    if not references:
+        return None
     try:
-        return _result(folder, recorded)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return _result(folder, references[0], events, started=entries[0].at)
+    except (LookupError, TypeError, ValueError) as error:
         raise RecordError(
-            f"{folder}: expected the events of a run, something is missing or changed in them "
+            f"{folder}: expected the events of a run, something is missing or was changed in them "
             f"({type(error).__name__}: {error}). Restore the journal from a copy."
         ) from None
 
 
-def _result(folder: Path, recorded: Sequence[Event]) -> RunResult | None:
-    events = {event.key: event.content for event in recorded}
-    if "reference" not in events:
-        return None
-    finals: dict[str, list[float]] = {}
-    retrained: dict[str, list[float]] = {}
-    for place, content in _of_kind(events, "final"):
-        step = place.rsplit("/", 1)[0]
-        if "score" in content:
-            finals.setdefault(step, []).append(content["score"])
-        if "validation" in content:
-            retrained.setdefault(step, []).append(content["validation"])
-    seed = events["reference"]["measured"]
+def _result(
+    folder: Path, reference: ReferenceEvaluated, events: Sequence[Event], *, started: float
+) -> RunResult:
+    if not isinstance(reference.measured, Evaluation):
+        raise ValueError("the seed network has no score")  # noqa: TRY004, it is a value in a file
+    finals, retrained = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for final in _of(events, NetworkRetrained):
+        if isinstance(final.outcome, Evaluation):
+            finals[final.step].append(final.outcome.score)
+            if final.outcome.validation is not None:
+                retrained[final.step].append(final.outcome.validation)
+    calls, trainings = _of(events, CallAnswered), _of(events, NetworkTrained)
     return RunResult(
         folder=folder,
-        manifest=events["manifest"],
-        seed_objectives=Objectives(seed["score"], seed["n_params"]),
-        seed_source=events["reference"]["source"],
-        candidates=tuple(
-            _candidate(key.split("/")[1], c)
-            for key, c in events.items()
-            if key.startswith("proposal/")
-        ),
+        manifest=_of(events, Manifest)[0],
+        seed_objectives=reference.measured.objectives,
+        seed_source=reference.source,
+        candidates=tuple(_candidate(child) for child in _of(events, ChildDecided)),
         finals={step: tuple(values) for step, values in finals.items()},
         retrained={step: tuple(values) for step, values in retrained.items()},
-        confirmed={
-            step: tuple(c["measured"]["scores"]) for step, c in _of_kind(events, "confirmed")
-        },
-        calls={step: _call(c) for step, c in _of_kind(events, "call")},
+        confirmed={event.step: event.measured for event in _of(events, ScoreConfirmed)},
+        calls={call.step: _call(call) for call in calls},
         lost=_lost(events),
-        unfinished={step: c["limit"] for step, c in _of_kind(events, "refused")},
-        train_s=sum(c.get("train_s", 0) for k, c in events.items() if k.startswith("training/")),
-        trainings=Counter(place.split("/")[0] for place, _ in _of_kind(events, "training")),
-        answers=_digest(events),
-        started=recorded[0].at,
-        complete="complete" in events,
+        unfinished={event.step: event.limit for event in _of(events, CallRefused)},
+        train_s=sum(training.outcome.train_s or 0 for training in trainings),
+        trainings=Counter(training.purpose for training in trainings),
+        answers=_digest(calls),
+        started=started,
+        complete=bool(_of(events, RunCompleted)),
     )
 
 
-def _of_kind(events: Events, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key, content in events.items():
-        first, _, rest = key.partition("/")
-        if first == kind:
-            yield rest, content
+def _of(events: Sequence[Event], kind: type[E]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
 
 
-def _call(content: Mapping[str, Any]) -> Call:
-    n = content["completion_tokens"]
+def _call(call: CallAnswered) -> Call:
+    n = call.completion_tokens
     return Call(
-        asked=content["asked"] or content["model"],
-        model=content["model"],
-        usage=usage_of(content),
-        longer=n is not None and n > int(content["requested"]["max_tokens"]),
+        asked=call.asked or call.model,
+        model=call.model,
+        usage=call.usage,
+        longer=n is not None and n > int(call.requested["max_tokens"]),
     )
 
 
-def _digest(events: Events) -> str | None:
-    """Name the answers that a run got, in the order of their steps; None where it asked nobody."""
-    answers = sorted((step, c["model"], c["answer"]) for step, c in _of_kind(events, "call"))
+def _digest(calls: Sequence[CallAnswered]) -> str | None:
+    """Digest the answers that a run got, in the order of their steps; None where it asked none."""
+    answers = sorted((call.step, call.model, call.answer) for call in calls)
     return digest_of(answers) if answers else None
 
 
-def _lost(events: Events) -> Usage:
-    """Add up sendings that may have been billed without an answer; the last one has the answer."""
+def _lost(events: Sequence[Event]) -> Usage:
+    """Add up the requests that may have been billed without an answer.
+
+    Where a call was answered, the answer is that of its last request.
+    """
+    sent = {(event.step, event.attempt): event for event in _of(events, RequestSent)}
+    failed = {(event.step, event.attempt): event for event in _of(events, RequestFailed)}
+    answered = {call.step for call in _of(events, CallAnswered)}
     lost = Usage()
-    for place, sent in _of_kind(events, "sent"):
-        step, k = place.rsplit("/", 1)
-        failed = events.get(f"failed/{place}")
-        answered = f"call/{step}" in events and f"sent/{step}/{int(k) + 1}" not in events
-        free = failed is not None and not Failure(**failed).perhaps_billed
-        if not free and not (answered and failed is None):
-            lost += Usage(**sent["reserved"])
+    for (step, attempt), request in sent.items():
+        failure = failed.get((step, attempt))
+        if failure is None:
+            billed = step not in answered or (step, attempt + 1) in sent
+        else:
+            billed = failure.kind in PERHAPS_BILLED
+        if billed:
+            lost += request.reserved
     return lost
 
 
-def _candidate(step: str, content: Mapping[str, Any]) -> Candidate:
-    measured = content["measured"]
-    evaluated = "score" in measured
+def _candidate(child: ChildDecided) -> Candidate:
+    measured = child.measured
+    refusal = measured if isinstance(measured, Rejection) else None
     return Candidate(
-        step=step,
-        source=content["source"] or "",
-        parents=tuple(content["parents"]),
-        variations=tuple(content["variations"]),
-        objectives=Objectives(measured["score"], measured["n_params"]) if evaluated else None,
-        gate=measured.get("gate"),
-        reason=measured.get("reason"),
-        machine_dependent=measured.get("kind") in MACHINE_DEPENDENT,
-        train_s=measured.get("train_s", 0.0),
+        step=child.step,
+        source=child.source or "",
+        parents=child.parents,
+        variations=child.variations,
+        objectives=measured.objectives if isinstance(measured, Evaluation) else None,
+        gate=refusal.gate if refusal else None,
+        reason=refusal.reason if refusal else None,
+        machine_dependent=refusal is not None and refusal.machine_dependent,
+        train_s=measured.train_s or 0.0,
     )

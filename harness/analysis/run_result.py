@@ -11,8 +11,9 @@ from typing import Any
 
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
-from harness.evolution.candidate import CHARGED
+from harness.evolution.candidate import CHARGED, Variation
 from harness.evolution.usage import Usage, total
+from harness.record.events import Manifest, Purpose
 
 ARM_SETTINGS = frozenset(
     {
@@ -41,8 +42,7 @@ class Candidate:
     source: str
     parents: tuple[str, ...]
     """Steps of the parents, ``seed`` for the seed network; a second one is the mate."""
-    variations: tuple[Mapping[str, Any], ...]
-    """As recorded: operator, segment, detail, steps of the LLM calls."""
+    variations: tuple[Variation, ...]
     objectives: pareto.Objectives | None
     gate: str | None
     """Gate that refused it, None where it was evaluated."""
@@ -74,7 +74,7 @@ class RunResult:
     """One run: what was composed, what came of each proposal, what was measured at the end."""
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     seed_objectives: pareto.Objectives
     seed_source: str
     candidates: tuple[Candidate, ...]
@@ -91,8 +91,8 @@ class RunResult:
     unfinished: Mapping[str, str]
     """Calls that a limit of the budget refused, by step: which limit."""
     train_s: float
-    trainings: Counter[str]
-    """How many, by purpose: ``search``, ``search-3`` for three epochs alone, ``final``."""
+    trainings: Counter[Purpose]
+    """Numbers of trainings by purpose."""
     answers: str | None
     """Digest of all answers of an LLM, None where it asked none."""
     started: float
@@ -112,38 +112,37 @@ class RunResult:
     @property
     def arm(self) -> str:
         """Name of the arm."""
-        return str(self.manifest["arm"])
+        return self.manifest.arm
 
     @property
     def seed(self) -> int:
         """The run's seed."""
-        return int(self.manifest["seed"])
+        return self.manifest.seed
 
     @property
     def labels(self) -> Mapping[str, str]:
         """Details of its variations that are counted, and the heading of each."""
-        known: Mapping[str, str] = self.manifest["labels"]
-        return known
+        return self.manifest.labels
 
     @property
     def saw_test_data(self) -> bool:
         """Say whether the search was scored on the test split."""
-        return bool(self.manifest["config"]["search"]["split"] == "test")
+        return bool(self.manifest.settings["search"]["split"] == "test")
 
     @property
     def epochs(self) -> int:
         """Epochs of all trainings of the search, were none cut short."""
-        whole: int = self.manifest["config"]["recipe"]["epochs"]
+        whole: int = self.manifest.settings["recipe"]["epochs"]
         return sum(
-            n * int(purpose.partition("-")[2] or whole)
+            n * (purpose.epochs or whole)
             for purpose, n in self.trainings.items()
-            if purpose.startswith("search")
+            if purpose.name == "search"
         )
 
     @property
     def halved(self) -> bool:
         """Say whether networks had to earn their epochs."""
-        return not is_full(self.manifest["config"].get("fidelity", {"_target_": FULL}))
+        return not is_full(self.manifest.settings.get("fidelity", {"_target_": FULL}))
 
     @cached_property
     def evaluated(self) -> tuple[Candidate, ...]:
@@ -178,7 +177,7 @@ class RunResult:
     @cached_property
     def hall_of_fame(self) -> tuple[Candidate, ...]:
         """The front, thinned as SPEA2 does where it is larger than asked for; with the pick."""
-        n = self.manifest["config"]["final"]["hall_of_fame"]
+        n = self.manifest.settings["final"]["hall_of_fame"]
         objectives = [c.objectives for c in self.front if c.objectives]
         kept = (
             pareto.spea2_choice(objectives, n, [c.step for c in self.front]) if objectives else []
@@ -218,7 +217,7 @@ class RunResult:
 
     @property
     def _tolerance(self) -> float:
-        tolerance: float = self.manifest["config"]["final"]["tolerance"]
+        tolerance: float = self.manifest.settings["final"]["tolerance"]
         return tolerance + _ROUNDING
 
     def _near_the_seed(self, candidate: Candidate) -> bool:
@@ -259,14 +258,14 @@ class RunResult:
         """Hypervolume of any points, with this run's reference point."""
         return pareto.hypervolume(
             objectives,
-            chance=self.manifest["data"]["chance"],
+            chance=self.manifest.data.chance,
             seed_params=self.seed_objectives.n_params,
         )
 
 
 def differing(one: RunResult, other: RunResult) -> list[str]:
     """Say in which settings that all arms share two runs differ, so that no table holds both."""
-    was, now = (dict(_settings(run.manifest["config"])) for run in (one, other))
+    was, now = (dict(_settings(run.manifest.settings)) for run in (one, other))
     return [
         f"{name} is {now.get(name)}, not {was.get(name)}"
         for name in sorted(was.keys() | now.keys())

@@ -85,7 +85,7 @@ def funnel(arm: Arm) -> dict[str, Counter[str]]:
     """Count an arm's proposals by operators, and where each ended: a gate, or ``valid``."""
     ends: dict[str, Counter[str]] = {}
     for candidate in (c for run in arm.finished for c in run.candidates):
-        operators = " + ".join(dict.fromkeys(v["operator"] for v in candidate.variations))
+        operators = " + ".join(dict.fromkeys(v.operator for v in candidate.variations))
         end = "valid" if candidate.valid else str(candidate.gate)
         ends.setdefault(operators, Counter())[end] += 1
     return dict(sorted(ends.items()))

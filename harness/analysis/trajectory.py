@@ -66,7 +66,7 @@ def anytime(run: RunResult) -> float:
     That is the area under the curve, per evaluation: a run that finds the same earlier has more.
     What was found last stands for evaluations that the run did not come to.
     """
-    budget: int = run.manifest["config"]["budget"]["evaluations"]
+    budget: int = run.manifest.settings["budget"]["evaluations"]
     heights = [point.hypervolume for point in progress(run)][:budget]
     last = heights[-1] if heights else 0.0
     return statistics.fmean([*heights, *[last] * (budget - len(heights))])
@@ -96,4 +96,4 @@ def _tokens(run: RunResult, candidate: Candidate) -> int | None:
 
 def _calls(candidate: Candidate) -> Iterator[str]:
     for variation in candidate.variations:
-        yield from variation["calls"]
+        yield from variation.calls

@@ -87,7 +87,7 @@ def records_of(
     groups: dict[str, list[RunResult]] = {}
     for run in sorted(below.runs, key=lambda run: run.started):
         if run.seed in planned.get(run.arm, ()) and is_planned(run):
-            groups.setdefault(run.manifest["comparison"], []).append(run)
+            groups.setdefault(run.manifest.comparison, []).append(run)
     whole = [group for group in groups.values() if _is_complete(group, planned)]
     begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
     chosen = whole[0] if whole else begun  # they are in the order in which they began
@@ -110,7 +110,7 @@ def is_of(run: RunResult, config: Config, wanted: Mapping[str, object]) -> bool:
 
     wanted: settings, and digests of what they name. An arm that asks an LLM must have got answers.
     """
-    known = run.manifest["config"]
+    known = run.manifest.settings
     asks = "model" in config.proposer
     return all(known.get(k) == v for k, v in wanted.items()) and bool(run.calls or not asks)
 

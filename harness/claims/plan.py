@@ -71,8 +71,8 @@ def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
         run.folder: run
         for records in reproduction.records.values()
         for run in records.found
-        if all(run.manifest["config"].get(key) == settings[key] for key in ("recipe", "task"))
-        and (run.manifest["machine"]["device"] == "cpu") == (plan.takes.device == "cpu")
+        if all(run.manifest.settings.get(key) == settings[key] for key in ("recipe", "task"))
+        and (run.manifest.machine["device"] == "cpu") == (plan.takes.device == "cpu")
     }.values()
     done = sum(run.trainings.total() for run in alike)
     if done:

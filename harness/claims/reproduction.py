@@ -16,7 +16,7 @@ from harness.config.identity import settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
-from harness.record.archive import load_study
+from harness.record.study import load_study
 from harness.runs.runner import read_network
 
 OURS = ROOT / "reproductions"
@@ -129,7 +129,7 @@ class Reproduction:
             if config.study is not None and "model" in config.proposer:
                 recorded = self.config(comparison, run.arm, run.seed)  # answers are of a seed
                 wanted = wanted | {"study": load_study(Path(str(recorded.study))).digest}
-            if data not in {None, run.manifest["data"]["digest"]}:
+            if data not in {None, run.manifest.data.digest}:
                 return False
             return is_of(run, config, wanted)
 

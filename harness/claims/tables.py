@@ -18,7 +18,7 @@ from harness.claims.claim import (
 from harness.claims.figures import write_figure
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
-from harness.record.journal import check_writable
+from harness.files import check_writable
 from harness.reporting.comparison import Comparison, Table, comparisons
 from harness.reporting.footnotes import measured_on, provenance
 from harness.reporting.formatting import Column

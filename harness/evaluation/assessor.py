@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock, Semaphore
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from harness.config.identity import digest_of
 from harness.config.schema import Config
@@ -18,17 +18,14 @@ from harness.evolution.candidate import (
     Outcome,
     Proposal,
     Rejection,
-    content_of,
-    outcome_of,
 )
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
+from harness.record.events import NetworkGated, NetworkTrained, Purpose, ScoreConfirmed
 from harness.record.journal import Journal
+from harness.record.study import Decisions
 from harness.seeding import derived_seed
 from harness.tasks.image_classification.datasets import Dataset
-
-Scores = Mapping[str, Mapping[str, Any]]
-"""Recorded fates by step, as plain values."""
 
 
 class Trainer(Protocol):
@@ -83,37 +80,39 @@ class RecordedBackend:
         # By the exact text: intake looks at comments, which the digest leaves out.
         text = digest_of(genome.source)
         with self._turns:
-            verdict = self._once(f"gates/{text}", lambda: self._validate(genome))
-        return cast("Rejection | None", verdict)
+            passed = self._journal.find(NetworkGated, text)
+            if passed is None:
+                refusal = self._validate(genome)
+                passed = self._journal.record(NetworkGated(text=text, refusal=refusal))
+        return passed.refusal
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
     ) -> Outcome:
         """Train with this seed and score on the split that the search looks at."""
-        purpose = "search" if epochs is None else f"search-{epochs}"
-        key = f"training/{purpose}/{genome.digest}/{seed}"
-        judge = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
-        return cast("Outcome", self._once(key, judge))
+        train = partial(self._evaluate.search, genome, seed=seed, split=split, epochs=epochs)
+        return self._trained(Purpose("search", epochs), genome, seed, train)
 
     def confirm(self, genome: Genome, *, seed: int, split: str) -> Outcome:
         """Train with a fresh seed and score as the search does."""
-        key = f"training/confirm/{genome.digest}/{seed}"
-        judge = partial(self._evaluate.search, genome, seed=seed, split=split)
+        train = partial(self._evaluate.search, genome, seed=seed, split=split)
         with self._turns:
-            return cast("Outcome", self._once(key, judge))
+            return self._trained(Purpose("confirm"), genome, seed, train)
 
     def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Train with this seed and score on the test split."""
-        key = f"training/final/{genome.digest}/{seed}"
-        return cast("Outcome", self._once(key, lambda: self._evaluate.final(genome, seed=seed)))
+        train = partial(self._evaluate.final, genome, seed=seed)
+        return self._trained(Purpose("final"), genome, seed, train)
 
-    def _once(self, key: str, judge: Callable[[], Outcome | None]) -> Outcome | None:
-        found = self._journal.find(key)
-        if found is None:
-            verdict = judge()
-            self._journal.record(key, content_of(verdict) if verdict else {})
-            found = self._journal.find(key)  # of two at once, the first decides for both
-        return outcome_of(found) if found else None
+    def _trained(
+        self, purpose: Purpose, genome: Genome, seed: int, train: Callable[[], Outcome]
+    ) -> Outcome:
+        trained = self._journal.find(NetworkTrained, purpose, genome.digest, seed)
+        if trained is None:
+            trained = self._journal.record(
+                NetworkTrained(purpose=purpose, network=genome.digest, seed=seed, outcome=train())
+            )
+        return trained.outcome
 
 
 class Assessor:
@@ -128,10 +127,10 @@ class Assessor:
         open_backend: RecordedBackend,
         network: Genome,
         config: Config,
-        scores: Scores,
+        decisions: Decisions,
         fidelity: Fidelity,
     ) -> None:
-        self._backend, self._scores = open_backend, scores
+        self._backend, self._decisions = open_backend, decisions
         self._fidelity = fidelity
         self._config = config
         self._known = {network.digest: "the seed"}
@@ -235,7 +234,7 @@ class Assessor:
             )
 
     def _decided(self, step: str, measured: Outcome) -> Outcome:
-        return outcome_of(self._scores[step]) if step in self._scores else measured
+        return self._decisions.outcomes.get(step, measured)
 
 
 def _outpaced(outcome: Evaluation, epochs: int, whole: int, train_s: float) -> Rejection:
@@ -262,28 +261,29 @@ class Confirmation:
     """
 
     def __init__(
-        self, open_backend: RecordedBackend, journal: Journal, config: Config, scores: Scores
+        self, open_backend: RecordedBackend, journal: Journal, config: Config, decisions: Decisions
     ) -> None:
         self._backend, self._journal = open_backend, journal
-        self._config, self._scores = config, scores
+        self._config, self._decisions = config, decisions
         self._lock = Lock()  # the threads that ask an LLM would all train at once; seeds do
 
     def __call__(self, individual: Individual) -> Individual | None:
         """Return the individual with its mean over the fresh seeds, None where one fails."""
         if not self._config.confirm.seeds:
             return individual
-        key = f"confirmed/{individual.step}"
         with self._lock, _at(individual.step):
             measured = self._measured(individual.genome)
-            decided = self._scores.get(key, measured)
-            self._journal.record(key, {"outcome": decided, "measured": measured})
-        if not decided["scores"]:
+            scores = self._decisions.confirmed.get(individual.step, measured)
+            self._journal.record(
+                ScoreConfirmed(step=individual.step, outcome=scores, measured=measured)
+            )
+        if not scores:
             return None
-        score = statistics.fmean(decided["scores"])
+        score = statistics.fmean(scores)
         evaluation = dataclasses.replace(individual.evaluation, score=score)
         return dataclasses.replace(individual, evaluation=evaluation)
 
-    def _measured(self, genome: Genome) -> dict[str, list[float]]:
+    def _measured(self, genome: Genome) -> tuple[float, ...]:
         seeds = (
             derived_seed(self._config.seed, "confirm", k) for k in range(self._config.confirm.seeds)
         )
@@ -292,8 +292,8 @@ class Confirmation:
             outcomes = list(
                 pool.map(lambda s: self._backend.confirm(genome, seed=s, split=split), seeds)
             )
-        held = [outcome.score for outcome in outcomes if isinstance(outcome, Evaluation)]
-        return {"scores": held if len(held) == len(outcomes) else []}
+        held = tuple(outcome.score for outcome in outcomes if isinstance(outcome, Evaluation))
+        return held if len(held) == len(outcomes) else ()
 
 
 def training_seed(seed: int) -> int:

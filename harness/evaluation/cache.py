@@ -19,7 +19,7 @@ import numpy as np
 from harness.config.paths import PACKAGE
 from harness.errors import RecordError
 from harness.evolution.candidate import Outcome, content_of, outcome_of
-from harness.files import turn, write_whole
+from harness.files import creation_lock, write_atomically
 from harness.typing import Array
 
 FOLDER = ".trainings"
@@ -74,7 +74,7 @@ class Bookmark:
         assert self._path is not None
         told = np.array([checkpoint.epoch, checkpoint.spent_s, checkpoint.score])
         arrays = (told, checkpoint.state, *checkpoint.network)
-        write_whole(self._path, lambda file: np.savez(file, *arrays))
+        write_atomically(self._path, lambda file: np.savez(file, *arrays))
 
     def clear(self) -> None:
         """Remove what was saved."""
@@ -102,7 +102,7 @@ class Trainings:
         path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
         if (found := _read(path)) is not None:
             return found
-        with turn(path):
+        with creation_lock(path):
             if (found := _read(path)) is not None:
                 return found
             bookmark = Bookmark(path.with_suffix(".npz"))
@@ -110,7 +110,7 @@ class Trainings:
             if not getattr(outcome, "machine_dependent", False):
                 content = {"training": known, "outcome": content_of(outcome), "at": time.time()}
                 text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-                write_whole(path, lambda file: file.write(text.encode()))
+                write_atomically(path, lambda file: file.write(text.encode()))
             bookmark.clear()
             return outcome
 

@@ -1,8 +1,7 @@
 """What calls to an LLM cost: numbers of calls, tokens, and money where the price is known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from harness.config.schema import Price
 
@@ -44,20 +43,6 @@ class Usage:
 def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
     """Return what these tokens cost."""
     return (price.prompt * prompt_tokens + price.completion * completion_tokens) / _PER_MILLION
-
-
-def usage_of(call: Mapping[str, Any]) -> Usage | None:
-    """Return what a recorded call cost, None where its tokens are unknown."""
-    counts = call["prompt_tokens"], call["completion_tokens"]
-    if None in counts:
-        return None
-    price = call["price"]
-    return Usage(
-        calls=1,
-        prompt_tokens=counts[0],
-        completion_tokens=counts[1],
-        cost=cost_of(Price(**price), *counts) if price else None,
-    )
 
 
 def total(usages: Iterable[Usage | None]) -> Usage | None:

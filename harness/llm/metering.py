@@ -5,16 +5,14 @@ it, ``failed/STEP/K`` or ``call/STEP``, with what it did cost. So a process that
 two has spent the reservation, and no answer is paid again.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from harness.config.schema import Price
 from harness.errors import BudgetSpent, ReplayMiss
 from harness.evolution.budget import Ledger
-from harness.evolution.usage import Usage, cost_of, usage_of
+from harness.evolution.usage import Usage, cost_of
 from harness.llm.model import (
-    Call,
+    PERHAPS_BILLED,
     Completion,
     Failure,
     Model,
@@ -22,6 +20,7 @@ from harness.llm.model import (
     completion_of,
     recorded_call,
 )
+from harness.record.events import CallAnswered, CallRefused, RequestFailed, RequestSent
 from harness.record.journal import Journal
 
 _TEMPLATE_TOKENS = 64
@@ -34,7 +33,8 @@ class Calls:
     def __init__(self, model: Model, journal: Journal, ledger: Ledger) -> None:
         self._model, self._journal, self._ledger = model, journal, ledger
         # All that earlier processes spent counts before the first call of this one is sent.
-        steps = dict.fromkeys(key.split("/")[1] for key in journal.keys("sent", "call"))
+        sent, answered = journal.all(RequestSent), journal.all(CallAnswered)
+        steps = dict.fromkeys([*(e.step for e in sent), *(e.step for e in answered)])
         self._booked = {step: Metered(step, journal, ledger) for step in steps}
 
     def complete(self, request: Request) -> Completion:
@@ -56,9 +56,9 @@ class Metered:
         self._step, self._journal, self._ledger = step, journal, ledger
         self._sent = 0
         self._held: Usage | None = None
-        self._worst: Callable[[Price | None], Usage] = lambda _: Usage(calls=1)
+        self._request: Request | None = None
         self._recall()
-        self._found = journal.find(f"call/{step}")
+        self._found = journal.find(CallAnswered, step)
         if self._found is not None:
             self._answered(self._found)
 
@@ -69,18 +69,17 @@ class Metered:
 
     def complete(self, request: Request, model: Model) -> Completion:
         """Return the recorded answer, or ask the model and record what it says."""
-        refused = self._journal.find(f"refused/{self._step}")
+        refused = self._journal.find(CallRefused, self._step)
         if refused is not None:
-            self._refuse(refused["limit"])
+            self._refuse(refused.limit)
         if self._found is None:
-            self._worst = partial(_worst, request)
+            self._request = request
             completion = model.complete(request, self)
             price = self._ledger.price(completion.asked or completion.model)
-            self._found = recorded_call(Call(request=request, completion=completion))
-            self._found |= {"price": vars(price) if price else None}
-            self._journal.record(f"call/{self._step}", self._found)
+            self._found = recorded_call(request, completion, price)
+            self._journal.record(self._found)
             self._answered(self._found)
-        elif self._found["prompt"] != request.prompt:
+        elif self._found.prompt != request.prompt:
             raise ReplayMiss(
                 f"{self._journal.folder}: expected the recorded prompt of {self._step}, this "
                 f"run asks another. What decides its course has changed since it was recorded; use "
@@ -91,36 +90,39 @@ class Metered:
     def sending(self, *, asked: str) -> None:
         """Reserve the worst case and record that it is sent; BudgetSpent where it does not fit."""
         self._lose()  # sent by a process that died: it counts as spent
-        worst = self._worst(self._ledger.price(asked))
+        price = self._ledger.price(asked)
+        worst = _worst(self._request, price) if self._request else Usage(calls=1)
         limit = self._ledger.reserve(worst)
         if limit is not None:
-            self._journal.record(f"refused/{self._step}", {"limit": limit})
+            self._journal.record(CallRefused(step=self._step, limit=limit))
             self._refuse(limit)
         self._held = worst
-        self._journal.record(self._key("sent"), {"asked": asked, "reserved": vars(worst)})
+        self._journal.record(
+            RequestSent(step=self._step, attempt=self._sent, asked=asked, reserved=worst)
+        )
 
     def failed(self, failure: Failure) -> None:
         """Record that no answer came; what may have been billed counts as spent."""
-        self._journal.record(self._key("failed"), vars(failure))
+        self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **vars(failure)))
         self._failed(perhaps_billed=failure.perhaps_billed)
 
-    def _answered(self, call: Mapping[str, Any]) -> None:
+    def _answered(self, call: CallAnswered) -> None:
         """Settle for what the answer cost, or for the worst case where that is not known."""
-        actual = usage_of(call) or self._held or Usage(calls=1)
+        actual = call.usage or self._held or Usage(calls=1)
         self._ledger.settle(self._held or Usage(), actual)
         self._held = None
 
     def _recall(self) -> None:
         """Count what earlier processes sent; the last sending may still be under way."""
-        sent = self._journal.find(self._key("sent"))
+        sent = self._journal.find(RequestSent, self._step, self._sent)
         while sent is not None:
-            self._held = Usage(**sent["reserved"])
+            self._held = sent.reserved
             self._ledger.hold(self._held)
-            failed = self._journal.find(self._key("failed"))
-            after = self._journal.find(f"sent/{self._step}/{self._sent + 1}")
+            failed = self._journal.find(RequestFailed, self._step, self._sent)
+            after = self._journal.find(RequestSent, self._step, self._sent + 1)
             if failed is None and after is None:
                 break
-            self._failed(perhaps_billed=failed is None or Failure(**failed).perhaps_billed)
+            self._failed(perhaps_billed=failed is None or failed.kind in PERHAPS_BILLED)
             sent = after
 
     def _failed(self, *, perhaps_billed: bool) -> None:
@@ -136,9 +138,6 @@ class Metered:
     def _refuse(self, limit: str) -> NoReturn:
         self._ledger.refuse(limit)
         raise BudgetSpent(f"{self._step}: budget.{limit} has no room for another call.")
-
-    def _key(self, kind: str) -> str:
-        return f"{kind}/{self._step}/{self._sent}"
 
 
 def _worst(request: Request, price: Price | None) -> Usage:

@@ -5,9 +5,7 @@ kept verbatim in the journal, and a recorded study serves it again to exactly th
 """
 
 import hashlib
-import os
 import re
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +14,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from harness.config.schema import Price
 from harness.errors import InputError, ReplayMiss
-from harness.record.archive import load_study, read_archive
+from harness.files import creation_lock, write_atomically
+from harness.record.archive import read_archive
+from harness.record.events import CallAnswered
+from harness.record.study import load_study
 from harness.seeding import stream
 
 _POLL_S = 0.2
@@ -94,7 +96,8 @@ FAILURES = {
     "empty": "a completion without text",
 }
 """Why a request got no answer: every kind there is."""
-_PERHAPS_BILLED = frozenset({"timeout", "cut", "malformed", "empty"})
+PERHAPS_BILLED = frozenset({"timeout", "cut", "malformed", "empty"})
+"""Kinds after which the server may have done the work, so that it counts as spent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ class Failure:
     @property
     def perhaps_billed(self) -> bool:
         """Whether the server may have done the work, so that it counts as spent."""
-        return self.kind in _PERHAPS_BILLED
+        return self.kind in PERHAPS_BILLED
 
 
 class Meter(Protocol):
@@ -211,9 +214,9 @@ class Exchange:
         prompt = self._folder / f"{stem}.prompt.md"
         if not meter.pending:  # else an earlier process has asked, and nothing was lost
             meter.sending(asked=self._name)
-        part = prompt.with_name(f".{prompt.name}.{os.getpid()}.{threading.get_ident()}")
-        part.write_text(request.prompt, encoding="utf-8")
-        part.replace(prompt)  # whole, or not there
+        with creation_lock(prompt):
+            if not prompt.exists():
+                write_atomically(prompt, lambda file: file.write(request.prompt.encode()))
         text = self._settled(self._folder / f"{stem}.answer.md")
         return Completion(text=text, model=self._name, date=today())
 
@@ -233,17 +236,17 @@ class Recorded:
 
     def __init__(self, *, study: str) -> None:
         self._study = load_study(Path(study))
-        self._calls = {c["step"]: c for c in self._study.calls}
+        self._calls = {call.step: call for call in self._study.calls}
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the recorded answer; ReplayMiss for any other step, prompt or draw of settings."""
         call = self._calls.get(request.step)
         if call is None:
             why = "not at all"
-        elif call["prompt"] != request.prompt:
+        elif call.prompt != request.prompt:
             why = "with another prompt"
-        elif call["requested"] != vars(request.settings):
-            why = f"asked with other settings ({call['requested']})"
+        elif call.requested != vars(request.settings):
+            why = f"asked with other settings ({call.requested})"
         else:
             why = ""
         if call is None or why:
@@ -253,7 +256,7 @@ class Recorded:
                 f"It was recorded with {self._study.settings}, steps {steps[0]} to {steps[-1]}. "
                 f"Leave those settings as they are, or use model=openai or model=exchange."
             )
-        meter.sending(asked=call["asked"] or call["model"])
+        meter.sending(asked=call.asked or call.model)
         return completion_of(call)
 
 
@@ -264,10 +267,10 @@ class Pool:
 
     def __init__(self, *, folder: str) -> None:
         self._calls = [
-            event.content
+            entry.event
             for path in sorted(Path(folder).glob("*.zip"))
-            for event in read_archive(path)[1]
-            if event.kind == "call"
+            for entry in read_archive(path)[1]
+            if isinstance(entry.event, CallAnswered)
         ]
         if not self._calls:
             raise InputError(f"model=pool: expected recorded answers in {folder}, found none.")
@@ -275,7 +278,7 @@ class Pool:
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return one of the answers recorded for the request's segment, drawn by its step."""
         meter.sending(asked=self._NAME)
-        fitting = [call for call in self._calls if call["segment"] == request.segment]
+        fitting = [call for call in self._calls if call.segment == request.segment]
         if not fitting:
             return Completion(
                 text=f"No answer is recorded for the segment {request.segment}.",
@@ -308,22 +311,30 @@ _OF_COMPLETION = (
 )  # fmt: skip
 
 
-def completion_of(call: Mapping[str, Any]) -> Completion:
-    """Turn a recorded call back into its completion."""
-    return Completion(text=call["answer"], **{name: call[name] for name in _OF_COMPLETION})
+def completion_of(call: CallAnswered) -> Completion:
+    """Return the completion of a recorded call."""
+    return Completion(text=call.answer, **{name: getattr(call, name) for name in _OF_COMPLETION})
 
 
-def recorded_call(call: Call) -> dict[str, Any]:
-    """All of a call as JSON values, enough to serve it again."""
-    request, completion = call.request, call.completion
-    return {
-        "step": request.step,
-        "segment": request.segment,
-        "prompt": request.prompt,
-        "requested": vars(request.settings),
-        "answer": completion.text,
+def recorded_call(
+    request: Request, completion: Completion, price: Price | None = None
+) -> CallAnswered:
+    """Return the event that records a call.
+
+    Args:
+        request: What was asked.
+        completion: What was answered.
+        price: The price of the model, None where it is unknown.
+    """
+    return CallAnswered(
+        step=request.step,
+        segment=request.segment,
+        prompt=request.prompt,
+        requested=vars(request.settings),
+        answer=completion.text,
+        price=price,
         **{name: getattr(completion, name) for name in _OF_COMPLETION},
-    }
+    )
 
 
 def today() -> str:

@@ -1,35 +1,33 @@
 """The record of a run: one SQLite journal of append-only events. The door to sqlite3.
 
-Every event has a unique key, such as ``proposal/g1.c2``; recording a key again changes nothing,
-which is how an interrupted run continues: it is run again, and what is recorded is reused.
-Exactly one process writes (an operating-system lock says which); readers open read-only.
+Every event has a unique key. Recording a key again changes nothing, which is how an interrupted run
+resumes: it runs again, and reuses what is recorded. Exactly one process writes, the holder of the
+run's file lock; readers open the journal read-only.
 """
 
 import contextlib
-import fcntl
-import hashlib
 import json
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
-from harness.errors import InputError, RecordError
-from harness.record.upgrade import upgraded
+from harness.errors import RecordError
+from harness.files import LockHeldError, file_lock
+from harness.record.events import (
+    JOURNAL_FORMAT,
+    MALFORMED,
+    READABLE_FORMATS,
+    Entry,
+    Event,
+    RunCompleted,
+    read_event,
+)
 
-JOURNAL_FORMAT = 4
-READABLE_FORMATS: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
-    3: upgraded,
-    JOURNAL_FORMAT: lambda _, content: content,
-}
-"""Formats that can be read, and what turns their events into those of today."""
 SQLITE = sqlite3.sqlite_version
 JOURNAL_NAME = "journal.sqlite"
-_WAIT_POLL_S = 0.5
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event(
@@ -38,73 +36,78 @@ CREATE TABLE IF NOT EXISTS event(
 );
 """
 
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """One recorded fact: its key, its kind (the key's first part), its content, when it came."""
-
-    key: str
-    content: Mapping[str, Any]
-    at: float
-
-    @property
-    def kind(self) -> str:
-        """``manifest``, ``reference``, ``call``, ``training``, ``proposal``, ..."""
-        return self.key.split("/")[0]
-
-
-Listener = Callable[[Event], None]
+E = TypeVar("E", bound=Event)
 
 
 class Journal:
-    """The writing end; holds the run's lock until closed."""
+    """The writing end of a run's record; holds the run's lock until closed.
 
-    def __init__(self, folder: Path, *, wait_s: float, listener: Listener | None = None) -> None:
+    Args:
+        folder: The run's folder, created where there is none.
+        wait_s: Seconds to wait for another process that works on the run.
+        listener: Called with each event that is new, once it is recorded.
+
+    Raises:
+        RecordError: Another process works on the run, or its journal cannot be read.
+        InputError: The folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        wait_s: float,
+        listener: Callable[[Event], object] = lambda _: None,
+    ) -> None:
         self.folder = folder
-        _make_folder(folder)
-        self._lock_file = _locked(folder / "lock", wait_s=wait_s)
-        self._mutex = Lock()
         self._listener = listener
-        try:
-            self._db = _opened(folder)
-        except RecordError:
-            self._lock_file.close()
-            raise
+        self._mutex = Lock()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_run_lock(folder, wait_s))
+            self._db = stack.enter_context(contextlib.closing(_open_for_writing(folder)))
+            self._open = stack.pop_all()
 
-    def record(self, key: str, content: Mapping[str, Any], *, at: float | None = None) -> None:
-        """Append an event, durable on return; a key that is there already stays as it is.
+    def record(self, event: E, *, at: float | None = None) -> E:
+        """Append an event, durably; an event that is there under its key stays as it is.
 
-        at: seconds since 1970, now where not given.
+        Args:
+            event: The event.
+            at: When it happened, in seconds since 1970; default: now.
+
+        Returns:
+            The event that the journal holds under its key.
         """
-        event = Event(key=key, content=content, at=time.time() if at is None else at)
+        text = json.dumps(event.content, sort_keys=True)
         with self._mutex, self._db:
             new = self._db.execute(
                 "INSERT OR IGNORE INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
-                (key, event.kind, json.dumps(content, sort_keys=True), event.at),
+                (event.key, event.KIND, text, time.time() if at is None else at),
             ).rowcount
-        if new and self._listener is not None:
-            self._listener(event)
+        if not new:
+            return cast("E", self._find(event.key))
+        self._listener(event)
+        return event
 
-    def find(self, key: str) -> Mapping[str, Any] | None:
-        """Return an event's content, or None."""
-        with self._mutex:
-            row = self._db.execute("SELECT json FROM event WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
+    def find(self, event: type[E], *place: object) -> E | None:
+        """Return the event of a kind at a place, None where none is recorded.
 
-    def keys(self, *kinds: str) -> list[str]:
-        """Return the keys of all events of these kinds, oldest first."""
-        places = ", ".join("?" * len(kinds))
+        Args:
+            event: Class of the event.
+            place: Values of the fields that ``event.PLACE`` names.
+        """
+        return cast("E | None", self._find(event.key_of(*place)))
+
+    def all(self, event: type[E]) -> list[E]:
+        """Return all events of a kind, oldest first."""
         with self._mutex:
             rows = self._db.execute(
-                f"SELECT key FROM event WHERE kind IN ({places}) ORDER BY seq",  # noqa: S608
-                kinds,
+                "SELECT key, json FROM event WHERE kind = ? ORDER BY seq", (event.KIND,)
             ).fetchall()
-        return [key for (key,) in rows]
+        return [cast("E", self._read(*row)) for row in rows]
 
     def close(self) -> None:
         """Release the run."""
-        self._db.close()
-        self._lock_file.close()
+        self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,32 +115,35 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _find(self, key: str) -> Event | None:
+        with self._mutex:
+            row = self._db.execute("SELECT json FROM event WHERE key = ?", (key,)).fetchone()
+        return self._read(key, row[0]) if row else None
 
-def digest_of(value: Any) -> str:
-    """Hash of plain values: names runs, comparisons, prompts."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+    def _read(self, key: str, text: str) -> Event:
+        try:
+            return read_event(key, json.loads(text))
+        except MALFORMED as error:
+            raise _malformed(self.folder, key, error) from None
 
 
-def read_events(folder: Path, *, after: int = 0) -> list[tuple[int, Event]]:
-    """Return a run's events with their sequence numbers, oldest first, without writing."""
-    path = folder / JOURNAL_NAME
-    try:
-        with contextlib.closing(_read_only(path)) as db:
-            found = db.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:  # just being made, or its maker died doing so
-                return []
-            if found not in READABLE_FORMATS:
-                raise _other_format(folder, found)
-            rows = db.execute(
-                "SELECT seq, key, json, at FROM event WHERE seq > ? ORDER BY seq", (after,)
-            ).fetchall()
-    except (sqlite3.Error, ValueError) as error:
-        raise _unreadable(folder, error) from None
-    read = READABLE_FORMATS[found]
-    return [
-        (seq, Event(key=key, content=read(key, json.loads(text)), at=at))
-        for seq, key, text, at in rows
-    ]
+def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
+    """Read a run's events, oldest first, without writing.
+
+    Args:
+        folder: The run's folder.
+        after: Number of events to leave out.
+
+    Raises:
+        RecordError: The journal cannot be read, or was written by another version.
+    """
+    version, rows = _select(folder, "seq > ?", after)
+    return list(_entries(folder, rows, version))
+
+
+def read_events(folder: Path) -> list[Event]:
+    """Read a run's events as ``read_entries`` does, without the times."""
+    return [entry.event for entry in read_entries(folder)]
 
 
 def find_runs(runs_dir: Path) -> list[Path]:
@@ -146,38 +152,77 @@ def find_runs(runs_dir: Path) -> list[Path]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Say whether the run in this folder has ended as planned."""
-    return (folder / JOURNAL_NAME).exists() and any(
-        event.kind == "complete" for _, event in read_events(folder)
-    )
+    """Whether the folder holds a run that ended as planned."""
+    if not (folder / JOURNAL_NAME).exists():
+        return False
+    _, rows = _select(folder, "key = ?", RunCompleted.key_of())
+    return bool(rows)
 
 
-def check_writable(runs_dir: Path) -> None:
-    """InputError unless runs can be written there."""
-    _make_folder(runs_dir)
-    probe = runs_dir / f".write-{os.getpid()}"
+def _select(folder: Path, where: str, value: object) -> tuple[int, list[tuple[str, str, float]]]:
+    """Return the journal's format, and key, JSON and time of the events that meet a condition."""
     try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise _cannot_write(runs_dir, error) from None
+        with contextlib.closing(_open_read_only(folder)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:  # being created, or its creator died
+                return JOURNAL_FORMAT, []
+            if version not in READABLE_FORMATS:
+                raise _other_format(folder, version)
+            rows = db.execute(
+                f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq",  # noqa: S608
+                (value,),
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise _unreadable(folder, error) from None
+    return version, rows
 
 
-def _opened(folder: Path) -> sqlite3.Connection:
-    """Open a journal for writing, new where there is none."""
+def _entries(folder: Path, rows: Iterable[tuple[str, str, float]], version: int) -> Iterable[Entry]:
+    for key, text, at in rows:
+        try:
+            event = read_event(key, json.loads(text), version=version)
+        except MALFORMED as error:
+            raise _malformed(folder, key, error) from None
+        yield Entry(event=event, at=at)
+
+
+def _run_lock(folder: Path, wait_s: float) -> Any:
+    """Hold the lock of a run; RecordError where another process keeps it for ``wait_s``."""
+
+    def report(holder: str) -> None:
+        print(f"{folder}: {holder} works on this run; waiting for it.", flush=True)
+
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(file_lock(folder / "lock", wait_s=wait_s, on_wait=report))
+            return stack.pop_all()
+    except LockHeldError as held:
+        raise RecordError(
+            f"{folder}: expected a run that no other process works on, {held.holder} holds it. "
+            f"Waited wait_s={wait_s:g} seconds; wait for it, or use another runs_dir."
+        ) from None
+
+
+def _open_for_writing(folder: Path) -> sqlite3.Connection:
+    """Open a journal, created where there is none."""
     db = sqlite3.connect(folder / JOURNAL_NAME, check_same_thread=False)
     try:
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        if found not in {0, JOURNAL_FORMAT}:
-            raise _other_format(folder, found)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in {0, JOURNAL_FORMAT}:
+            raise _other_format(folder, version)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        if found == 0:
+        if version == 0:
             db.executescript(f"{_SCHEMA} PRAGMA user_version={JOURNAL_FORMAT};")
     except (sqlite3.Error, RecordError) as error:
         db.close()
         raise error if isinstance(error, RecordError) else _unreadable(folder, error) from None
     return db
+
+
+def _open_read_only(folder: Path) -> sqlite3.Connection:
+    path = (folder / JOURNAL_NAME).absolute()
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
 
 
 def _unreadable(folder: Path, error: Exception) -> RecordError:
@@ -187,60 +232,16 @@ def _unreadable(folder: Path, error: Exception) -> RecordError:
     )
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(folder, error) from None
-
-
-def _cannot_write(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"expected a folder that can be written, {folder} cannot ({error.strerror}). "
-        f"Choose another, with runs_dir=FOLDER for runs and --out FOLDER for tables."
+def _malformed(folder: Path, key: str, error: Exception) -> RecordError:
+    return RecordError(
+        f"{folder / JOURNAL_NAME}: expected the events of a run, {key} lacks something or was "
+        f"changed ({type(error).__name__}: {error}). Restore the journal from a copy, or use "
+        f"another runs_dir."
     )
 
 
-def _other_format(folder: Path, found: int) -> RecordError:
+def _other_format(folder: Path, version: int) -> RecordError:
     return RecordError(
-        f"{folder / JOURNAL_NAME}: expected a journal of format {JOURNAL_FORMAT}, found {found}. "
+        f"{folder / JOURNAL_NAME}: expected a journal of format {JOURNAL_FORMAT}, found {version}. "
         f"Use the version of this package that wrote it, or another runs_dir."
     )
-
-
-def _locked(path: Path, *, wait_s: float) -> Any:
-    """Take the lock, waiting for a live holder; it falls free when its holder ends or dies."""
-    deadline = time.monotonic() + wait_s
-    file = path.open("a+")
-    for attempt in _forever():
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            if time.monotonic() >= deadline:
-                file.close()
-                raise RecordError(
-                    f"{path.parent}: expected a run that nobody else works on, {holder} holds it. "
-                    f"Waited wait_s={wait_s:g} seconds; wait for it, or use another runs_dir."
-                ) from None
-            if attempt == 0:
-                print(f"{path.parent}: {holder} works on this run; waiting for it.", flush=True)
-            time.sleep(_WAIT_POLL_S)
-        else:
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {os.uname().nodename}")
-            file.flush()
-            return file
-    raise AssertionError
-
-
-def _forever() -> Iterator[int]:
-    attempt = 0
-    while True:
-        yield attempt
-        attempt += 1

@@ -1,7 +1,7 @@
 """Mirror runs to Weights & Biases from a process of its own. The door to wandb.
 
-The mirror reads the journal and can be killed, or fail, at any moment: the run never waits for
-it but at its end, for a bounded time, and no result depends on it.
+The mirror reads the journal. It may fail or be killed at any moment: no result depends on it, and
+the run waits for it at its end only, for a bounded time.
 """
 
 import argparse
@@ -14,16 +14,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.record.journal import read_events
+from harness.evolution.candidate import Evaluation, Rejection
+from harness.record.events import (
+    ChildDecided,
+    Event,
+    GenerationEnded,
+    Manifest,
+    NetworkRetrained,
+    RunCompleted,
+)
+from harness.record.journal import read_entries
 
 _POLL_S = 0.5
 _MARK = "tracking.done"
-"""Left in a run's folder when all of it has been mirrored."""
+"""File in a run's folder that says that all of it has been mirrored."""
 
 
 @contextlib.contextmanager
 def mirrored(tracking: Mapping[str, Any], folder: Path) -> Iterator[None]:
-    """Mirror the run in this folder while the block runs, if tracking says so; once is enough."""
+    """Mirror the run in this folder while the block runs, unless tracking is off or it was done."""
     if tracking["mode"] == "off" or (folder / _MARK).exists():
         yield
         return
@@ -37,7 +46,7 @@ def mirrored(tracking: Mapping[str, Any], folder: Path) -> Iterator[None]:
 def publish(
     tracking: Mapping[str, Any], folders: Sequence[Path], table: Path, figure: Path
 ) -> None:
-    """Add the comparison's table and figure to the runs' group, if tracking says so."""
+    """Add the comparison's table and figure to the runs' group, unless tracking is off."""
     if tracking["mode"] == "off":
         return
     arguments = ["--table", str(table), "--figure", str(figure)]
@@ -50,13 +59,8 @@ def publish(
 def _start(
     tracking: Mapping[str, Any], arguments: list[str], folder: Path
 ) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "harness.record.wandb_mirror",
-        "--project",
-        tracking["project"],
-    ]
+    command = [sys.executable, "-m", "harness.record.wandb_mirror"]
+    command += ["--project", tracking["project"]]
     if tracking["entity"]:
         command += ["--entity", tracking["entity"]]
     with (folder / "tracking.log").open("ab") as log:
@@ -97,20 +101,18 @@ def main() -> None:
 
 
 def _mirror(arguments: argparse.Namespace) -> None:
-    cursor, events = 0, read_events(arguments.run)
-    manifest = events[0][1].content
-    run = _init(arguments, manifest, job_type=manifest["arm"], name=arguments.run.name)
+    run = _init(arguments, arguments.run, name=arguments.run.name)
+    step = 0
     done = complete = False
     while not done:
-        # Asked before reading: what the run wrote last is then read below.
+        # Ask before reading, so that the read below has all that the run wrote before it ended.
         done = not _alive(arguments.parent)
-        for seq, event in read_events(arguments.run, after=cursor):
-            cursor = seq
-            done = done or event.kind == "complete"
-            values = _values(event.key, event.content)
-            if values:
-                run.log(values, step=seq)
-            complete = event.kind == "complete"
+        for entry in read_entries(arguments.run, after=step):
+            step += 1
+            if values := _plotted(entry.event):
+                run.log(values, step=step)
+            complete = isinstance(entry.event, RunCompleted)
+            done = done or complete
         time.sleep(0 if done else _POLL_S)
     run.finish()
     if complete:
@@ -122,8 +124,7 @@ def _publish(arguments: argparse.Namespace) -> None:
 
     import wandb
 
-    manifest = read_events(arguments.of[0])[0][1].content
-    run = _init(arguments, manifest, job_type="comparison", name="comparison")
+    run = _init(arguments, arguments.of[0], job_type="comparison", name="comparison")
     rows: list[list[Any]] = list(csv.reader(arguments.table.open(encoding="utf-8")))
     run.log(
         {
@@ -135,35 +136,38 @@ def _publish(arguments: argparse.Namespace) -> None:
 
 
 def _init(
-    arguments: argparse.Namespace, manifest: Mapping[str, Any], *, job_type: str, name: str
+    arguments: argparse.Namespace, folder: Path, *, name: str, job_type: str | None = None
 ) -> Any:
+    """Start a run of W&B in the group of the run in ``folder``; ``job_type``: default its arm."""
     import wandb
 
+    manifest = read_entries(folder)[0].event
+    assert isinstance(manifest, Manifest)
     return wandb.init(
         project=arguments.project,
         entity=arguments.entity,
-        group=f"{manifest['data']['name']}-{manifest['comparison']}",
-        job_type=job_type,
+        group=f"{manifest.data.name}-{manifest.comparison}",
+        job_type=job_type or manifest.arm,
         name=name,
-        config=dict(manifest),
-        dir=str(arguments.run or arguments.of[0]),
+        config=manifest.content,
+        dir=str(folder),
         settings=wandb.Settings(console="off", x_disable_stats=True, silent=True),
     )
 
 
-def _values(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten an event into what W&B plots."""
-    kind = key.split("/", maxsplit=1)[0]
-    if kind == "proposal":
-        outcome = content["measured"]
-        scores = {
-            name: outcome[name] for name in ("score", "n_params", "train_s") if name in outcome
-        }
-        return {"generation": content["generation"], "accepted": int("score" in outcome)} | scores
-    if kind == "generation":
-        return {"population": len(content["population"])}
-    if kind == "final" and "score" in content:
-        return {"test_score": content["score"]}
+def _plotted(event: Event) -> dict[str, Any]:
+    """Return the values of an event that W&B plots, by name."""
+    match event:
+        case ChildDecided(generation=generation, measured=Evaluation() as measured):
+            scores = {name: getattr(measured, name) for name in ("score", "n_params", "train_s")}
+            return {"generation": generation, "accepted": 1, **scores}
+        case ChildDecided(generation=generation, measured=Rejection(train_s=train_s)):
+            spent = {} if train_s is None else {"train_s": train_s}
+            return {"generation": generation, "accepted": 0, **spent}
+        case GenerationEnded(population=population):
+            return {"population": len(population)}
+        case NetworkRetrained(outcome=Evaluation(score=score)):
+            return {"test_score": score}
     return {}
 
 

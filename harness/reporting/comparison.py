@@ -70,10 +70,10 @@ def compare(
     """
     arms = arms_of(runs)
     manifest = runs[0].manifest
-    budget = manifest["config"]["budget"]
+    budget = manifest.settings["budget"]
     chosen = _reference(arms, reference)
     return Comparison(
-        title=f"{manifest['data']['name']}: up to {budget['evaluations']} evaluations per run, "
+        title=f"{manifest.data.name}: up to {budget['evaluations']} evaluations per run, "
         f"{named([run.seed for run in runs])}",
         headings=tuple(dict.fromkeys([*apart, *(_heading(arm) for arm in arms)])),
         tables=(_found(arms, runs), *_compared(arms, chosen, measure), _took(arms, runs)),
@@ -99,7 +99,7 @@ def comparisons(
         return []
     groups: dict[str, list[RunResult]] = {}
     for run in sorted(runs, key=lambda run: run.started):
-        groups.setdefault(run.manifest["comparison"], []).append(run)
+        groups.setdefault(run.manifest.comparison, []).append(run)
     first, *others = groups.values()
     return [
         compare(first, reference=reference, measure=measure),
@@ -164,7 +164,7 @@ def _reference(arms: Sequence[Arm], name: str | None) -> Arm | None:
 
 
 def _heading(arm: Arm) -> str:
-    study = arm.runs[0].manifest["study"]
+    study = arm.runs[0].manifest.study
     if study:
         return f"search recorded {study['date']} with {study['model']}; networks trained here"
     if models := sorted({model for run in arm.runs for model in run.models.values()}):
@@ -174,7 +174,7 @@ def _heading(arm: Arm) -> str:
 
 def _headline(arms: Sequence[Arm]) -> str:
     """Parameters at the seed's accuracy: on an easy task the one claim above the noise."""
-    tolerance = arms[0].runs[0].manifest["config"]["final"]["tolerance"]
+    tolerance = arms[0].runs[0].manifest.settings["final"]["tolerance"]
     told = ", ".join(_saved(arm) for arm in arms if arm.finished) or "no run has ended yet"
     return (
         f"Parameters saved where the pick is within {100 * tolerance:g} point of the seed "

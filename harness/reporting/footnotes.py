@@ -14,7 +14,7 @@ REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
 def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
     """Explain what was found."""
     manifest = runs[0].manifest
-    final, tolerance = manifest["config"]["final"], _points(runs)
+    final, tolerance = manifest.settings["final"], _points(runs)
     yield (
         "seeds: finished of planned, that is of all seeds in this table. Finished runs alone "
         "count; a failure is counted as one, never as a score."
@@ -38,7 +38,7 @@ def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
     yield (
         f"hypervolume: the area of accuracy and size that a run's front dominates, in accuracy "
         f"above chance times decades of parameters, up to the reference point of "
-        f"{100 * manifest['data']['chance']:g} % accuracy and "
+        f"{100 * manifest.data.chance:g} % accuracy and "
         f"{10 * runs[0].seed_objectives.n_params:,} parameters; more is better. Median over runs "
         f"[quartiles]. anytime: the mean height of its curve over the evaluations, so what is "
         f"found earlier counts more; median."
@@ -79,7 +79,7 @@ def on_taking(runs: Sequence[RunResult]) -> Iterator[str]:
         "cost: of all answers, in the currency of conf/prices. training s: all trainings, those "
         "of the seed network and after the search included."
     )
-    budget = runs[0].manifest["config"]["budget"]
+    budget = runs[0].manifest.settings["budget"]
     limits = {name: limit for name, limit in budget.items() if limit is not None}
     yield (
         "The budget of each run: "
@@ -103,7 +103,7 @@ def notes_on(runs: Sequence[RunResult]) -> list[str]:
         for note in _told(run):
             told.setdefault((f"{run.arm}{HALVED if run.halved else ''}", note), []).append(run.seed)
     notes = [f"{arm}, {named(seeds)}: {note}" for (arm, note), seeds in told.items()]
-    if runs[0].manifest["config"]["budget"].get("train_s"):
+    if runs[0].manifest.settings["budget"].get("train_s"):
         notes.append("budget.train_s was set: when an arm ends depends on the machine.")
     if any("~" in run.arm for run in runs):
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
@@ -131,16 +131,16 @@ def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
         for name, its_runs in arms.items()
         if any(run.answers for run in its_runs)
     }
-    packages = {digest_of(run.manifest["packages"]) for run in runs}
+    packages = {digest_of(run.manifest.packages) for run in runs}
     return (
-        f"Provenance: settings {manifest['comparison']}, data {manifest['data']['digest']}, seed "
-        f"network {manifest['config']['network']}, packages {', '.join(sorted(packages))}, "
+        f"Provenance: settings {manifest.comparison}, data {manifest.data.digest}, seed "
+        f"network {manifest.settings['network']}, packages {', '.join(sorted(packages))}, "
         f"answers {', '.join(f'{name} {digest}' for name, digest in answers.items()) or 'none'}."
     )
 
 
 def _points(runs: Sequence[RunResult]) -> str:
-    points = 100 * runs[0].manifest["config"]["final"]["tolerance"]
+    points = 100 * runs[0].manifest.settings["final"]["tolerance"]
     return f"{points:g} point" + ("" if points == 1 else "s")
 
 
@@ -149,13 +149,13 @@ def _told(run: RunResult) -> Iterator[str]:
     yield from _told_of_outcomes(run)
     if run.confirmed:
         yield (
-            f"networks re-trained on fresh seeds, {run.manifest['config']['confirm']['seeds']} "
+            f"networks re-trained on fresh seeds, {run.manifest.settings['confirm']['seeds']} "
             f"each and beyond the budget, before they served as examples or the pick was chosen "
             f"among them by what they came to: {len(run.confirmed)}."
         )
         if failed := sum(not values for values in run.confirmed.values()):
             yield f"of these, left out since one of their re-trainings failed: {failed}."
-    planned = run.manifest["config"]["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
+    planned = run.manifest.settings["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
     steps = ["seed", *([run.pick.step] if run.pick else [])]
     if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
         yield f"re-trainings that failed: {missing}."
@@ -190,28 +190,26 @@ def _told_of_calls(run: RunResult) -> Iterator[str]:
     if longer := sum(call.longer for call in run.calls.values()):
         yield f"answers longer than asked for, which no limit foresees: {longer}."
     variations = [(v, c) for c in run.candidates for v in c.variations]
-    if asked := sum(int(v["detail"].get("repairs", 0)) for v, _ in variations):
-        last = [
-            c for c in run.candidates if c.variations and "repairs" in c.variations[-1]["detail"]
-        ]
+    if asked := sum(int(v.detail.get("repairs", 0)) for v, _ in variations):
+        last = [c for c in run.candidates if c.variations and "repairs" in c.variations[-1].detail]
         good = sum(c.gate not in REPAIRABLE for c in last)
         yield (
             f"asked {asked} times to repair what a gate refused; {good} of {len(last)} "
             f"children whose last answer was repaired passed the gates."
         )
-    helped = sum("extraction" in v["detail"] for v, _ in variations)
+    helped = sum("extraction" in v.detail for v, _ in variations)
     if helped:
         yield f"answers with more than asked for, or under another name: {helped}."
 
 
 def measured_on(run: RunResult) -> str:
     """Say on what the numbers were measured and by which code, as recorded with the run."""
-    machine, packages = run.manifest["machine"], run.manifest["packages"]
+    machine, packages = run.manifest.machine, run.manifest.packages
     versions = "".join(
         f", {name} {packages[name]}" for name in ("torchvision", "numpy") if name in packages
     )
     return (
         f"Measured on {machine['device']} with torch {machine['torch']}{versions}, Python "
         f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
-        f"{packages['guided-evolution']}, commit {run.manifest['commit'] or 'unknown'}."
+        f"{packages['guided-evolution']}, commit {run.manifest.commit or 'unknown'}."
     )

@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 
 from harness.analysis.run_result import RunResult
-from harness.record.journal import check_writable
+from harness.files import check_writable
 from harness.reporting.comparison import Comparison, Table
 from harness.reporting.figures import write_figures
 from harness.reporting.formatting import rows_of

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.analysis.ancestry import ancestry, made, measured, parts
 from harness.analysis.run_result import Candidate, RunResult
+from harness.record.events import CallAnswered
 from harness.record.journal import read_events
 
 _CONTEXT = 3
@@ -27,9 +28,7 @@ Token = tuple[str, str]
 def dossier(run: RunResult) -> dict[str, Any]:
     """Return a run's front with the lineage of each member, its refusals, and how it was made."""
     asked = {
-        event.key.partition("/")[2]: event.content
-        for _, event in read_events(run.folder)
-        if event.kind == "call"
+        event.step: event for event in read_events(run.folder) if isinstance(event, CallAnswered)
     }
     front = run.hall_of_fame
     lineages = {c.step: [a.step for a in ancestry(run, c.step)] for c in front}
@@ -46,12 +45,12 @@ def dossier(run: RunResult) -> dict[str, Any]:
             for c in run.candidates
             if c.step in shown
         },
-        "manifest": json.dumps(run.manifest, indent=2, sort_keys=True, ensure_ascii=False),
+        "manifest": json.dumps(run.manifest.content, indent=2, sort_keys=True, ensure_ascii=False),
     }
 
 
 def _individual(
-    run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, Mapping[str, Any]]
+    run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, CallAnswered]
 ) -> dict[str, Any]:
     return {
         "told": visible(measured(candidate)),
@@ -59,10 +58,10 @@ def _individual(
         "made": [visible(made(run, variation)) for variation in candidate.variations],
         "changes": list(_changes(parent, candidate.source)) if candidate.source else [],
         "asked": [
-            {"step": step, "model": visible(asked[step]["model"]),
-             "prompt": visible(asked[step]["prompt"]), "answer": visible(asked[step]["answer"])}
+            {"step": step, "model": visible(asked[step].model),
+             "prompt": visible(asked[step].prompt), "answer": visible(asked[step].answer)}
             for variation in candidate.variations
-            for step in variation["calls"]
+            for step in variation.calls
             if step in asked
         ],
     }  # fmt: skip

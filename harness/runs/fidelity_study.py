@@ -23,7 +23,7 @@ from harness.evolution.fidelity import Halving
 from harness.evolution.genome import Genome
 from harness.record.journal import find_runs
 from harness.reporting.console import show_table
-from harness.runs.replay import dataset_of, found
+from harness.runs.recorded_run import load_dataset, load_recorded
 from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
@@ -107,13 +107,13 @@ def correlate(
     if len(folders) != 1:
         raise InputError(f"{run_dir}: expected the folder of one run, got {len(folders)}.")
     (folder,) = folders
-    (recorded,) = found([folder])
-    config = restored(recorded.manifest["config"], [*overrides, f"runs_dir={folder.parent}"])
+    (recorded,) = load_recorded([folder])
+    config = restored(recorded.manifest.settings, [*overrides, f"runs_dir={folder.parent}"])
     epochs = _epochs(config, epochs)
     networks = _networks(read_run(folder), n_networks)
     seed = training_seed(config.seed)
     with Backends() as backends:
-        lab = backends.open(config, dataset_of(recorded, config), recorded.network)
+        lab = backends.open(config, load_dataset(recorded, config), recorded.network)
         whole = scores(lab, networks, seed=seed, epochs=None)
         measured = {e: scores(lab, networks, seed=seed, epochs=e) for e in epochs}
     show_table(

@@ -19,7 +19,7 @@ from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms
 from harness.config.schema import Config
 from harness.errors import HarnessError, InputError
-from harness.record.journal import check_writable
+from harness.files import check_writable
 from harness.reporting.summary import print_comparison
 from harness.terminal import exit_on_interrupt, fail
 

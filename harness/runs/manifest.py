@@ -3,7 +3,6 @@
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -14,38 +13,37 @@ from harness.config.strategies import TARGET, strategy_class
 from harness.evaluation.assessor import Backend
 from harness.evaluation.cache import processor
 from harness.evolution.proposer import labels_of
+from harness.record.events import Data, Manifest
 from harness.runs.spec import RunSpec
 
 
-def manifest_of(spec: RunSpec, lab: Backend) -> dict[str, Any]:
-    """Describe a run: what is composed, on which data, on which machine, with which packages."""
+def manifest_of(spec: RunSpec, lab: Backend) -> Manifest:
+    """Return the manifest of a run: its settings, data, machine, and packages."""
     config, dataset, study = spec.config, lab.dataset, spec.study
-    return {
-        "arm": config.arm,
-        "seed": config.seed,
-        "comparison": spec.comparison,
-        "variant": variant_digest(spec.identity),
-        "config": dict(spec.identity),
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "kind": "image_classification",
-            "chance": 1 / dataset.n_classes,
-            "n_train": len(dataset.train),
-            "n_validation": len(dataset.validation),
-            "n_test": len(dataset.test),
-        },
-        "study": {"model": study.model, "date": study.date} if study else None,
-        "prompts": digest_of(config.prompts),
-        "labels": dict(labels_of(strategy_class(config.proposer[TARGET]))),
-        "machine": {
-            **lab.machine,
-            "cpu": processor(),
-            "python": platform.python_version(),
-        },
-        "packages": installed(),
-        "commit": _commit(),
-    }
+    return Manifest(
+        arm=config.arm,
+        seed=config.seed,
+        comparison=spec.comparison,
+        variant=variant_digest(spec.identity),
+        settings=dict(spec.identity),
+        data=Data(
+            name=dataset.name,
+            digest=dataset.digest,
+            kind="image_classification",
+            chance=1 / dataset.n_classes,
+            details={
+                "n_train": len(dataset.train),
+                "n_validation": len(dataset.validation),
+                "n_test": len(dataset.test),
+            },
+        ),
+        study={"model": study.model, "date": study.date} if study else None,
+        prompts=digest_of(config.prompts),
+        labels=labels_of(strategy_class(config.proposer[TARGET])),
+        machine={**lab.machine, "cpu": processor(), "python": platform.python_version()},
+        packages=installed(),
+        commit=_commit(),
+    )
 
 
 def _commit() -> str | None:

@@ -5,15 +5,23 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.config.schema import Config
-from harness.evaluation.assessor import Assessor, Confirmation, Judges, RecordedBackend, Scores
+from harness.evaluation.assessor import Assessor, Confirmation, Judges, RecordedBackend
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, content_of
+from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
 from harness.evolution.proposer import Proposer
 from harness.evolution.selection import Selection
+from harness.record.events import (
+    ChildDecided,
+    GenerationEnded,
+    NetworkRetrained,
+    ReferenceEvaluated,
+    RunCompleted,
+)
 from harness.record.journal import Journal
+from harness.record.study import Decisions
 from harness.seeding import derived_seed
 
 
@@ -25,12 +33,12 @@ class Arm:
     selection: Selection
     fidelity: Fidelity
     ledger: Ledger
-    scores: Scores
-    """Recorded fates that decide instead of the measured ones; empty where those decide."""
+    decisions: Decisions
+    """Those of a recorded study, where the run follows one."""
 
 
 class RunRecord:
-    """Writes what the loop tells into the journal, as plain values."""
+    """Writes what the loop reports into the journal."""
 
     def __init__(self, journal: Journal, measured: Mapping[str, Outcome]) -> None:
         self._journal, self._measured = journal, measured
@@ -38,48 +46,41 @@ class RunRecord:
     def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
         """Record a child: where it comes from, its source, what was decided and measured."""
         child = proposal.child
-        content = {
-            "generation": generation,
-            "parents": list(proposal.parents),
-            "variations": [
-                {
-                    "operator": v.operator,
-                    "segment": v.segment,
-                    "detail": dict(v.detail),
-                    "calls": list(v.calls),
-                }
-                for v in proposal.variations
-            ],
-            "digest": child.digest if isinstance(child, Genome) else None,
-            "source": child.source if isinstance(child, Genome) else None,
-            "outcome": content_of(outcome),
-            "measured": content_of(self._measured[proposal.step]),
-        }
-        self._journal.record(f"proposal/{proposal.step}", content)
+        genome = child if isinstance(child, Genome) else None
+        self._journal.record(
+            ChildDecided(
+                step=proposal.step,
+                generation=generation,
+                parents=proposal.parents,
+                variations=proposal.variations,
+                digest=genome.digest if genome else None,
+                source=genome.source if genome else None,
+                outcome=outcome,
+                measured=self._measured[proposal.step],
+            )
+        )
 
     def generation(self, number: int, population: Sequence[Individual]) -> None:
         """Record the steps of those who live."""
-        living = sorted(individual.step for individual in population)
-        self._journal.record(f"generation/{number}", {"population": living})
+        steps = sorted(individual.step for individual in population)
+        self._journal.record(GenerationEnded(number=number, population=tuple(steps)))
 
 
 def run(config: Config, arm: Arm, open_backend: Judges, journal: Journal) -> None:
     """Evolve, then score the result on the test split; ends with the event ``complete``."""
     recorded = RecordedBackend(open_backend, journal)
-    assess = Assessor(recorded, open_backend.network, config, arm.scores, arm.fidelity)
+    assess = Assessor(recorded, open_backend.network, config, arm.decisions, arm.fidelity)
     evaluation = assess.reference(open_backend.network)
     reference = Individual(step="seed", genome=open_backend.network, evaluation=evaluation)
-    measured = assess.measured["seed"]
     journal.record(
-        "reference",
-        {
-            "digest": open_backend.network.digest,
-            "source": open_backend.network.source,
-            "outcome": content_of(evaluation),
-            "measured": content_of(measured),
-        },
+        ReferenceEvaluated(
+            digest=open_backend.network.digest,
+            source=open_backend.network.source,
+            outcome=evaluation,
+            measured=assess.measured["seed"],
+        )
     )
-    confirm = Confirmation(recorded, journal, config, arm.scores)
+    confirm = Confirmation(recorded, journal, config, arm.decisions)
     evolve(
         reference,
         proposer=arm.proposer,
@@ -96,7 +97,7 @@ def run(config: Config, arm: Arm, open_backend: Judges, journal: Journal) -> Non
     )
     _confirm_front(confirm, reference, journal)
     _score_result(config, open_backend.network, recorded, journal)
-    journal.record("complete", {})
+    journal.record(RunCompleted())
 
 
 def _confirm_front(confirm: Confirmation, reference: Individual, journal: Journal) -> None:
@@ -131,4 +132,4 @@ def _score_result(
     with ThreadPoolExecutor(open_backend.workers) as pool:
         outcomes = list(pool.map(lambda t: open_backend.final(t[1], seed=t[3]), trials))
     for (step, _, k, _), outcome in zip(trials, outcomes, strict=True):
-        journal.record(f"final/{step}/{k}", content_of(outcome))
+        journal.record(NetworkRetrained(step=step, k=k, outcome=outcome))

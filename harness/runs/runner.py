@@ -11,18 +11,22 @@ from harness.analysis.run_result import FRONT
 from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import InputError
-from harness.evaluation.assessor import Backend, Scores
+from harness.evaluation.assessor import Backend
 from harness.evaluation.backend import Backends
 from harness.evolution.budget import Ledger
 from harness.evolution.genome import Genome
 from harness.llm.metering import Calls
 from harness.llm.model import Model
+from harness.record.events import Manifest
 from harness.record.journal import Journal, is_complete, read_events
+from harness.record.study import Decisions
 from harness.record.wandb_mirror import mirrored
-from harness.reporting.console import Display, tracked
+from harness.reporting.console import tracked
+from harness.runs.live_display import LiveDisplay
 from harness.runs.manifest import manifest_of
 from harness.runs.run import Arm, run
 from harness.runs.spec import RunSpec, specify
+from harness.tasks.base import wording_of
 
 
 def complete_runs(configs: Sequence[Config], backends: Backends | None = None) -> list[Path]:
@@ -72,21 +76,22 @@ def read_network(path: Path) -> Genome:
 
 def _complete(spec: RunSpec, lab: Backend, model: Model | None) -> None:
     config, folder = spec.config, spec.folder
-    display = Display(
+    manifest = manifest_of(spec, lab)
+    display = LiveDisplay(
         f"{config.arm}, seed {config.seed}",
         evaluations=config.budget.evaluations,
         mode=config.display,
+        words=wording_of(manifest.data.kind),
     )
     with Journal(folder, wait_s=config.wait_s, listener=display.show) as journal, display:
         if is_complete(folder):  # by the process that was waited for
             return
-        display.recall([event for _, event in read_events(folder)])
-        manifest = manifest_of(spec, lab)
-        journal.record("manifest", manifest)
-        write_config(folder, manifest["config"])
+        display.recall(read_events(folder))
+        journal.record(manifest)
+        write_config(folder, manifest.settings)
         with mirrored(config.tracking, folder):
-            scores = spec.study.scores if spec.study else {}
-            run(config, composed(config, scores, model, journal), lab, journal)
+            decisions = spec.study.decisions if spec.study else Decisions()
+            run(config, composed(config, decisions, model, journal), lab, journal)
 
 
 def write_config(folder: Path, known: Mapping[str, Any]) -> None:
@@ -107,17 +112,17 @@ def _model(spec: RunSpec) -> Model | None:
     return build(spec.config.model) if spec.asks_llm else None
 
 
-def composed(config: Config, scores: Scores, model: Model | None, journal: Journal) -> Arm:
+def composed(config: Config, decisions: Decisions, model: Model | None, journal: Journal) -> Arm:
     """Compose what the loop is given for one arm, its calls going through the journal."""
     ledger = Ledger(budget=config.budget, prices=config.prices)
     parts = {"model": Calls(model, journal, ledger)} if model else {}
-    manifest = journal.find("manifest")
+    manifest = journal.find(Manifest)
     assert manifest is not None
-    chance = {"chance": manifest["data"]["chance"]}
+    chance = {"chance": manifest.data.chance}
     return Arm(
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
         fidelity=build(config.fidelity, **chance if "chance" in config.fidelity else {}),
         ledger=ledger,
-        scores=scores,
+        decisions=decisions,
     )

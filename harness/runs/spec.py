@@ -9,7 +9,7 @@ from harness.config.identity import comparison_digest, digest_of, identity
 from harness.config.schema import Config
 from harness.errors import RecordError
 from harness.evolution.genome import Genome
-from harness.record.archive import Study, load_study
+from harness.record.study import Study, load_study
 from harness.tasks.image_classification.datasets import Dataset
 
 

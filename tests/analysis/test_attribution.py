@@ -11,15 +11,16 @@ from harness.analysis.ancestry import told
 from harness.analysis.attribution import credits_of, render
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
+from harness.record.events import RunCompleted
 from harness.record.journal import Journal
-from tests.support.records import evaluated, record_run
+from tests.support.records import call, child, evaluated, manifest, record_run, reference
 from tests.test_commands import run as command
 
 
 def proposal(parents, outcome, source, *variations):
     return {
         "generation": 0, "parents": parents, "source": f"# segment: A\n{source}\n",
-        "variations": list(variations), "outcome": outcome, "measured": outcome,
+        "variations": list(variations), "outcome": outcome,
     }  # fmt: skip
 
 
@@ -32,29 +33,17 @@ def folder(tmp_path):
     """Two founders, one of them good, a merge that gains, a mutation that is refused."""
     config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
               "search": {"split": "validation"}, "network": "n"}  # fmt: skip
-    manifest = {"arm": "full", "seed": 0, "comparison": "c", "variant": "v", "config": config,
-                "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "d"}, "study": None, "commit": None,
-                "machine": {"device": "cpu", "torch": "2", "python": "3", "sandbox": "limits"},
-                "packages": {"guided-evolution": "0"}}  # fmt: skip
     seed = {"score": 0.9, "n_params": 1000, "train_s": 1.0}
     lint = {"gate": "lint", "kind": "lint", "reason": "F821 \x1b[31m"}
     expert = {"category": "complex", "character": "expert"}
     with Journal(tmp_path / "run", wait_s=0) as journal:
-        journal.record("manifest", manifest)
+        journal.record(manifest(config=config))
         source = "# segment: A\nx = 0\n"
-        journal.record("reference", {"outcome": seed, "measured": seed, "source": source})
+        journal.record(reference(seed, source=source))
         for step, model in (("g0.c0.mutation", "one"), ("g0.c1.mutation", "two"),
                             ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
                             ("g1.c1.mutation-review", "one")):  # fmt: skip
-            counts = {"prompt_tokens": 1, "completion_tokens": 1}
-            told = {
-                "model": model,
-                "asked": None,
-                "price": None,
-                "requested": {"max_tokens": 9},
-                "answer": "x",
-            }
-            journal.record(f"call/{step}", told | counts)
+            journal.record(call(step, model=model, prompt_tokens=1, completion_tokens=1))
         for step, content in (
             ("g0.c0", proposal(["seed"], seed | {"n_params": 900}, "x = 1",
                                variation("mutation", "g0.c0.mutation", **expert))),
@@ -67,8 +56,8 @@ def folder(tmp_path):
                                variation("mutation", "g1.c1.mutation", "g1.c1.mutation-review",
                                          eot="no eligible elite", **expert))),
         ):  # fmt: skip
-            journal.record(f"proposal/{step}", content)
-        journal.record("complete", {})
+            journal.record(child(step, **content))
+        journal.record(RunCompleted())
     return tmp_path / "run"
 
 

@@ -10,7 +10,7 @@ from harness.claims.claim import FAILS, HOLDS, NOT_RUN, UNDECIDED
 from harness.claims.reproduction import OURS, read_reproduction
 from harness.claims.tables import published_text, write_published
 from harness.errors import InputError
-from harness.record.archive import load_study
+from harness.record.study import load_study
 from tests.conftest import OWN_NETWORK, ROOT
 from tests.support.paper import ARMS, CLAIMS, record_plan, write_paper
 from tests.support.records import evaluated

@@ -11,9 +11,11 @@ import pytest
 
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
+from harness.config.identity import digest_of
+from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
-from harness.record.archive import load_study, read_archive
-from harness.record.journal import digest_of
+from harness.record.archive import read_archive
+from harness.record.study import load_study
 from harness.reporting.comparison import comparisons
 from harness.reporting.tables import render
 from harness.runs.runner import complete_runs
@@ -41,21 +43,22 @@ class TestShipped:
     def test_every_call_keeps_what_was_asked_who_answered_and_when(self, path):
         study = load_study(path)
         for call in study.calls:
-            assert set(call) == KEPT
-            assert call["answer"].strip()
-            assert call["model"] == study.model
-            assert call["date"] <= study.date
-            assert set(call["requested"]) == {"temperature", "top_p", "max_tokens"}
+            assert set(call.content) == KEPT
+            assert call.answer.strip()
+            assert call.model == study.model
+            assert call.date <= study.date
+            assert set(call.requested) == {"temperature", "top_p", "max_tokens"}
 
     def test_it_is_as_long_as_it_claims(self, path):
-        steps = [s for s in load_study(path).scores if s != "seed"]
+        outcomes = load_study(path).decisions.outcomes
+        steps = [s for s in outcomes if s != "seed"]
         generations = [step.split(".")[0] for step in steps]
         assert {generations.count(f"g{k}") for k in range(4)} == {6}
-        assert sum("score" in f for f in load_study(path).scores.values()) >= 24
+        assert sum(isinstance(o, Evaluation) for o in outcomes.values()) >= 24
 
     def test_nothing_in_it_names_the_machine_or_its_user(self, path):
-        _, events = read_archive(path)
-        text = repr(events)
+        _, entries = read_archive(path)
+        text = repr(entries)
         for name in (str(ROOT), str(Path.home()), "/tmp/", "localhost"):
             assert name not in text
 
@@ -65,8 +68,8 @@ def test_arms_that_ask_the_same_at_the_same_step_have_the_same_answer():
     answers = {}
     for path in STUDIES:
         for call in load_study(path).calls:
-            key = call["step"], call["prompt"]
-            assert answers.setdefault(key, call["answer"]) == call["answer"]
+            key = call.step, call.prompt
+            assert answers.setdefault(key, call.answer) == call.answer
     assert len(answers) < sum(len(load_study(path).calls) for path in STUDIES)
 
 
@@ -106,11 +109,11 @@ def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
     config = compose([*SMALL, "sizes.founders=6", "sizes.offspring=6", f"runs_dir={tmp_path}"])
     (folder,) = complete_runs([config])
-    run, recorded = read_run(folder), load_study(STUDIES[0]).scores
-    assert run.manifest["study"]["model"] == "Claude (Anthropic)"
-    assert run.seed_objectives.score < 0.6 < recorded["seed"]["score"]
+    run, recorded = read_run(folder), load_study(STUDIES[0]).decisions.outcomes
+    assert run.manifest.study["model"] == "Claude (Anthropic)"
+    assert run.seed_objectives.score < 0.6 < recorded["seed"].score
     for candidate in run.evaluated:
         assert candidate.objectives is not None
-        assert candidate.objectives.score < 0.6 < recorded[candidate.step]["score"]
-        assert candidate.objectives.n_params == recorded[candidate.step]["n_params"]
+        assert candidate.objectives.score < 0.6 < recorded[candidate.step].score
+        assert candidate.objectives.n_params == recorded[candidate.step].n_params
         Genome.parse(candidate.source)

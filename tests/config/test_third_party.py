@@ -82,7 +82,7 @@ def test_it_is_listed_and_runs_like_any_other(installed, tiny, tmp_path):
                    env=installed)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("coin_flips-s0-*")
-    events = {event.key: event.content for _, event in read_events(folder)}
+    events = {event.key: event.content for event in read_events(folder)}
     assert events["manifest"]["config"]["third_party"] == {"coin-flips": "1.2"}
     assert events["proposal/g0.c0"]["variations"][0]["operator"] == "flip"
 

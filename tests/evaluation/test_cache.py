@@ -190,7 +190,7 @@ def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tm
     assert told(first) == told(second)
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()} == made
     times = [
-        [e.content.get("train_s") for _, e in read_events(f) if e.kind == "training"]
+        [e.content.get("train_s") for e in read_events(f) if e.KIND == "training"]
         for f in (first, second)
     ]
     assert sorted(times[0]) == sorted(times[1])

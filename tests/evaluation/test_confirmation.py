@@ -11,10 +11,12 @@ from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.pareto import Objectives
 from harness.evolution.proposer import Context
 from harness.llm.model import Scripted
-from harness.record.journal import read_events
+from harness.record.events import Purpose
+from harness.record.journal import read_entries, read_events
 from harness.reporting.comparison import compare
 from harness.reporting.tables import render
-from harness.runs.replay import Recorded, replay
+from harness.runs.recorded_run import RecordedRun
+from harness.runs.replay import replay
 from harness.runs.runner import complete_runs
 from tests.baselines.test_proposers import guided
 from tests.conftest import told
@@ -39,7 +41,7 @@ def confirmed(quick, tmp_path, backends):
 
 def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     folder = confirmed()
-    events = {e.key: e.content for _, e in read_events(folder)}
+    events = {e.key: e.content for e in read_events(folder)}
     result = read_run(folder)
     assert set(result.confirmed) == {"seed", *(c.step for c in result.hall_of_fame)}
     seeds = {k.split("/")[3] for k in events if k.startswith("training/confirm/")}
@@ -85,13 +87,13 @@ def test_a_score_that_was_luck_does_not_choose_the_pick(confirmed):
 def test_without_it_nothing_is_confirmed(confirmed):
     result = read_run(confirmed("confirm.seeds=0"))
     assert not result.confirmed
-    assert not result.trainings["confirm"]
+    assert not result.trainings[Purpose("confirm")]
 
 
 def test_it_replays_and_goes_on(confirmed, tmp_path):
     folder = confirmed()
-    events = tuple(e for _, e in read_events(folder))
-    recorded = Recorded(source=folder, name=folder.name, events=events)
+    entries = tuple(read_entries(folder))
+    recorded = RecordedRun(source=folder, name=folder.name, entries=entries)
     assert told(replay(recorded, tmp_path / "again")) == told(folder)
 
 

@@ -16,10 +16,11 @@ from harness.evolution.candidate import Evaluation
 from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives, dominates
-from harness.record.journal import read_events
+from harness.record.journal import read_entries, read_events
 from harness.reporting.comparison import compare
 from harness.reporting.tables import render
-from harness.runs.replay import Recorded, replay
+from harness.runs.recorded_run import RecordedRun
+from harness.runs.replay import replay
 from harness.runs.runner import complete_runs
 from tests.conftest import told
 
@@ -165,7 +166,7 @@ def test_those_who_go_on_are_the_best_of_their_generation(halved, network):
 
 def test_what_it_spent_before_counts(halved):
     run, _ = halved
-    events = {e.key: e.content for _, e in read_events(run())}
+    events = {e.key: e.content for e in read_events(run())}
     outcomes = [c["outcome"] for k, c in events.items() if k.startswith("proposal/")]
     for outcome in outcomes:
         if outcome.get("gate") == "duplicates":
@@ -181,8 +182,8 @@ def test_what_it_spent_before_counts(halved):
 def test_a_halved_run_replays(halved, tmp_path):
     run, _ = halved
     folder = run()
-    events = tuple(e for _, e in read_events(folder))
-    recorded = Recorded(source=folder, name=folder.name, events=events)
+    entries = tuple(read_entries(folder))
+    recorded = RecordedRun(source=folder, name=folder.name, entries=entries)
     assert told(replay(recorded, tmp_path / "again")) == told(folder)
 
 
@@ -193,7 +194,7 @@ def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_p
         result = read_run(complete_runs([compose(settings)], backends)[0])
         assert result.evaluations == 4
         assert 0 < result.outpaced < 4
-        assert set(result.trainings) == {"search", "search-1", "final"}
+        assert set(map(str, result.trainings)) == {"search", "search-1", "final"}
 
 
 def test_a_recipe_that_ends_by_itself_cannot_be_halved():

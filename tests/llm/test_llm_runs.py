@@ -63,7 +63,7 @@ def test_1_and_8_concurrent_calls_end_in_the_same_events(alone, asking, tmp_path
 
 
 def test_every_call_is_in_the_journal_and_no_key_is(alone):
-    events = {e.key: e.content for _, e in read_events(alone)}
+    events = {e.key: e.content for e in read_events(alone)}
     calls = [c for k, c in events.items() if k.startswith("call/")]
     assert len(calls) >= 12
     for call in calls:
@@ -104,7 +104,7 @@ def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tm
         return {k: v for k, v in told(run_folder).items() if k.split("/")[0] not in kinds}
 
     assert course(folder) == course(alone)
-    assert any(e.kind == "failed" for _, e in read_events(folder))
+    assert any(e.KIND == "failed" for e in read_events(folder))
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
     result, comparison, _ = played(cut_off, "budget.proposals=4")
     assert [c.gate for c in result.candidates] == ["extract"] * 4
     assert all("the answer was cut off at" in c.reason for c in result.candidates)
-    outcomes = [e.content["outcome"] for _, e in read_events(result.folder) if e.kind == "proposal"]
+    outcomes = [e.content["outcome"] for e in read_events(result.folder) if e.KIND == "proposal"]
     assert [outcome["kind"] for outcome in outcomes] == ["truncated"] * 4
     assert comparison.tables[-1].rows[0]["refused"] == "100 extract"
 

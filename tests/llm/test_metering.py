@@ -15,6 +15,7 @@ from harness.evolution.usage import Usage, cost_of
 from harness.llm.metering import Calls
 from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
 from harness.llm.openai_client import OpenAI
+from harness.record.events import CallAnswered
 from harness.record.journal import Journal, read_events
 from tests.support.llm_server import completion, cut, error, finished, says, serving
 
@@ -77,7 +78,7 @@ def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(jour
     again = Calls(model, journal, ledger()).complete(request())
     assert first == again == model.reply
     assert model.asked == 1
-    call = journal.find("call/g0.c0.mutation")
+    call = journal.find(CallAnswered, "g0.c0.mutation").content
     assert set(call) == {
         "step", "segment", "prompt", "requested", "answer", "model", "date", "asked",
         "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "headers", "applied",
@@ -102,7 +103,7 @@ def test_what_may_have_been_billed_counts_as_spent_and_the_rest_does_not(journal
     assert books.spent.calls == 3  # two lost, one answered
     assert books.spent.prompt_tokens == 2 * worst + 10
     assert books.spent.completion_tokens == 2 * 100 + 5
-    kinds = [e.content["kind"] for _, e in read_events(journal.folder) if e.kind == "failed"]
+    kinds = [e.content["kind"] for e in read_events(journal.folder) if e.KIND == "failed"]
     assert kinds == ["timeout", "rate", "unreachable", "cut", "server"]
 
 
@@ -121,7 +122,7 @@ def test_a_crash_between_sending_and_answer_is_spent_and_the_answer_is_asked_for
     model.dies, books = False, ledger()
     assert Calls(model, journal, books).complete(request()).text == "code"
     assert books.spent.completion_tokens == 100 + 5
-    keys = [e.key for _, e in read_events(journal.folder)]
+    keys = [e.key for e in read_events(journal.folder)]
     assert keys == ["sent/g0.c0.mutation/0", "sent/g0.c0.mutation/1", "call/g0.c0.mutation"]
     later = ledger()
     Calls(Model(), journal, later).complete(request())
@@ -256,14 +257,14 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
 
         with ThreadPoolExecutor(100) as pool:
             done = list(pool.map(ask, range(100)))
-        events = [e for _, e in read_events(journal.folder)]
-        recorded = [e for e in events if e.kind == "call"]
-        refused = [e for e in events if e.kind == "refused"]
+        events = read_events(journal.folder)
+        recorded = [e for e in events if e.KIND == "call"]
+        refused = [e for e in events if e.KIND == "refused"]
         # Every answer that the server gave, and was paid for, is in the journal once.
         assert len(recorded) == server.answered == sum(d is not None for d in done)
         assert len(recorded) + len(refused) == 100
         assert len(refused) > 0
-        lost = sum(Failure(**e.content).perhaps_billed for e in events if e.kind == "failed")
+        lost = sum(Failure(**e.content).perhaps_billed for e in events if e.KIND == "failed")
         worst = cost_of(PRICE, len("Write code.") + 64, 100)
         known = cost_of(PRICE, 11, 7)
         assert books.spent.cost == pytest.approx(lost * worst + len(recorded) * known)

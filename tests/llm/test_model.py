@@ -10,7 +10,6 @@ import pytest
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.llm.model import (
-    Call,
     Completion,
     Ensemble,
     Exchange,
@@ -21,8 +20,11 @@ from harness.llm.model import (
     Settings,
     recorded_call,
 )
-from harness.record.archive import load_study, write_archive
+from harness.record.archive import write_archive
+from harness.record.events import RunCompleted
 from harness.record.journal import Journal
+from harness.record.study import load_study
+from tests.support.records import manifest, reference
 
 
 def request(step="g0.c0.mutation", prompt="Write code.", segment="A"):
@@ -80,22 +82,16 @@ def answered_by(folder, text):
 def study(tmp_path, *, name="full-s0.zip"):
     """An archive of a run that asked twice."""
     answered = [
-        recorded_call(
-            Call(request=r, completion=Scripted(answers=[f"answer to {r.step}"]).complete(r))
-        )
+        recorded_call(r, Scripted(answers=[f"answer to {r.step}"]).complete(r))
         for r in (request(), request(step="g0.c1.mutation", segment="B"))
     ]
-    outcome = {"score": 0.9, "n_params": 10, "train_s": 1.0}
-    manifest = {
-        "arm": "full", "prompts": "x", "packages": {}, "data": {"name": "digits"}, "study": None,
-        "config": {"ablation": "full", "seed": 0, "version": "0", "budget": {"evaluations": 2}},
-    }  # fmt: skip
+    config = {"ablation": "full", "seed": 0, "version": "0", "budget": {"evaluations": 2}}
     with Journal(tmp_path / "run" / name, wait_s=0) as journal:
-        journal.record("manifest", manifest)
-        journal.record("reference", {"outcome": outcome, "measured": outcome, "source": ""})
+        journal.record(manifest(prompts="x", packages={}, config=config))
+        journal.record(reference({"score": 0.9, "n_params": 10, "train_s": 1.0}))
         for call in answered:
-            journal.record(f"call/{call['step']}", call)
-        journal.record("complete", {})
+            journal.record(call)
+        journal.record(RunCompleted())
     write_archive(tmp_path / "run" / name, tmp_path / name)
     return tmp_path / name
 
@@ -136,7 +132,7 @@ def test_pool_and_scripted_want_something_to_answer_with(tmp_path):
 
 def test_a_study_is_read_as_it_was_written(tmp_path):
     path = study(tmp_path)
-    assert load_study(path).calls[0]["requested"] == {
+    assert load_study(path).calls[0].requested == {
         "temperature": 0.25, "top_p": 0.1, "max_tokens": 900,
     }  # fmt: skip
 

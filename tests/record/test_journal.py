@@ -11,22 +11,26 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError, RecordError
+from harness.files import check_writable
+from harness.record.events import GenerationEnded, RunCompleted
 from harness.record.journal import (
     JOURNAL_NAME,
     Journal,
-    check_writable,
     find_runs,
     is_complete,
+    read_entries,
     read_events,
 )
+from tests.support.records import manifest
 
 HOLDER = """
 import sys, time
 from pathlib import Path
+from harness.record.events import GenerationEnded
 from harness.record.journal import Journal
 with Journal(Path(sys.argv[1]), wait_s=0) as journal:
     for i in range(int(sys.argv[2])):
-        journal.record(f"proposal/{i}", {"i": i})
+        journal.record(GenerationEnded(number=i, population=()))
         print(i, flush=True)
     time.sleep(60)
 """
@@ -54,22 +58,27 @@ def holder(tmp_path):
 def test_a_key_is_recorded_once(tmp_path):
     heard = []
     with Journal(tmp_path, wait_s=0, listener=heard.append) as journal:
-        journal.record("a/1", {"x": 1})
-        journal.record("a/1", {"x": 2})
-        journal.record("b", {})
-        assert journal.find("a/1") == {"x": 1}
-        assert journal.find("c") is None
-    assert [e.key for e in heard] == ["a/1", "b"]
-    events = [event for _, event in read_events(tmp_path)]
-    assert [(e.key, e.kind, e.content) for e in events] == [("a/1", "a", {"x": 1}), ("b", "b", {})]
-    assert [e.key for _, e in read_events(tmp_path, after=1)] == ["b"]
+        first = GenerationEnded(number=1, population=("g1.c0",))
+        assert journal.record(first) == first
+        assert journal.record(GenerationEnded(number=1, population=())) == first
+        journal.record(RunCompleted())
+        assert journal.find(GenerationEnded, 1) == first
+        assert journal.find(GenerationEnded, 2) is None
+        assert journal.all(GenerationEnded) == [first]
+    assert heard == [first, RunCompleted()]
+    events = read_events(tmp_path)
+    assert [(e.key, e.content) for e in events] == [
+        ("generation/1", {"population": ["g1.c0"]}),
+        ("complete", {}),
+    ]
+    assert [e.event for e in read_entries(tmp_path, after=1)] == [RunCompleted()]
 
 
 def test_a_reader_reads_while_a_writer_writes(tmp_path):
     with Journal(tmp_path, wait_s=0) as journal:
-        journal.record("manifest", {})
+        journal.record(manifest())
         assert not is_complete(tmp_path)
-        journal.record("complete", {})
+        journal.record(RunCompleted())
         assert is_complete(tmp_path)
     assert find_runs(tmp_path) == [tmp_path]
 
@@ -81,11 +90,11 @@ def test_what_was_recorded_survives_a_killed_writer(tmp_path, holder):
         last = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     acknowledged = [last, *map(int, process.stdout.read().split())]
-    keys = [e.key for _, e in read_events(tmp_path / "run")]
+    keys = [e.key for e in read_events(tmp_path / "run")]
     assert len(keys) >= acknowledged[-1] + 1
-    assert keys == [f"proposal/{i}" for i in range(len(keys))]
+    assert keys == [f"generation/{i}" for i in range(len(keys))]
     with Journal(tmp_path / "run", wait_s=0) as journal:  # the dead process holds no lock
-        journal.record("complete", {})
+        journal.record(RunCompleted())
 
 
 def test_a_second_process_waits_then_is_told_who_holds_the_run(tmp_path, holder, capsys):
@@ -102,7 +111,7 @@ def test_a_waiting_process_goes_on_when_the_holder_ends(tmp_path, holder):
     process = holder()
     process.terminate()
     with Journal(tmp_path / "run", wait_s=10) as journal:
-        assert journal.find("proposal/0") == {"i": 0}
+        assert journal.find(GenerationEnded, 0) == GenerationEnded(number=0, population=())
 
 
 def test_a_journal_of_another_format_is_refused_by_writer_and_reader(tmp_path):
@@ -121,7 +130,7 @@ def test_a_journal_whose_maker_died_making_it_is_begun_anew(tmp_path):
     (tmp_path / JOURNAL_NAME).touch()
     assert not is_complete(tmp_path)
     with Journal(tmp_path, wait_s=0) as journal:
-        journal.record("complete", {})
+        journal.record(RunCompleted())
     assert is_complete(tmp_path)
 
 

@@ -10,11 +10,12 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
+from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.record.wandb_mirror import mirrored, publish
 from harness.runs.runner import complete_runs
 from tests.conftest import told
-from tests.support.records import LINT, evaluated, record_run
+from tests.support.records import LINT, child, evaluated, record_run
 
 WANDB = {"mode": "wandb", "project": "some-project", "entity": None, "finish_s": 60}
 BLOCK, HEADER = 32_768, 7
@@ -83,16 +84,8 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
     )
     with mirrored(WANDB, folder), Journal(folder, wait_s=0) as journal:
         time.sleep(3)
-        outcome = evaluated(0.7, 70)
-        child = {
-            "generation": 1,
-            "variations": [],
-            "source": "",
-            "outcome": outcome,
-            "measured": outcome,
-        }
-        journal.record("proposal/g1.c0", child)
-        journal.record("complete", {})
+        journal.record(child("g1.c0", evaluated(0.7, 70)))
+        journal.record(RunCompleted())
     assert [row["score"] for row in history(folder) if "score" in row] == [0.9, 0.7]
 
 

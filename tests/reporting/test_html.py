@@ -76,7 +76,7 @@ def test_each_front_member_has_its_lineage_and_each_refusal_its_reason(tmp_path)
     refused = [c.step for c in result.candidates if not c.valid]
     assert shown["refused"] == refused
     assert all("refused by" in shown["individuals"][step]["told"] for step in refused)
-    assert json.loads(shown["manifest"]) == result.manifest
+    assert json.loads(shown["manifest"]) == result.manifest.content
 
 
 def test_texts_are_data_and_only_the_pages_own_script_may_run(hostile):

@@ -13,12 +13,13 @@ from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.stats import mean_interval, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to, progress
 from harness.errors import InputError
+from harness.record.events import read_event
 from harness.record.journal import JOURNAL_NAME, Journal
 from harness.reporting.comparison import compare, comparisons
 from harness.reporting.formatting import latex
 from harness.reporting.tables import STYLES, SUFFIXES, document, render
 from tests.conftest import ROOT
-from tests.support.records import LINT, SLOW, evaluated, record_run
+from tests.support.records import LINT, SLOW, evaluated, manifest, record_run
 from tests.test_commands import run as command
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -298,7 +299,7 @@ def test_settings_tell_arms_of_one_name_apart_and_seeds_share_a_row(tmp_path):
 
 def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
     with Journal(tmp_path / "begun", wait_s=0) as journal:
-        journal.record("manifest", {})
+        journal.record(manifest())
     assert read_runs([tmp_path / "begun"]) == []
 
 
@@ -367,12 +368,12 @@ def test_what_calls_came_to_is_said(tmp_path):
     with Journal(tmp_path, wait_s=0) as journal:
         failure = {"told": "", "latency_s": 1.0}
         reserved = {"calls": 1, "prompt_tokens": 20, "completion_tokens": 10, "cost": 0.5}
-        journal.record("sent/g0.c0.mutation/0", {"reserved": reserved})
-        journal.record("failed/g0.c0.mutation/0", failure | {"kind": "timeout"})
-        journal.record("sent/g0.c0.mutation/1", {"reserved": reserved})
-        journal.record("failed/g0.c0.mutation/1", failure | {"kind": "rate"})
-        journal.record("sent/g0.c0.mutation/2", {"reserved": reserved})
-        journal.record("refused/g1.c0.mutation", {"limit": "tokens"})
+        journal.record(read_event("sent/g0.c0.mutation/0", {"asked": "a", "reserved": reserved}))
+        journal.record(read_event("failed/g0.c0.mutation/0", failure | {"kind": "timeout"}))
+        journal.record(read_event("sent/g0.c0.mutation/1", {"asked": "a", "reserved": reserved}))
+        journal.record(read_event("failed/g0.c0.mutation/1", failure | {"kind": "rate"}))
+        journal.record(read_event("sent/g0.c0.mutation/2", {"asked": "a", "reserved": reserved}))
+        journal.record(read_event("refused/g1.c0.mutation", {"limit": "tokens"}))
     notes = " ".join(comparisons(read_runs([tmp_path]))[0].notes)
     assert "asked 3 times to repair what a gate refused; 1 of 2 children whose last answer" in notes
     assert "may have been billed: 1, with at most 30 tokens and 0.5; not in the table." in notes

@@ -32,7 +32,7 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
     names = {f"guided~pool:{arm}" if asks[arm] else arm for arm in ARMS}
     runs = [read_run(folder) for folder in find_runs(tmp_path)]
     assert {(r.arm, r.seed) for r in runs} == {(name, seed) for name in names for seed in (0, 1)}
-    assert {r.manifest["comparison"] for r in runs} == {runs[0].manifest["comparison"]}
+    assert {r.manifest.comparison for r in runs} == {runs[0].manifest.comparison}
     assert all(r.complete and r.evaluations <= 3 for r in runs)
     table = run(tmp_path, "--format", "csv", module="harness.table").stdout
     rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(table))}

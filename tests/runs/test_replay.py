@@ -17,14 +17,19 @@ from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.evaluation.backend import Backends
+from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
-from harness.record.archive import read_archive, study_of, write_archive
-from harness.record.journal import Event, Journal, read_events
+from harness.record.archive import read_archive, write_archive
+from harness.record.events import CallAnswered, ChildDecided
+from harness.record.journal import Journal, read_entries, read_events
+from harness.record.study import study_of
 from harness.reporting.comparison import comparisons
 from harness.reporting.tables import render
-from harness.runs.replay import Recorded, _once, differences, found, replay, retrain
+from harness.runs.recorded_run import distinct, load_recorded, require_packages
+from harness.runs.replay import differences, replay, retrain
 from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, SEED_NETWORK, told
+from tests.support.records import call, manifest
 from tests.test_commands import run
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
@@ -69,11 +74,17 @@ def tables(folders):
 
 
 def everything(folder):
-    return {e.key: (e.content, e.at) for _, e in read_events(folder)}
+    return {e.event.key: (e.event.content, e.at) for e in read_entries(folder)}
+
+
+def with_manifest(recorded, **changes):
+    first, *rest = recorded.entries
+    changed = replace(first, event=replace(first.event, **changes))
+    return replace(recorded, entries=(changed, *rest))
 
 
 def test_a_replay_ends_in_the_same_events_and_the_same_table(recorded, tmp_path):
-    runs = found([recorded])
+    runs = load_recorded([recorded])
     assert [r.name[:4] for r in runs] == ["full", "rand"]
     assert any("mating" in key for key in runs[0].by_key if key.startswith("call/"))
     for out in (tmp_path / "once", tmp_path / "twice"):
@@ -88,7 +99,7 @@ def test_a_replay_ends_in_the_same_events_and_the_same_table(recorded, tmp_path)
 
 
 def test_an_archive_replays_as_the_run_does_and_is_the_same_bytes_each_time(recorded, tmp_path):
-    for one in found([recorded]):
+    for one in load_recorded([recorded]):
         file = tmp_path / f"{one.name}.zip"
         write_archive(one.source, file)
         write_archive(one.source, tmp_path / "again")
@@ -99,25 +110,24 @@ def test_an_archive_replays_as_the_run_does_and_is_the_same_bytes_each_time(reco
             assert {"archive.json", "events.jsonl", "config.json", "packages.txt"} <= set(names)
             assert "sources/seed.py" in names
             assert (
-                f"torch=={one.manifest['packages']['torch']}"
-                in archive.read("packages.txt").decode()
+                f"torch=={one.manifest.packages['torch']}" in archive.read("packages.txt").decode()
             )
-    runs = found([tmp_path])
+    runs = load_recorded([tmp_path])
     folders = [replay(one, tmp_path / "out") for one in runs]
     assert tables(folders) == tables(recorded.glob("*-s0-*"))
 
 
 @pytest.mark.parametrize("kind", ["call", "gates", "training/search", "training/final"])
 def test_a_miss_is_an_error_that_names_the_step_or_network(recorded, tmp_path, kind):
-    (one,) = (r for r in found([recorded]) if r.name.startswith("full"))
-    dropped = next(e for e in reversed(one.events) if e.key.startswith(kind))
-    lacking = replace(one, events=tuple(e for e in one.events if e is not dropped))
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("full"))
+    dropped = next(e for e in reversed(one.entries) if e.event.key.startswith(kind))
+    lacking = replace(one, entries=tuple(e for e in one.entries if e is not dropped))
     with pytest.raises(ReplayMiss) as miss:
         replay(lacking, tmp_path)
     if kind == "call":
-        assert dropped.content["step"] in str(miss.value)
+        assert dropped.event.step in str(miss.value)
     elif kind == "training/final":
-        assert dropped.key.split("/")[2] in str(miss.value)
+        assert dropped.event.network in str(miss.value)
     else:
         assert str(miss.value).split(":")[0] in {
             k.split("/")[1] for k in one.by_key if "proposal" in k
@@ -125,25 +135,25 @@ def test_a_miss_is_an_error_that_names_the_step_or_network(recorded, tmp_path, k
 
 
 def test_a_prompt_that_changed_is_a_miss(recorded, tmp_path):
-    (one,) = (r for r in found([recorded]) if r.name.startswith("full"))
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("full"))
     changed = tuple(
-        Event(key=e.key, content={**e.content, "prompt": "Other."}, at=e.at)
-        if e.kind == "call" else e
-        for e in one.events
+        replace(e, event=replace(e.event, prompt="Other."))
+        if isinstance(e.event, CallAnswered) else e
+        for e in one.entries
     )  # fmt: skip
     with pytest.raises(ReplayMiss, match=r"g0\.c0\.mutation, this run asks another"):
-        replay(replace(one, events=changed), tmp_path)
+        replay(replace(one, entries=changed), tmp_path)
 
 
 def test_what_comes_out_otherwise_is_refused_by_name(recorded, tmp_path):
-    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("rand"))
     forged = tuple(
-        Event(key=e.key, content={**e.content, "parents": ["g9.c9"]}, at=e.at)
-        if e.key == "proposal/g0.c0" else e
-        for e in one.events
+        replace(e, event=replace(e.event, parents=("g9.c9",)))
+        if e.event.key == "proposal/g0.c0" else e
+        for e in one.entries
     )  # fmt: skip
-    with pytest.raises(RecordError, match=r"1 came out otherwise, first proposal/g0\.c0"):
-        replay(replace(one, events=forged), tmp_path)
+    with pytest.raises(RecordError, match=r"1 came out differently, first proposal/g0\.c0"):
+        replay(replace(one, entries=forged), tmp_path)
 
 
 def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_anew(
@@ -151,26 +161,25 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
 ):
     path = next(o for o in tiny if o.startswith("task.path="))
     with Backends() as backends:
-        for one in found([recorded]):
+        for one in load_recorded([recorded]):
             folder = retrain(one, tmp_path, backends, [path])
             assert told(folder) == told(one.source)  # the same machine measures the same
             assert differences(one, folder) == [["network", "recorded", "measured here"]]
-            manifest = everything(folder)["manifest"][0]
+            content = everything(folder)["manifest"][0]
             asks = one.name.startswith("full")
-            assert (manifest["study"] is not None) == asks
-        worse = {"score": 0.111, "n_params": 7, "train_s": 1.0}
+            assert (content["study"] is not None) == asks
+        worse = Evaluation(score=0.111, n_params=7, train_s=1.0)
         changed = tuple(
-            Event(key=e.key, content={**e.content, "measured": worse}, at=e.at)
-            if e.kind == "proposal" and "score" in e.content["measured"] else e
-            for e in one.events
+            replace(e, event=replace(e.event, measured=worse))
+            if isinstance(e.event, ChildDecided) and isinstance(e.event.measured, Evaluation) else e
+            for e in one.entries
         )  # fmt: skip
-        rows = differences(replace(one, events=changed), folder)
+        rows = differences(replace(one, entries=changed), folder)
         assert len(rows) == 1 + 6
         assert rows[1][1] == "accuracy 11.10%, 7 parameters"
-        manifest = {**one.manifest, "data": {"digest": "x"}}
-        events = (Event(key="manifest", content=manifest, at=0), *one.events[1:])
+        other = with_manifest(one, data=replace(one.manifest.data, digest="x"))
         with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
-            retrain(replace(one, events=events), tmp_path / "other", backends, [path])
+            retrain(other, tmp_path / "other", backends, [path])
 
 
 def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
@@ -194,20 +203,17 @@ def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
 
 def test_an_unfinished_run_is_neither_exported_nor_replayed(tmp_path):
     with Journal(tmp_path / "run", wait_s=0) as journal:
-        journal.record("manifest", {})
+        journal.record(manifest())
     with pytest.raises(RecordError, match="expected a complete run"):
         write_archive(tmp_path / "run", tmp_path / "x.zip")
     with pytest.raises(RecordError, match="expected a complete run"):
-        found([tmp_path / "run"])
+        load_recorded([tmp_path / "run"])
     with pytest.raises(InputError, match="found none"):
-        found([tmp_path / "nothing"])
+        load_recorded([tmp_path / "nothing"])
 
 
 def test_pool_and_scripted_runs_make_no_study():
-    events = [
-        Event(key="manifest", content={"arm": "guided~pool:full"}, at=0),
-        Event(key="call/g0.c0.mutation", content={}, at=0),
-    ]
+    events = [manifest(arm="guided~pool:full"), call("g0.c0.mutation")]
     with pytest.raises(RecordError, match="whose answers are its own"):
         study_of(events, path=Path("x"))
 
@@ -262,10 +268,10 @@ class TestDamage:
     def test_a_part_changed_added_or_left_out_is_named(self, archive):
         file = archive.with_name("other.zip")
         for change, named in (
-            (lambda p: {"events.jsonl": p["events.jsonl"] + b"\n"}, "events.jsonl is not what"),
+            (lambda p: {"events.jsonl": p["events.jsonl"] + b"\n"}, "events.jsonl does not match"),
             (lambda _: {"sources/evil.py": b"x"}, "sources/evil.py"),
             (lambda _: {"config.json": None}, "config.json"),
-            (renamed("../../escaped"), "is no name of a run"),
+            (renamed("../../escaped"), "is not the name of a run"),
             (renamed(None), "damaged or none"),
         ):
             self.rewritten(archive, file, change)
@@ -285,7 +291,7 @@ class TestDamage:
 
 
 def test_a_folder_is_replayed_into_once_and_never_onto_the_run_itself(recorded, tmp_path):
-    one = found([recorded])[0]
+    one = load_recorded([recorded])[0]
     replay(one, tmp_path)
     for out in (tmp_path, recorded):
         with pytest.raises(InputError, match=r"--out: expected a folder that holds no full"):
@@ -293,21 +299,20 @@ def test_a_folder_is_replayed_into_once_and_never_onto_the_run_itself(recorded, 
 
 
 def test_a_run_and_its_archive_in_one_folder_are_one_run(recorded, tmp_path):
-    one = found([recorded])[0]
+    one = load_recorded([recorded])[0]
     write_archive(one.source, tmp_path / "full.zip")
-    both = found([one.source, tmp_path / "full.zip"])
+    both = load_recorded([one.source, tmp_path / "full.zip"])
     assert len(both) == 2
-    assert len(_once(both)) == 1
-    other = replace(both[1], events=both[1].events[:-1])
+    assert len(distinct(both)) == 1
+    other = replace(both[1], entries=both[1].entries[:-1])
     with pytest.raises(InputError, match="these differ"):
-        _once([one, other])
+        distinct([one, other])
 
 
 def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
-    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
-    config = {**one.manifest["config"], "selection": {"_target_": "shutil.rmtree", "path": "/x"}}
-    manifest = {**one.manifest, "config": config}
-    evil = replace(one, events=(Event(key="manifest", content=manifest, at=0), *one.events[1:]))
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("rand"))
+    config = {**one.manifest.settings, "selection": {"_target_": "shutil.rmtree", "path": "/x"}}
+    evil = with_manifest(one, settings=config)
     with pytest.raises(InputError, match=r"it names shutil\.rmtree"):
         replay(evil, tmp_path)
 
@@ -317,28 +322,20 @@ def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
         Backends() as backends,
         pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
     ):
-        retrain(found([recorded])[0], tmp_path, backends, [])
+        retrain(load_recorded([recorded])[0], tmp_path, backends, [])
 
 
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
-    from harness.runs.replay import _require_packages
-
-    (one,) = (r for r in found([recorded]) if r.name.startswith("rand"))
-    manifest = {
-        **one.manifest,
-        "config": {**one.manifest["config"], "third_party": {"nowhere": "3"}},
-    }
-    other = Recorded(
-        source=one.source, name=one.name, events=(Event(key="manifest", content=manifest, at=0),)
-    )
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("rand"))
+    other = with_manifest(one, settings={**one.manifest.settings, "third_party": {"nowhere": "3"}})
     with pytest.raises(InputError, match="pip install nowhere==3"):
-        _require_packages(other)
+        require_packages(other)
 
 
 def test_a_replay_imports_neither_torch_nor_openai(recorded, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from harness.runs.replay import found, replay;"
-        f"[replay(r, Path({str(tmp_path)!r})) for r in found([Path({str(recorded)!r})])];"
+        "import sys; from pathlib import Path; from harness.runs.recorded_run import load_recorded; from harness.runs.replay import replay;"
+        f"[replay(r, Path({str(tmp_path)!r})) for r in load_recorded([Path({str(recorded)!r})])];"
         "print({'torch', 'openai', 'wandb'} & set(sys.modules))"
     )
     done = subprocess.run(

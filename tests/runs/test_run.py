@@ -16,6 +16,7 @@ from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
 from harness.evolution.genome import Genome
 from harness.record.journal import Journal, find_runs, is_complete, read_events
+from harness.record.study import Decisions
 from harness.reporting.comparison import comparisons
 from harness.reporting.formatting import TIME_COLUMNS
 from harness.reporting.tables import render
@@ -78,7 +79,7 @@ def test_same_seed_and_answers_same_table_but_for_the_columns_of_time(runs):
 
 def test_a_run_records_everything_from_manifest_to_complete(runs):
     for folder in runs[0]:
-        events = {e.key: e.content for _, e in read_events(folder)}
+        events = {e.key: e.content for e in read_events(folder)}
         keys = list(events)
         assert keys[0] == "manifest"
         assert keys[-1] == "complete"
@@ -95,7 +96,7 @@ def test_a_run_records_everything_from_manifest_to_complete(runs):
 
 
 def test_fates_calls_and_parents_are_kept(runs):
-    events = {e.key: e.content for _, e in read_events(runs[0][0])}
+    events = {e.key: e.content for e in read_events(runs[0][0])}
     proposals = {k.split("/")[1]: v for k, v in events.items() if k.startswith("proposal/")}
     for step, proposal in proposals.items():
         assert set(proposal["parents"]) <= {"seed", *proposals}
@@ -117,11 +118,11 @@ def test_a_complete_run_is_reused(runs, composed, monkeypatch):
 def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, backends):
     """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
     whole = runs[0][0]
-    events = [e for _, e in read_events(whole)]
+    events = read_events(whole)
     half = events[: len(events) // 2]
     with Journal(tmp_path / whole.name, wait_s=0) as journal:
         for event in half:
-            journal.record(event.key, event.content)
+            journal.record(event)
     (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")], backends)
     assert resumed.name == whole.name
     sendings = {"sent"}  # what was under way when it ended is sent again
@@ -130,7 +131,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, 
         return {k: v for k, v in told(folder).items() if k.split("/")[0] not in sendings}
 
     assert course(resumed) == course(whole)
-    times = {e.key: e.content.get("train_s") for _, e in read_events(resumed)}
+    times = {e.key: e.content.get("train_s") for e in read_events(resumed)}
     for event in half:
         assert times[event.key] == event.content.get("train_s")
     assert is_complete(resumed)
@@ -154,7 +155,7 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
     run = read_run(folder)
     assert run.evaluations == 3
     assert len({candidate.source for candidate in run.candidates}) == 1
-    trained = [e.key for _, e in read_events(folder) if e.key.startswith("training/search/")]
+    trained = [e.key for e in read_events(folder) if e.key.startswith("training/search/")]
     assert len(set(trained)) == 4  # the reference, and three on seeds of their own
     assert {candidate.objectives.n_params for candidate in run.evaluated} == {
         run.seed_objectives.n_params
@@ -193,7 +194,7 @@ def test_a_run_held_by_another_process_is_not_run_twice(runs, composed, tmp_path
     name = runs[0][1].name
     with (
         Journal(tmp_path / name, wait_s=0),
-        pytest.raises(RecordError, match="nobody else works on"),
+        pytest.raises(RecordError, match="no other process works on"),
     ):
         complete_runs([config])
 
@@ -204,7 +205,7 @@ def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):
     with pytest.raises(InputError, match=r"took longer than 0\.01 s"):
         complete_runs([config])
     (folder,) = find_runs(tmp_path)
-    training = [e.content for _, e in read_events(folder) if e.kind == "training"]
+    training = [e.content for e in read_events(folder) if e.KIND == "training"]
     assert [t["kind"] for t in training] == ["timeout"]
 
 
@@ -232,7 +233,7 @@ class TestDuplicates:
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
                 recorded = RecordedBackend(replace(lab, workers=workers), journal)
-                judge = Assessor(recorded, NETWORK, config, {}, Full())
+                judge = Assessor(recorded, NETWORK, config, Decisions(), Full())
                 proposals = [
                     [
                         Proposal(step=f"g{g}.c{c}", parents=("seed",), variations=(), child=child)

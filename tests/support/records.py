@@ -4,6 +4,7 @@ import functools
 import json
 import random
 
+from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 
 LABELS = {"category": "category", "character": "character", "eot": "reflection"}
@@ -40,40 +41,63 @@ def record_run(
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}
     with Journal(folder, wait_s=0) as journal:
-        journal.record("manifest", manifest, at=at)
+        journal.record(read_event("manifest", manifest), at=at)
         seed_outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
-        journal.record("training/search/seed/1", seed_outcome)
-        journal.record(
-            "reference", {"outcome": seed_outcome, "measured": seed_outcome, "source": ""}
-        )
+        journal.record(read_event("training/search/seed/1", seed_outcome))
+        journal.record(reference(seed_outcome))
         for k, (step, outcome) in enumerate(children):
             if tokens != 0:
-                call = {
-                    "model": "some_LLM", "prompt_tokens": tokens, "completion_tokens": 20,
+                told = {
                     "asked": members[k % len(members)] if members else asked, "price": price,
-                    "requested": {"max_tokens": 100}, "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
+                    "prompt_tokens": tokens, "completion_tokens": 20,
+                    "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
                 }  # fmt: skip
-                journal.record(f"call/{step}.mutation", call)
+                journal.record(call(f"{step}.mutation", **told))
             if "score" in outcome:
-                journal.record(f"training/search/{step}/1", outcome)
+                journal.record(read_event(f"training/search/{step}/1", outcome))
             detail = dict(details[k]) if k < len(details) else {}
             calls = [f"{step}.mutation"] if tokens != 0 else []
             variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
-            child = {
-                "generation": int(step[1]),
-                "parents": ["seed"],
-                "variations": [variation],
-                "source": f"# segment: A\nx = {k}  # {text}\n",
-            }
-            journal.record(f"proposal/{step}", child | {"outcome": outcome, "measured": outcome})
+            source = f"# segment: A\nx = {k}  # {text}\n"
+            journal.record(child(step, outcome, variations=[variation], source=source))
         for step in ("seed", *(s for s, f in children if "score" in f)):
             for k, score in enumerate(finals):
-                journal.record(
-                    f"final/{step}/{k}",
-                    {"score": score, "validation": score - 0.005, "train_s": 2.0},
-                )
+                final = {"score": score, "validation": score - 0.005, "n_params": 1, "train_s": 2.0}
+                journal.record(read_event(f"final/{step}/{k}", final))
         if complete:
-            journal.record("complete", {})
+            journal.record(RunCompleted())
+
+
+def reference(outcome, *, source=""):
+    """The seed network's evaluation, as an event."""
+    content = {"digest": "d", "source": source, "outcome": outcome, "measured": outcome}
+    return read_event("reference", content)
+
+
+def call(step, **changes):
+    """An answered call, as an event."""
+    content = {
+        "step": step, "segment": "A", "prompt": "Improve it.", "requested": {"max_tokens": 100},
+        "answer": "x", "model": "some_LLM", "date": "2026-01-02", "asked": None,
+        "finish_reason": "stop", "prompt_tokens": 100, "completion_tokens": 20, "latency_s": 1.0,
+        "headers": {}, "applied": None, "price": None,
+    }  # fmt: skip
+    return read_event(f"call/{step}", content | changes)
+
+
+def child(step, outcome, **changes):
+    """A child that was proposed and decided, as an event."""
+    content = {
+        "generation": int(step[1]), "parents": ["seed"], "variations": [], "digest": "d",
+        "source": "", "outcome": outcome, "measured": outcome,
+    }  # fmt: skip
+    return read_event(f"proposal/{step}", content | changes)
+
+
+def manifest(**changes):
+    """A run's manifest, as an event."""
+    content = _manifest("full", 0, "c", None, None, 3, "validation")
+    return read_event("manifest", content | changes)
 
 
 def _manifest(arm, seed, comparison, variant, study, evaluations, split):
@@ -81,7 +105,7 @@ def _manifest(arm, seed, comparison, variant, study, evaluations, split):
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
         "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
-        "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"}, "study": study, "commit": "abc1234",
+        "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"}, "study": study, "commit": "abc1234", "prompts": "p",
         "labels": LABELS,
         "machine": {"device": "cpu", "torch": "2.9", "python": "3.11.7", "sandbox": "isolated"},
         "packages": {"guided-evolution": "0.1.0"},
@@ -150,7 +174,7 @@ def record_study(folder, *, arms, seeds, proposals, source, words=900):
 def _record_drawn(folder, arm, seed, proposals, source, words, draw):
     asks = not arm.startswith("random")
     manifest = {
-        "arm": arm, "seed": seed, "comparison": "c", "variant": arm, "study": None, "commit": "abc1234",
+        "arm": arm, "seed": seed, "comparison": "c", "variant": arm, "study": None, "commit": "abc1234", "prompts": "p",
         "config": {"budget": {"evaluations": proposals, "proposals": 5 * proposals}, "network": "4c41",
                    "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
                    "search": {"split": "validation"}, "recipe": {"epochs": 5}},
@@ -165,14 +189,14 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
         put = functools.partial(_put, journal)
         put("manifest", manifest)
         put("training/search/seed/1", seed_outcome)
-        put("reference", {"outcome": seed_outcome, "measured": seed_outcome, "source": source})
+        put("reference", reference(seed_outcome, source=source).content)
         for k in range(proposals):
             step = f"g{k // 8}.c{k % 8}"
             parent, score, n_params, text = draw.choice(living[-8:])
             operator = draw.choice(
                 ["mutation", "eot", "mating"] if asks and k >= 8 else ["mutation"]
             )
-            child = text.replace("\n\n", f"\n# {step} {draw.choice(WORDS)}\n\n", 1)
+            child_source = text.replace("\n\n", f"\n# {step} {draw.choice(WORDS)}\n\n", 1)
             outcome = evaluated(
                 round(min(0.995, max(0.1, score + draw.gauss(0, 0.01))), 4),
                 int(n_params * draw.choice([0.6, 0.8, 0.95, 1, 1.1] if asks else [0.9, 1, 1, 1.1])),
@@ -182,28 +206,28 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
             calls = []
             if asks:
                 calls = [f"{step}.{operator}"]
-                put(f"call/{calls[0]}", {
-                    "model": "some_LLM-2026-01", "asked": "some_LLM", "date": "2026-01-02",
-                    "prompt": "Improve this.\n" + text + " ".join(draw.choices(WORDS, k=words)),
-                    "answer": " ".join(draw.choices(WORDS, k=words // 2)) + f"\n```python\n{child[:2000]}\n```",
-                    "prompt_tokens": words, "completion_tokens": words // 2, "segment": "DW",
-                    "price": {"prompt": 1.0, "completion": 4.0}, "requested": {"max_tokens": 1400},
-                })  # fmt: skip
+                put(f"call/{calls[0]}", call(
+                    calls[0], model="some_LLM-2026-01", asked="some_LLM", segment="DW",
+                    prompt="Improve this.\n" + text + " ".join(draw.choices(WORDS, k=words)),
+                    answer=" ".join(draw.choices(WORDS, k=words // 2)) + f"\n```python\n{child_source[:2000]}\n```",
+                    prompt_tokens=words, completion_tokens=words // 2,
+                    price={"prompt": 1.0, "completion": 4.0}, requested={"max_tokens": 1400},
+                ).content)  # fmt: skip
             detail = {"category": draw.choice(["complex", "reduce_size"]),
                       "character": draw.choice(["neutral", "expert"])} if asks else {}  # fmt: skip
-            put(f"proposal/{step}", {
-                "generation": k // 8, "parents": [parent], "source": child, "outcome": outcome, "measured": outcome,
-                "variations": [{"operator": operator, "segment": "DW", "detail": detail, "calls": calls}],
-            })  # fmt: skip
+            variation = {"operator": operator, "segment": "DW", "detail": detail, "calls": calls}
+            decided = child(step, outcome, generation=k // 8, parents=[parent],
+                            source=child_source, variations=[variation])  # fmt: skip
+            put(decided.key, decided.content)
             if "score" in outcome:
                 put(f"training/search/{step}/1", outcome)
-                living.append((step, outcome["score"], outcome["n_params"], child))
+                living.append((step, outcome["score"], outcome["n_params"], child_source))
         for step, score, _, _ in living:
             for k in range(3):
                 value = score - abs(draw.gauss(0, 0.004))
                 put(
                     f"final/{step}/{k}",
-                    {"score": value, "validation": value - 0.002, "train_s": 2.0},
+                    {"score": value, "validation": value - 0.002, "n_params": 1, "train_s": 2.0},
                 )
         put("complete", {})
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.errors import InputError, MachineError, RecordError
-from harness.files import turn, write_whole
+from harness.files import creation_lock, write_atomically
 from harness.seeding import stream
 from harness.typing import Array
 
@@ -250,7 +250,7 @@ def _decoded_once(
         digest.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
     cached = cache_folder() / f"{digest.hexdigest()[:32]}.npz"
     if not cached.exists():
-        with turn(cached):
+        with creation_lock(cached):
             if not cached.exists():
                 made = decode(progress)
                 arrays = {
@@ -258,7 +258,7 @@ def _decoded_once(
                     for name, split in made.items()
                     for kind, array in vars(split).items()
                 }
-                write_whole(cached, lambda file: np.savez(file, **arrays))
+                write_atomically(cached, lambda file: np.savez(file, **arrays))
     try:
         with cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return {
