@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from harness.analysis.ancestry import told
 from harness.analysis.loading import read_run
 from harness.reporting.console import show_lines
+from harness.reporting.lineage import describe_lineage
 from harness.terminal import exit_on_error
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("id", help="a step, such as g2.c3: generation 2, child 3")
     arguments = parser.parse_args()
     with exit_on_error():
-        lines = list(told(read_run(arguments.run_dir), arguments.id))
+        lines = list(describe_lineage(read_run(arguments.run_dir), arguments.id))
     show_lines(lines)
 
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from harness.analysis import power
-from harness.reporting.console import show_table
+from harness.analysis.power import seeds_by_size
+from harness.reporting.power_table import show_power
 from harness.terminal import exit_on_error
 
 
@@ -20,12 +20,8 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted = {"comparisons": arguments.comparisons, "power": arguments.power}
     with exit_on_error():
-        power.check(**wanted)
-    show_table(
-        list(power.rows(**wanted)),
-        title=f"Seeds to compare {arguments.comparisons} with a reference arm",
-        notes=power.notes(**wanted),
-    )
+        sizes = list(seeds_by_size(**wanted))
+    show_power(sizes, **wanted)
 
 
 if __name__ == "__main__":

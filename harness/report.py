@@ -8,10 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.analysis.arm import MEASURES
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
-from harness.reporting.comparison import comparisons, tell_damaged
+from harness.analysis.metrics import comparable_metrics
+from harness.reporting.comparison_tables import MEASURE
 from harness.reporting.html import write_report
+from harness.reporting.summary import print_damaged
 from harness.terminal import exit_on_error
 
 
@@ -21,14 +23,19 @@ def main() -> None:
     parser.add_argument("runs_dir", type=Path)
     parser.add_argument("--out", type=Path, help="folder to write to (default: RUNS_DIR)")
     parser.add_argument("--reference", metavar="ARM", help="arm that the others are compared with")
-    parser.add_argument("--measure", choices=tuple(MEASURES), default="hypervolume")
+    parser.add_argument("--measure", choices=comparable_metrics(), default=MEASURE)
     arguments = parser.parse_args()
     with exit_on_error():
         below = runs_below(arguments.runs_dir)
-        found = comparisons(below.runs, reference=arguments.reference, measure=arguments.measure)
-        page = write_report(found, arguments.out or arguments.runs_dir, damaged=below.damaged)
+        found = comparisons(below.runs, reference=arguments.reference)
+        page = write_report(
+            found,
+            arguments.out or arguments.runs_dir,
+            measure=arguments.measure,
+            damaged=below.damaged,
+        )
     print(f"{page}: open it in a browser. Tables and figures: {page.parent}/comparison-*/")
-    sys.exit(tell_damaged(below))
+    sys.exit(print_damaged(below))
 
 
 if __name__ == "__main__":

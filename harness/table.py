@@ -7,10 +7,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.analysis.arm import MEASURES
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
-from harness.reporting.comparison import comparisons, tell_damaged
-from harness.reporting.tables import STYLES, document
+from harness.analysis.metrics import comparable_metrics
+from harness.reporting.comparison_tables import MEASURE, describe_comparison
+from harness.reporting.summary import print_damaged
+from harness.reporting.tables import STYLES, render_all
 from harness.terminal import exit_on_error
 
 
@@ -23,15 +25,16 @@ def main() -> None:
         "--reference", metavar="ARM", help="arm that the others are compared with (default: full)"
     )
     parser.add_argument(
-        "--measure", choices=tuple(MEASURES), default="hypervolume",
+        "--measure", choices=comparable_metrics(), default=MEASURE,
         help="metric of the comparison; choose it before you look",
     )  # fmt: skip
     arguments = parser.parse_args()
     with exit_on_error():
         below = runs_below(arguments.runs_dir)
-        tables = comparisons(below.runs, reference=arguments.reference, measure=arguments.measure)
-    print(document(tables, arguments.style), end="")
-    sys.exit(tell_damaged(below))
+        found = comparisons(below.runs, reference=arguments.reference)
+        documents = [describe_comparison(one, measure=arguments.measure) for one in found]
+    print(render_all(documents, arguments.style), end="")
+    sys.exit(print_damaged(below))
 
 
 if __name__ == "__main__":

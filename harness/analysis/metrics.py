@@ -1,119 +1,319 @@
-"""What can be claimed of a run: its quantities by name, and what they can be confined to."""
+"""The registry of metrics: every number that tables, figures and claims give of a run.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from statistics import fmean
+A new entry of ``METRICS`` is a column of its table, a key in CSV and JSON, an axis for figures and
+a name that ``claims.yaml`` accepts. Texts are templates: ``{task.score}`` and the like stand for
+the words of the task (``harness.tasks.base.Wording``).
+"""
 
-from harness.analysis.arm import MEASURES
+from harness.analysis import aggregation
+from harness.analysis.metric import COST, COUNT, RESULTS, Metric, Quantity
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import Interval
-from harness.analysis.trajectory import evaluations_to
-from harness.reporting.formatting import number
+from harness.analysis.stats import mean
+from harness.analysis.trajectory import anytime, evaluations_to_target
+from harness.errors import InputError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Within:
-    """What a claim is confined to; None where it is not."""
-
-    parameters: int | None = None
-    """Networks of at most so many parameters."""
-    generation: int | None = None
-    """What the search had found after this generation; the founders are generation 0."""
+def metric(name: str) -> Metric:
+    """Return a metric by its name or an alias; InputError for an unknown name."""
+    found = METRICS.get(name) or next((m for m in METRICS.values() if name in m.aliases), None)
+    if found is None:
+        raise InputError(f"expected a metric, one of {', '.join(METRICS)}, got {name}.")
+    return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What can be claimed of a run: its value there, and how that is written."""
-
-    value: Callable[[RunResult, Within], float | None]
-    digits: int
-    percent: bool = False
-    signed: bool = False
-    """Whether it is a difference by itself, within one run."""
-    heeds: frozenset[str] = frozenset()
-    """Which limits it can be confined to."""
-
-    def write(self, value: float | Interval, *, sign: str) -> str:
-        """Write a value without its unit."""
-        return number(self.digits, times=100 if self.percent else 1, sign=sign)(value)
+def metrics_of(table: str) -> list[Metric]:
+    """Return the metrics of a table, in the order of its columns."""
+    return [one for one in METRICS.values() if one.table == table]
 
 
-def _best(run: RunResult, within: Within) -> float | None:
-    if run.saw_test_data:
-        return None  # it has no validation accuracy of its own
-    most = within.parameters or run.seed_objectives.n_params
-    found = (c.objectives for c in run.evaluated if c.objectives)
-    return max((score for score, n_params in found if n_params <= most), default=None)
+def comparable_metrics() -> list[str]:
+    """Return the names of the metrics that arms can be compared by."""
+    return [name for name, one in METRICS.items() if one.comparable]
 
 
-def _retrained_test(run: RunResult, within: Within) -> float | None:
-    """Return the pick's, or choose by validation accuracy: the test split chooses nothing."""
-    if within.parameters is None:
-        return MEASURES["test_score"](run)
-    small = [
-        candidate.step
-        for candidate in run.front
-        if candidate.objectives and candidate.objectives.n_params <= within.parameters
-    ]
-    able = [step for step in small if run.retrained.get(step) and run.finals.get(step)]
-    chosen = max(able, key=lambda step: fmean(run.retrained[step]), default=None)
-    return None if chosen is None else fmean(run.finals[chosen])
+def claimable_metrics() -> list[str]:
+    """Return the names of the metrics that can be claimed."""
+    return [name for name, one in METRICS.items() if one.claimable]
 
 
-def _seed_test(run: RunResult, _: Within) -> float | None:
-    scores = run.finals.get("seed", ())
-    return fmean(scores) if scores else None
+def _best_score(run: RunResult, most_params: int | None = None) -> float | None:
+    """Return the best validation score; a search that saw the test split has none of its own."""
+    return None if run.saw_test_data else run.best_score(most_params)
 
 
-def _gain(run: RunResult, within: Within) -> float | None:
-    found, seed = _retrained_test(run, within), _seed_test(run, within)
-    return None if found is None or seed is None else found - seed
+def _selected_in_search(run: RunResult) -> float | None:
+    if run.saw_test_data or run.pick is None or run.pick.objectives is None:
+        return None
+    return run.pick.objectives.score
 
 
-def _valid(run: RunResult, _: Within) -> float | None:
-    return fmean(c.valid for c in run.candidates) if run.candidates else None
+def _selected_retrained(run: RunResult) -> float | None:
+    return mean(run.retrained.get(run.pick.step, ())) if run.pick else None
 
 
-def _size(run: RunResult, _: Within) -> float | None:
+def _selected_size(run: RunResult) -> float | None:
     return run.pick.objectives.n_params if run.pick and run.pick.objectives else None
 
 
-_SIZE, _TIME = "parameters", "generation"
-MEASURED: Mapping[str, Measure] = {
-    "best_score": Measure(value=_best, digits=2, percent=True, heeds=frozenset({_SIZE, _TIME})),
-    "test_score": Measure(value=_retrained_test, digits=2, percent=True, heeds=frozenset({_SIZE})),
-    "test_gain": Measure(
-        value=_gain, digits=2, percent=True, signed=True, heeds=frozenset({_SIZE})
+def _test_score(run: RunResult) -> float | None:
+    return mean(run.finals.get(run.pick.step, ())) if run.pick else None
+
+
+def _test_score_within(run: RunResult, most_params: int) -> float | None:
+    """Return the test score of the small network that re-trains best on the validation split."""
+    able = {
+        candidate.step: score
+        for candidate in run.front
+        if candidate.objectives and candidate.objectives.n_params <= most_params
+        if (score := mean(run.retrained.get(candidate.step, ()))) is not None
+        if run.finals.get(candidate.step)
+    }
+    return mean(run.finals[max(able, key=lambda step: able[step])]) if able else None
+
+
+def _seed_test_score(run: RunResult) -> float | None:
+    return mean(run.finals.get("seed", ()))
+
+
+def _less_seed_network(score: float | None, run: RunResult) -> float | None:
+    seed = _seed_test_score(run)
+    return None if score is None or seed is None else score - seed
+
+
+_ALL = (
+    Metric(
+        name="best_validation",
+        heading="best val. {task.short} {task.unit}",
+        phrase="best {task.validation_score}",
+        value=_best_score,
+        table=RESULTS,
+        of_seed=lambda run: [run.seed_objectives.score],
+        within_size=_best_score,
+        by_generation=True,
+        after=lambda point: point.best,
+        quantity=Quantity.SCORE,
+        aliases=("best_score",),
+        note="best val. {task.short} {task.unit}: the best {task.validation_score} that the search "
+        "found among networks of at most the seed network's size, without the seed network "
+        "itself; selection luck included. Mean over runs.",
     ),
-    "parameters": Measure(value=_size, digits=0, heeds=frozenset({_TIME})),
-    "hypervolume": Measure(
-        value=lambda run, _: run.hypervolume, digits=3, heeds=frozenset({_TIME})
+    Metric(
+        name="pick_in_search",
+        heading="selected: val. {task.short} {task.unit}, in search",
+        phrase="{task.validation_score} of the selected network in the search",
+        value=_selected_in_search,
+        table=RESULTS,
+        of_seed=lambda run: [run.seed_objectives.score],
+        quantity=Quantity.SCORE,
+        note="selected: the smallest network of a run's front within {tolerance} of the seed "
+        "network's {task.validation_score}, or the {task.best} where none is. In search: its score "
+        "in the one training that selected it, luck included. Re-trained: the same network on "
+        "{final_seeds} fresh seeds. {test_split}",
     ),
-    "anytime_hypervolume": Measure(value=lambda run, _: MEASURES["anytime"](run), digits=3),
-    "evaluations_to_half_size": Measure(value=lambda run, _: evaluations_to(run), digits=0),
-    "valid": Measure(value=_valid, digits=1, percent=True, heeds=frozenset({_TIME})),
-    "seed_parameters": Measure(value=lambda run, _: run.seed_objectives.n_params, digits=0),
-    "seed_test_score": Measure(value=_seed_test, digits=2, percent=True),
-}
-"""``best_accuracy``: validation, in the search, of at most the seed network's size where nothing
-else is said. ``test_accuracy``: re-trained; of the pick, or of the network of at most so many
-parameters that re-trains best on validation images. ``test_gain``: the same, less the seed
-network's, which was re-trained beside it. ``parameters``: of the pick. ``valid``: share
-of proposals that passed every gate and trained. The others are the table's."""
-
-
-def up_to(run: RunResult, generation: int) -> RunResult:
-    """Return a run as it was after a generation."""
-    kept = tuple(c for c in run.candidates if _generation(c.step) <= generation)
-    known = {"seed", *(c.step for c in kept)}
-    confirmed = {step: scores for step, scores in run.confirmed.items() if step in known}
-    return replace(run, candidates=kept, confirmed=confirmed)
-
-
-def generations(run: RunResult) -> int:
-    """Count the generations that a run came to, the founders' included."""
-    return max((_generation(c.step) for c in run.candidates), default=-1) + 1
-
-
-def _generation(step: str) -> int:
-    return int(step.removeprefix("g").partition(".")[0])
+    Metric(
+        name="pick_retrained",
+        heading="selected: val. {task.short} {task.unit}, re-trained",
+        phrase="{task.validation_score} of the selected network, re-trained",
+        value=_selected_retrained,
+        table=RESULTS,
+        of_seed=lambda run: run.retrained.get("seed", ()),
+        quantity=Quantity.SCORE,
+    ),
+    Metric(
+        name="test_score",
+        heading="selected: test {task.short} {task.unit} [95 % CI]",
+        phrase="{task.test_score} of the selected network",
+        value=_test_score,
+        table=RESULTS,
+        aggregate=aggregation.mean_with_interval,
+        of_seed=lambda run: run.finals.get("seed", ()),
+        within_size=_test_score_within,
+        quantity=Quantity.SCORE,
+        comparable=True,
+        note="test {task.short} {task.unit}: mean over runs of the mean over re-trainings, with "
+        "Student's 95 % interval over runs. For the seed network: over all its re-trainings. One "
+        "run has no interval.",
+    ),
+    Metric(
+        name="parameters",
+        heading="selected: parameters",
+        phrase="parameters of the selected network",
+        value=_selected_size,
+        table=RESULTS,
+        aggregate=aggregation.median,
+        of_seed=lambda run: [run.seed_objectives.n_params],
+        by_generation=True,
+        lower_is_better=True,
+        note="parameters: median over runs.",
+    ),
+    Metric(
+        name="hypervolume",
+        heading="hypervolume [quartiles]",
+        phrase="hypervolume",
+        value=lambda run: run.hypervolume,
+        table=RESULTS,
+        aggregate=aggregation.median_with_quartiles,
+        of_seed=lambda run: [run.hypervolume_of([run.seed_objectives])],
+        by_generation=True,
+        after=lambda point: point.hypervolume,
+        spec=".3f",
+        comparable=True,
+        note="hypervolume: the area of {task.score} and size that a run's front dominates, in "
+        "{task.score} above chance times decades of parameters, up to the reference point of "
+        "{chance} and {most_params} parameters. Higher is better. Median over runs [quartiles].",
+    ),
+    Metric(
+        name="anytime",
+        heading="anytime hypervolume",
+        phrase="anytime hypervolume",
+        value=anytime,
+        table=RESULTS,
+        aggregate=aggregation.median,
+        spec=".3f",
+        comparable=True,
+        aliases=("anytime_hypervolume",),
+        note="anytime hypervolume: the mean hypervolume over the evaluations of the budget, so "
+        "earlier discoveries count more. Median over runs.",
+    ),
+    Metric(
+        name="to_target",
+        heading="evaluations to half size",
+        phrase="evaluations to half size",
+        value=evaluations_to_target,
+        table=RESULTS,
+        aggregate=aggregation.expected_running_time,
+        lower_is_better=True,
+        aliases=("evaluations_to_half_size",),
+        note="evaluations to half size: evaluations until the first network within {tolerance} of "
+        "the seed network's {task.validation_score} with at most {target_size} times its "
+        "parameters, by the score of the search. Expected running time: evaluations of all runs "
+        "over the number of runs that found one (in brackets: out of all runs).",
+    ),
+    Metric(
+        name="proposals",
+        heading="proposals",
+        phrase="proposals",
+        value=lambda run: len(run.candidates),
+        table=COST,
+        by_llm=True,
+        by_generation=True,
+        spec=COUNT,
+    ),
+    Metric(
+        name="valid",
+        heading="valid %",
+        phrase="valid proposals",
+        value=lambda run: aggregation.share_of_proposals((), [run]),
+        table=COST,
+        aggregate=aggregation.share_of_proposals,
+        by_llm=True,
+        by_generation=True,
+        quantity=Quantity.SHARE,
+        spec=".0f",
+        note="valid %: proposals that passed every gate and trained. The others were refused by "
+        "the gates named, also in % of all proposals.",
+    ),
+    Metric(
+        name="evaluations",
+        heading="evaluations",
+        phrase="evaluations",
+        value=lambda run: run.evaluations,
+        table=COST,
+        by_generation=True,
+        after=lambda point: point.evaluations,
+        spec=COUNT,
+    ),
+    Metric(
+        name="calls",
+        heading="LLM calls",
+        phrase="LLM calls",
+        value=lambda run: len(run.calls),
+        table=COST,
+        by_llm=True,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
+    Metric(
+        name="prompt_tokens",
+        heading="tokens in",
+        phrase="tokens in",
+        value=lambda run: run.usage.prompt_tokens if run.usage else None,
+        table=COST,
+        aggregate=aggregation.mean_if_known,
+        by_llm=True,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
+    Metric(
+        name="completion_tokens",
+        heading="tokens out",
+        phrase="tokens out",
+        value=lambda run: run.usage.completion_tokens if run.usage else None,
+        table=COST,
+        aggregate=aggregation.mean_if_known,
+        by_llm=True,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
+    Metric(
+        name="cost",
+        heading="cost",
+        phrase="cost of the LLM",
+        value=lambda run: run.usage.cost if run.usage else None,
+        table=COST,
+        aggregate=aggregation.mean_if_known,
+        by_llm=True,
+        spec=".4g",
+        lower_is_better=True,
+        note="cost: of all answers, in the currency of conf/prices.",
+    ),
+    Metric(
+        name="train_s",
+        heading="training s",
+        phrase="seconds of training",
+        value=lambda run: run.train_s,
+        table=COST,
+        after=lambda point: point.train_s,
+        lower_is_better=True,
+        claimable=False,
+        note="training s: all trainings, including those of the seed network and those after the "
+        "search.",
+    ),
+    Metric(
+        name="tokens",
+        heading="tokens",
+        phrase="tokens, in and out",
+        value=lambda run: run.usage.tokens if run.usage else None,
+        aggregate=aggregation.mean_if_known,
+        after=lambda point: point.tokens,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
+    Metric(
+        name="test_gain",
+        heading="gain of test {task.short}",
+        phrase="{task.test_score} of the selected network less the seed network's",
+        value=lambda run: _less_seed_network(_test_score(run), run),
+        within_size=lambda run, n: _less_seed_network(_test_score_within(run, n), run),
+        quantity=Quantity.SCORE,
+        signed=True,
+    ),
+    Metric(
+        name="seed_parameters",
+        heading="seed network: parameters",
+        phrase="parameters of the seed network",
+        value=lambda run: run.seed_objectives.n_params,
+        lower_is_better=True,
+    ),
+    Metric(
+        name="seed_test_score",
+        heading="seed network: test {task.short} {task.unit}",
+        phrase="{task.test_score} of the seed network",
+        value=_seed_test_score,
+        quantity=Quantity.SCORE,
+    ),
+)
+METRICS = {one.name: one for one in _ALL}
+"""All metrics by name."""
+TIME_COLUMNS = ("train_s",)
+"""Metrics in which two runs of the same configuration may differ."""

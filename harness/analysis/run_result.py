@@ -1,9 +1,9 @@
-"""A run as values: what was composed, what came of it; the same behind tables and figures."""
+"""A recorded run as a value: its configuration and its outcomes, behind all tables and figures."""
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -14,6 +14,7 @@ from harness.evolution import pareto
 from harness.evolution.candidate import CHARGED, Variation
 from harness.evolution.usage import Usage, total
 from harness.record.events import Manifest, Purpose
+from harness.tasks.base import Wording, wording_of
 
 ARM_SETTINGS = frozenset(
     {
@@ -23,55 +24,86 @@ ARM_SETTINGS = frozenset(
 )  # fmt: skip
 """Settings in which arms of one comparison may differ."""
 FRONT = "front"
-"""Folder within a run's, for the networks of its front."""
+"""Name of the folder within a run's that holds the networks of its front."""
 _ROUNDING = 1e-9
-"""Differences of accuracies are not exact in binary; 0.93 - 0.92 is above 0.01."""
-
-
+"""Differences of scores are not exact in binary: 0.93 - 0.92 is above 0.01."""
 HALVED = " (halving)"
-"""Marks an arm whose networks did not all get the recipe's epochs."""
+"""Marks an arm in which some networks were trained for fewer epochs than the recipe has."""
 SAW_TEST_DATA = " (selected on test data)"
-"""Marks an arm whose every figure is worthless as a test of generalisation."""
+"""Marks an arm whose numbers say nothing of generalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One proposal as recorded; objectives are this machine's, None where it was refused."""
+    """One recorded proposal.
+
+    Attributes:
+        step: Its key, such as ``g2.c3``.
+        source: Its source code; empty where it has none.
+        parents: Steps of the parents, ``seed`` for the seed network; the second one is the mate.
+        variations: As recorded.
+        objectives: As measured on the recording machine, None where it was refused.
+        gate: Gate that refused it, None where it was evaluated.
+        reason: Reason of the refusal.
+        machine_dependent: Whether a limit of time or memory ended it.
+        train_s: Seconds of its completed training in the search, else 0.
+    """
 
     step: str
     source: str
     parents: tuple[str, ...]
-    """Steps of the parents, ``seed`` for the seed network; a second one is the mate."""
     variations: tuple[Variation, ...]
     objectives: pareto.Objectives | None
     gate: str | None
-    """Gate that refused it, None where it was evaluated."""
     reason: str | None
     machine_dependent: bool
     train_s: float
-    """Seconds of its training in the search; 0 where it did not end by itself."""
 
     @property
     def valid(self) -> bool:
-        """Say whether it passed every gate and trained, if for fewer epochs than others."""
+        """Whether it passed every gate and trained, even if stopped early at a rung."""
         return self.objectives is not None or self.gate == "fidelity"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One answered call: who was asked, who answered, what it cost."""
+    """One answered LLM call.
+
+    Attributes:
+        asked: Model that was asked.
+        model: Model that answered, by its own account.
+        usage: Its cost, None where the model does not report its tokens.
+        longer: Whether the answer is longer than the requested limit.
+    """
 
     asked: str
     model: str
     usage: Usage | None
-    """None where the model does not report its tokens."""
     longer: bool
-    """Whether the answer is longer than was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One run: what was composed, what came of each proposal, what was measured at the end."""
+    """One run: its configuration, the outcome of each proposal, and the final measurements.
+
+    Attributes:
+        folder: Where its journal lies.
+        manifest: As recorded: configuration, data, machine, packages.
+        seed_objectives: Objectives of the seed network in the search.
+        seed_source: Source code of the seed network.
+        candidates: Its proposals, in the order in which they were decided.
+        finals: Test scores by step, one for each fresh seed; failed re-trainings are left out.
+        retrained: Validation scores of the same re-trainings.
+        confirmed: Validation scores by step, of networks re-trained before the selection.
+        calls: Answered LLM calls, by step.
+        lost: Upper bound on the cost of requests without an answer.
+        unfinished: LLM calls that a limit of the budget refused, by step, with that limit.
+        train_s: Seconds of all trainings.
+        trainings: Number of trainings by purpose.
+        answers: Digest of all LLM answers, None where the run asked no LLM.
+        started: When its first event was recorded, in seconds since 1970; orders arms in a table.
+        complete: Whether it reached its end.
+    """
 
     folder: Path
     manifest: Manifest
@@ -79,34 +111,30 @@ class RunResult:
     seed_source: str
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]
-    """Test accuracies by step, one per fresh seed; refused re-trainings are left out."""
     retrained: Mapping[str, tuple[float, ...]]
-    """Validation accuracies of the same re-trainings."""
     confirmed: Mapping[str, tuple[float, ...]]
-    """Validation accuracies by step, of what was re-trained before the pick was chosen."""
     calls: Mapping[str, Call]
-    """Answered calls to an LLM, by step."""
     lost: Usage
-    """What sendings without an answer may have cost at most."""
     unfinished: Mapping[str, str]
-    """Calls that a limit of the budget refused, by step: which limit."""
     train_s: float
     trainings: Counter[Purpose]
-    """Numbers of trainings by purpose."""
     answers: str | None
-    """Digest of all answers of an LLM, None where it asked none."""
     started: float
-    """When its first event was recorded, in seconds since 1970; orders arms in a table."""
     complete: bool
+
+    @cached_property
+    def wording(self) -> Wording:
+        """Words of the task that its networks were trained on."""
+        return wording_of(self.manifest.data.kind)
 
     @property
     def models(self) -> dict[str, str]:
-        """Which LLM answered, by the step of the call."""
+        """Models that answered, by the step of the call."""
         return {step: call.model for step, call in self.calls.items()}
 
     @property
     def usage(self) -> Usage | None:
-        """What the answered calls cost, None where the model reports no tokens."""
+        """Cost of the answered calls, None where a model reports no tokens."""
         return total([call.usage for call in self.calls.values()])
 
     @property
@@ -126,12 +154,12 @@ class RunResult:
 
     @property
     def saw_test_data(self) -> bool:
-        """Say whether the search was scored on the test split."""
+        """Whether the search was scored on the test split."""
         return bool(self.manifest.settings["search"]["split"] == "test")
 
     @property
     def epochs(self) -> int:
-        """Epochs of all trainings of the search, were none cut short."""
+        """Planned epochs of all trainings of the search."""
         whole: int = self.manifest.settings["recipe"]["epochs"]
         return sum(
             n * (purpose.epochs or whole)
@@ -141,7 +169,7 @@ class RunResult:
 
     @property
     def halved(self) -> bool:
-        """Say whether networks had to earn their epochs."""
+        """Whether the search trained networks for fewer epochs first."""
         return not is_full(self.manifest.settings.get("fidelity", {"_target_": FULL}))
 
     @cached_property
@@ -156,12 +184,12 @@ class RunResult:
 
     @property
     def outpaced(self) -> int:
-        """Valid networks that got fewer epochs than the recipe has, for others did better."""
+        """Number of valid networks stopped early, at a rung, because others did better."""
         return self.gates["fidelity"]
 
     @cached_property
     def gates(self) -> Counter[str]:
-        """How many candidates each gate refused."""
+        """Number of candidates that each gate refused."""
         return Counter(c.gate for c in self.candidates if c.gate is not None)
 
     @cached_property
@@ -176,7 +204,7 @@ class RunResult:
 
     @cached_property
     def hall_of_fame(self) -> tuple[Candidate, ...]:
-        """The front, thinned as SPEA2 does where it is larger than asked for; with the pick."""
+        """The front, thinned by SPEA2 to ``final.hall_of_fame`` members; always with the pick."""
         n = self.manifest.settings["final"]["hall_of_fame"]
         objectives = [c.objectives for c in self.front if c.objectives]
         kept = (
@@ -186,9 +214,10 @@ class RunResult:
 
     @cached_property
     def pick(self) -> Candidate | None:
-        """The smallest of the front within the tolerance of the seed's accuracy.
+        """The selected network: the smallest of the front as good as the seed network.
 
-        Where none is so accurate, the most accurate. None where nothing was evaluated.
+        As good: within ``final.tolerance`` of its validation score. The best of the front where
+        none is as good, None where nothing was evaluated.
         """
         able = self.front
         if self._confirms:
@@ -198,12 +227,12 @@ class RunResult:
 
     @property
     def within_noise(self) -> bool:
-        """Say whether the pick is as accurate as the seed network, up to the tolerance."""
+        """Whether the selected network is as good as the seed network, up to the tolerance."""
         return self.pick is not None and self._near_the_seed(self.pick)
 
     @property
     def holds_when_retrained(self) -> bool | None:
-        """Say the same of the means of both when re-trained on fresh seeds; None if unknown."""
+        """The same by the means of both over re-trainings on fresh seeds; None if unknown."""
         seed, pick = (
             self.retrained.get(s, ()) for s in ("seed", self.pick.step if self.pick else "")
         )
@@ -211,8 +240,8 @@ class RunResult:
             return None
         return statistics.fmean(seed) - statistics.fmean(pick) <= self._tolerance
 
-    def as_accurate_as_the_seed(self, score: float) -> bool:
-        """Say whether an accuracy of the search is the seed network's, up to the tolerance."""
+    def as_good_as_the_seed(self, score: float) -> bool:
+        """Return whether a score of the search is the seed network's, up to the tolerance."""
         return self.seed_objectives.score - score <= self._tolerance
 
     @property
@@ -228,7 +257,7 @@ class RunResult:
 
     @property
     def _confirms(self) -> bool:
-        """Say whether what was re-trained decides: the seed network and some of the front were."""
+        """Whether confirmed scores select: the seed network and some of the front have them."""
         steps = (c.step for c in self.front)
         return bool(self.confirmed.get("seed")) and any(self.confirmed.get(s) for s in steps)
 
@@ -238,21 +267,36 @@ class RunResult:
             return statistics.fmean(self.confirmed[candidate.step])
         return candidate.objectives.score
 
+    def best_score(self, most_params: int | None = None) -> float | None:
+        """Return the best validation score among networks of at most so many parameters.
+
+        Args:
+            most_params: Largest size; the seed network's where it is not given.
+        """
+        objectives = [c.objectives for c in self.evaluated if c.objectives]
+        return best_score(objectives, most_params or self.seed_objectives.n_params)
+
     @cached_property
     def best_within_seed_size(self) -> float | None:
-        """Best validation accuracy among networks no larger than the seed."""
-        limit = self.seed_objectives.n_params
-        fitting = [
-            c.objectives.score
-            for c in self.evaluated
-            if c.objectives and c.objectives.n_params <= limit
-        ]
-        return max(fitting, default=None)
+        """Best validation score among networks no larger than the seed network."""
+        return self.best_score()
 
     @cached_property
     def hypervolume(self) -> float:
         """Hypervolume of the front, see ``pareto.hypervolume``."""
         return self.hypervolume_of([c.objectives for c in self.front if c.objectives])
+
+    @property
+    def generations(self) -> int:
+        """Number of generations that it reached, the founders' included."""
+        return max((_generation(c.step) for c in self.candidates), default=-1) + 1
+
+    def up_to(self, generation: int) -> "RunResult":
+        """Return the run as it was after a generation; the founders are generation 0."""
+        kept = tuple(c for c in self.candidates if _generation(c.step) <= generation)
+        known = {"seed", *(c.step for c in kept)}
+        confirmed = {step: scores for step, scores in self.confirmed.items() if step in known}
+        return replace(self, candidates=kept, confirmed=confirmed)
 
     def hypervolume_of(self, objectives: Sequence[pareto.Objectives]) -> float:
         """Hypervolume of any points, with this run's reference point."""
@@ -263,8 +307,13 @@ class RunResult:
         )
 
 
+def best_score(objectives: Iterable[pareto.Objectives], most_params: int) -> float | None:
+    """Return the best score among networks of at most so many parameters, None without one."""
+    return max((o.score for o in objectives if o.n_params <= most_params), default=None)
+
+
 def differing(one: RunResult, other: RunResult) -> list[str]:
-    """Say in which settings that all arms share two runs differ, so that no table holds both."""
+    """Return the shared settings in which two runs differ, so that no table holds both."""
     was, now = (dict(_settings(run.manifest.settings)) for run in (one, other))
     return [
         f"{name} is {now.get(name)}, not {was.get(name)}"
@@ -281,3 +330,7 @@ def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in known.items():
         if name or key not in ARM_SETTINGS | {"study"}:
             yield from _settings(value, f"{name}.{key}" if name else key)
+
+
+def _generation(step: str) -> int:
+    return int(step.removeprefix("g").partition(".")[0])

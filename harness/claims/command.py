@@ -1,18 +1,23 @@
-"""Hold published claims against runs: ``python -m reproductions NAME plan|run|table``.
+"""The command that checks published claims: ``python -m reproductions NAME plan|run|table``.
 
-A reproduction is a folder with ``arms.yaml``, what to run, and ``claims.yaml``, what was published:
-one of those here by its name, or any other by its path. ``pytest`` asserts its claims.
+A reproduction is a folder with ``arms.yaml``, the planned runs, and ``claims.yaml``, the published
+numbers: a shipped one by its name, or any other by its path. ``pytest`` asserts its claims.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from harness.claims.plan import show_plan
 from harness.claims.reproduction import OURS, Reproduction, read_reproduction
 from harness.claims.spec import ARMS
-from harness.claims.tables import claims_table, judged, published_text, write_published
+from harness.claims.tables import (
+    claims_table,
+    count_decided,
+    count_written,
+    published_text,
+    write_published,
+)
 from harness.errors import HarnessError, InputError
 from harness.evaluation.backend import Backends
 from harness.reporting.console import show_table
@@ -26,16 +31,16 @@ def main() -> None:
     names = ", ".join(sorted(path.parent.name for path in OURS.glob(f"*/{ARMS}")))
     parser = argparse.ArgumentParser(
         prog="python -m reproductions",
-        description="plan: what is left to do and what it costs. run: do what is missing. table: "
-        "the paper's tables and figures with our numbers beside the published ones.",
+        description="plan: the remaining runs and their cost. run: execute them. table: the "
+        "paper's tables and figures, with published and measured numbers.",
     )
     parser.add_argument("name", metavar="NAME", help=f"one of {names}, or a folder")
     parser.add_argument("action", choices=("plan", "run", "table"))
     parser.add_argument(
         "words", nargs="*", metavar="COMPARISON | KEY=VALUE",
-        help="plan and run: which of its comparisons, at first all; settings, as device=cuda",
+        help="plan and run: some of its comparisons (default: all); settings, such as device=cuda",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="table: folder to write to, its own at first")
+    parser.add_argument("--out", type=Path, help="table: folder to write to (default: its own)")
     arguments = parser.parse_intermixed_args()
     if arguments.out is not None and arguments.action != "table":
         parser.error("--out goes with table alone: plan and run write no tables")
@@ -55,38 +60,38 @@ def main() -> None:
 
 
 def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
-    """Execute what is missing of these comparisons, then show what became of their claims."""
+    """Execute the missing runs of these comparisons, then print the verdicts on their claims."""
     planned = [
         [reproduction.config(name, arm, seed) for arm in plan.arms]
         for name in comparisons
         for plan in (reproduction.plans[name],)
         for seed in plan.seeds
-        if not reproduction.records[name].complete
-    ]  # composed as a whole, so that mistakes cost nothing
+        if not reproduction.evidence[name].complete
+    ]  # all are composed before the first one runs, so that a mistake costs nothing
     with Backends() as backends:
         for configs in planned:
             complete_runs(configs, backends)
-    found = claims_table(replace(reproduction), comparisons)  # which reads the records again
-    for told in found.tables:
-        rows = rows_of(told.columns, told.rows)
-        show_table(rows, title=told.title, notes=list(told.notes), text=True)
-    print("", *found.headings, found.headline, *found.notes, sep="\n")
+    after = read_reproduction(reproduction.folder, reproduction.overrides)
+    document = claims_table(after, comparisons)
+    for one in document.tables:
+        rows = rows_of(one.columns, one.rows)
+        show_table(rows, title=one.title, notes=list(one.notes), text=True)
+    print("", *document.headings, document.headline, *document.notes, sep="\n")
 
 
 def table(reproduction: Reproduction, out: Path | None) -> None:
-    """Print the tables, and write them with the figures: the paper's, with ours beside.
+    """Print the tables, and write them with the figures.
 
-    Where that would replace what is there by less, it has to be said where to.
+    A table that decides fewer claims than the one in the folder needs ``out``.
     """
     print(published_text(reproduction, "markdown"))
-    there, here = judged(reproduction.folder), judged(reproduction)
+    there, here = count_written(reproduction.folder), count_decided(reproduction)
     if out is None and reproduction.changed:
         print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
     elif out is None and here < there:
-        where = next(iter(reproduction.records.values())).runs_dir
         print(
-            f"Nothing is written: {where} decides {here} claims, what is there {there}. Give "
-            f"runs_dir=FOLDER or --out FOLDER."
+            f"Nothing is written: {reproduction.runs_dir} decides {here} claims, the table that is "
+            f"there {there}. Give runs_dir=FOLDER or --out FOLDER."
         )
     else:
         for path in write_published(reproduction, out or reproduction.folder):

@@ -1,6 +1,6 @@
-"""Which runs on record are those of a plan: the only thing that a claim is judged by."""
+"""The runs on record that match a plan: the only evidence that a claim is judged by."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.arm import Arm
@@ -11,25 +11,49 @@ from harness.errors import NotRun
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records(Mapping[str, Arm]):
-    """The runs of one comparison that are on record, by arm; an arm is there when all of it is.
+class Evidence:
+    """The runs of one comparison that are on record.
 
-    Asking for an arm of which a run is missing raises NotRun: whoever looked before the last run
-    has ended could stop where it pleases.
+    Attributes:
+        planned: Seeds of each arm.
+        found: The matching runs, finished or not.
+        runs_dir: Where they lie.
+        command: Command that runs what is missing.
+        left_out: A sentence for each group of recorded runs that does not count.
+        damaged: A sentence for each journal that cannot be read.
     """
 
     planned: Mapping[str, tuple[int, ...]]
     found: tuple[RunResult, ...]
-    """As far as they have come."""
     runs_dir: str
     command: str
-    """What a user types to run what is missing."""
     left_out: tuple[str, ...]
-    """What is on record and does not count, and why."""
     damaged: tuple[str, ...]
-    """What cannot be read, a sentence each."""
 
-    def __getitem__(self, name: str) -> Arm:
+    @property
+    def complete(self) -> bool:
+        """Whether all of its runs are finished."""
+        return not any(self.missing(arm) for arm in self.planned)
+
+    @property
+    def done(self) -> str:
+        """Number of its finished runs, such as ``3 of 4``."""
+        planned = sum(map(len, self.planned.values()))
+        return f"{planned - sum(len(self.missing(arm)) for arm in self.planned)} of {planned}"
+
+    def missing(self, name: str) -> tuple[int, ...]:
+        """Return the seeds at which an arm has no finished run."""
+        done = {run.seed for run in self.found if run.arm == name and run.complete}
+        return tuple(seed for seed in self.planned[name] if seed not in done)
+
+    def arm(self, name: str) -> Arm:
+        """Return an arm of which every planned run is finished.
+
+        Raises:
+            KeyError: The comparison has no such arm.
+            NotRun: A run is missing. Results that show before the last run would allow optional
+                stopping.
+        """
         if name not in self.planned:
             raise KeyError(
                 f"expected an arm of the comparison, one of {', '.join(self.planned)}, got {name}."
@@ -43,46 +67,32 @@ class Records(Mapping[str, Arm]):
             name=name, runs=tuple(run for run in self.found if run.arm == name), planned=planned
         )
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.planned
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.planned)
-
-    def __len__(self) -> int:
-        return len(self.planned)
-
-    @property
-    def complete(self) -> bool:
-        """Say whether all of its runs have ended."""
-        return not any(self.missing(arm) for arm in self.planned)
-
-    @property
-    def done(self) -> str:
-        """Say how many of its runs have ended."""
-        planned = sum(map(len, self.planned.values()))
-        return f"{planned - sum(len(self.missing(arm)) for arm in self.planned)} of {planned}"
-
-    def missing(self, name: str) -> tuple[int, ...]:
-        """Return the seeds at which an arm has no finished run."""
-        done = {run.seed for run in self.found if run.arm == name and run.complete}
-        return tuple(seed for seed in self.planned[name] if seed not in done)
+    def complete_arms(self) -> dict[str, Arm]:
+        """Return the arms of which every planned run is finished."""
+        return {name: self.arm(name) for name in self.planned if not self.missing(name)}
 
 
-def records_of(
+def collect_evidence(
     below: Below,
     planned: Mapping[str, tuple[int, ...]],
     is_planned: Callable[[RunResult], bool],
     *,
     runs_dir: str,
     command: str,
-) -> Records:
-    """Choose the runs that count, of all that are there.
+) -> Evidence:
+    """Choose the runs that count, among all that match the plan.
 
-    Where those of the plan fall into groups that no table could hold together, such as those of two
-    versions of torch, it is the first group of which nothing is missing, else the last. Where an
-    arm ran twice at a seed, the first run counts, of those that ended. So who does not like what
-    came out cannot roll again.
+    Matching runs may fall into groups that cannot share a table, such as those of two versions of
+    torch. The first complete group counts, or the last one begun if none is complete. Of two runs
+    of an arm at one seed, the first that finished counts. Both rules prevent re-running until a
+    favourable result appears.
+
+    Args:
+        below: All runs in the folder.
+        planned: Seeds of each arm.
+        is_planned: Whether a run of a planned arm has the settings of the plan.
+        runs_dir: The folder.
+        command: Command that runs what is missing.
     """
     groups: dict[str, list[RunResult]] = {}
     for run in sorted(below.runs, key=lambda run: run.started):
@@ -90,25 +100,30 @@ def records_of(
             groups.setdefault(run.manifest.comparison, []).append(run)
     whole = [group for group in groups.values() if _is_complete(group, planned)]
     begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
-    chosen = whole[0] if whole else begun  # they are in the order in which they began
+    chosen = whole[0] if whole else begun
     others = [group for group in groups.values() if group is not chosen]
     counted = _first_of_each(chosen)
-    twice = [f"{run.arm}, seed {run.seed}: ran again, the first run counts." for run in
-             chosen if run not in counted]  # fmt: skip
-    return Records(
+    again = (run for run in chosen if run not in counted)
+    return Evidence(
         planned=planned,
         found=tuple(counted),
         runs_dir=runs_dir,
         command=command,
-        left_out=(*(_told(group, chosen) for group in others), *twice),
+        left_out=(
+            *(_describe_left_out(group, chosen) for group in others),
+            *(f"{run.arm}, seed {run.seed}: ran again, the first run counts." for run in again),
+        ),
         damaged=below.damaged,
     )
 
 
-def is_of(run: RunResult, config: Config, wanted: Mapping[str, object]) -> bool:
-    """Say whether a run was made as wanted, by its manifest; on whichever machine.
+def matches(run: RunResult, config: Config, wanted: Mapping[str, object]) -> bool:
+    """Return whether a run was made with the wanted settings, by its manifest.
 
-    wanted: settings, and digests of what they name. An arm that asks an LLM must have got answers.
+    Args:
+        run: The run, of any machine.
+        config: Configuration of its arm. An arm with an LLM must have got answers.
+        wanted: Settings, and digests of the files that they name.
     """
     known = run.manifest.settings
     asks = "model" in config.proposer
@@ -121,7 +136,7 @@ def _is_complete(group: Sequence[RunResult], planned: Mapping[str, tuple[int, ..
 
 
 def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Keep one run of each arm and seed: of those that ended the first begun, else the last."""
+    """Keep one run of each arm and seed: the first that finished, or else the last."""
     kept: dict[tuple[str, int], RunResult] = {}
     for run in runs:
         before = kept.get((run.arm, run.seed))
@@ -130,6 +145,7 @@ def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
     return list(kept.values())
 
 
-def _told(others: Sequence[RunResult], chosen: Sequence[RunResult]) -> str:
+def _describe_left_out(others: Sequence[RunResult], chosen: Sequence[RunResult]) -> str:
     n = "1 run" if len(others) == 1 else f"{len(others)} runs"
-    return f"{n} that no table could hold beside: {'; '.join(differing(chosen[0], others[0]))}."
+    settings = "; ".join(differing(chosen[0], others[0]))
+    return f"{n} with other settings, which cannot share a table: {settings}."

@@ -1,4 +1,4 @@
-"""A paper's figures again: what was published, and our runs beside it."""
+"""The figures of a paper redrawn, with published and measured values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.arm import Arm
-from harness.analysis.metrics import MEASURED, generations, up_to
+from harness.analysis.comparison import compare
 from harness.analysis.stats import Interval, mean_interval
 from harness.claims.claim import Claim
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
-from harness.errors import NotRun
+from harness.claims.wording import DEFAULT_KIND, format_of_claim
 from harness.reporting import plot_style
-from harness.reporting.comparison import compare
-from harness.reporting.figures import FIGURES
+from harness.reporting.figures.catalog import FIGURES
+from harness.reporting.formatting import axis_label, fill
+from harness.tasks.base import wording_of
 
 
 def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> str | None:
-    """Write a section's figure, PNG and PDF; return how to read it, None where it has nothing yet.
+    """Write a section's figure as PNG and PDF, or remove an outdated one.
 
-    Where there is nothing to show, one that was written before goes.
+    Returns:
+        The caption, None where there is nothing to show yet.
     """
     assert section.figure is not None
     assert section.comparison is not None
@@ -34,36 +36,39 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
         return None
     given = f"Open marks are {reproduction.paper.given}"
     arms = _arms(reproduction, section)
-    missing = [name for name in reproduction.records[section.comparison] if name not in arms]
+    missing = [name for name in reproduction.plans[section.comparison].arms if name not in arms]
     if not arms:
-        return f"{given}; no arm of {section.comparison} is done yet."
-    told = _CAPTIONS[section.figure].format(given=given)
-    return f"{told} Not run: {', '.join(missing)}." if missing else told
+        return f"{given}; no arm of {section.comparison} is complete yet."
+    caption = _CAPTIONS[section.figure].format(given=given)
+    return f"{caption} Not run: {', '.join(missing)}." if missing else caption
 
 
+WORDS = wording_of(DEFAULT_KIND)
 _CAPTIONS = {
     "generations": "{given}. A line is the mean of an arm's runs after each generation, the area "
     "its 95 % interval (with one run, there is none).",
-    "fronts": FIGURES[0].caption,
+    "fronts": fill(FIGURES["pareto"].caption, WORDS),
     "sizes": "{given}. Squares are measured, means with their 95 % intervals (where every run is "
-    "wanted, the least and the most): of the networks with "
+    "required, the least and the greatest): of the networks with "
     "at most so many parameters, the one that re-trains best on validation images, scored on the "
     "test split.",
 }
 
 
 def _fronts(reproduction: Reproduction, section: Section) -> Any:
-    """Draw what each arm found, as it was after the section's generation."""
+    """Draw the fronts of each arm after the section's generation."""
     runs = [
-        run if section.generation is None else up_to(run, section.generation)
+        run if section.generation is None else run.up_to(section.generation)
         for arm in _arms(reproduction, section).values()
         for run in arm.runs
     ]
-    return FIGURES[0].draw(replace(compare(runs), title=section.title)) if runs else None
+    if not runs:
+        return None
+    return FIGURES["pareto"].draw(replace(compare(runs), title=section.title))
 
 
 def _generations(reproduction: Reproduction, section: Section) -> Any:
-    """Draw each arm by generation, published points as open marks, our mean with its interval."""
+    """Draw each arm by generation: published points as open marks, our mean with its interval."""
     arms = _arms(reproduction, section)
     claims = section.curves
     drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
@@ -79,7 +84,7 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
             _measured(axes, mine[0], arms[arm], range(last + 1), look, label=f"{series}, measured")
     axes.set(
         xlabel="generation (0: the founders)",
-        ylabel=_HEIGHTS.get(claims[0].measure, claims[0].measure.replace("_", " ")),
+        ylabel=axis_label(claims[0].metric, WORDS),
         title=section.title + ("" if arms else _NOTHING_YET),
     )
     axes.set_xlim(left=-0.5, right=max(1.5, axes.get_xlim()[1]))
@@ -89,10 +94,6 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
 
 
 _NOTHING_YET = "\nnothing measured yet"
-_HEIGHTS = {
-    "best_score": "best accuracy, %\n(measured: on validation images)",
-    "hypervolume": "hypervolume (more is better)",
-}
 
 
 def _published(
@@ -133,14 +134,14 @@ def _measured(
 
 
 def _interval(value: Interval | float) -> Interval:
-    """Return an interval as it is, a value alone as one without reach."""
+    """Return an interval as it is, a single value as an interval without width."""
     if isinstance(value, Interval):
         return value
     return Interval(mean=value, low=value, high=value)
 
 
 def _sizes(reproduction: Reproduction, section: Section) -> Any:
-    """Draw accuracy against size: published marks open, ours with its interval beside them."""
+    """Draw score against size: published marks open, ours with its interval."""
     drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
     known, arms = section.sized, _arms(reproduction, section)
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
@@ -159,7 +160,7 @@ def _sizes(reproduction: Reproduction, section: Section) -> Any:
     axes.set(
         xscale="log",
         xlabel="parameters (log scale; fewer is better)",
-        ylabel="test accuracy, %",
+        ylabel=fill("{task.test_score}, {task.unit}", WORDS),
         title=section.title + ("" if found or arms else _NOTHING_YET),
     )
     axes.margins(x=0.25, y=0.15)
@@ -178,23 +179,16 @@ _KINDS: Mapping[str, Callable[[Reproduction, Section], Any]] = {
 def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
     """Return the arms of a section's comparison of which all runs are on record."""
     assert section.comparison is not None
-    records = reproduction.records[section.comparison]
-    found = {}
-    for name in records:
-        try:
-            found[name] = records[name]
-        except NotRun:
-            continue
-    return found
+    return reproduction.evidence[section.comparison].complete_arms()
 
 
 def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
-    """Return the last generation to draw: the last that is claimed, else that the runs reached."""
+    """Return the last generation to draw: the last claimed one, or else the last of the runs."""
     claimed = [c.within.generation for c in claims if c.within.generation is not None]
     if claimed or arm is None:
         return max(claimed, default=0)
-    return max((generations(run) for run in arm.finished), default=1) - 1
+    return max((run.generations for run in arm.finished), default=1) - 1
 
 
 def _height(claim: Claim, value: float) -> float:
-    return 100 * value if MEASURED[claim.measure].percent else value
+    return format_of_claim(claim, WORDS).times * value

@@ -1,4 +1,4 @@
-"""What is left to do of a reproduction, and what it would cost; nothing is run or sent for it."""
+"""The remaining runs of a reproduction and their estimated cost; runs and sends nothing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,22 +12,22 @@ from harness.runs.runner import read_network
 
 UNKNOWN = "unknown"
 HEADER = [
-    "comparison", "claims", "arms", "seeds", "images", "needs", "runs done", "trainings left",
+    "comparison", "claims", "arms", "seeds", "data set", "needs", "runs done", "trainings left",
     "hours of training left", "LLM calls left", "tokens in", "tokens out", "cost",
 ]  # fmt: skip
 _HOUR_S = 3600
 
 
 def show_plan(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
-    """Print arms, seeds and cost of these comparisons, and the commands that run them."""
+    """Print arms, seeds and estimated cost of these comparisons, and the commands to run them."""
     rows = [HEADER, *(_row(reproduction, name) for name in comparisons)]
     notes = list(_notes(reproduction, comparisons))
     show_table(rows, title=reproduction.paper.title, notes=notes, text=True)
 
 
 def _row(reproduction: Reproduction, name: str) -> list[str]:
-    plan, records = reproduction.plans[name], reproduction.records[name]
-    left = {arm: len(records.missing(arm)) for arm in plan.arms}
+    plan, evidence = reproduction.plans[name], reproduction.evidence[name]
+    left = {arm: len(evidence.missing(arm)) for arm in plan.arms}
     configs = {arm: reproduction.config(name, arm, plan.seeds[0]) for arm in plan.arms}
     played = {
         arm: play(config, read_network(Path(config.network.path)), share=1.0)
@@ -43,7 +43,7 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
         configs[plan.arms[0]].task["_target_"].rpartition(".")[2],
         ("a GPU" if plan.takes.device == "gpu" else "a CPU")
         + (", an LLM" if plan.takes.llm else ""),
-        records.done,
+        evidence.done,
         f"at most {trainings:,}" if trainings else "0",
         _hours(reproduction, name, trainings),
         *_spent(played, left, paid=plan.takes.llm),
@@ -51,10 +51,10 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
 
 
 def _trainings(config: Config) -> int:
-    """Count the trainings of a run at most: the search, and what is scored after it.
+    """Return the most trainings of a run: the search and the re-trainings after it.
 
-    The front has no more members than the search evaluated; the pick and the seed network are
-    re-trained on all fresh seeds, the others on one.
+    The front has no more members than the search evaluated. The selected network and the seed
+    network are re-trained on all fresh seeds, the others on one.
     """
     front = min(config.final.hall_of_fame + 1, config.budget.evaluations)
     confirmed = config.confirm.seeds * (config.budget.evaluations + 1)
@@ -62,15 +62,15 @@ def _trainings(config: Config) -> int:
 
 
 def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
-    """Say how long so many trainings take, by those on record that followed the same recipe."""
+    """Return the hours of so many trainings, by those on record of the same recipe."""
     plan = reproduction.plans[name]
     if not trainings:
         return "0"
     settings = settings_of(reproduction.config(name, plan.arms[0], plan.seeds[0]))
     alike = {
         run.folder: run
-        for records in reproduction.records.values()
-        for run in records.found
+        for evidence in reproduction.evidence.values()
+        for run in evidence.found
         if all(run.manifest.settings.get(key) == settings[key] for key in ("recipe", "task"))
         and (run.manifest.machine["device"] == "cpu") == (plan.takes.device == "cpu")
     }.values()
@@ -98,7 +98,7 @@ def _spent(played: dict[str, Played], left: dict[str, int], *, paid: bool) -> li
 
 
 def _about(count: int) -> str:
-    """Write an estimate with two digits that mean something."""
+    """Return an estimate with two significant digits."""
     return f"{round(count, 2 - len(str(count))):,}"
 
 
@@ -107,24 +107,24 @@ def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[s
     if reproduction.changed:
         yield f"Not as planned, but with {', '.join(reproduction.changed)}."
     for name in comparisons:
-        records = reproduction.records[name]
-        told = (*records.damaged, *records.left_out)
-        yield from (f"{name}, left out: {one}" for one in told)
-        if not records.complete:
+        evidence = reproduction.evidence[name]
+        left_out = (*evidence.damaged, *evidence.left_out)
+        yield from (f"{name}, left out: {one}" for one in left_out)
+        if not evidence.complete:
             unfinished.append(name)
-            yield f"{name}: {records.command}"
+            yield f"{name}: {evidence.command}"
     if not unfinished:
-        yield "All runs are done: see what they say with table in place of plan, or with pytest."
+        yield "All runs are done: show their verdicts with table in place of plan, or with pytest."
         return
     yield (
-        "Trainings: one of the seed network, those of the search, and after it re-trainings on "
-        "fresh seeds, at least one for each network of the front. Hours are of one after another; "
-        f"{UNKNOWN} where none of this recipe was ever measured: the first run on record tells. "
-        "What is interrupted goes on with the same command."
+        "Trainings: one of the seed network, those of the search, and re-trainings on fresh seeds "
+        "after it, at least one for each network of the front. Hours assume one training at a "
+        f"time; {UNKNOWN} until one run of this recipe is on record. The same command resumes an "
+        "interrupted run."
     )
     if any(reproduction.plans[name].takes.llm for name in unfinished):
         yield (
-            "LLM: the search was played with made-up answers, all valid and as long as is allowed. "
+            "LLM: estimated by a dry run with synthetic answers, all valid and as long as allowed. "
             "Refused answers, up to budget.proposals, come on top. Cost is in the currency of "
-            "conf/prices/mine.yaml, where an unknown price goes."
+            "conf/prices/mine.yaml; add unknown prices there."
         )

@@ -6,7 +6,7 @@ passes, fails with the measured interval, or is skipped as not run::
     def test_claim(claim, arms):
         claim.check(arms)
 
-The door to pytest, which loads this with every start: what is heavy is imported when asked for.
+The door to pytest, which loads this module at every start: heavy modules are imported on demand.
 """
 
 from collections import Counter
@@ -20,14 +20,15 @@ import pytest
 if TYPE_CHECKING:
     from harness.analysis.arm import Arm
     from harness.claims.claim import Claim
+    from harness.claims.evidence import Evidence
     from harness.claims.reproduction import Reproduction
 
 _OPTION = "harness_override"
 _CLAIM, _TO_RUN = "guided-evolution claim", "guided-evolution command"
 _HELD = pytest.StashKey["Reproduction"]()
-"""What a test holds its claim against."""
+"""The reproduction that a test takes its runs from."""
 _IS_MISSING = pytest.StashKey[bool]()
-"""Whether a test asked for an arm of which a run is missing."""
+"""Whether a test accessed an arm of which a run is missing."""
 MARKERS = (
     "reproduction(folder=None, comparison=None): where arms.yaml and claims.yaml lie, from the "
     "test's folder, and which of its comparisons the fixture arms holds",
@@ -37,7 +38,7 @@ MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the user say which runs are meant, as for ``python -m reproductions``."""
+    """Add the option for settings, as ``python -m reproductions`` takes them."""
     parser.getgroup("guided-evolution").addoption(
         "--harness-override", action="append", default=[], metavar="KEY=VALUE", dest=_OPTION,
         help="a setting of the runs that decide claims, such as runs_dir=FOLDER",
@@ -45,13 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known."""
+    """Register the markers."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each claim, marked with what it takes; leave other uses of the word alone."""
+    """Parametrize a test by the claims of its folder, marked with the resources that they need."""
     given = [str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")]
     if "claim" not in metafunc.fixturenames or any("claim" in names for names in given):
         return
@@ -85,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a claim that fails say so and no more, and tell the summary what the record says."""
+    """Report a failing claim without traceback, and keep its verdict for the summary."""
     report = yield
     if report.skipped and item.stash.get(_IS_MISSING, False):
         path, line, _ = item.reportinfo()  # the test is skipped, not this file
@@ -97,28 +98,28 @@ def pytest_runtest_makereport(
     if claim is not None and _HELD in item.stash and call.when == "call":
         reproduction = item.stash[_HELD]
         report.user_properties.append((_CLAIM, reproduction.verdict(claim).word))
-        records = reproduction.records[claim.comparison]
-        if any(records.missing(name) for name in claim.arms):
-            report.user_properties.append((_TO_RUN, records.command))
+        evidence = reproduction.evidence[claim.comparison]
+        if any(evidence.missing(name) for name in claim.arms):
+            report.user_properties.append((_TO_RUN, evidence.command))
     return report
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what the record says of the claims, and with which commands those run that were not."""
-    told = [
+    """Print the verdicts on the claims, and the commands for those that were not run."""
+    properties = [
         pair
         for reports in terminalreporter.stats.values()
         for report in reports
         for pair in getattr(report, "user_properties", ())
     ]
-    words = Counter(word for name, word in told if name == _CLAIM)
+    words = Counter(word for name, word in properties if name == _CLAIM)
     if not words:
         return
     terminalreporter.section("published claims")
     terminalreporter.line(", ".join(f"{word} {n}" for word, n in sorted(words.items())))
     if overrides := config.getoption(_OPTION):
         terminalreporter.line(f"with the settings {', '.join(overrides)}")
-    for command in dict.fromkeys(command for name, command in told if name == _TO_RUN):
+    for command in dict.fromkeys(command for name, command in properties if name == _TO_RUN):
         terminalreporter.line(f"to run: {command}")
 
 
@@ -126,7 +127,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
     """The runs on record, by arm: of the comparison that decides ``claim``, or the one marked.
 
-    To ask for an arm of which a run is missing skips the test, with the command that runs it.
+    Accessing an arm of which a run is missing skips the test, with the command that runs it.
     """
     from harness.errors import HarnessError
 
@@ -143,22 +144,22 @@ def arms(request: pytest.FixtureRequest) -> "Mapping[str, Arm]":
                 pytrace=False,
             )
         request.node.stash[_HELD] = reproduction
-        return OnRecord(reproduction.records[name], request.node)
+        return ArmsOnRecord(reproduction.evidence[name], request.node)
     except HarnessError as error:
         pytest.fail(str(error), pytrace=False)
 
 
-class OnRecord(Mapping[str, "Arm"]):
-    """Arms by name; one that was not run as planned skips the test that asks for it."""
+class ArmsOnRecord(Mapping[str, "Arm"]):
+    """Arms by name; accessing one of which a planned run is missing skips the test."""
 
-    def __init__(self, records: "Mapping[str, Arm]", test: pytest.Item) -> None:
-        self._records, self._test = records, test
+    def __init__(self, evidence: "Evidence", test: pytest.Item) -> None:
+        self._evidence, self._test = evidence, test
 
     def __getitem__(self, name: str) -> "Arm":
         from harness.errors import NotRun
 
         try:
-            return self._records[name]
+            return self._evidence.arm(name)
         except NotRun as missing:
             self._test.stash[_IS_MISSING] = True
             pytest.skip(f"not run: {missing}")
@@ -166,13 +167,13 @@ class OnRecord(Mapping[str, "Arm"]):
             pytest.fail(unknown.args[0], pytrace=False)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._records
+        return name in self._evidence.planned
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self._evidence.planned)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._evidence.planned)
 
 
 def _reproduction(config: pytest.Config, folder: Path) -> "Reproduction":
@@ -187,7 +188,7 @@ def _read(folder: Path, overrides: tuple[str, ...]) -> "Reproduction":
     reproduction = read_reproduction(folder, overrides)
     if others := [o for o in reproduction.changed if not o.startswith(ANOTHER_LLM)]:
         raise InputError(
-            f"--harness-override {others[0]}: expected where runs lie, or another LLM; this makes "
+            f"--harness-override {others[0]}: expected where runs lie, or another LLM; these are "
             f"other runs than {folder}/arms.yaml plans. Change the plan there."
         )
     return reproduction
@@ -198,29 +199,29 @@ def _folder(test: Path, marked: Mapping[str, Any]) -> Path:
 
 
 def _marked(node: pytest.Item) -> dict[str, Any]:
-    """Return what a test's markers say, of several that say the same the nearest."""
+    """Return the arguments of a test's markers; the nearest marker decides."""
 
-    def said(folder: str | None = None, comparison: str | None = None) -> dict[str, str]:
-        told = {"folder": folder, "comparison": comparison}
-        return {key: value for key, value in told.items() if value is not None}
+    def given(folder: str | None = None, comparison: str | None = None) -> dict[str, str]:
+        values = {"folder": folder, "comparison": comparison}
+        return {key: value for key, value in values.items() if value is not None}
 
     known: dict[str, str] = {}
     for mark in reversed(list(node.iter_markers("reproduction"))):
         try:
-            told = said(*mark.args, **mark.kwargs)
+            values = given(*mark.args, **mark.kwargs)
         except TypeError:
-            told = {"": ""}
-        if not all(key and isinstance(value, str) for key, value in told.items()):
+            values = {"": ""}
+        if not all(key and isinstance(value, str) for key, value in values.items()):
             raise pytest.Collector.CollectError(
                 f"{node.nodeid}: expected reproduction(folder=..., comparison=...), names both, "
                 f"got {mark.args} {mark.kwargs}."
             )
-        known |= told
+        known |= values
     return known
 
 
 def _claim_of(node: pytest.Item) -> "Claim | None":
-    """Return the claim that a test is of; other things of that name are somebody else's."""
+    """Return the claim that a test is parametrized by, None for other uses of that name."""
     parameters = node.callspec.params if hasattr(node, "callspec") else {}
     found = parameters.get("claim")
     return found if type(found).__module__ == "harness.claims.claim" else None

@@ -1,4 +1,4 @@
-"""A paper held against the runs on record, with the settings of whoever asks."""
+"""A paper and the runs on record that decide its claims, under the user's settings."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.analysis.loading import all_below
 from harness.analysis.run_result import RunResult
-from harness.claims.claim import NOT_RUN, Claim, Verdict
-from harness.claims.evidence import Records, is_of, records_of
+from harness.claims.claim import Claim
+from harness.claims.evidence import Evidence, collect_evidence, matches
+from harness.claims.judge import NOT_RUN, Verdict
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
 from harness.config.compose import compose
 from harness.config.identity import settings_of
@@ -20,19 +21,25 @@ from harness.record.study import load_study
 from harness.runs.runner import read_network
 
 OURS = ROOT / "reproductions"
-"""Where the reproductions lie that come with this package."""
+"""Folder of the reproductions that come with this package."""
 ANOTHER_LLM = ("model=", "model.")
-"""Settings under which its claims can be asked of another LLM."""
+"""Settings that choose another LLM."""
 FREE = (
     "runs_dir=", "device=", "workers=", "llm_workers=", "save_every_s=", "display=", "tracking=",
     "model.base_url=", "model.key_env=",
 )  # fmt: skip
-"""Settings that leave a reproduction what it is: where and how fast it runs."""
+"""Settings that do not change a result: where and how fast it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """A paper, where it lies, and the settings under which its runs are meant."""
+    """A paper and the settings under which its runs count.
+
+    Attributes:
+        folder: Where ``arms.yaml`` and ``claims.yaml`` lie.
+        paper: What these files say.
+        overrides: The user's settings.
+    """
 
     folder: Path
     paper: Paper
@@ -55,11 +62,16 @@ class Reproduction:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """Settings of the user that make other runs of it than the plan's."""
+        """Settings of the user under which the runs are not those of the plan."""
         return tuple(o for o in self.overrides if not o.startswith(FREE))
 
     def config(self, comparison: str, arm: str, seed: int) -> Config:
-        """Compose one of its runs; InputError, which says whose setting it is, if it cannot be."""
+        """Compose the configuration of one of its runs.
+
+        Raises:
+            InputError: It cannot be composed; the message says whether by the user's settings or
+                by those of ``arms.yaml``.
+        """
         planned = [f"+ablation={arm}", *self.plans[comparison].overrides, f"seed={seed}"]
         theirs = self._settings(comparison)
         try:
@@ -77,18 +89,18 @@ class Reproduction:
         return config
 
     def command(self, comparison: str) -> str:
-        """What a user types to run a comparison."""
+        """Return the command that runs a comparison."""
         words = ["python", "-m", "reproductions", self.name, "run", comparison]
         return shlex.join([*words, *self._settings(comparison)])
 
     def _settings(self, comparison: str) -> list[str]:
-        """Return the user's settings that concern a comparison: an LLM's where it takes one."""
+        """Return the user's settings that apply to a comparison: an LLM's where it takes one."""
         asks = self.plans[comparison].takes.llm
         return [o for o in self.overrides if asks or not o.startswith("model.")]
 
     @property
     def name(self) -> str:
-        """What a user calls it: ours by their names, others by their paths, as from here."""
+        """Its name on the command line: a name for a shipped one, a path for any other."""
         folder, here = self.folder.resolve(), Path.cwd()
         if folder.parent == OURS:
             return folder.name
@@ -97,31 +109,30 @@ class Reproduction:
         return f"./{folder.relative_to(here)}" if folder.is_relative_to(here) else str(folder)
 
     @cached_property
-    def records(self) -> Mapping[str, Records]:
-        """What is on record of each of its comparisons."""
-        first = {name: self._configs(name) for name in self.plans}
-        runs_dir = next(iter(next(iter(first.values())).values())).runs_dir
-        below = all_below(Path(runs_dir))
+    def evidence(self) -> Mapping[str, Evidence]:
+        """The runs on record, by comparison."""
+        below = all_below(Path(self.runs_dir))
         return {
-            name: records_of(
+            name: collect_evidence(
                 below,
                 dict.fromkeys(plan.arms, tuple(plan.seeds)),
-                self._is_planned(name, first[name]),
-                runs_dir=runs_dir,
+                self._is_planned(name),
+                runs_dir=self.runs_dir,
                 command=self.command(name),
             )
             for name, plan in self.plans.items()
         }
 
-    def _configs(self, comparison: str) -> dict[str, Config]:
-        plan = self.plans[comparison]
-        return {arm: self.config(comparison, arm, plan.seeds[0]) for arm in plan.arms}
+    @cached_property
+    def runs_dir(self) -> str:
+        """Folder of its runs, which all of its comparisons share."""
+        name, plan = next(iter(self.plans.items()))
+        return self.config(name, plan.arms[0], plan.seeds[0]).runs_dir
 
-    def _is_planned(
-        self, comparison: str, configs: Mapping[str, Config]
-    ) -> Callable[[RunResult], bool]:
-        """Return what says whether a run of an arm of a comparison is as planned."""
-        data = self.plans[comparison].data
+    def _is_planned(self, comparison: str) -> Callable[[RunResult], bool]:
+        """Return a function that returns whether a run of a planned arm has the plan's settings."""
+        plan = self.plans[comparison]
+        configs = {arm: self.config(comparison, arm, plan.seeds[0]) for arm in plan.arms}
         known = {arm: _wanted(config) for arm, config in configs.items()}
 
         def is_planned(run: RunResult) -> bool:
@@ -129,28 +140,41 @@ class Reproduction:
             if config.study is not None and "model" in config.proposer:
                 recorded = self.config(comparison, run.arm, run.seed)  # answers are of a seed
                 wanted = wanted | {"study": load_study(Path(str(recorded.study))).digest}
-            if data not in {None, run.manifest.data.digest}:
+            if plan.data not in {None, run.manifest.data.digest}:
                 return False
-            return is_of(run, config, wanted)
+            return matches(run, config, wanted)
 
         return is_planned
 
     def verdict(self, claim: Claim) -> Verdict:
-        """Judge a claim by what is on record; not run where a run of it is missing."""
+        """Judge a claim by the runs on record; its verdict is ``not run`` where one is missing."""
         try:
-            return claim.judge(self.records[claim.comparison])
+            evidence = self.evidence[claim.comparison]
+            return claim.judge({name: evidence.arm(name) for name in claim.arms})
         except NotRun as missing:
-            return Verdict(claim=claim, word=NOT_RUN, measured=None, n=0, of=0, reason=str(missing))
+            return Verdict(
+                claim=claim,
+                word=NOT_RUN,
+                measured=None,
+                n=0,
+                of=0,
+                reason=str(missing),
+                wording=None,
+            )
 
 
 def _wanted(config: Config) -> dict[str, object]:
-    """Return what a run on record has to share with a plan, by its manifest."""
+    """Return the settings that a matching run has in its manifest."""
     shared = {k: v for k, v in settings_of(config).items() if k not in {"device", "seed"}}
     return shared | {"network": read_network(Path(config.network.path)).digest}
 
 
 def read_reproduction(folder: Path, overrides: Sequence[str] = ()) -> Reproduction:
-    """Read a folder with ``arms.yaml`` and ``claims.yaml``; InputError where they do not fit."""
+    """Read a folder with ``arms.yaml`` and ``claims.yaml``.
+
+    Raises:
+        InputError: A file is invalid, or an override is one that ``arms.yaml`` decides.
+    """
     for override in overrides:
         if is_planned(override):
             raise InputError(

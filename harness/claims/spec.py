@@ -1,6 +1,6 @@
-"""The files of a reproduction: ``arms.yaml`` has what to run, ``claims.yaml`` what was published.
+"""The files of a reproduction: ``arms.yaml`` plans runs, ``claims.yaml`` lists published numbers.
 
-Both are data, so that anybody's paper can be held against runs of this harness in the same way.
+Both are data, so that the claims of any paper can be checked against runs of this harness.
 """
 
 import re
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.metrics import Within
-from harness.claims.claim import ABOUT, MEAN, Claim
+from harness.analysis.metric import Within
+from harness.claims.claim import Claim
+from harness.claims.statement import ABOUT, MEAN
 from harness.config.compose import read_yaml
 from harness.config.schema import MISSING
 from harness.errors import InputError
@@ -21,36 +22,36 @@ MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
     "test_accuracy": "test_score",
     "seed_test_accuracy": "seed_test_score",
 }
-"""What papers on classification call a measure, which ``claims.yaml`` may use, too."""
+"""Names of metrics in papers on classification, which ``claims.yaml`` may use as well."""
 DEVICES = ("cpu", "gpu")
 FIGURES = ("generations", "fronts", "sizes")
 PLANNED = frozenset({"seed", "ablation", "compare"})
-"""Settings that ``arms.yaml`` makes by its arms and seeds."""
+"""Settings that the arms and seeds of ``arms.yaml`` decide."""
 _NAME = re.compile(r"[\w-]+")
-"""Names are words on a command line and names of files."""
+"""Valid names: they are used on the command line and as names of files."""
 
 
 @dataclass(kw_only=True)
 class Takes:
-    """What the runs of a comparison need."""
+    """Resources that the runs of a comparison need."""
 
     device: str = "cpu"
     """``cpu`` or ``gpu``."""
     llm: bool = False
     """Whether an LLM must answer; recorded answers need none."""
     hours: float | None = None
-    """Of that device, for all of its runs, measured; null where nobody has measured it."""
+    """Measured hours of that device for all of its runs; null if unknown."""
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """One comparison: these arms at these seeds, under settings that all of them share."""
+    """One comparison: arms, seeds, and the settings that they share."""
 
     arms: list[str] = MISSING
     seeds: list[int] = MISSING
     overrides: list[str] = field(default_factory=list)
     data: str | None = None
-    """Digest of the images, as tables name it; null takes any."""
+    """Digest of the data set, as tables name it; null accepts any."""
     takes: Takes = field(default_factory=Takes)
 
 
@@ -63,7 +64,7 @@ class ArmsFile:
 
 @dataclass(kw_only=True)
 class ClaimEntry:
-    """A claim as it is written down; what is left out is the section's."""
+    """A claim in ``claims.yaml``; a missing value is the section's."""
 
     name: str = MISSING
     says: str = MISSING
@@ -81,14 +82,14 @@ class ClaimEntry:
 
 @dataclass(kw_only=True)
 class SectionEntry:
-    """A table or figure of the paper, and what its claims share."""
+    """A table or figure of the paper, and the values that its claims share."""
 
     title: str = MISSING
     source: str = MISSING
     figure: str | None = None
-    """What is drawn of it: one of FIGURES, or nothing."""
+    """Kind of its figure: one of FIGURES, or none."""
     generation: int | None = None
-    """Draw ``fronts`` as they were after it."""
+    """Generation after which ``fronts`` are drawn."""
     comparison: str | None = None
     arm: str | None = None
     measure: str | None = None
@@ -96,7 +97,7 @@ class SectionEntry:
     tolerance: float = 0.0
     of: str = MEAN
     notes: list[str] = field(default_factory=list)
-    """What a reader must know beside the numbers."""
+    """Footnotes."""
     claims: list[ClaimEntry] = field(default_factory=list)
 
 
@@ -105,15 +106,15 @@ class ClaimsFile:
     """The schema of ``claims.yaml``."""
 
     title: str = MISSING
-    """What was published, and where."""
+    """Title of the paper and where it was published."""
     given: str = "published"
-    """What its numbers are called, such as ``recorded`` where nobody has published them."""
+    """Name of its numbers, such as ``recorded`` for unpublished ones."""
     sections: dict[str, SectionEntry] = MISSING
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A table or figure of the paper: its claims, and what is drawn of it."""
+    """A table or figure of the paper: its claims and its figure."""
 
     name: str
     title: str
@@ -121,19 +122,19 @@ class Section:
     figure: str | None
     generation: int | None
     comparison: str | None
-    """The comparison that its figure shows."""
+    """Comparison that its figure shows."""
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
 
     @property
     def curves(self) -> list[Claim]:
-        """The claims of curves over the generations, all of one measure."""
+        """The claims of curves over the generations, all of one metric."""
         claims = [claim for claim in self.claims if claim.is_of_a_curve]
         return [claim for claim in claims if claim.measure == claims[0].measure]
 
     @property
     def sized(self) -> list[tuple[Claim, float]]:
-        """The claims of test accuracies, with the size that each is at; the seed's is claimed."""
+        """The claims of test scores, each with its size; the seed network's size is a claim."""
         seed = next((c.published for c in self.claims if c.measure == "seed_parameters"), None)
         sizes = [
             (claim, seed if claim.measure == "seed_test_score" else claim.within.parameters)
@@ -144,38 +145,42 @@ class Section:
 
     @property
     def has_to_draw(self) -> bool:
-        """Whether its claims are such as its figure shows."""
+        """Whether its figure has claims to show."""
         return bool({"generations": self.curves, "sizes": self.sized}.get(str(self.figure), True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paper:
-    """What was published, and what is to be run to see whether it holds."""
+    """Published claims, and the plan of the runs that decide them."""
 
     title: str
     given: str
-    """What the numbers of its claims are called."""
+    """Name of the numbers of its claims, such as ``published``."""
     plans: Mapping[str, Plan]
     sections: tuple[Section, ...]
 
 
 def read_paper(folder: Path) -> Paper:
-    """Read a folder's ``arms.yaml`` and ``claims.yaml``; InputError where they do not fit."""
+    """Read a folder's ``arms.yaml`` and ``claims.yaml``.
+
+    Raises:
+        InputError: A file is invalid, or the two do not fit.
+    """
     arms: ArmsFile = read_yaml(ArmsFile, folder / ARMS)
     claims: ClaimsFile = read_yaml(ClaimsFile, folder / CLAIMS)
-    for told in _problems_of_plans(arms.comparisons):
-        raise InputError(f"{folder / ARMS}: comparisons{told}")
+    for problem in _problems_of_plans(arms.comparisons):
+        raise InputError(f"{folder / ARMS}: comparisons{problem}")
     try:
         sections = tuple(_section(name, entry) for name, entry in claims.sections.items())
     except InputError as error:
         raise InputError(f"{folder / CLAIMS}: {error}") from None
-    for told in _problems_of_sections(sections, arms.comparisons):
-        raise InputError(f"{folder / CLAIMS}: {told}")
+    for problem in _problems_of_sections(sections, arms.comparisons):
+        raise InputError(f"{folder / CLAIMS}: {problem}")
     return Paper(title=claims.title, given=claims.given, plans=arms.comparisons, sections=sections)
 
 
 def is_planned(override: str) -> bool:
-    """Say whether a setting is one that the arms and seeds of ``arms.yaml`` make."""
+    """Return whether the arms and seeds of ``arms.yaml`` decide a setting."""
     return override.lstrip("+~").partition("=")[0] in PLANNED
 
 
@@ -196,8 +201,8 @@ def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
                     f"{', '.join(sorted(PLANNED))}, which arms and seeds say; got {override}."
                 )
         if plan.takes.device not in DEVICES:
-            told = f"one of {', '.join(DEVICES)}, got {plan.takes.device}."
-            yield f".{name}.takes.device: expected {told}"
+            among = ", ".join(DEVICES)
+            yield f".{name}.takes.device: expected one of {among}, got {plan.takes.device}."
         if plan.takes.hours is not None and plan.takes.hours < 0:
             yield f".{name}.takes.hours: expected hours, or null, got {plan.takes.hours}."
 
@@ -205,19 +210,19 @@ def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
 def _problems_of_sections(sections: Sequence[Section], plans: Mapping[str, Plan]) -> Iterator[str]:
     among = f"one of {', '.join(plans)}"
     for section in sections:
-        told = f"sections.{section.name}"
+        where = f"sections.{section.name}"
         if not _NAME.fullmatch(section.name):
-            yield f"{told}: expected a name of letters, digits, - and _: its figure is such a file."
+            yield f"{where}: expected letters, digits, - and _: its figure is such a file."
         if section.figure not in (None, *FIGURES):
-            yield f"{told}.figure: expected one of {', '.join(FIGURES)}, got {section.figure}."
+            yield f"{where}.figure: expected one of {', '.join(FIGURES)}, got {section.figure}."
         if section.figure and section.comparison not in plans:
             got = section.comparison
-            yield f"{told}.comparison: expected the one to draw, {among}, got {got}."
+            yield f"{where}.comparison: expected the one to draw, {among}, got {got}."
         if not section.has_to_draw:
-            yield f"{told}.figure: expected claims that {section.figure} shows, there are none."
+            yield f"{where}.figure: expected claims that {section.figure} shows, there are none."
         at = section.generation
         if at is not None and (section.figure != "fronts" or at < 0):
-            yield f"{told}.generation: expected one from 0 on, with figure: fronts, got {at}."
+            yield f"{where}.generation: expected one from 0 on, with figure: fronts, got {at}."
     yield from _problems_of_claims([c for section in sections for c in section.claims], plans)
 
 
@@ -226,16 +231,17 @@ def _problems_of_claims(claims: Sequence[Claim], plans: Mapping[str, Plan]) -> I
         yield "expected at least one section with a claim."
     names = [claim.name for claim in claims]
     for claim in claims:
-        told = f"claim {claim.name}: expected"
+        expected = f"claim {claim.name}: expected"
         if names.count(claim.name) > 1:
-            yield f"{told} claims of different names, this one is there twice."
+            yield f"{expected} claims of different names, this one is there twice."
         if claim.comparison not in plans:
             among = ", ".join(plans)
-            yield f"{told} a comparison of {ARMS}, one of {among}, got {claim.comparison}."
+            yield f"{expected} a comparison of {ARMS}, one of {among}, got {claim.comparison}."
         else:
             arms = plans[claim.comparison].arms
             for arm in set(claim.arms) - set(arms):
-                yield f"{told} an arm of {claim.comparison}, one of {', '.join(arms)}, got {arm}."
+                known = f"{claim.comparison}, one of {', '.join(arms)}"
+                yield f"{expected} an arm of {known}, got {arm}."
 
 
 def _section(name: str, entry: SectionEntry) -> Section:
@@ -252,25 +258,25 @@ def _section(name: str, entry: SectionEntry) -> Section:
 
 
 def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
-    """Yield the claim, or one for each generation that it has a number for."""
-    told = f"claim {entry.name}"
+    """Yield the claim, or one claim for each generation that has a number."""
+    where = f"claim {entry.name}"
     if not _NAME.fullmatch(entry.name):
-        raise InputError(f"{told}: expected a name of letters, digits, - and _.")
+        raise InputError(f"{where}: expected a name of letters, digits, - and _.")
     keys = ("comparison", "arm", "measure", "relation", "tolerance", "of")
     own = {key: getattr(entry, key) for key in keys}
     shared = {key: getattr(section, key) if own[key] is None else own[key] for key in keys}
     shared["measure"] = MEASURES_OF_ACCURACY.get(shared["measure"], shared["measure"])
     for key, value in shared.items():
         if value is None:
-            raise InputError(f"{told}: expected {key}, here or in its section.")
-    for generation, published in _series(entry, told):
+            raise InputError(f"{where}: expected {key}, here or in its section.")
+    for generation, published in _series(entry, where):
         at = {} if generation is None else {"generation": generation}
         by = "" if generation is None else f", generation {generation}"
         try:
             within = Within(**entry.within, **at)
         except TypeError:
             raise InputError(
-                f"{told}: within: expected parameters, or a generation if published has none, got "
+                f"{where}: within: expected parameters, or a generation if published has none, got "
                 f"{', '.join(entry.within)}."
             ) from None
         yield Claim(
@@ -285,19 +291,19 @@ def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
         )
 
 
-def _series(entry: ClaimEntry, told: str) -> Iterator[tuple[int | None, float]]:
-    """Yield what was published, by generation or alone; InputError where it is no number."""
+def _series(entry: ClaimEntry, where: str) -> Iterator[tuple[int | None, float]]:
+    """Yield the published number, or each with its generation."""
     given = entry.published if isinstance(entry.published, Mapping) else {None: entry.published}
     if not given:
-        raise InputError(f"{told}: published: expected a number, or one for each generation.")
+        raise InputError(f"{where}: published: expected a number, or one for each generation.")
     for generation, published in given.items():
         if generation is not None and (not isinstance(generation, int) or generation < 0):
             raise InputError(
-                f"{told}: published: expected generations, which are whole numbers from 0 on, got "
+                f"{where}: published: expected generations, which are whole numbers from 0 on, got "
                 f"{generation!r}."
             )
         if isinstance(published, bool) or not isinstance(published, int | float):
-            raise InputError(f"{told}: published: expected a number, got {published!r}.")
+            raise InputError(f"{where}: published: expected a number, got {published!r}.")
         yield generation, published
 
 

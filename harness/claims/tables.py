@@ -1,4 +1,4 @@
-"""A paper's tables and figures again, with our numbers beside the published ones."""
+"""The tables of a paper's claims: published numbers, required ranges, measured values, verdicts."""
 
 import re
 from collections import Counter
@@ -6,79 +6,76 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.analysis.comparison import comparisons
 from harness.analysis.stats import Interval
-from harness.claims.claim import (
-    EVERY_RUN,
-    FAILS,
-    HOLDS,
-    NOT_RUN,
-    UNDECIDED,
-    Verdict,
-)
 from harness.claims.figures import write_figure
+from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN, WORDS, Verdict
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
+from harness.claims.statement import EVERY_RUN
+from harness.claims.wording import describe_requirement, describe_runs, describe_value
 from harness.files import check_writable
-from harness.reporting.comparison import Comparison, Table, comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.footnotes import measured_on, provenance
 from harness.reporting.formatting import Column
-from harness.reporting.tables import SUFFIXES, document
+from harness.reporting.tables import SUFFIXES, Document, Table, render_all
 
 STYLES = ("markdown", "latex")
-WORDS = (HOLDS, FAILS, UNDECIDED, NOT_RUN)
 _COUNTS = re.compile(rf"^\*Of (\d+) claims: .*{NOT_RUN} (\d+)\.\*", re.MULTILINE)
-"""What a table's heading says of its claims."""
+"""Heading of a table with the counts of its claims."""
 
 
-def claims_table(
-    reproduction: Reproduction, comparisons: Container[str] | None = None
-) -> Comparison:
-    """Return every claim beside what was measured, a table for each table or figure.
+def claims_table(reproduction: Reproduction, among: Container[str] | None = None) -> Document:
+    """Return a table for each table or figure of the paper, with a row for each claim.
 
-    comparisons: only claims that these decide.
+    Args:
+        reproduction: The paper and its runs.
+        among: Names of comparisons, to restrict it to the claims that these decide.
     """
     verdicts = {
         claim.name: reproduction.verdict(claim)
         for claim in reproduction.claims
-        if comparisons is None or claim.comparison in comparisons
+        if among is None or claim.comparison in among
     }
     words = Counter(verdict.word for verdict in verdicts.values())
-    told = ", ".join(f"{word} {words[word]}" for word in WORDS)
-    return Comparison(
+    counts = ", ".join(f"{word} {words[word]}" for word in WORDS)
+    return Document(
         title=reproduction.paper.title,
-        headings=(f"Of {len(verdicts)} claims: {told}.", *_changed(reproduction)),
+        headings=(f"Of {len(verdicts)} claims: {counts}.", *_changed(reproduction)),
         tables=tuple(
             _table(section, judged, reproduction.paper.given)
             for section in reproduction.sections
             if (judged := [verdicts[c.name] for c in section.claims if c.name in verdicts])
         ),
         headline=_RULE,
-        notes=tuple(_notes(reproduction, comparisons)),
-        arms=(),
-        reference=None,
+        notes=tuple(_notes(reproduction, among)),
     )
 
 
 _RULE = (
-    f"A claim is judged when the last run of its arms has ended. Wanted is where the measured "
-    f"value has to lie. It {HOLDS} where the whole 95 % interval of the mean over runs (Student's) "
-    f"lies there, it {FAILS} where no part of it does, and else it is {UNDECIDED}; where "
-    f"{EVERY_RUN} is wanted there, it {HOLDS} or not by each run alone. Where a run has no such "
-    f"value, it is {UNDECIDED}. Nothing is corrected for the number of claims."
+    f"A claim is judged when the last run of its arms is complete. Required is the range in which "
+    f"the measured value must lie. A claim {HOLDS} where the whole 95 % interval of the mean over "
+    f"runs (Student's) lies in it, {FAILS} where no part of it does, and is {INCONCLUSIVE} "
+    f"otherwise. Where {EVERY_RUN} is required, it {HOLDS} or {FAILS} by the value of each run. "
+    f"Where a run has no value, it is {INCONCLUSIVE}. Nothing is corrected for the number of "
+    f"claims."
 )
 
 
-def judged(what: Reproduction | Path) -> int:
-    """Count the claims that runs on record decide, or did for the table in a folder, 0 without."""
-    if isinstance(what, Reproduction):
-        return sum(what.verdict(claim).word != NOT_RUN for claim in what.claims)
-    path = what / f"table.{SUFFIXES['markdown']}"
+def count_decided(reproduction: Reproduction) -> int:
+    """Return the number of claims that the runs on record decide."""
+    return sum(reproduction.verdict(claim).word != NOT_RUN for claim in reproduction.claims)
+
+
+def count_written(folder: Path) -> int:
+    """Return the number of decided claims in the table that a folder has, 0 without one."""
+    path = folder / f"table.{SUFFIXES['markdown']}"
     found = _COUNTS.search(path.read_text(encoding="utf-8")) if path.is_file() else None
     return int(found[1]) - int(found[2]) if found else 0
 
 
 def _changed(reproduction: Reproduction) -> Iterator[str]:
-    """Say where these are not the runs that were planned."""
+    """Yield the settings in which these are not the planned runs."""
     if reproduction.changed:
         yield f"Not as planned, but with {', '.join(reproduction.changed)}."
 
@@ -86,7 +83,7 @@ def _changed(reproduction: Reproduction) -> Iterator[str]:
 def _table(section: Section, verdicts: Sequence[Verdict], given: str) -> Table:
     notes = [f"Source: {section.source}.", *section.notes]
     if any(v.claim.of == EVERY_RUN and isinstance(v.measured, Interval) for v in verdicts):
-        notes.append(f"In brackets, where {EVERY_RUN} is wanted: the least and the most.")
+        notes.append(f"In brackets, where {EVERY_RUN} is required: the least and the greatest.")
     reasons = (f"{v.claim.says}: {v.reason}." for v in verdicts if v.reason and v.word != NOT_RUN)
     return Table(
         name=section.name,
@@ -101,7 +98,7 @@ def _columns(given: str) -> tuple[Column, ...]:
     headings = {
         "claim": "claim",
         "published": given,
-        "wanted": "wanted",
+        "required": "required",
         "measured": "measured [95 % CI]",
         "n": "runs",
         "verdict": "verdict",
@@ -110,43 +107,44 @@ def _columns(given: str) -> tuple[Column, ...]:
 
 
 def _row(verdict: Verdict) -> dict[str, str | None]:
-    claim = verdict.claim
+    claim, words, measured = verdict.claim, verdict.wording, verdict.measured
     return {
         "claim": claim.says,
-        "published": claim.written(claim.published),
-        "wanted": claim.wanted,
-        "measured": None if verdict.measured is None else claim.written(verdict.measured),
-        "n": verdict.runs if verdict.of else None,
+        "published": describe_value(claim, claim.published, words),
+        "required": describe_requirement(claim, words),
+        "measured": None if measured is None else describe_value(claim, measured, words),
+        "n": describe_runs(verdict) if verdict.of else None,
         "verdict": verdict.word,
     }
 
 
-def _notes(reproduction: Reproduction, comparisons: Container[str] | None) -> Iterator[str]:
-    """Say what is missing or was left out, and where runs without tables of their own come from."""
-    for name, records in reproduction.records.items():
-        if comparisons is not None and name not in comparisons:
+def _notes(reproduction: Reproduction, among: Container[str] | None) -> Iterator[str]:
+    """Yield missing and left-out runs, and the provenance of runs without a table of their own."""
+    for name, evidence in reproduction.evidence.items():
+        if among is not None and name not in among:
             continue
-        if not records.complete:
-            yield f"{name}: {records.done} runs done; {records.command}"
-        yield from (f"{name}, left out: {told}" for told in (*records.damaged, *records.left_out))
-        if records.found and len(records.planned) == 1:
-            yield from dict.fromkeys(f"{name}: {measured_on(run)}" for run in records.found)
-            yield f"{name}: {provenance(dict.fromkeys(records.planned, records.found))}"
+        if not evidence.complete:
+            yield f"{name}: {evidence.done} runs done; {evidence.command}"
+        yield from (f"{name}, left out: {one}" for one in (*evidence.damaged, *evidence.left_out))
+        if evidence.found and len(evidence.planned) == 1:
+            yield from dict.fromkeys(f"{name}: {measured_on(run)}" for run in evidence.found)
+            yield f"{name}: {provenance(dict.fromkeys(evidence.planned, evidence.found))}"
 
 
 def published_text(reproduction: Reproduction, style: str) -> str:
     """Return the claims and the tables of the runs behind them as ``markdown`` or ``latex``."""
     several = [
-        replace(comparison, headings=(f"Comparison {name}.", *comparison.headings))
-        for name, records in reproduction.records.items()
-        for comparison in comparisons(records.found)
-        if len(records.planned) > 1
+        replace(document, headings=(f"Comparison {name}.", *document.headings))
+        for name, evidence in reproduction.evidence.items()
+        if len(evidence.planned) > 1
+        for comparison in comparisons(evidence.found)
+        for document in (describe_comparison(comparison),)
     ]
-    return document([claims_table(reproduction), *several], style)
+    return render_all([claims_table(reproduction), *several], style)
 
 
 def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
-    """Write tables and figures into a folder; return the files."""
+    """Write the tables and figures into a folder; return the files."""
     check_writable(folder)
     figures = {
         section: write_figure(reproduction, section, folder)
@@ -157,7 +155,7 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     texts["markdown"] += "".join(
         f"\n![{section.title}]({section.name}.png)\n\n{section.title}. {caption}\n"
         if caption
-        else f"\n{section.title}: no figure yet, for no arm of it is done.\n"
+        else f"\n{section.title}: no figure yet, since no arm of it is complete.\n"
         for section, caption in figures.items()
     )
     for style, text in texts.items():

@@ -15,6 +15,9 @@ import numpy as np
 
 from harness.typing import Array
 
+REFERENCE_SIZE = 10
+"""Parameters of the hypervolume's reference point, in multiples of the seed network's."""
+
 
 class Objectives(NamedTuple):
     """The two objectives of the search: the score goes up, the number of parameters down."""
@@ -120,7 +123,7 @@ def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params:
     """
     if not objectives:
         return 0.0
-    reference = np.array([1 - chance, math.log10(10 * seed_params)])
+    reference = np.array([1 - chance, math.log10(REFERENCE_SIZE * seed_params)])
     return float(moocore.hypervolume(points(objectives), ref=reference))
 
 

@@ -1,195 +1,225 @@
-"""Runs compared: what was found, arm against arm, what it took; from journals alone."""
+"""The tables of a comparison: results, differences from the reference arm, cost."""
 
 import statistics
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from harness.analysis.arm import Arm, Values, against, arms_of, found, members, took
-from harness.analysis.arm import seed_network as seed_row
-from harness.analysis.loading import Below
-from harness.analysis.run_result import RunResult, differing
-from harness.errors import InputError, RecordError
-from harness.reporting.footnotes import (
-    named,
-    notes_on,
-    on_comparing,
-    on_finding,
-    on_taking,
-    provenance,
+from harness.analysis.arm import Arm
+from harness.analysis.comparison import Comparison, paired_differences, seeds_text
+from harness.analysis.metric import COST, RESULTS, Metric
+from harness.analysis.metrics import metric, metrics_of
+from harness.analysis.run_result import RunResult
+from harness.analysis.stats import Difference
+from harness.reporting import footnotes
+from harness.reporting.formatting import (
+    ARM,
+    Column,
+    Values,
+    column_of,
+    difference_columns,
+    fill,
+    format_of,
 )
-from harness.reporting.formatting import FOUND, MEASURED, TOOK, Column, compared_by
+from harness.reporting.tables import Document, Table
 
-REFERENCE = "full"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """One of a comparison's tables: what it is about, its columns and rows, how to read them."""
-
-    name: str
-    """``found``, ``compared`` or ``took``."""
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Values, ...]
-    notes: tuple[str, ...]
+MEASURE = "hypervolume"
+"""Metric by which arms are compared by default."""
+_SEEDS = Column(name="seeds", heading="seeds")
+_LLM = Column(name="llm", heading="LLM")
+_REFUSED = Column(name="refused", heading="the rest: %, gate")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """Runs that may stand in one table: same task, network, recipe, budget; arms in their order."""
+def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Document:
+    """Return the tables of a comparison, with footnotes.
 
-    title: str
-    headings: tuple[str, ...]
-    """Where the answers come from: what a reader must know before the first number."""
-    tables: tuple[Table, ...]
-    headline: str
-    notes: tuple[str, ...]
-    """What came to pass in these runs, and where the numbers come from."""
-    arms: tuple[Arm, ...]
-    reference: str | None
-    """Name of the arm that the others are compared with."""
-
-    @property
-    def runs(self) -> tuple[RunResult, ...]:
-        """All runs, arm by arm."""
-        return tuple(run for arm in self.arms for run in arm.runs)
-
-
-def compare(
-    runs: Sequence[RunResult],
-    *,
-    reference: str | None = None,
-    measure: str = "hypervolume",
-    apart: Sequence[str] = (),
-) -> Comparison:
-    """Build the tables of runs that share a comparison; one row per arm and its settings.
-
-    reference: an arm's name; where not given it is ``full``, else the first.
-    apart: what sets these runs apart from those of another table, for its headings.
+    Args:
+        comparison: Runs that may be compared.
+        measure: Name of the metric by which arms are compared with the reference.
     """
-    arms = arms_of(runs)
-    manifest = runs[0].manifest
-    budget = manifest.settings["budget"]
-    chosen = _reference(arms, reference)
-    return Comparison(
-        title=f"{manifest.data.name}: up to {budget['evaluations']} evaluations per run, "
-        f"{named([run.seed for run in runs])}",
-        headings=tuple(dict.fromkeys([*apart, *(_heading(arm) for arm in arms)])),
-        tables=(_found(arms, runs), *_compared(arms, chosen, measure), _took(arms, runs)),
-        headline=_headline(arms),
+    apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
+    reference = comparison.reference
+    return Document(
+        title=comparison.title,
+        headings=tuple(dict.fromkeys([*apart, *map(_source_of_answers, comparison.arms)])),
+        tables=(
+            _results(comparison),
+            *([_differences(comparison, metric(measure))] if comparison.others else []),
+            _cost(comparison),
+        ),
+        headline=_parameters_saved(comparison),
         notes=(
-            *_never_begun(arms, runs),
-            *notes_on(runs),
-            provenance({arm.name: arm.runs for arm in arms}),
+            *_missing_runs(comparison),
+            *footnotes.on_events(comparison.runs),
+            footnotes.provenance({arm.name: arm.runs for arm in comparison.arms}),
         ),
-        arms=tuple(arms),
-        reference=chosen.name if chosen else None,
+        reference=reference.name if reference else None,
     )
 
 
-def comparisons(
-    runs: Sequence[RunResult], *, reference: str | None = None, measure: str = "hypervolume"
-) -> list[Comparison]:
-    """Split runs into those that may be compared, each tables of its own, oldest run first.
+def _results(comparison: Comparison) -> Table:
+    metrics = metrics_of(RESULTS)
+    columns = (ARM, _SEEDS, *(column_of(one, comparison.wording) for one in metrics))
+    rows = [_seed_network_row(comparison.runs, metrics)]
+    for arm in comparison.arms:
+        seeds = f"{len(arm.finished)}/{arm.planned}"
+        rows.append({"arm": arm.name, "seeds": seeds, **_over(arm.finished, metrics)})
+    return Table(
+        name=RESULTS,
+        title="Results",
+        columns=columns,
+        rows=tuple(rows),
+        notes=tuple(footnotes.on_results(comparison.runs)),
+    )
 
-    InputError where a reference is given that one of them has not.
-    """
+
+def _seed_network_row(runs: Sequence[RunResult], metrics: Sequence[Metric]) -> Values:
+    """Return the seed network's scores, whose spread over re-trainings is noise alone."""
+    blind = [run for run in runs if not run.saw_test_data] or runs
+    by_seed = {run.seed: run for run in sorted(blind, key=lambda run: run.complete)}
+    distinct = list(by_seed.values())
+    return {
+        "arm": "seed network",
+        "seeds": f"{sum(run.complete for run in distinct)}/{len(distinct)}",
+        **{one.name: one.over_seed_networks(distinct) for one in metrics},
+    }
+
+
+def _differences(comparison: Comparison, measure: Metric) -> Table:
+    """Compare all arms with the reference; those that saw test data are scored by another rule."""
+    assert comparison.reference is not None
+    reference, wording = comparison.reference.name, comparison.wording
+    points = format_of(measure, wording).points
+    return Table(
+        name="compared",
+        title=f"Against {reference}: {fill(measure.phrase, wording)}"
+        + (f", in {points}" if points else ""),
+        columns=difference_columns(measure, wording),
+        rows=tuple(
+            _difference_row(arm, difference, measure)
+            for arm, difference in paired_differences(comparison, measure)
+        ),
+        notes=tuple(footnotes.on_differences(reference, len(comparison.others))),
+    )
+
+
+def _difference_row(arm: Arm, difference: Difference, measure: Metric) -> Values:
+    ahead = difference.superiority
+    if ahead is not None and measure.lower_is_better:
+        ahead = 1 - ahead
+    return {
+        "arm": arm.name,
+        "pairs": difference.n,
+        "difference": difference.interval or difference.mean,
+        "superiority": ahead,
+        "p": "underpowered" if difference.p is None else difference.p,
+    }
+
+
+def _cost(comparison: Comparison) -> Table:
+    metrics = metrics_of(COST)
+    columns = [ARM, _LLM, *(column_of(one, comparison.wording) for one in metrics)]
+    after_valid = 1 + [column.name for column in columns].index("valid")
+    columns.insert(after_valid, _REFUSED)
+    rows = (
+        {column.name: row[column.name] for column in columns}
+        for arm in comparison.arms
+        for row in (_cost_row(arm, metrics), *_rows_by_llm(arm, metrics))
+    )
+    return Table(
+        name=COST,
+        title="Cost per completed run",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        notes=tuple(footnotes.on_cost(comparison.runs)),
+    )
+
+
+def _cost_row(arm: Arm, metrics: Sequence[Metric]) -> Values:
+    runs = arm.finished
+    return {
+        "arm": arm.name,
+        "llm": _models(runs),
+        "refused": _refusals(runs),
+        **_over(runs, metrics),
+    }
+
+
+def _rows_by_llm(arm: Arm, metrics: Sequence[Metric]) -> Iterator[Values]:
+    """Yield a row for each LLM of an ensemble; a proposal counts for the LLM asked last."""
+    asked = sorted({call.asked for run in arm.finished for call in run.calls.values()})
+    for model in asked if len(asked) > 1 else ():
+        runs = [_asking(run, model) for run in arm.finished]
+        yield {
+            "arm": f"{arm.name}, asking {model}",
+            "llm": _models(runs),
+            "refused": None,
+            **_over(runs, [one for one in metrics if one.by_llm]),
+            **{one.name: None for one in metrics if not one.by_llm},
+        }
+
+
+def _asking(run: RunResult, model: str) -> RunResult:
+    """Return a run with the calls of one LLM, and the proposals for which it was asked last."""
+    last = [
+        candidate
+        for candidate in run.candidates
+        if (steps := [step for v in candidate.variations for step in v.calls])
+        and run.calls[steps[-1]].asked == model
+    ]
+    calls = {step: call for step, call in run.calls.items() if call.asked == model}
+    return replace(run, candidates=tuple(last), calls=calls)
+
+
+def _over(runs: Sequence[RunResult], metrics: Sequence[Metric]) -> Values:
+    return {one.name: one.over(runs) for one in metrics}
+
+
+def _models(runs: Sequence[RunResult]) -> str | None:
+    return ", ".join(sorted({model for run in runs for model in run.models.values()})) or None
+
+
+def _refusals(runs: Sequence[RunResult]) -> str | None:
+    """Return the share of all proposals that each gate refused, the largest first."""
     if not runs:
-        return []
-    groups: dict[str, list[RunResult]] = {}
-    for run in sorted(runs, key=lambda run: run.started):
-        groups.setdefault(run.manifest.comparison, []).append(run)
-    first, *others = groups.values()
-    return [
-        compare(first, reference=reference, measure=measure),
-        *(
-            compare(
-                group,
-                reference=reference,
-                measure=measure,
-                apart=[
-                    f"not comparable with the first table: {told}"
-                    for told in differing(first[0], group[0])
-                ],
-            )
-            for group in others
-        ),
-    ]
-
-
-def _found(arms: Sequence[Arm], runs: Sequence[RunResult]) -> Table:
-    return Table(
-        name="found",
-        title="What was found",
-        columns=FOUND,
-        rows=(seed_row(runs), *map(found, arms)),
-        notes=tuple(on_finding(runs)),
+        return None
+    n = sum(len(run.candidates) for run in runs)
+    refused = sum((run.gates for run in runs), Counter[str]()) - Counter(
+        fidelity=sum(run.outpaced for run in runs)
     )
-
-
-def _compared(arms: Sequence[Arm], reference: Arm | None, measure: str) -> list[Table]:
-    """Compare all arms with one; those that saw test data are measured by another rule."""
-    others = [arm for arm in arms if arm is not reference and not arm.saw_test_data]
-    if reference is None or not others:
-        return []
-    return [
-        Table(
-            name="compared",
-            title=f"Against {reference.name}: {MEASURED[measure]}",
-            columns=compared_by(measure),
-            rows=tuple(against(reference, others, measure)),
-            notes=tuple(on_comparing(reference.name, len(others))),
-        )
-    ]
-
-
-def _took(arms: Sequence[Arm], runs: Sequence[RunResult]) -> Table:
-    return Table(
-        name="took",
-        title="What it took, per finished run",
-        columns=TOOK,
-        rows=tuple(row for arm in arms for row in (took(arm), *members(arm))),
-        notes=tuple(on_taking(runs)),
+    shares = {gate: 100 * count / n for gate, count in refused.most_common()}
+    texts = (
+        f"{share:.0f} {gate}" if share >= 1 else f"< 1 {gate}" for gate, share in shares.items()
     )
+    return ", ".join(texts) or "none"
 
 
-def _reference(arms: Sequence[Arm], name: str | None) -> Arm | None:
-    able = {arm.name: arm for arm in arms if not arm.saw_test_data}
-    if name is not None and name not in able:
-        raise InputError(
-            f"--reference: expected an arm of the table, one of {', '.join(able)}, got {name}."
-        )
-    return able.get(name or REFERENCE) or next(iter(able.values()), None)
-
-
-def _heading(arm: Arm) -> str:
+def _source_of_answers(arm: Arm) -> str:
     study = arm.runs[0].manifest.study
     if study:
         return f"search recorded {study['date']} with {study['model']}; networks trained here"
-    if models := sorted({model for run in arm.runs for model in run.models.values()}):
-        return f"{arm.name}: answers by {', '.join(models)}; networks trained here"
+    if arm.models:
+        return f"{arm.name}: answers by {', '.join(arm.models)}; networks trained here"
     return f"{arm.name}: searched and trained here"
 
 
-def _headline(arms: Sequence[Arm]) -> str:
-    """Parameters at the seed's accuracy: on an easy task the one claim above the noise."""
-    tolerance = arms[0].runs[0].manifest.settings["final"]["tolerance"]
-    told = ", ".join(_saved(arm) for arm in arms if arm.finished) or "no run has ended yet"
+def _parameters_saved(comparison: Comparison) -> str:
+    """Return the parameters saved at the seed network's score: on an easy task the main result."""
+    run = comparison.arms[0].runs[0]
+    saved = ", ".join(_saved(arm) for arm in comparison.arms if arm.finished)
     return (
-        f"Parameters saved where the pick is within {100 * tolerance:g} point of the seed "
-        f"network's validation accuracy, by the score that chose it; median over those runs: "
-        f"{told}."
+        f"Parameters saved where the selected network is within {footnotes.tolerance(run)} of the "
+        f"seed network's {run.wording.validation_score}, by the score that selected it; median "
+        f"over those runs: {saved or 'no run is complete yet'}."
     )
 
 
 def _saved(arm: Arm) -> str:
-    """Say how much smaller the picks are that are as accurate, and in how many runs they are."""
     n, near = len(arm.finished), [run for run in arm.finished if run.within_noise]
     sizes = [
-        r.pick.objectives.n_params / r.seed_objectives.n_params
-        for r in near
-        if r.pick and r.pick.objectives
+        run.pick.objectives.n_params / run.seed_objectives.n_params
+        for run in near
+        if run.pick and run.pick.objectives
     ]
     again = [run.holds_when_retrained for run in near]
     held = f"; when re-trained {again.count(True)}" if None not in again and again else ""
@@ -200,17 +230,8 @@ def _saved(arm: Arm) -> str:
     return f"{arm.name} {abs(saved):.1f} % {word} parameters ({len(near)} of {n} runs{held})"
 
 
-def _never_begun(arms: Sequence[Arm], runs: Sequence[RunResult]) -> list[str]:
-    every = {run.seed for run in runs}
-    return [
-        f"{arm.name}: no run at {named(sorted(missing))}."
-        for arm in arms
-        if (missing := every - {run.seed for run in arm.runs})
-    ]
-
-
-def tell_damaged(below: Below) -> int:
-    """Name what could not be read, and return the exit status that says so."""
-    for told in below.damaged:
-        print(f"left out: {told}", file=sys.stderr)
-    return RecordError.exit_status if below.damaged else 0
+def _missing_runs(comparison: Comparison) -> Iterator[str]:
+    every = {run.seed for run in comparison.runs}
+    for arm in comparison.arms:
+        if missing := every - {run.seed for run in arm.runs}:
+            yield f"{arm.name}: no run at {seeds_text(sorted(missing))}."

@@ -1,110 +1,105 @@
-"""What a reader of the table must know beside its numbers."""
+"""Footnotes of the tables: definitions, notable events of runs, provenance."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.comparison import seeds_text
+from harness.analysis.metric import COST, RESULTS
+from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.stats import seeds_needed
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
+from harness.evolution.pareto import REFERENCE_SIZE
+from harness.reporting.formatting import fill
 
 REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
-"""Gates that an answer is repaired for."""
-
-
-def on_finding(runs: Sequence[RunResult]) -> Iterator[str]:
-    """Explain what was found."""
-    manifest = runs[0].manifest
-    final, tolerance = manifest.settings["final"], _points(runs)
-    yield (
-        "seeds: finished of planned, that is of all seeds in this table. Finished runs alone "
-        "count; a failure is counted as one, never as a score."
-    )
-    yield (
-        "best val. acc. %: the best validation accuracy that the search found (the seed network "
-        "aside) among networks of at most the seed network's size, luck included; mean over runs."
-    )
-    yield (
-        f"pick: the smallest network of a run's front within {tolerance} of the seed network's "
-        f"validation accuracy, else the most accurate. In search: its score in the one training "
-        f"that found it, luck included. Re-trained: the same network on {final['seeds']} fresh "
-        f"seeds. The search never saw the test split"
-        + (f", except where marked{SAW_TEST_DATA}." if any(r.saw_test_data for r in runs) else ".")
-    )
-    yield (
-        "test acc. %: mean over runs of the mean over re-trainings, with Student's 95 % interval "
-        "over runs; for the seed network over all its re-trainings. One run has no interval. "
-        "parameters: median over runs."
-    )
-    yield (
-        f"hypervolume: the area of accuracy and size that a run's front dominates, in accuracy "
-        f"above chance times decades of parameters, up to the reference point of "
-        f"{100 * manifest.data.chance:g} % accuracy and "
-        f"{10 * runs[0].seed_objectives.n_params:,} parameters; more is better. Median over runs "
-        f"[quartiles]. anytime: the mean height of its curve over the evaluations, so what is "
-        f"found earlier counts more; median."
-    )
-    yield (
-        f"evaluations to half size: how many it took to find a network within {tolerance} of the "
-        f"seed network's validation accuracy with at most {TARGET_SIZE:g} times its parameters, by "
-        f"the score of the search (expected running time): evaluations of all runs over the number "
-        f"of runs that found one (in brackets: those of all)."
-    )
-
-
-def on_comparing(reference: str, others: int) -> Iterator[str]:
-    """Explain a comparison of so many arms with one."""
-    yield (
-        f"Differences are the arm's value less that of {reference}, at each seed that both "
-        f"finished: mean with Student's 95 % interval. Ahead: ties count half."
-    )
-    yield (
-        "The interval is of the mean and for one comparison alone; the test is of ranks and for "
-        "all of them, so the two need not agree, nor need the medians of the other table."
-    )
-    yield (
-        f"p: exact signed-rank test, two-sided, adjusted by Holm for {others} "
-        f"comparison{'s' if others > 1 else ''}; underpowered: with so few seeds no difference "
-        f"could be significant at 5 %, however large; {seeds_needed(others)} seeds are enough for "
-        f"that (python -m harness.power)."
-    )
-
-
-def on_taking(runs: Sequence[RunResult]) -> Iterator[str]:
-    """Explain what runs took."""
-    yield (
-        "Means over finished runs. valid %: proposals that passed every gate and trained; the "
-        "rest were refused by the gates named, in % of all proposals, too."
-    )
-    yield (
-        "cost: of all answers, in the currency of conf/prices. training s: all trainings, those "
-        "of the seed network and after the search included."
-    )
-    budget = runs[0].manifest.settings["budget"]
-    limits = {name: limit for name, limit in budget.items() if limit is not None}
-    yield (
-        "The budget of each run: "
-        + ", ".join(
-            f"at most {limit:,} {_LIMITS.get(name, name)}" for name, limit in limits.items()
-        )
-        + "."
-    )
-
-
+"""Gates whose refusals an LLM is asked to repair."""
 _LIMITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
     "train_s": "seconds of training", "cost": "of cost",
 }  # fmt: skip
 
 
-def notes_on(runs: Sequence[RunResult]) -> list[str]:
-    """Tell what came to pass in the runs, those of which the same is to be told together."""
-    told: dict[tuple[str, str], list[int]] = {}
+def on_results(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Yield the definitions of the columns of results."""
+    yield (
+        "seeds: completed runs out of all seeds in this table. Only completed runs count; a failed "
+        "training counts as a failure, never as a score."
+    )
+    yield from _notes_of(RESULTS, runs)
+
+
+def on_differences(reference: str, others: int) -> Iterator[str]:
+    """Yield the definitions of a comparison of so many arms with the reference."""
+    yield (
+        f"Differences are the arm's value less that of {reference}, at each seed that both "
+        f"completed: mean with Student's 95 % interval. Ahead: ties count half."
+    )
+    yield (
+        "The interval is of the mean and for one comparison alone. The test is of ranks and for "
+        "all comparisons, so the two need not agree, nor need the medians of the other table."
+    )
+    yield (
+        f"p: exact signed-rank test, two-sided, adjusted by Holm for {others} "
+        f"comparison{'s' if others > 1 else ''}. Underpowered: with so few seeds no difference "
+        f"could be significant at 5 %, however large; {seeds_needed(others)} seeds would suffice "
+        f"(python -m harness.power)."
+    )
+
+
+def on_cost(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Yield the definitions of the columns of cost, and the budget."""
+    yield "Means over completed runs."
+    yield from _notes_of(COST, runs)
+    budget = runs[0].manifest.settings["budget"]
+    limits = (
+        f"at most {limit:,} {_LIMITS.get(name, name)}"
+        for name, limit in budget.items()
+        if limit is not None
+    )
+    yield f"Budget of each run: {', '.join(limits)}."
+
+
+def _notes_of(table: str, runs: Sequence[RunResult]) -> Iterator[str]:
+    facts = facts_of(runs)
+    for metric in metrics_of(table):
+        if metric.note:
+            yield fill(metric.note, runs[0].wording, **facts)
+
+
+def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
+    """Return the values that notes of metrics may name, for runs of one comparison."""
+    run, wording = runs[0], runs[0].wording
+    chance = wording.times * run.manifest.data.chance
+    marked = any(run.saw_test_data for run in runs)
+    return {
+        "tolerance": tolerance(run),
+        "final_seeds": str(run.manifest.settings["final"]["seeds"]),
+        "test_split": "The search never saw the test split"
+        + (f", except where marked{SAW_TEST_DATA}." if marked else "."),
+        "chance": f"{chance:g} {wording.unit} {wording.score}",
+        "most_params": f"{REFERENCE_SIZE * run.seed_objectives.n_params:,}",
+        "target_size": f"{TARGET_SIZE:g}",
+    }
+
+
+def tolerance(run: RunResult) -> str:
+    """Return the tolerance of ``final.tolerance`` with its unit, such as ``1 point``."""
+    points = run.wording.times * run.manifest.settings["final"]["tolerance"]
+    unit = run.wording.short_points
+    return f"{points:g} {unit.removesuffix('s') if points == 1 else unit}"
+
+
+def on_events(runs: Sequence[RunResult]) -> list[str]:
+    """Return the notable events of runs; runs of an arm that share a note share a line."""
+    seeds: dict[tuple[str, str], list[int]] = {}
     for run in runs:
-        for note in _told(run):
-            told.setdefault((f"{run.arm}{HALVED if run.halved else ''}", note), []).append(run.seed)
-    notes = [f"{arm}, {named(seeds)}: {note}" for (arm, note), seeds in told.items()]
+        for note in _events(run):
+            arm = f"{run.arm}{HALVED if run.halved else ''}"
+            seeds.setdefault((arm, note), []).append(run.seed)
+    notes = [f"{arm}, {seeds_text(its_seeds)}: {note}" for (arm, note), its_seeds in seeds.items()]
     if runs[0].manifest.settings["budget"].get("train_s"):
-        notes.append("budget.train_s was set: when an arm ends depends on the machine.")
+        notes.append("budget.train_s was set: the end of an arm depends on the machine.")
     if any("~" in run.arm for run in runs):
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
@@ -112,18 +107,8 @@ def notes_on(runs: Sequence[RunResult]) -> list[str]:
     return [*notes, *dict.fromkeys(map(measured_on, runs))]
 
 
-def named(seeds: Sequence[int]) -> str:
-    """Name seeds: ``seed 0``, ``seeds 0 to 4``, ``seeds 0, 2, 5``."""
-    known = sorted(set(seeds))
-    if len(known) == 1:
-        return f"seed {known[0]}"
-    if known == list(range(known[0], known[-1] + 1)):
-        return f"seeds {known[0]} to {known[-1]}"
-    return f"seeds {', '.join(map(str, known))}"
-
-
 def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
-    """Name by digest what these numbers come from: the same names, the same experiment."""
+    """Return the digests of all that these numbers depend on: equal digests, equal experiment."""
     runs = [run for its_runs in arms.values() for run in its_runs]
     manifest = runs[0].manifest
     answers = {
@@ -139,71 +124,8 @@ def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
     )
 
 
-def _points(runs: Sequence[RunResult]) -> str:
-    points = 100 * runs[0].manifest.settings["final"]["tolerance"]
-    return f"{points:g} point" + ("" if points == 1 else "s")
-
-
-def _told(run: RunResult) -> Iterator[str]:
-    yield from _told_of_calls(run)
-    yield from _told_of_outcomes(run)
-    if run.confirmed:
-        yield (
-            f"networks re-trained on fresh seeds, {run.manifest.settings['confirm']['seeds']} "
-            f"each and beyond the budget, before they served as examples or the pick was chosen "
-            f"among them by what they came to: {len(run.confirmed)}."
-        )
-        if failed := sum(not values for values in run.confirmed.values()):
-            yield f"of these, left out since one of their re-trainings failed: {failed}."
-    planned = run.manifest.settings["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
-    steps = ["seed", *([run.pick.step] if run.pick else [])]
-    if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
-        yield f"re-trainings that failed: {missing}."
-    if run.complete and not run.retrained:
-        yield "recorded before re-trainings were scored on the validation split."
-    if not run.complete:
-        yield "not complete; the same command goes on."
-
-
-def _told_of_outcomes(run: RunResult) -> Iterator[str]:
-    if run.halved:
-        yield (
-            f"{run.outpaced} of {run.evaluations} networks were outpaced after fewer epochs than "
-            f"the recipe has, and count as evaluations and as valid; all got {run.epochs} epochs "
-            f"in the search."
-        )
-    if limited := sum(c.machine_dependent for c in run.candidates):
-        yield f"ended by a limit of time or memory, as perhaps not on another machine: {limited}."
-
-
-def _told_of_calls(run: RunResult) -> Iterator[str]:
-    """What calls to an LLM came to beside the numbers of the table."""
-    if run.unfinished:
-        limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
-        yield f"ended by {limits}; calls not sent: {len(run.unfinished)}."
-    if run.lost.calls:
-        cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
-        yield (
-            f"sendings without an answer that may have been billed: {run.lost.calls}, with "
-            f"at most {run.lost.tokens:,} tokens{cost}; not in the table."
-        )
-    if longer := sum(call.longer for call in run.calls.values()):
-        yield f"answers longer than asked for, which no limit foresees: {longer}."
-    variations = [(v, c) for c in run.candidates for v in c.variations]
-    if asked := sum(int(v.detail.get("repairs", 0)) for v, _ in variations):
-        last = [c for c in run.candidates if c.variations and "repairs" in c.variations[-1].detail]
-        good = sum(c.gate not in REPAIRABLE for c in last)
-        yield (
-            f"asked {asked} times to repair what a gate refused; {good} of {len(last)} "
-            f"children whose last answer was repaired passed the gates."
-        )
-    helped = sum("extraction" in v.detail for v, _ in variations)
-    if helped:
-        yield f"answers with more than asked for, or under another name: {helped}."
-
-
 def measured_on(run: RunResult) -> str:
-    """Say on what the numbers were measured and by which code, as recorded with the run."""
+    """Return the machine and the versions that a run was measured with, as recorded."""
     machine, packages = run.manifest.machine, run.manifest.packages
     versions = "".join(
         f", {name} {packages[name]}" for name in ("torchvision", "numpy") if name in packages
@@ -213,3 +135,71 @@ def measured_on(run: RunResult) -> str:
         f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
         f"{packages['guided-evolution']}, commit {run.manifest.commit or 'unknown'}."
     )
+
+
+def _events(run: RunResult) -> Iterator[str]:
+    yield from _budget_events(run)
+    yield from _answer_events(run)
+    yield from _training_events(run)
+    yield from _confirmation_events(run)
+    planned = run.manifest.settings["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
+    steps = ["seed", *([run.pick.step] if run.pick else [])]
+    if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
+        yield f"re-trainings that failed: {missing}."
+    if run.complete and not run.retrained:
+        yield "recorded before re-trainings were scored on the validation split."
+    if not run.complete:
+        yield "not complete; the same command resumes it."
+
+
+def _budget_events(run: RunResult) -> Iterator[str]:
+    if run.unfinished:
+        limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
+        yield f"ended by {limits}; calls not sent: {len(run.unfinished)}."
+    if run.lost.calls:
+        cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
+        yield (
+            f"requests without an answer that may have been billed: {run.lost.calls}, with "
+            f"at most {run.lost.tokens:,} tokens{cost}; not in the table."
+        )
+
+
+def _answer_events(run: RunResult) -> Iterator[str]:
+    if longer := sum(call.longer for call in run.calls.values()):
+        yield f"answers longer than requested, which no limit foresees: {longer}."
+    variations = [variation for c in run.candidates for variation in c.variations]
+    if asked := sum(int(variation.detail.get("repairs", 0)) for variation in variations):
+        last = [c for c in run.candidates if c.variations and "repairs" in c.variations[-1].detail]
+        good = sum(c.gate not in REPAIRABLE for c in last)
+        yield (
+            f"asked {asked} times to repair what a gate refused; {good} of {len(last)} "
+            f"children whose last answer was repaired passed the gates."
+        )
+    if helped := sum("extraction" in variation.detail for variation in variations):
+        yield f"answers with more than requested, or under another name: {helped}."
+
+
+def _training_events(run: RunResult) -> Iterator[str]:
+    if run.halved:
+        yield (
+            f"{run.outpaced} of {run.evaluations} networks were stopped early, after fewer epochs "
+            f"than the recipe has, and count as evaluations and as valid; all trainings of the "
+            f"search together had {run.epochs} epochs."
+        )
+    if limited := sum(c.machine_dependent for c in run.candidates):
+        yield (
+            f"ended by a limit of time or memory, which may not happen on another machine: "
+            f"{limited}."
+        )
+
+
+def _confirmation_events(run: RunResult) -> Iterator[str]:
+    if not run.confirmed:
+        return
+    seeds = run.manifest.settings["confirm"]["seeds"]
+    yield (
+        f"networks confirmed by re-training on {seeds} fresh seeds each, beyond the budget, before "
+        f"they served as examples or one was selected by these scores: {len(run.confirmed)}."
+    )
+    if failed := sum(not scores for scores in run.confirmed.values()):
+        yield f"of these, left out since one of their re-trainings failed: {failed}."

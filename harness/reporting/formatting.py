@@ -1,31 +1,164 @@
-"""The table's columns: what each is called, what it means, and how its values are written."""
+"""Numbers, texts and columns of tables, as readers see them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.analysis.arm import Expected, Spread, Value, Values
+from harness.analysis.aggregation import Expected, Spread, Value
+from harness.analysis.metric import COUNT, Metric, Quantity
 from harness.analysis.stats import Interval
+from harness.tasks.base import Wording
 
 NONE = "–"
 _LEAST_P = 0.001
+_WHOLE_FROM = 100
+"""Means of counts from here on are written without decimals."""
+
+Values = Mapping[str, Value]
+"""A row of a table: values by the name of the column."""
+
+
+def fill(template: str, wording: Wording, **facts: object) -> str:
+    """Return a text with the words of a task in place of ``{task.score}`` and the like.
+
+    Args:
+        template: Text with fields.
+        wording: Words of the task.
+        **facts: Values of other fields.
+    """
+    return " ".join(template.format(task=wording, **facts).split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat:
+    """Notation of the values of one quantity.
+
+    Attributes:
+        spec: Format specification, or ``COUNT``.
+        times: Factor from a stored to a shown value.
+        unit: Unit of a shown value, which ``text`` leaves out.
+        points: Unit of a difference of two shown values.
+    """
+
+    spec: str
+    times: float = 1
+    unit: str = ""
+    points: str = ""
+
+    def text(self, value: float | Interval | Spread | Expected, *, sign: str = "") -> str:
+        """Return a number, or a mean or median with its range in brackets.
+
+        Args:
+            value: In the stored unit.
+            sign: Start of the format specification: ``+`` for a signed number.
+        """
+        match value:
+            case Interval():
+                return self._range(value.mean, value.low, value.high, sign)
+            case Spread():
+                return self._range(value.median, value.low, value.high, sign)
+            case Expected():
+                known = value.evaluations is not None
+                middle = self._one(value.evaluations or 0, sign) if known else NONE
+                return f"{middle} ({value.reached}/{value.of})"
+            case _:
+                return self._one(value, sign)
+
+    def _range(self, middle: float, low: float | None, high: float | None, sign: str) -> str:
+        if low is None or high is None:
+            return self._one(middle, sign)
+        return f"{self._one(middle, sign)} [{self._one(low, sign)}, {self._one(high, sign)}]"
+
+    def _one(self, number: float, sign: str) -> str:
+        shown = self.times * number
+        spec = self.spec
+        if spec == COUNT:
+            spec = ",.0f" if float(shown).is_integer() or shown >= _WHOLE_FROM else ",.1f"
+        written = f"{shown:{sign}{spec}}"
+        return written if float(written.replace(",", "")) else f"{0:{spec}}"
+
+
+def format_of(metric: Metric, wording: Wording) -> NumberFormat:
+    """Return the notation of a metric's values."""
+    match metric.quantity:
+        case Quantity.SCORE:
+            return NumberFormat(
+                spec=f".{wording.digits}f",
+                times=wording.times,
+                unit=wording.unit,
+                points=wording.short_points,
+            )
+        case Quantity.SHARE:
+            return NumberFormat(spec=metric.spec, times=100, unit="%", points="points")
+        case _:
+            return NumberFormat(spec=metric.spec)
+
+
+def axis_label(metric: Metric, wording: Wording) -> str:
+    """Return the label of an axis: the metric, its unit, which direction is better."""
+    unit = format_of(metric, wording).unit
+    label = fill(metric.phrase, wording) + (f", {unit}" if unit else "")
+    return f"{label}\n({'fewer' if metric.lower_is_better else 'higher'} is better)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: its name in CSV and JSON, its heading for readers, how a value is written."""
+    """One column of a table.
+
+    Attributes:
+        name: Key in CSV and JSON.
+        heading: Heading for readers.
+        write: From a value to its text; texts stay as they are.
+    """
 
     name: str
     heading: str
     write: Callable[[Any], str] = str
 
     def text(self, values: Values) -> str:
-        """Write this column's value of a row, for readers."""
-        value = values.get(self.name)
+        """Return the text of this column's cell in a row.
+
+        Raises:
+            KeyError: The row has no such value, not even None.
+        """
+        value = values[self.name]
         if value is None:
             return NONE
         return value if isinstance(value, str) else self.write(value)
+
+
+ARM = Column(name="arm", heading="arm")
+
+
+def column_of(metric: Metric, wording: Wording) -> Column:
+    """Return the column of a metric."""
+    return Column(
+        name=metric.name,
+        heading=fill(metric.heading, wording),
+        write=format_of(metric, wording).text,
+    )
+
+
+def difference_columns(metric: Metric, wording: Wording) -> tuple[Column, ...]:
+    """Return the columns of a comparison with the reference arm by a metric."""
+    notation = format_of(metric, wording)
+    share = NumberFormat(spec=".0f", times=100)
+    return (
+        ARM,
+        Column(name="pairs", heading="seeds in common"),
+        Column(
+            name="difference",
+            heading="difference [95 % CI]",
+            write=lambda value: notation.text(value, sign="+"),
+        ),
+        Column(name="superiority", heading="ahead at % of seeds", write=share.text),
+        Column(name="p", heading="p (Holm)", write=_p),
+    )
+
+
+def _p(value: float) -> str:
+    return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
 
 
 def plain(value: Value) -> Any:
@@ -34,7 +167,7 @@ def plain(value: Value) -> Any:
 
 
 def flat(values: Values) -> dict[str, Any]:
-    """Return a row as CSV has it: what has parts is several columns, ``test_accuracy_low``."""
+    """Return a row as CSV has it: a value with parts has a cell for each, ``test_score_low``."""
     cells: dict[str, Any] = {}
     for name, value in values.items():
         parts = plain(value)
@@ -47,92 +180,6 @@ def flat(values: Values) -> dict[str, Any]:
 
 def _joined(name: str, part: str) -> str:
     return name if part in {"mean", "median", "evaluations"} else f"{name}_{part}"
-
-
-def number(digits: int, *, times: float = 1, sign: str = "") -> Callable[[Any], str]:
-    """Return what writes a number, or a mean with its interval, with so many decimals."""
-
-    def write(value: float | Interval | Spread) -> str:
-        def one(number: float) -> str:
-            written = f"{times * number:{sign}.{digits}f}"
-            return written if float(written.replace(",", "")) else f"{0:.{digits}f}"
-
-        if isinstance(value, Interval):
-            return f"{one(value.mean)} [{one(value.low)}, {one(value.high)}]"
-        if isinstance(value, Spread):
-            if value.low is None or value.high is None:
-                return one(value.median)
-            return f"{one(value.median)} [{one(value.low)}, {one(value.high)}]"
-        return one(value)
-
-    return write
-
-
-def _rounded(value: float) -> str:
-    """Write a mean of counts: whole where it is, else with one decimal."""
-    return f"{value:,.0f}" if float(value).is_integer() or value >= 100 else f"{value:,.1f}"  # noqa: PLR2004 - digits that nobody reads
-
-
-def _expected(value: Expected) -> str:
-    evaluations = NONE if value.evaluations is None else f"{value.evaluations:.0f}"
-    return f"{evaluations} ({value.reached}/{value.of})"
-
-
-def _p(value: float) -> str:
-    return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
-
-
-_percent = number(2, times=100)
-ARM = Column(name="arm", heading="arm")
-FOUND = (
-    ARM,
-    Column(name="seeds", heading="seeds"),
-    Column(name="best_validation", heading="best val. acc. %", write=_percent),
-    Column(name="pick_in_search", heading="pick: val. acc. %, in search", write=_percent),
-    Column(name="pick_retrained", heading="pick: val. acc. %, re-trained", write=_percent),
-    Column(name="test_score", heading="pick: test acc. % [95 % CI]", write=_percent),
-    Column(name="parameters", heading="pick: parameters", write="{:,.0f}".format),
-    Column(name="hypervolume", heading="hypervolume [quartiles]", write=number(3)),
-    Column(name="anytime", heading="anytime hypervolume", write=number(3)),
-    Column(name="to_target", heading="evaluations to half size", write=_expected),
-)
-TOOK = (
-    ARM,
-    Column(name="llm", heading="LLM"),
-    Column(name="proposals", heading="proposals", write=_rounded),
-    Column(name="valid", heading="valid %", write=number(0, times=100)),
-    Column(name="refused", heading="the rest: %, gate"),
-    Column(name="evaluations", heading="evaluations", write=_rounded),
-    Column(name="calls", heading="LLM calls", write=_rounded),
-    Column(name="prompt_tokens", heading="tokens in", write=_rounded),
-    Column(name="completion_tokens", heading="tokens out", write=_rounded),
-    Column(name="cost", heading="cost", write="{:.4g}".format),
-    Column(name="train_s", heading="training s", write="{:,.0f}".format),
-)
-TIME_COLUMNS = ("train_s",)
-"""What differs between two runs of the same."""
-_DIFFERENCES: Mapping[str, Callable[[Any], str]] = {
-    "hypervolume": number(3, sign="+"),
-    "anytime": number(3, sign="+"),
-    "test_score": number(2, times=100, sign="+"),
-}
-MEASURED = {
-    "hypervolume": "hypervolume",
-    "anytime": "anytime hypervolume",
-    "test_score": "test accuracy of the pick, in points",
-}
-"""What each measure that arms are compared by is called."""
-
-
-def compared_by(measure: str) -> tuple[Column, ...]:
-    """Return the columns of a comparison with one arm, by one measure."""
-    return (
-        ARM,
-        Column(name="pairs", heading="seeds in common"),
-        Column(name="difference", heading="difference [95 % CI]", write=_DIFFERENCES[measure]),
-        Column(name="superiority", heading="ahead at % of seeds", write=number(0, times=100)),
-        Column(name="p", heading="p (Holm)", write=_p),
-    )
 
 
 _LATEX = {

@@ -1,9 +1,7 @@
-"""One page of a study, to open in a browser: ``python -m harness.report RUNS_DIR``.
+"""The HTML page of a study, with tables, figures, and details of each run.
 
-Tables and figures are written again, too, from the journals alone; the page holds all of it, and
-of each run the lineage of its front, its refusals, prompts, answers and settings. It needs no
-server and no network. Texts of candidates and LLMs are packed as data and become text nodes; the
-page's policy lets no script run but its own.
+The page needs no server and no network. Texts of candidates and LLMs are packed as data and become
+text nodes; the page's content security policy allows its own script alone.
 """
 
 import base64
@@ -14,37 +12,50 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from harness.analysis.comparison import Comparison
 from harness.analysis.run_result import RunResult
 from harness.files import check_writable
-from harness.reporting.comparison import Comparison, Table
-from harness.reporting.figures import write_figures
+from harness.reporting.comparison_tables import MEASURE, describe_comparison
+from harness.reporting.figures.catalog import draw_all
 from harness.reporting.formatting import rows_of
-from harness.reporting.run_page import dossier
+from harness.reporting.run_page import run_details
 from harness.reporting.summary import folder_of
-from harness.reporting.tables import write_tables
+from harness.reporting.tables import Document, Table, write_tables
 
 _ASSETS = Path(__file__).with_name("assets")
 _PAGE = "report.html"
 
 
-def write_report(found: Sequence[Comparison], folder: Path, *, damaged: Sequence[str] = ()) -> Path:
+def write_report(
+    found: Sequence[Comparison],
+    folder: Path,
+    *,
+    measure: str = MEASURE,
+    damaged: Sequence[str] = (),
+) -> Path:
     """Write tables, figures and the page of these comparisons below a folder; return the page.
 
-    damaged: what could not be read, a sentence each, which the page names.
+    Args:
+        found: The comparisons, at least one.
+        folder: Folder to write to.
+        measure: Name of the metric by which arms are compared.
+        damaged: A sentence for each journal that could not be read; the page lists them.
     """
     check_writable(folder)
     style, script = (_asset(name) for name in ("report.css", "report.js"))
-    body = "".join(f'<p class="warn">left out: {escape(told)}</p>' for told in damaged)
+    body = "".join(f'<p class="warn">left out: {escape(one)}</p>' for one in damaged)
     packed: list[str] = []
     for comparison in found:
-        body += "".join(_section(comparison, folder_of(comparison, folder), packed))
+        document = describe_comparison(comparison, measure=measure)
+        body += _text(document)
+        body += "".join(_figures_and_runs(comparison, document, folder, packed))
     policy = f"default-src 'none'; img-src data:; style-src '{style[1]}'; script-src '{script[1]}'"
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(found[0].title)}</title>\n<style>{style[0]}</style></head>\n"
-        f"<body><h1>Guided Evolution: what was found</h1>\n{body}\n{''.join(packed)}"
+        f"<body><h1>Guided Evolution: results</h1>\n{body}\n{''.join(packed)}"
         f"<script>{script[0]}</script></body></html>\n"
     )
     path = folder / _PAGE
@@ -52,21 +63,27 @@ def write_report(found: Sequence[Comparison], folder: Path, *, damaged: Sequence
     return path
 
 
-def _section(comparison: Comparison, folder: Path, packed: list[str]) -> Iterator[str]:
-    """Yield the page's part about one comparison, and pack what it shows on demand."""
-    write_tables(comparison, folder)
-    yield f"<h2>{escape(comparison.title)}</h2>\n"
-    yield "".join(f"<p>{escape(heading)}</p>" for heading in comparison.headings)
-    yield f"<p><strong>{escape(comparison.headline)}</strong></p>\n"
-    for table in comparison.tables:
-        yield _table(table)
-    yield _notes(comparison.notes)
-    for figure in write_figures(comparison, folder):
-        image = base64.b64encode((folder / f"{figure.name}.png").read_bytes()).decode()
+def _text(document: Document) -> str:
+    headings = "".join(f"<p>{escape(heading)}</p>" for heading in document.headings)
+    tables = "".join(map(_table, document.tables))
+    return (
+        f"<h2>{escape(document.title)}</h2>\n{headings}"
+        f"<p><strong>{escape(document.headline)}</strong></p>\n{tables}{_notes(document.notes)}"
+    )
+
+
+def _figures_and_runs(
+    comparison: Comparison, document: Document, folder: Path, packed: list[str]
+) -> Iterator[str]:
+    """Write the files of one comparison, yield its part of the page, and pack its runs."""
+    own = folder_of(comparison, folder)
+    write_tables(document, own)
+    for figure in draw_all(comparison, own):
+        image = base64.b64encode((own / f"{figure.name}.png").read_bytes()).decode()
         yield (
             f"<figure><h3>{escape(figure.title)}</h3>"
             f'<img alt="{escape(figure.title)}" src="data:image/png;base64,{image}">'
-            f"<figcaption>{escape(figure.caption)}</figcaption></figure>\n"
+            f"<figcaption>{escape(figure.caption_of(comparison))}</figcaption></figure>\n"
         )
     yield "<h3>Runs</h3>\n"
     for arm in comparison.arms:
@@ -97,14 +114,14 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 def _packed(name: str, run: RunResult) -> str:
-    """Return a run's texts as data that no browser takes for markup or script."""
-    text = json.dumps(dossier(run), ensure_ascii=False).encode(errors="backslashreplace")
+    """Return a run's texts as data that no browser reads as markup or script."""
+    text = json.dumps(run_details(run), ensure_ascii=False).encode(errors="backslashreplace")
     data = base64.b64encode(gzip.compress(text, mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{data}</script>\n'
 
 
 def _asset(name: str) -> tuple[str, str]:
-    """Return a file of the page and the hash by which its policy knows it."""
+    """Return a file of the page and its hash, as the content security policy names it."""
     text = (_ASSETS / name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return text, f"sha256-{digest}"

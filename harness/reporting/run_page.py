@@ -1,4 +1,4 @@
-"""What a page shows of one run, as plain values: lineages, changes of code, prompts, refusals.
+"""Details of a run for the HTML page, as plain values: lineages, diffs, prompts, refusals.
 
 The door to pygments.
 """
@@ -9,24 +9,25 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from harness.analysis.ancestry import ancestry, made, measured, parts
+from harness.analysis.ancestry import ancestry, changed_segments
 from harness.analysis.run_result import Candidate, RunResult
 from harness.record.events import CallAnswered
 from harness.record.journal import read_events
+from harness.reporting.lineage import describe_outcome, describe_variation
 
 _CONTEXT = 3
 _CLASSES = {
     "Comment": "c", "Keyword": "k", "Operator.Word": "k", "Literal.String": "s",
     "Literal.Number": "n", "Name.Function": "f", "Name.Class": "f", "Name.Builtin": "b",
 }  # fmt: skip
-"""What is told apart in code, and how a page calls it."""
+"""Classes of tokens that are highlighted, and their CSS classes."""
 
 Token = tuple[str, str]
-"""Class and text."""
+"""CSS class, text."""
 
 
-def dossier(run: RunResult) -> dict[str, Any]:
-    """Return a run's front with the lineage of each member, its refusals, and how it was made."""
+def run_details(run: RunResult) -> dict[str, Any]:
+    """Return a run's front with lineages, its refusals, the candidates shown, and its manifest."""
     asked = {
         event.step: event for event in read_events(run.folder) if isinstance(event, CallAnswered)
     }
@@ -37,7 +38,8 @@ def dossier(run: RunResult) -> dict[str, Any]:
     sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
     return {
         "front": [
-            {"step": c.step, "told": measured(c), "lineage": lineages[c.step]} for c in front
+            {"step": c.step, "told": describe_outcome(run, c), "lineage": lineages[c.step]}
+            for c in front
         ],
         "refused": refused,
         "individuals": {
@@ -53,9 +55,9 @@ def _individual(
     run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, CallAnswered]
 ) -> dict[str, Any]:
     return {
-        "told": visible(measured(candidate)),
+        "told": visible(describe_outcome(run, candidate)),
         "of": " and ".join(candidate.parents),
-        "made": [visible(made(run, variation)) for variation in candidate.variations],
+        "made": [visible(describe_variation(run, variation)) for variation in candidate.variations],
         "changes": list(_changes(parent, candidate.source)) if candidate.source else [],
         "asked": [
             {"step": step, "model": visible(asked[step].model),
@@ -68,17 +70,14 @@ def _individual(
 
 
 def visible(text: str) -> str:
-    """Write what no reader would see, such as a change of writing direction, by its number."""
+    """Return a text with invisible characters, such as changes of direction, as escapes."""
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
 
 
 def _changes(before: str, after: str) -> Iterator[dict[str, Any]]:
-    """Yield for each segment that differs its lines: a sign, then tokens."""
-    old_parts = parts(before)
-    for name, text in parts(after).items():
-        old = old_parts.get(name, "")
-        if old != text:
-            yield {"segment": name, "lines": list(_lines(old, text))}
+    """Yield each segment that differs, with the lines of its diff: a sign, then tokens."""
+    for name, old, new in changed_segments(before, after):
+        yield {"segment": name, "lines": list(_lines(old, new))}
 
 
 def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
@@ -97,7 +96,7 @@ def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
 
 @lru_cache(maxsize=4096)
 def coloured(source: str) -> tuple[tuple[Token, ...], ...]:
-    """Return a source's lines as tokens, each with the class that it is shown in, or none."""
+    """Return a source's lines as tokens with their CSS classes, empty for plain text."""
     from pygments.lexers.python import PythonLexer
 
     lines: list[list[Token]] = [[]]

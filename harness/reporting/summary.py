@@ -1,18 +1,21 @@
-"""The end of a command: show the comparison, write its table and figure, say where they are."""
+"""The summary at the end of a command: tables on the terminal, tables and a figure as files."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.loading import read_runs
+from harness.analysis.comparison import Comparison, comparisons
+from harness.analysis.loading import Below, read_runs
 from harness.analysis.run_result import FRONT
 from harness.config.identity import digest_of
+from harness.errors import RecordError
 from harness.record.wandb_mirror import publish
-from harness.reporting.comparison import Comparison, comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
-from harness.reporting.figures import FIGURES
+from harness.reporting.figures.catalog import draw
 from harness.reporting.formatting import rows_of
-from harness.reporting.tables import write_tables
+from harness.reporting.tables import Document, write_tables
 
 
 def print_comparison(
@@ -21,38 +24,49 @@ def print_comparison(
     """Print the tables of these runs, and write tables and figure below ``runs_dir``."""
     for comparison in comparisons(read_runs(folders)):
         folder = folder_of(comparison, runs_dir)
-        write_tables(comparison, folder)
-        pareto, *_ = FIGURES
-        pareto.write(comparison, folder)
-        _print(comparison, folder)
+        document = describe_comparison(comparison)
+        write_tables(document, folder)
+        draw("pareto", comparison, folder)
+        _print_tables(document)
+        _print_places(comparison, folder)
         if tracking is not None:
             runs = [run.folder for run in comparison.runs]
             publish(tracking, runs, folder / "table.csv", folder / "pareto.png")
 
 
 def folder_of(comparison: Comparison, runs_dir: Path) -> Path:
-    """Make the folder of a set of runs, named by what it holds: no other set overwrites it."""
+    """Create the folder of a set of runs; its name is a digest, so no other set overwrites it."""
     name = digest_of(sorted(run.folder.name for run in comparison.runs))[:8]
     folder = runs_dir / f"comparison-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _print(comparison: Comparison, folder: Path) -> None:
-    title = "\n".join([comparison.title, *comparison.headings])
-    written = {table.title: rows_of(table.columns, table.rows) for table in comparison.tables}
-    notes = [note for table in comparison.tables for note in table.notes]
-    notes = [comparison.headline, *(f"- {note}" for note in (*notes, *comparison.notes))]
-    if len({row[0] for rows in written.values() for row in rows[1:]}) < SIDE_BY_SIDE:
-        show_sections(written, title=title, notes=notes)
+def print_damaged(below: Below) -> int:
+    """Print the journals that could not be read; return the exit status of the command."""
+    for one in below.damaged:
+        print(f"left out: {one}", file=sys.stderr)
+    return RecordError.exit_status if below.damaged else 0
+
+
+def _print_tables(document: Document) -> None:
+    title = "\n".join([document.title, *document.headings])
+    tables = {table.title: rows_of(table.columns, table.rows) for table in document.tables}
+    notes = [note for table in document.tables for note in table.notes]
+    notes = [document.headline, *(f"- {note}" for note in (*notes, *document.notes))]
+    if len({row[0] for rows in tables.values() for row in rows[1:]}) < SIDE_BY_SIDE:
+        show_sections(tables, title=title, notes=notes)
     else:
-        for heading, rows in written.items():
+        for heading, rows in tables.items():
             show_table(rows, title=f"{title}\n{heading}", notes=[])
-            title = comparison.title
+            title = document.title
         print("\n".join(notes))
+
+
+def _print_places(comparison: Comparison, folder: Path) -> None:
     print(f"\nTables (Markdown, LaTeX, CSV, JSON): {folder}/table.*")
     print(f"Pareto plot (PNG, PDF): {folder}/pareto.*")
     print(f"All figures, and a page to read: python -m harness.report {folder.parent}")
     for run in comparison.runs:
-        pick = f", the pick is {FRONT}/{run.pick.step}.py" if run.pick else ""
-        print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{pick}")
+        selected = f", the selected network is {FRONT}/{run.pick.step}.py" if run.pick else ""
+        print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{selected}")

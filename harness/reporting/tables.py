@@ -1,52 +1,96 @@
-"""The comparison table, from journals alone: ``python -m harness.table RUNS_DIR``.
+"""Tables with their footnotes as documents, in Markdown, LaTeX, CSV and JSON.
 
-Markdown and LaTeX (booktabs) are for readers and rounded; CSV and JSON hold the numbers as is.
+Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the numbers as measured.
 """
 
 import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.reporting.comparison import Comparison, Table
-from harness.reporting.formatting import flat, latex, plain, rows_of
+from harness.reporting.formatting import Column, Values, flat, latex, plain, rows_of
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 STYLES = tuple(SUFFIXES)
 
 
-def render(comparison: Comparison, style: str) -> str:
-    """Return a comparison as ``markdown``, ``latex``, ``csv`` or ``json`` text."""
-    return _RENDERED[style](comparison)
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: Its key in JSON, such as ``found``, and its label in LaTeX.
+        title: What it shows.
+        columns: Its columns; the first one names the row.
+        rows: Its rows, each with a value for every column.
+        notes: Its footnotes.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Values, ...]
+    notes: tuple[str, ...]
 
 
-def write_tables(comparison: Comparison, folder: Path) -> None:
-    """Write the comparison in every style, as ``table.md`` and so on."""
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """Several tables about the same things.
+
+    Attributes:
+        title: What they are about.
+        headings: What a reader must know before the first number.
+        tables: The tables.
+        headline: The main result, in a sentence.
+        notes: Footnotes of all tables.
+        reference: Name of the arm that the others are compared with.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    tables: tuple[Table, ...]
+    headline: str
+    notes: tuple[str, ...]
+    reference: str | None = None
+
+
+def render(document: Document, style: str) -> str:
+    """Return a document as ``markdown``, ``latex``, ``csv`` or ``json`` text."""
+    return _RENDERED[style](document)
+
+
+def write_tables(document: Document, folder: Path) -> None:
+    """Write a document in every style, as ``table.md`` and so on."""
     for style, suffix in SUFFIXES.items():
-        (folder / f"table.{suffix}").write_text(render(comparison, style), encoding="utf-8")
+        (folder / f"table.{suffix}").write_text(render(document, style), encoding="utf-8")
 
 
-def document(several: Sequence[Comparison], style: str) -> str:
-    """Return several comparisons as one text: one JSON document, one CSV with one header."""
-    if style == "json" and len(several) > 1:
-        return _dumped([_content(one) for one in several])
+def render_all(documents: Sequence[Document], style: str) -> str:
+    """Return several documents as one text: one JSON list, one CSV with one header."""
+    if style == "json" and len(documents) > 1:
+        return _dumped([_content(document) for document in documents])
     if style == "csv":
-        return _csv(*several)
-    if style == "latex":  # one label each
-        several = [_numbered(one, i) for i, one in enumerate(several)]
-    return "\n".join(render(one, style) for one in several)
+        return _csv(*documents)
+    if style == "latex":  # each label must be unique
+        documents = [_numbered(document, i) for i, document in enumerate(documents)]
+    return "\n".join(render(document, style) for document in documents)
 
 
-def _numbered(comparison: Comparison, i: int) -> Comparison:
-    tables = [replace(t, name=f"{t.name}-{i + 1}" if i else t.name) for t in comparison.tables]
-    return replace(comparison, tables=tuple(tables))
+def _numbered(document: Document, i: int) -> Document:
+    tables = [replace(t, name=f"{t.name}-{i + 1}" if i else t.name) for t in document.tables]
+    return replace(document, tables=tuple(tables))
 
 
 def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
-    """Return a Markdown table: a header, the first columns text, the others numbers."""
+    """Return a Markdown table.
+
+    Args:
+        rows: A header and the rows.
+        n_text: Number of columns from the left that hold texts; the others hold numbers.
+    """
     rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     pad = [str.ljust] * n_text + [str.rjust] * (len(widths) - n_text)
@@ -59,30 +103,30 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
     return "\n".join(lines)
 
 
-def _markdown(comparison: Comparison) -> str:
-    parts = [f"**{comparison.title}**", "  \n".join(f"*{line}*" for line in comparison.headings)]
-    for table in comparison.tables:
+def _markdown(document: Document) -> str:
+    parts = [f"**{document.title}**", "  \n".join(f"*{line}*" for line in document.headings)]
+    for table in document.tables:
         notes = "\n".join(f"- {note}" for note in table.notes)
         parts += [f"**{table.title}**", aligned(rows_of(table.columns, table.rows)), notes]
-    notes = "\n".join(f"- {note}" for note in comparison.notes)
-    return "\n\n".join(part for part in (*parts, comparison.headline, notes) if part) + "\n"
+    notes = "\n".join(f"- {note}" for note in document.notes)
+    return "\n\n".join(part for part in (*parts, document.headline, notes) if part) + "\n"
 
 
-def _latex(comparison: Comparison) -> str:
-    *tables, last = comparison.tables
-    told = [*comparison.headings, comparison.headline, *comparison.notes]
+def _latex(document: Document) -> str:
+    *tables, last = document.tables
+    texts = [*document.headings, document.headline, *document.notes]
     lines = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in tables:
-        lines += _latex_table(comparison, table, table.notes)
-    return "\n".join([*lines, *_latex_table(comparison, last, [*last.notes, *told])]) + "\n"
+        lines += _latex_table(document, table, table.notes)
+    return "\n".join([*lines, *_latex_table(document, last, [*last.notes, *texts])]) + "\n"
 
 
-def _latex_table(comparison: Comparison, table: Table, notes: Sequence[str]) -> list[str]:
+def _latex_table(document: Document, table: Table, notes: Sequence[str]) -> list[str]:
     header, *rows = rows_of(table.columns, table.rows)
     return [
         r"\begin{table*}",
         r"\centering\small",
-        rf"\caption{{{latex(f'{table.title}. {comparison.title}')}.}}",
+        rf"\caption{{{latex(f'{table.title}. {document.title}')}.}}",
         rf"\label{{tab:{table.name}}}",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
@@ -100,27 +144,27 @@ def _latex_table(comparison: Comparison, table: Table, notes: Sequence[str]) -> 
 
 
 def _folded(heading: str) -> str:
-    r"""Let a heading take several lines, a word or two each, without a package for it."""
+    r"""Break a heading into lines of a word or two, without a LaTeX package."""
     lines = [""]
     for word in heading.split():
         if lines[-1] and len(lines[-1]) + len(word) >= _HEADING_WIDTH:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    # After a line's end a bracket would be taken for the height of a gap.
+    # LaTeX reads a bracket after a line break as the height of a gap.
     return r"\shortstack[r]{" + r"\\".join(map(latex, lines)).replace(r"\\[", r"\\{[}") + "}"
 
 
 _HEADING_WIDTH = 13
 
 
-def _csv(*comparisons: Comparison) -> str:
-    """Write a row for each arm of each comparison, the values of all its tables side by side."""
+def _csv(*documents: Document) -> str:
+    """Return a row for each arm of each document, with the values of all tables."""
     rows: list[dict[str, Any]] = []
-    for comparison in comparisons:
+    for document in documents:
         by_arm: dict[str, dict[str, Any]] = {}
-        for table in comparison.tables:
+        for table in document.tables:
             for values in table.rows:
-                row = by_arm.setdefault(str(values["arm"]), {"comparison": comparison.title})
+                row = by_arm.setdefault(str(values["arm"]), {"comparison": document.title})
                 row |= flat(values)
         rows += by_arm.values()
     names = dict.fromkeys(name for row in rows for name in row)
@@ -131,25 +175,25 @@ def _csv(*comparisons: Comparison) -> str:
     return text.getvalue()
 
 
-def _json(comparison: Comparison) -> str:
-    return _dumped(_content(comparison))
+def _json(document: Document) -> str:
+    return _dumped(_content(document))
 
 
-def _content(comparison: Comparison) -> dict[str, Any]:
+def _content(document: Document) -> dict[str, Any]:
     return {
-        "title": comparison.title,
-        "headings": comparison.headings,
-        "reference": comparison.reference,
+        "title": document.title,
+        "headings": document.headings,
+        "reference": document.reference,
         "tables": {
             table.name: {
                 "title": table.title,
                 "rows": [{k: plain(v) for k, v in values.items()} for values in table.rows],
                 "notes": table.notes,
             }
-            for table in comparison.tables
+            for table in document.tables
         },
-        "headline": comparison.headline,
-        "notes": comparison.notes,
+        "headline": document.headline,
+        "notes": document.notes,
     }
 
 
@@ -157,7 +201,7 @@ def _dumped(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-_RENDERED: Mapping[str, Callable[[Comparison], str]] = {
+_RENDERED: Mapping[str, Callable[[Document], str]] = {
     "markdown": _markdown,
     "latex": _latex,
     "csv": _csv,

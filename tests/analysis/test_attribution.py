@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.ancestry import told
-from harness.analysis.attribution import credits_of, render
+from harness.analysis.attribution import contributions
+from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal
+from harness.reporting.attribution_table import render_contributions
+from harness.reporting.lineage import describe_lineage
 from tests.support.records import call, child, evaluated, manifest, record_run, reference
 from tests.test_commands import run as command
 
@@ -63,7 +65,7 @@ def folder(tmp_path):
 
 def test_credit_by_hand(folder):
     found = {(c.by, c.name): (c.proposed, c.accepted, c.improving, c.on_front)
-             for c in credits_of([read_run(folder)])}  # fmt: skip
+             for c in contributions(compare([read_run(folder)]))}  # fmt: skip
     assert found == {
         ("operator", "mutation"): (3, 2, 1, 0),
         ("operator", "mating"): (1, 1, 1, 1),
@@ -81,7 +83,7 @@ def test_a_run_that_has_not_ended_has_no_credit_yet(tmp_path):
     for seed, complete in ((0, True), (1, False)):
         record_run(tmp_path / f"run{seed}", arm="full", seed=seed, complete=complete,
                    children=[("g0.c0", evaluated(0.99, 900))])  # fmt: skip
-    found = credits_of([read_run(tmp_path / f"run{seed}") for seed in (0, 1)])
+    found = contributions(compare([read_run(tmp_path / f"run{seed}") for seed in (0, 1)]))
     assert [c.proposed for c in found if c.by == "operator"] == [1]
 
 
@@ -92,23 +94,23 @@ def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_pa
     run = read_run(tmp_path / "run")
     merged = replace(run.candidates[2], parents=("g0.c0", "g0.c1"))
     run = replace(run, candidates=(*run.candidates[:2], merged))
-    (found,) = [c for c in credits_of([run]) if c.by == "operator"]
+    (found,) = [c for c in contributions(compare([run])) if c.by == "operator"]
     assert (found.accepted, found.improving, found.on_front) == (3, 0, 0)
 
 
 def test_credit_in_every_style(folder):
-    found = credits_of([read_run(folder)])
-    assert "| full | model      | one  " in render(found, "markdown")
-    rows = list(csv.DictReader(io.StringIO(render(found, "csv"))))
-    values = json.loads(render(found, "json"))
+    found = contributions(compare([read_run(folder)]))
+    assert "| full | model      | one  " in render_contributions(found, "markdown")
+    rows = list(csv.DictReader(io.StringIO(render_contributions(found, "csv"))))
+    values = json.loads(render_contributions(found, "json"))
     assert [{k: str(v) for k, v in row.items()} for row in values] == rows
     done = command(folder.parent, module="harness.credit")
-    assert done.stdout == render(found, "markdown")
+    assert done.stdout == render_contributions(found, "markdown")
     assert command(folder.parent / "none", module="harness.credit").returncode == 2
 
 
 def test_a_lineage_goes_from_the_seed_to_the_individual(folder):
-    lines = list(told(read_run(folder), "g1.c0"))
+    lines = list(describe_lineage(read_run(folder), "g1.c0"))
     assert lines[0] == "seed: accuracy 90.00%, 1,000 parameters"
     assert "g0.c0: accuracy 90.00%, 900 parameters" in lines
     assert "  mutation of A (category complex, character expert), by one" in lines
@@ -131,10 +133,10 @@ def test_an_answer_with_markers_of_its_own_has_a_lineage(folder, extra):
     run = read_run(folder)
     spoilt = replace(run.candidates[3], source=f"# segment: A\nx = 2\n{extra}\n")
     run = replace(run, candidates=(*run.candidates[:3], spoilt))
-    assert "+y = 1" in list(told(run, "g1.c1"))
+    assert "+y = 1" in list(describe_lineage(run, "g1.c1"))
 
 
 def test_an_unknown_individual_is_named_with_those_there_are(folder):
     with pytest.raises(RecordError, match=r"from g0\.c0 to g1\.c1, got g9"):
-        list(told(read_run(folder), "g9"))
+        list(describe_lineage(read_run(folder), "g9"))
     assert command(folder, "g9", module="harness.lineage").returncode == 2

@@ -6,7 +6,7 @@ import sys
 import pytest
 from scipy.stats import binom
 
-from harness.analysis.power import found, seeds_to_find
+from harness.analysis.power import power_of, seeds_to_find
 from harness.analysis.stats import seeds_needed
 
 
@@ -35,14 +35,14 @@ def test_what_makes_no_sense_is_refused(wrong):
 
 def test_equal_arms_are_told_apart_no_more_often_than_the_level():
     most = binom.ppf(0.999, 4000, 0.05) / 4000
-    assert all(found(0, n, comparisons=1) <= most for n in (6, 10, 30))
-    assert found(0, 5, comparisons=1) == 0
+    assert all(power_of(0, n, comparisons=1) <= most for n in (6, 10, 30))
+    assert power_of(0, 5, comparisons=1) == 0
 
 
 def test_seven_pairs_find_a_large_difference_only_if_all_point_one_way():
     """With as many seeds as two comparisons need, p is low enough only where all signs agree."""
     agree = 0.97725**7 + 0.02275**7  # of normal differences, two deviations from zero
-    assert found(2, 7, comparisons=2) == pytest.approx(agree, abs=0.03)
+    assert power_of(2, 7, comparisons=2) == pytest.approx(agree, abs=0.03)
 
 
 def test_a_difference_too_small_for_200_seeds_says_so():

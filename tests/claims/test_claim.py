@@ -9,18 +9,12 @@ from hypothesis import strategies as st
 
 from harness.analysis.arm import Arm
 from harness.analysis.loading import read_run
-from harness.analysis.metrics import MEASURED, Within, up_to
-from harness.claims.claim import (
-    ABOUT,
-    AHEAD,
-    AT_LEAST,
-    AT_MOST,
-    EVERY_RUN,
-    FAILS,
-    HOLDS,
-    UNDECIDED,
-    Claim,
-)
+from harness.analysis.metric import Quantity, Within
+from harness.analysis.metrics import METRICS, claimable_metrics
+from harness.claims.claim import Claim
+from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, side
+from harness.claims.statement import ABOUT, AHEAD, AT_LEAST, AT_MOST, EVERY_RUN
+from harness.claims.wording import describe_value, describe_verdict
 from harness.errors import InputError, NotRun
 from tests.support.records import LINT, evaluated, record_run
 
@@ -47,11 +41,11 @@ def claim(**changed):
     ("relation", "scores", "word"),
     [
         (ABOUT, (0.929, 0.930, 0.931), HOLDS),
-        (ABOUT, (0.92, 0.93, 0.94), UNDECIDED),  # its mean is the published value, and no proof
+        (ABOUT, (0.92, 0.93, 0.94), INCONCLUSIVE),  # its mean is the published value, and no proof
         (ABOUT, (0.979, 0.980, 0.981), FAILS),
         (ABOUT, (0.879, 0.880, 0.881), FAILS),
         (AT_LEAST, (0.979, 0.980, 0.981), HOLDS),
-        (AT_LEAST, (0.92, 0.93, 0.94), UNDECIDED),
+        (AT_LEAST, (0.92, 0.93, 0.94), INCONCLUSIVE),
         (AT_LEAST, (0.879, 0.880, 0.881), FAILS),
         (AT_MOST, (0.879, 0.880, 0.881), HOLDS),
         (AT_MOST, (0.979, 0.980, 0.981), FAILS),
@@ -63,14 +57,15 @@ def test_the_whole_interval_decides(tmp_path, relation, scores, word):
     assert verdict.holds == (word == HOLDS)
     assert verdict.measured.mean == pytest.approx(sum(scores) / 3)
     assert (
-        f"[{100 * verdict.measured.low:.2f}, {100 * verdict.measured.high:.2f}] %" in verdict.told
+        f"[{100 * verdict.measured.low:.2f}, {100 * verdict.measured.high:.2f}] %"
+        in describe_verdict(verdict)
     )
-    assert verdict.told.startswith(word)
+    assert describe_verdict(verdict).startswith(word)
 
 
 @pytest.mark.parametrize(
     ("others", "word"),
-    [((0.90, 0.91, 0.92), HOLDS), ((0.93, 0.94, 0.96), FAILS), ((0.90, 0.95, 0.93), UNDECIDED)],
+    [((0.90, 0.91, 0.92), HOLDS), ((0.93, 0.94, 0.96), FAILS), ((0.90, 0.95, 0.93), INCONCLUSIVE)],
 )
 def test_an_order_is_of_differences_at_the_same_seeds(tmp_path, others, word):
     arms = {
@@ -79,9 +74,9 @@ def test_an_order_is_of_differences_at_the_same_seeds(tmp_path, others, word):
     }
     verdict = claim(minus="no_eot", relation=AHEAD, published=0.003).judge(arms)
     assert verdict.word == word
-    assert "points, wanted more than 0\n" in verdict.told
-    assert "published +0.30 points" in verdict.told
-    assert "3 runs of full less no_eot" in verdict.told
+    assert "points, required more than 0\n" in describe_verdict(verdict)
+    assert "published +0.30 points" in describe_verdict(verdict)
+    assert "3 runs of full less no_eot" in describe_verdict(verdict)
 
 
 def test_pairs_are_of_the_same_seed_wherever_it_stands(tmp_path):
@@ -92,7 +87,7 @@ def test_pairs_are_of_the_same_seed_wherever_it_stands(tmp_path):
     }
     gain = claim(minus="no_eot", relation=AHEAD)
     assert gain.values(arms) == pytest.approx([0.0, 0.03, 0.03])
-    assert gain.judge(arms).word == UNDECIDED
+    assert gain.judge(arms).word == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -101,8 +96,8 @@ def test_pairs_are_of_the_same_seed_wherever_it_stands(tmp_path):
         ((0.92, 0.93, 0.94), EVERY_RUN, FAILS),  # no difference is none
         ((0.9205, 0.9305, 0.9405), EVERY_RUN, FAILS),
         ((0.9195, 0.9295, 0.9395), EVERY_RUN, HOLDS),
-        ((0.92, 0.93, 0.94), "mean", UNDECIDED),  # and has no interval
-        ((0.91, 0.92, 0.93), "mean", UNDECIDED),  # nor have differences that are all the same
+        ((0.92, 0.93, 0.94), "mean", INCONCLUSIVE),  # and has no interval
+        ((0.91, 0.92, 0.93), "mean", INCONCLUSIVE),  # nor have differences that are all the same
         ((0.9190, 0.9289, 0.9388), "mean", HOLDS),
         ((0.9210, 0.9311, 0.9412), "mean", FAILS),
     ],
@@ -126,26 +121,30 @@ def test_an_arm_of_which_a_run_is_missing_is_not_judged(tmp_path):
 
 def test_one_run_decides_no_mean_and_every_run_by_itself(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93)}
-    assert claim().judge(arms).word == UNDECIDED
+    assert claim().judge(arms).word == INCONCLUSIVE
     assert claim(of=EVERY_RUN).judge(arms).word == HOLDS
     arms = {"full": arm_of(tmp_path, "full", 0.93, 0.95)}
     verdict = claim(of=EVERY_RUN).judge(arms)
     assert verdict.word == FAILS
-    assert "measured 94.00 [93.00, 95.00] %, wanted ± 1 points, every run\n" in verdict.told
-    assert "1 of 2 runs are there" in verdict.told
+    assert "measured 94.00 [93.00, 95.00] %, required ± 1 points, every run\n" in describe_verdict(
+        verdict
+    )
+    assert "1 of 2 runs are in the required range" in describe_verdict(verdict)
 
 
 def test_a_run_without_a_value_is_never_left_out(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93, 0.93, None)}
     verdict = claim().judge(arms)
-    assert verdict.word == UNDECIDED
-    assert verdict.told.endswith(
+    assert verdict.word == INCONCLUSIVE
+    assert describe_verdict(verdict).endswith(
         "measured in 2 of 3 runs of full; 1 of 3 runs have not found a network of "
         "at most the seed network's parameters"
     )
     small = claim(within=Within(parameters=10)).judge(arms)
-    assert (small.word, small.n, small.of, small.measured) == (UNDECIDED, 0, 3, None)
-    assert "3 of 3 runs have not found a network of at most 10 parameters" in small.told
+    assert (small.word, small.n, small.of, small.measured) == (INCONCLUSIVE, 0, 3, None)
+    assert "3 of 3 runs have not found a network of at most 10 parameters" in describe_verdict(
+        small
+    )
 
 
 def test_a_generation_that_no_run_came_to_is_no_value(tmp_path):
@@ -153,16 +152,16 @@ def test_a_generation_that_no_run_came_to_is_no_value(tmp_path):
     early, late = (claim(within=Within(generation=g), tolerance=0.1) for g in (0, 1))
     assert early.judge(arms).holds
     verdict = late.judge(arms)
-    assert verdict.word == UNDECIDED
-    assert "2 of 2 runs have not found a network" in verdict.told
-    assert verdict.told.endswith("by a generation 1")
+    assert verdict.word == INCONCLUSIVE
+    assert "2 of 2 runs have not found a network" in describe_verdict(verdict)
+    assert describe_verdict(verdict).endswith("by a generation 1")
 
 
 def test_no_interval_leaves_the_range_of_a_share(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.2, 0.9)}
     verdict = claim().judge(arms)
     assert (verdict.measured.low, verdict.measured.high) == (0, 1)
-    assert verdict.word == UNDECIDED
+    assert verdict.word == INCONCLUSIVE
 
 
 def test_a_size_holds_exactly_or_not(tmp_path):
@@ -170,10 +169,10 @@ def test_a_size_holds_exactly_or_not(tmp_path):
     exact = {"measure": "seed_parameters", "tolerance": 0, "of": EVERY_RUN}
     assert claim(published=1000, **exact).judge(arms).holds
     verdict = claim(published=1001, **exact).judge(arms)
-    assert verdict.told == (
-        "does not hold: measured 1,000, wanted exactly, every run\n"
+    assert describe_verdict(verdict) == (
+        "does not hold: measured 1,000, required exactly, every run\n"
         "  claim: best accuracy, published 1,001 (a paper)\n"
-        "  measured in 1 run of full; 0 of 1 runs are there"
+        "  measured in 1 run of full; 0 of 1 runs are in the required range"
     )
 
 
@@ -229,7 +228,7 @@ def test_hypervolume_grows_with_the_generations(grown):
     assert volumes[0] < volumes[1] < volumes[2] < volumes[10]
     assert volumes[-1] == grown.hypervolume
     assert claim(measure="anytime_hypervolume").value(grown) < grown.hypervolume
-    assert up_to(grown, 10) == grown
+    assert grown.up_to(10) == grown
 
 
 def test_the_test_split_chooses_nothing(tmp_path):
@@ -245,7 +244,7 @@ def test_the_test_split_chooses_nothing(tmp_path):
         0.02
     )
     gain = claim(measure="test_gain", relation=AHEAD, published=0.01)
-    assert gain.written(0.02) == "+2.00 points"
+    assert describe_value(gain, 0.02) == "+2.00 points"
 
 
 def test_what_was_selected_on_test_images_has_no_validation_score(tmp_path):
@@ -260,7 +259,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
     record_run(tmp_path / "run", arm="full", seed=0, children=children)
     run = read_run(tmp_path / "run")
     assert claim(measure="valid").value(run) == pytest.approx(2 / 3)
-    assert up_to(replace(run, confirmed={"seed": (0.9,), "g9.c0": (1.0,)}), 3).confirmed == {
+    assert replace(run, confirmed={"seed": (0.9,), "g9.c0": (1.0,)}).up_to(3).confirmed == {
         "seed": (0.9,)
     }
 
@@ -268,7 +267,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"measure": "beauty"}, "measure: expected one of best_score, "),
+        ({"measure": "beauty"}, "measure: expected one of best_validation, "),
         ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
         ({"of": "some"}, "of: expected one of mean, every run, got some"),
         ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
@@ -281,8 +280,8 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
         ({"minus": "full"}, "expected another arm than full"),
         ({"within": Within(generation=-1)}, "within.generation: expected at least 0, got -1"),
         ({"within": Within(parameters=0)}, "within.parameters: expected at least 1, got 0"),
-        ({"measure": "valid", "within": Within(parameters=3)}, "valid does not"),
-        ({"measure": "test_score", "within": Within(generation=3)}, "test_score does not"),
+        ({"measure": "valid", "within": Within(parameters=3)}, "valid has none"),
+        ({"measure": "test_score", "within": Within(generation=3)}, "test_score has none"),
     ],
 )
 def test_what_is_no_claim_is_named(changed, told):
@@ -302,8 +301,8 @@ def test_a_wider_tolerance_never_takes_a_verdict_back(low, reach, published, tol
     strict, lax = (
         claim(published=published, tolerance=t, relation=relation) for t in (0, tolerance)
     )
-    order = [FAILS, UNDECIDED, HOLDS]
-    words = [c._side(low, low + reach) for c in (strict, lax)]
+    order = [FAILS, INCONCLUSIVE, HOLDS]
+    words = [side(c, low, low + reach) for c in (strict, lax)]
     assert order.index(words[0]) <= order.index(words[1])
     if words[1] == FAILS:
         assert reach == 0 or not any(
@@ -311,10 +310,11 @@ def test_a_wider_tolerance_never_takes_a_verdict_back(low, reach, published, tol
         )
 
 
-@pytest.mark.parametrize("measure", sorted(MEASURED))
+@pytest.mark.parametrize("measure", claimable_metrics())
 def test_every_measure_is_written_with_its_unit(measure):
-    told = claim(measure=measure, published=1, tolerance=0).written(1234.5)
-    unit = {"test_gain": " points"}.get(measure, " %" if MEASURED[measure].percent else "")
+    told = describe_value(claim(measure=measure, published=1, tolerance=0), 1234.5)
+    percent = METRICS[measure].quantity is not Quantity.NUMBER
+    unit = {"test_gain": " points"}.get(measure, " %" if percent else "")
     assert told.endswith(unit)
     number = float(told.removesuffix(unit).replace(",", ""))
-    assert number == pytest.approx(1234.5 * (100 if MEASURED[measure].percent else 1), abs=0.6)
+    assert number == pytest.approx(1234.5 * (100 if percent else 1), abs=0.6)

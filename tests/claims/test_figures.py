@@ -82,7 +82,7 @@ def test_by_generation_means_are_of_all_runs_or_not_drawn(held):
     assert lines["chance, published"] == [(0, pytest.approx(90)), (3, pytest.approx(95))]
     measured = [(1, 93.0), (2, 93.0), (3, 95.0)]  # beyond the seed network's size does not count
     assert lines["chance, measured"] == [(g, pytest.approx(y)) for g, y in measured]
-    assert axes.get_ylabel().startswith("best accuracy, %")
+    assert axes.get_ylabel().startswith("best validation accuracy, %")
 
 
 def test_fronts_are_those_of_their_generation(held):
@@ -111,7 +111,7 @@ def test_brackets_are_explained_where_they_are_not_intervals(tmp_path, held):
         CLAIMS.replace("measure: seed_parameters", "measure: parameters")
     )
     again = published_text(read_reproduction(folder, held.overrides), "markdown")
-    assert "In brackets, where every run is wanted: the least and the most." in again
+    assert "In brackets, where every run is required: the least and the greatest." in again
 
 
 def test_where_nothing_was_run_figures_show_what_was_published(tmp_path):
@@ -127,4 +127,4 @@ def test_where_nothing_was_run_figures_show_what_was_published(tmp_path):
     assert not (tmp_path / "figure_6.png").exists()
     text = (tmp_path / "table.md").read_text()
     assert "The fronts of the three arms at generation 9: no figure yet" in text
-    assert "no arm of ablations is done yet" in text
+    assert "no arm of ablations is complete yet" in text

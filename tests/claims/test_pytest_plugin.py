@@ -72,7 +72,7 @@ def test_with_records_claims_pass_or_fail_with_the_measured_interval(theirs, tmp
     assert code == 1, told
     assert "1 failed, 4 passed, 2 skipped" in told
     assert "\ndoes not hold 1, holds 2, not run 2\n" in told
-    assert "does not hold: measured 91.03 [90.65, 91.41] %, wanted ± 1 points\n" in told
+    assert "does not hold: measured 91.03 [90.65, 91.41] %, required ± 1 points\n" in told
     assert "claim: nothing, published 99.00 % (A paper, table 1)\n" in told
     assert "measured in 3 runs of seed_only: mean [95 % CI]\n" in told
     assert "def test_claim" not in told  # no traceback

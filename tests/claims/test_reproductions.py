@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims.claim import FAILS, HOLDS, NOT_RUN, UNDECIDED
+from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from harness.claims.reproduction import OURS, read_reproduction
 from harness.claims.tables import published_text, write_published
+from harness.claims.wording import describe_requirement, describe_value
 from harness.errors import InputError
 from harness.record.study import load_study
 from tests.conftest import OWN_NETWORK, ROOT
@@ -30,7 +31,11 @@ def test_every_shipped_reproduction_composes_and_has_its_table(folder):
     rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
     told = [row[1:4] for row in rows if len(row) > 4]
     for claim in reproduction.claims:
-        assert [claim.says, claim.written(claim.published), claim.wanted] in told
+        assert [
+            claim.says,
+            describe_value(claim, claim.published),
+            describe_requirement(claim),
+        ] in told
     assert (folder / "README.md").exists()
     assert (folder / "test_claims.py").exists()
 
@@ -102,7 +107,9 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     other = run(paper, "table", where, "final.seeds=2", module="reproductions")
     assert "Nothing is written: these settings make another comparison" in other.stdout
     nowhere = run(paper, "table", f"runs_dir={tmp_path}/nowhere", module="reproductions")
-    told = f"Nothing is written: {tmp_path}/nowhere decides 0 claims, what is there 3. Give"
+    told = (
+        f"Nothing is written: {tmp_path}/nowhere decides 0 claims, the table that is there 3. Give"
+    )
     assert told in nowhere.stdout
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before
     run(paper, "table", where, "final.seeds=2", "--out", tmp_path / "out", module="reproductions")
@@ -199,7 +206,7 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
     paper, runs = write_paper(tmp_path / "paper", arms=plan, claims=claims), tmp_path / "runs"
     archive = read_reproduction(paper).config("mine", "full", 0).study
     held = load_study(Path(archive)).digest
-    for study, word in ((held, UNDECIDED), ("other", NOT_RUN)):  # one run, whose mean is unsure
+    for study, word in ((held, INCONCLUSIVE), ("other", NOT_RUN)):  # one run, whose mean is unsure
         record_plan(paper, runs, scores={"full": (0.9,)}, tokens=9, more={"study": study})
         assert verdicts(paper, runs)["ours"].word == word
 
@@ -229,8 +236,8 @@ def test_of_several_versions_the_first_complete_one_counts(paper, tmp_path):
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
     write_published(reproduction, paper)
     text = (paper / "table.md").read_text()
-    assert "mine, left out: 3 runs that no table could hold beside: " in text
-    assert "mine, left out: 1 run that no table could hold beside: " in text
+    assert "mine, left out: 3 runs with other settings, which cannot share a table: " in text
+    assert "mine, left out: 1 run with other settings, which cannot share a table: " in text
 
 
 def test_a_damaged_journal_is_named_and_decides_nothing(paper, tmp_path):
@@ -239,7 +246,7 @@ def test_a_damaged_journal_is_named_and_decides_nothing(paper, tmp_path):
     (runs / "random_mutation-s5-g" / "journal.sqlite").write_bytes(b"nothing of the kind")
     assert verdicts(paper, runs)["chance"].reason.startswith("2 of 3 runs")
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
-    (told,) = reproduction.records["mine"].damaged
+    (told,) = reproduction.evidence["mine"].damaged
     assert "random_mutation-s5-g" in told
     assert f"mine, left out: {told}" in published_text(reproduction, "markdown")
     assert f"done in {runs} (1 damaged); " in verdicts(paper, runs)["chance"].reason
@@ -260,10 +267,9 @@ def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
     reproduction = read_reproduction(paper, [f"runs_dir={runs}"])
     told = "mine, left out: random_mutation, seed 3: ran again, the first run counts."
     assert told in published_text(reproduction, "markdown")
-    records = reproduction.records["mine"]
-    assert "full" not in records
+    records = reproduction.evidence["mine"]
     with pytest.raises(KeyError, match="one of random_mutation, seed_only, got full"):
-        records["full"]
+        records.arm("full")
 
 
 @pytest.mark.parametrize(

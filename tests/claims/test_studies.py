@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.config.identity import digest_of
@@ -16,7 +17,7 @@ from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive
 from harness.record.study import load_study
-from harness.reporting.comparison import comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, SMALL
@@ -102,7 +103,10 @@ def test_they_replay_to_the_same_table_unplugged_twice_in_another_folder_and_che
 def render_of(out):
     from harness.analysis.loading import runs_below
 
-    return "\n".join(render(table, "markdown") for table in comparisons(runs_below(out).runs))
+    return "\n".join(
+        render(describe_comparison(table), "markdown")
+        for table in comparisons(runs_below(out).runs)
+    )
 
 
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):

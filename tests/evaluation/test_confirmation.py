@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
@@ -13,7 +14,7 @@ from harness.evolution.proposer import Context
 from harness.llm.model import Scripted
 from harness.record.events import Purpose
 from harness.record.journal import read_entries, read_events
-from harness.reporting.comparison import compare
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
@@ -55,11 +56,11 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
         measured = [events[f"training/confirm/{digest}/{s}"]["score"] for s in seeds]
         assert sorted(values) == sorted(measured)
     assert result.pick.step in result.confirmed
-    row = compare([result]).tables[0].rows[1]
+    row = describe_comparison(compare([result])).tables[0].rows[1]
     assert len(result.retrained[result.pick.step]) == 1
     assert row["pick_in_search"] == result.pick.objectives.score
     assert row["pick_retrained"] == result.retrained[result.pick.step][0]
-    text = render(compare([result]), "markdown")
+    text = render(describe_comparison(compare([result])), "markdown")
     assert f"chosen among them by what they came to: {len(result.confirmed)}." in text
 
 

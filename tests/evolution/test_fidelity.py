@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
@@ -17,7 +18,7 @@ from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives, dominates
 from harness.record.journal import read_entries, read_events
-from harness.reporting.comparison import compare
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
@@ -148,11 +149,11 @@ def test_a_run_spends_a_third_of_the_epochs_and_charges_every_network(halved):
     assert result.epochs <= 37 * 9 / 3
     finals = sum(result.trainings[k] for k in result.trainings if k == "final")
     assert sum(evaluate.asked) - 9 * finals == result.epochs
-    (row,) = compare([result]).tables[-1].rows
+    (row,) = describe_comparison(compare([result])).tables[-1].rows
     assert row["arm"] == "random_mutation (halving)"
     assert row["valid"] == 36 / len(result.candidates)  # but for those proposed twice
     assert f"{result.outpaced} of 36 networks were outpaced" in render(
-        compare([result]), "markdown"
+        describe_comparison(compare([result])), "markdown"
     )
 
 

@@ -7,10 +7,11 @@ import time
 
 import pytest
 
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.record.journal import is_complete, read_events
-from harness.reporting.comparison import comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, told
 from tests.support.llm_server import completion, finished, says, serving, thinks
@@ -157,7 +158,7 @@ def test_answers_that_are_cut_off_are_rejected_as_truncated_and_counted(played):
     assert all("the answer was cut off at" in c.reason for c in result.candidates)
     outcomes = [e.content["outcome"] for e in read_events(result.folder) if e.KIND == "proposal"]
     assert [outcome["kind"] for outcome in outcomes] == ["truncated"] * 4
-    assert comparison.tables[-1].rows[0]["refused"] == "100 extract"
+    assert describe_comparison(comparison).tables[-1].rows[0]["refused"] == "100 extract"
 
 
 def test_a_repaired_answer_is_counted_apart(played):
@@ -190,7 +191,7 @@ def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, aski
     asked = [call.asked for call in result.calls.values()]
     assert set(asked) == {"llama", "other"}
     assert asked.count("llama") == sum(one.body["model"] == "llama" for one in seen)
-    rows = {row["arm"]: row for row in comparison.tables[-1].rows}
+    rows = {row["arm"]: row for row in describe_comparison(comparison).tables[-1].rows}
     members = [rows["full, asking llama"], rows["full, asking other"]]
     assert sum(row["calls"] for row in members) == rows["full"]["calls"] == len(asked)
 

@@ -90,13 +90,14 @@ def test_events_that_come_while_it_mirrors_are_mirrored(tmp_path):
 
 
 def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
-    from harness.reporting.comparison import compare
-    from harness.reporting.figures import FIGURES
+    from harness.analysis.comparison import compare
+    from harness.reporting.comparison_tables import describe_comparison
+    from harness.reporting.figures.catalog import draw
     from harness.reporting.tables import render
 
     comparison = compare([read_run(folder)])
-    (tmp_path / "table.csv").write_text(render(comparison, "csv"))
-    FIGURES[0].write(comparison, tmp_path)
+    (tmp_path / "table.csv").write_text(render(describe_comparison(comparison), "csv"))
+    draw("pareto", comparison, tmp_path)
     publish(WANDB, [folder], tmp_path / "table.csv", tmp_path / "pareto.png")
     assert run_record(folder).job_type == "comparison"
     (files,) = folder.glob("wandb/offline-run-*/files")

@@ -6,12 +6,13 @@ import pytest
 from PIL import Image
 
 from harness.analysis.arm import arms_of
+from harness.analysis.comparison import compare
 from harness.analysis.loading import read_runs, runs_below
-from harness.analysis.series import band, funnel, regressions, surface
+from harness.analysis.metrics import METRICS
+from harness.analysis.series import band, outcomes, regressions, surface
 from harness.evolution import pareto
 from harness.reporting import plot_style
-from harness.reporting.comparison import compare
-from harness.reporting.figures import FIGURES, write_figures
+from harness.reporting.figures.catalog import FIGURES, draw, draw_all
 from tests.conftest import SEED_NETWORK
 from tests.support.records import LINT, SLOW, evaluated, record_run, record_study
 
@@ -52,16 +53,16 @@ def test_what_a_share_of_fronts_attained():
 
 
 def test_curves_begin_where_every_run_has_a_value_and_hold_to_the_end(arm):
-    found = band(arm, axis="evaluations", height="best")
-    assert found.at == (2,)  # one run found nothing before; the third has not ended
+    found = band(arm, x=METRICS["evaluations"], y=METRICS["best_validation"])
+    assert found.x == (2,)  # one run found nothing before; the third has not ended
     assert found.median == (pytest.approx((0.95 + 0.92) / 2),)
     assert (found.low, found.high) == ((pytest.approx(0.9275),), (pytest.approx(0.9425),))
-    volume = band(arm, axis="evaluations", height="hypervolume")
-    assert volume.at == (1, 2)
+    volume = band(arm, x=METRICS["evaluations"], y=METRICS["hypervolume"])
+    assert volume.x == (1, 2)
     assert volume.median[0] == pytest.approx(arm.finished[0].hypervolume_of([(0.9, 800)]) / 2)
-    tokens = band(arm, axis="tokens", height="hypervolume")
-    assert tokens.at == (120, 240)
-    assert tokens.at[-1] == 240
+    tokens = band(arm, x=METRICS["tokens"], y=METRICS["hypervolume"])
+    assert tokens.x == (120, 240)
+    assert tokens.x[-1] == 240
 
 
 def test_an_axis_that_one_run_does_not_know_is_no_curve(tmp_path):
@@ -69,13 +70,13 @@ def test_an_axis_that_one_run_does_not_know_is_no_curve(tmp_path):
         record_run(tmp_path / str(seed), arm="full", seed=seed, tokens=tokens,
                    children=[("g0.c0", evaluated(0.9, 800))])  # fmt: skip
     (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
-    assert band(arm, axis="tokens", height="hypervolume") is None
-    assert band(arm, axis="train_s", height="hypervolume") is not None
+    assert band(arm, x=METRICS["tokens"], y=METRICS["hypervolume"]) is None
+    assert band(arm, x=METRICS["train_s"], y=METRICS["hypervolume"]) is not None
 
 
 def test_surfaces_ends_and_regressions_of_finished_runs(arm):
     assert surface(arm, 1) == [(0.9, 800), (0.92, 900)]
-    assert funnel(arm) == {"mutation": {"valid": 3, "train": 1, "lint": 1}}
+    assert outcomes(arm) == {"mutation": {"valid": 3, "train": 1, "lint": 1}}
     first, second = regressions(arm)
     assert (first.seed, first.in_search, second.in_search) == (0, 0.95, 0.92)
     assert (first.retrained, first.test) == (pytest.approx(0.975), pytest.approx(0.98))
@@ -85,14 +86,14 @@ def test_the_same_runs_give_the_same_bytes(study, tmp_path):
     written = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        assert write_figures(compare(study), tmp_path / name) == list(FIGURES)
+        assert draw_all(compare(study), tmp_path / name) == list(FIGURES.values())
         written.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
     assert len(written[0]) == 2 * len(FIGURES)
 
 
 def test_arms_are_told_apart_in_colour_and_in_grey(study, tmp_path):
-    FIGURES[0].write(compare(study), tmp_path)
+    draw("pareto", compare(study), tmp_path)
     with Image.open(tmp_path / "pareto.png") as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
     assert {(0, 114, 178), (213, 94, 0), (0, 158, 115)} <= colours
@@ -103,7 +104,7 @@ def test_arms_are_told_apart_in_colour_and_in_grey(study, tmp_path):
 
 
 @pytest.mark.parametrize("n_arms", [1, 4, 24])
-@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.name)
 def test_nothing_is_cut_off(figure, n_arms, tmp_path):
     for k in range(n_arms):
         record_run(tmp_path / str(k), arm=f"an_arm_with_a_long_name_{k}", seed=0, tokens=0 if k % 2 else 100,
@@ -131,7 +132,7 @@ def test_runs_that_found_nothing_are_drawn_without_a_front(tmp_path):
         record_run(tmp_path / f"other-{seed}", arm="other", seed=seed,
                    children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
     comparison = compare(read_runs(sorted(tmp_path.iterdir())))
-    assert [figure.name for figure in write_figures(comparison, tmp_path)] == [
+    assert [figure.name for figure in draw_all(comparison, tmp_path)] == [
         "pareto", "progress", "validity", "retrained", "cost",
     ]  # fmt: skip
 
@@ -141,9 +142,8 @@ def test_every_kind_of_score_is_named_though_the_seed_network_lacks_one(study):
         replace(run, retrained={k: v for k, v in run.retrained.items() if k != "seed"})
         for run in study
     ]
-    (figure,) = (figure for figure in FIGURES if figure.name == "retrained")
     with plot_style.styled():
-        (legend,) = figure.draw(compare(bare)).legends
+        (legend,) = FIGURES["retrained"].draw(compare(bare)).legends
         assert len(legend.get_texts()) == 3
 
 
@@ -151,6 +151,6 @@ def test_where_there_is_nothing_to_show_nothing_is_written(tmp_path):
     record_run(tmp_path / "run", arm="full", seed=0, children=[("g0.c0", LINT)], complete=False)
     out = tmp_path / "out"
     out.mkdir()
-    written = write_figures(compare(read_runs([tmp_path / "run"])), out)
+    written = draw_all(compare(read_runs([tmp_path / "run"])), out)
     assert [figure.name for figure in written] == ["pareto"]  # the seed network's star
     assert sorted(p.name for p in out.iterdir()) == ["pareto.pdf", "pareto.png"]

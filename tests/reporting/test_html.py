@@ -10,9 +10,9 @@ import time
 
 import pytest
 
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
-from harness.reporting.comparison import comparisons
 from harness.reporting.html import write_report
 from harness.reporting.run_page import coloured, visible
 from tests.conftest import SEED_NETWORK

@@ -9,15 +9,16 @@ import sqlite3
 
 import pytest
 
+from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.stats import mean_interval, signed_rank
-from harness.analysis.trajectory import anytime, evaluations_to, progress
+from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
 from harness.record.events import read_event
 from harness.record.journal import JOURNAL_NAME, Journal
-from harness.reporting.comparison import compare, comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import latex
-from harness.reporting.tables import STYLES, SUFFIXES, document, render
+from harness.reporting.tables import STYLES, SUFFIXES, render, render_all
 from tests.conftest import ROOT
 from tests.support.records import LINT, SLOW, evaluated, manifest, record_run
 from tests.test_commands import run as command
@@ -72,12 +73,17 @@ def study(tmp_path_factory):
 def test_golden(study, style):
     (comparison,) = comparisons(runs_below(study).runs)
     golden = GOLDEN / f"table.{SUFFIXES[style]}"
-    assert render(comparison, style) == golden.read_text()
+    assert render(describe_comparison(comparison), style) == golden.read_text()
+
+
+def described(runs, style, *, reference=None, **chosen):
+    """The tables of runs that may be compared, as text."""
+    return render(describe_comparison(compare(runs, reference=reference), **chosen), style)
 
 
 def row(runs, arm, **chosen):
     """A row of all tables together, as CSV has it."""
-    rows = csv.DictReader(io.StringIO(render(compare(runs, **chosen), "csv")))
+    rows = csv.DictReader(io.StringIO(described(runs, "csv", **chosen)))
     return next(r for r in rows if r["arm"] == arm)
 
 
@@ -88,7 +94,7 @@ def test_an_arm_that_was_selected_on_test_data_is_marked_wherever_it_is_named(tm
     )  # fmt: skip
     marked = read_runs([tmp_path / "d"])
     for style in STYLES:
-        text = render(compare([*runs, *marked]), style)
+        text = described([*runs, *marked], style)
         assert "selection (selected on test data)" in text.replace("\\", "")
         if style != "csv":
             assert "saw the test split, except where marked (selected on test data)." in text
@@ -129,18 +135,18 @@ def test_numbers_by_hand(runs):
 
 def test_what_had_been_found_after_each_evaluation(runs):
     full, random_mutation, _ = runs
-    assert [(p.evaluations, p.best, p.tokens, p.train_s) for p in progress(full)] == [
+    assert [(p.evaluations, p.best, p.tokens, p.train_s) for p in trajectory(full)] == [
         (1, 0.975, 120, 1.5),
         (2, 0.975, 360, 3.0),  # asked twice since; what is larger than the seed does not count
         (3, 0.975, 480, 3.0),  # a training that took too long is charged and finds nothing
     ]
-    heights = [p.hypervolume for p in progress(full)]
+    heights = [p.hypervolume for p in trajectory(full)]
     assert heights[-1] == pytest.approx(full.hypervolume)
     assert heights == sorted(heights)
     assert anytime(full) == pytest.approx(sum(heights) / 3)
-    two = [p.hypervolume for p in progress(random_mutation)]  # of a budget of three
+    two = [p.hypervolume for p in trajectory(random_mutation)]  # of a budget of three
     assert anytime(random_mutation) == pytest.approx((two[0] + 2 * two[1]) / 3)
-    assert progress(runs[2])[0].tokens is None
+    assert trajectory(runs[2])[0].tokens is None
 
 
 def test_evaluations_to_the_target_count_those_of_runs_that_never_reached_it(tmp_path):
@@ -149,7 +155,7 @@ def test_evaluations_to_the_target_count_those_of_runs_that_never_reached_it(tmp
         steps = [(f"g0.c{i}", outcome) for i, outcome in enumerate(children)]
         record_run(tmp_path / str(seed), arm="full", seed=seed, children=steps)
     found = read_runs([tmp_path / str(seed) for seed in range(3)])
-    assert [evaluations_to(run) for run in found] == [2, 2, None]
+    assert [evaluations_to_target(run) for run in found] == [2, 2, None]
     mine = row(found, "full")
     assert (float(mine["to_target"]), mine["to_target_reached"], mine["to_target_of"]) == (
         (2 + 2 + 3) / 2, "2", "3",
@@ -198,12 +204,11 @@ def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
     record_run(
         tmp_path / "d", arm="late", seed=0, complete=False, children=[("g0.c0", evaluated(0.9, 9))]
     )
-    comparison = compare([*runs, *read_runs([tmp_path / "d"])])
-    text = render(comparison, "markdown")
+    text = described([*runs, *read_runs([tmp_path / "d"])], "markdown")
     late = row([*runs, *read_runs([tmp_path / "d"])], "late")
     assert late["seeds"] == "0/1"
     assert {late[name] for name in ("hypervolume", "test_score", "difference")} == {""}
-    assert "late, seed 0: not complete; the same command goes on." in text
+    assert "late, seed 0: not complete; the same command resumes it." in text
 
 
 def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
@@ -224,16 +229,16 @@ def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tm
 
 
 def test_it_says_what_it_does_not_show(runs):
-    (comparison,) = comparisons(runs)
-    notes = " ".join(comparison.notes)
+    document = describe_comparison(compare(runs))
+    notes = " ".join(document.notes)
     assert "One seed: a demonstration, supports no conclusion." in notes
     assert "no evidence of GE" in notes
-    assert "as perhaps not on another machine: 1." in notes
+    assert "which may not happen on another machine: 1." in notes
     assert (
-        "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in comparison.headings
+        "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in document.headings
     )
-    assert "guided~pool:full none (0 of 1 runs)" in comparison.headline
-    assert "full 40.0 % fewer parameters (1 of 1 runs; when re-trained 1)" in comparison.headline
+    assert "guided~pool:full none (0 of 1 runs)" in document.headline
+    assert "full 40.0 % fewer parameters (1 of 1 runs; when re-trained 1)" in document.headline
 
 
 def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):
@@ -243,16 +248,16 @@ def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):
         tmp_path / "b", arm="full", seed=0, children=children, comparison="other", evaluations=9
     )
     found = read_runs([tmp_path / "a", tmp_path / "b"])
-    first, other = comparisons(found)
+    first, other = map(describe_comparison, comparisons(found))
     assert not any("not comparable" in heading for heading in first.headings)
     assert other.headings[0] == (
         "not comparable with the first table: budget.evaluations is 9, not 3"
     )
     several = [first, other]
-    assert [one["title"] for one in json.loads(document(several, "json"))] == [
+    assert [one["title"] for one in json.loads(render_all(several, "json"))] == [
         first.title, other.title,
     ]  # fmt: skip
-    rows = list(csv.DictReader(io.StringIO(document(several, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(render_all(several, "csv"))))
     assert [r["comparison"] for r in rows] == [first.title] * 2 + [other.title] * 2
 
 
@@ -291,10 +296,10 @@ def test_settings_tell_arms_of_one_name_apart_and_seeds_share_a_row(tmp_path):
     for name, seed, variant in (("a", 0, "1111"), ("b", 1, "1111"), ("c", 0, "2222")):
         record_run(tmp_path / name, arm="full", seed=seed, children=children, variant=variant)
     (comparison,) = comparisons(read_runs([tmp_path / n for n in "abc"]))
-    assert [(r["arm"], r["seeds"]) for r in comparison.tables[0].rows[1:]] == [
+    assert [(r["arm"], r["seeds"]) for r in describe_comparison(comparison).tables[0].rows[1:]] == [
         ("full (1111)", "2/2"), ("full (2222)", "1/2"),
     ]  # fmt: skip
-    assert "supports no conclusion" not in " ".join(comparison.notes)
+    assert "supports no conclusion" not in " ".join(describe_comparison(comparison).notes)
 
 
 def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
@@ -304,7 +309,7 @@ def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_them(runs):
-    text = render(comparisons(runs)[0], "latex")
+    text = described(runs, "latex")
     tables = text.split(r"\begin{tabular}")[1:]
     assert len(tables) == 3
     for table in tables:
@@ -325,7 +330,7 @@ def test_latex_escapes_whatever_an_arm_is_called():
 
 
 def test_json_parses(runs):
-    content = json.loads(render(comparisons(runs)[0], "json"))
+    content = json.loads(described(runs, "json"))
     assert [r["arm"] for r in content["tables"]["found"]["rows"]] == [
         "seed network", "full", "random_mutation", "guided~pool:full",
     ]  # fmt: skip
@@ -358,7 +363,10 @@ def test_arms_that_differ_in_their_llm_bear_its_name(tmp_path):
     for name in ("gpt", "qwen"):
         record_run(tmp_path / name, arm="full", seed=0, children=children, variant=name, asked=name)
     (comparison,) = comparisons(read_runs([tmp_path / "gpt", tmp_path / "qwen"]))
-    assert [r["arm"] for r in comparison.tables[0].rows[1:]] == ["full (gpt)", "full (qwen)"]
+    assert [r["arm"] for r in describe_comparison(comparison).tables[0].rows[1:]] == [
+        "full (gpt)",
+        "full (qwen)",
+    ]
 
 
 def test_what_calls_came_to_is_said(tmp_path):
@@ -374,9 +382,9 @@ def test_what_calls_came_to_is_said(tmp_path):
         journal.record(read_event("failed/g0.c0.mutation/1", failure | {"kind": "rate"}))
         journal.record(read_event("sent/g0.c0.mutation/2", {"asked": "a", "reserved": reserved}))
         journal.record(read_event("refused/g1.c0.mutation", {"limit": "tokens"}))
-    notes = " ".join(comparisons(read_runs([tmp_path]))[0].notes)
+    notes = " ".join(describe_comparison(compare(read_runs([tmp_path]))).notes)
     assert "asked 3 times to repair what a gate refused; 1 of 2 children whose last answer" in notes
     assert "may have been billed: 1, with at most 30 tokens and 0.5; not in the table." in notes
     assert "ended by budget.tokens; calls not sent: 1." in notes
-    assert "answers with more than asked for, or under another name: 1." in notes
+    assert "answers with more than requested, or under another name: 1." in notes
     assert "Measured on cpu with torch 2.9, Python 3.11.7, sandbox isolated, by" in notes

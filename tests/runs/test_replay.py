@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.syntax_edits import mutated
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
@@ -23,7 +24,7 @@ from harness.record.archive import read_archive, write_archive
 from harness.record.events import CallAnswered, ChildDecided
 from harness.record.journal import Journal, read_entries, read_events
 from harness.record.study import study_of
-from harness.reporting.comparison import comparisons
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import distinct, load_recorded, require_packages
 from harness.runs.replay import differences, replay, retrain
@@ -70,7 +71,9 @@ def recorded(tmp_path_factory, tiny, backends):
 
 
 def tables(folders):
-    return [render(c, "markdown") for c in comparisons(read_runs(sorted(folders)))]
+    return [
+        render(describe_comparison(c), "markdown") for c in comparisons(read_runs(sorted(folders)))
+    ]
 
 
 def everything(folder):

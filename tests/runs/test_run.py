@@ -7,7 +7,9 @@ from random import Random
 import pytest
 
 from baselines.syntax_edits import mutated
+from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
+from harness.analysis.metrics import TIME_COLUMNS
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import GenomeError, InputError, MachineError, RecordError
@@ -17,8 +19,7 @@ from harness.evolution.fidelity import Full
 from harness.evolution.genome import Genome
 from harness.record.journal import Journal, find_runs, is_complete, read_events
 from harness.record.study import Decisions
-from harness.reporting.comparison import comparisons
-from harness.reporting.formatting import TIME_COLUMNS
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.runner import complete_runs
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
@@ -71,7 +72,7 @@ def test_same_seed_and_answers_same_table_but_for_the_columns_of_time(runs):
     tables = []
     for folders in runs:
         (comparison,) = comparisons(read_runs(folders))
-        rows = csv.DictReader(render(comparison, "csv").splitlines())
+        rows = csv.DictReader(render(describe_comparison(comparison), "csv").splitlines())
         tables.append([{k: v for k, v in row.items() if k not in TIME_COLUMNS} for row in rows])
     assert tables[0] == tables[1]
     assert [row["arm"] for row in tables[0]] == ["seed network", "full", "random_mutation"]

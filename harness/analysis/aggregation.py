@@ -1,0 +1,103 @@
+"""Aggregates of a metric over the finished runs of an arm."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.analysis import stats
+from harness.analysis.run_result import RunResult
+from harness.analysis.stats import Interval
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """A median with its quartiles, which are None where there is one value."""
+
+    median: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """Expected running time, in evaluations (Auger 2005).
+
+    Attributes:
+        evaluations: Evaluations of all runs over the number of runs that reached the target; None
+            where no run reached it.
+        reached: Runs that reached the target.
+        of: All runs.
+    """
+
+    evaluations: float | None
+    reached: int
+    of: int
+
+
+Value = str | int | float | Interval | Spread | Expected | None
+Aggregate = Callable[[Sequence[float | None], Sequence[RunResult]], Value]
+"""From the value of each run, None where unknown, and the runs themselves, in the same order."""
+
+
+def mean(values: Sequence[float | None], _: Sequence[RunResult]) -> float | None:
+    """Return the mean of the known values."""
+    return stats.mean(values)
+
+
+def mean_with_interval(
+    values: Sequence[float | None], _: Sequence[RunResult]
+) -> Interval | float | None:
+    """Return the mean of the known values with Student's interval; one value as it is."""
+    known = _known(values)
+    return stats.mean_interval(known) or stats.mean(known)
+
+
+def mean_if_known(values: Sequence[float | None], _: Sequence[RunResult]) -> float | str | None:
+    """Return the mean, ``unknown`` where one run does not know its value."""
+    known = _known(values)
+    if len(known) < len(values):
+        return UNKNOWN
+    return sum(known) / len(known) if known else None
+
+
+def median(values: Sequence[float | None], _: Sequence[RunResult]) -> float | None:
+    """Return the median, exactly a recorded value where the two in the middle are equal."""
+    known = _known(values)
+    if not known:
+        return None
+    low, high = statistics.median_low(known), statistics.median_high(known)
+    return low if low == high else statistics.median(known)
+
+
+def median_with_quartiles(values: Sequence[float | None], _: Sequence[RunResult]) -> Spread | None:
+    """Return the median of the known values with its quartiles."""
+    known = _known(values)
+    if len(known) < 2:  # noqa: PLR2004 - one value has no quartiles
+        return Spread(median=known[0], low=None, high=None) if known else None
+    low, middle, high = stats.quartiles(known)
+    return Spread(median=middle, low=low, high=high)
+
+
+def expected_running_time(
+    values: Sequence[float | None], runs: Sequence[RunResult]
+) -> Expected | None:
+    """Return the expected running time from each run's evaluations to the target."""
+    if not runs:
+        return None
+    reached = len(_known(values))
+    spent = sum(
+        run.evaluations if value is None else value for run, value in zip(runs, values, strict=True)
+    )
+    return Expected(evaluations=spent / reached if reached else None, reached=reached, of=len(runs))
+
+
+def share_of_proposals(_: Sequence[float | None], runs: Sequence[RunResult]) -> float | None:
+    """Return the share of valid proposals among those of all runs together."""
+    proposals = [candidate for run in runs for candidate in run.candidates]
+    return sum(c.valid for c in proposals) / len(proposals) if proposals else None
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

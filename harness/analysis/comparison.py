@@ -1,0 +1,127 @@
+"""Which runs may be compared, grouped into arms, and the paired differences between arms."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.analysis.arm import Arm, arms_of
+from harness.analysis.metric import Metric
+from harness.analysis.run_result import RunResult, differing
+from harness.analysis.stats import Difference, compared, differences
+from harness.errors import InputError
+from harness.tasks.base import Wording
+
+REFERENCE = "full"
+"""Arm that others are compared with by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs that share task, seed network, recipe and budget, by arm.
+
+    Attributes:
+        title: Data, budget and seeds.
+        arms: The arms, in the order of their first runs.
+        reference: Arm that the others are compared with; None if no arm can be.
+        apart: Settings in which these runs differ from those of the first comparison.
+    """
+
+    title: str
+    arms: tuple[Arm, ...]
+    reference: Arm | None
+    apart: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[RunResult, ...]:
+        """All runs, arm by arm."""
+        return tuple(run for arm in self.arms for run in arm.runs)
+
+    @property
+    def wording(self) -> Wording:
+        """Words of the task that all of its runs share."""
+        return self.arms[0].runs[0].wording
+
+    @property
+    def others(self) -> tuple[Arm, ...]:
+        """Arms to compare with the reference: those whose search did not see the test split."""
+        if self.reference is None:
+            return ()
+        return tuple(
+            arm for arm in self.arms if arm is not self.reference and not arm.saw_test_data
+        )
+
+
+def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> list[Comparison]:
+    """Split runs into those that may be compared, in the order of their first runs.
+
+    Raises:
+        InputError: One of the comparisons has no arm of the reference's name.
+    """
+    groups: dict[str, list[RunResult]] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        groups.setdefault(run.manifest.comparison, []).append(run)
+    first = next(iter(groups.values()), [])
+    return [
+        replace(
+            compare(group, reference=reference),
+            apart=() if group is first else tuple(differing(first[0], group[0])),
+        )
+        for group in groups.values()
+    ]
+
+
+def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Comparison:
+    """Return one comparison of runs that may be compared.
+
+    Args:
+        runs: One run or more.
+        reference: Name of the reference arm; by default ``full``, or else the first arm.
+
+    Raises:
+        InputError: There is no arm of the reference's name.
+    """
+    arms = arms_of(runs)
+    manifest = runs[0].manifest
+    budget = manifest.settings["budget"]["evaluations"]
+    return Comparison(
+        title=f"{manifest.data.name}: up to {budget} evaluations per run, "
+        f"{seeds_text([run.seed for run in runs])}",
+        arms=tuple(arms),
+        reference=_reference(arms, reference),
+    )
+
+
+def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple[Arm, Difference]]:
+    """Yield each other arm with its differences from the reference, as one family of tests.
+
+    Pairs are runs at one seed that both arms finished.
+    """
+    if comparison.reference is None:
+        return
+    reference = _by_seed(comparison.reference, metric)
+    others = comparison.others
+    family = [differences(_by_seed(arm, metric), reference) for arm in others]
+    yield from zip(others, compared(family), strict=True)
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Return ``seed 0``, ``seeds 0 to 4`` or ``seeds 0, 2, 5``."""
+    known = sorted(set(seeds))
+    if len(known) == 1:
+        return f"seed {known[0]}"
+    if known == list(range(known[0], known[-1] + 1)):
+        return f"seeds {known[0]} to {known[-1]}"
+    return f"seeds {', '.join(map(str, known))}"
+
+
+def _by_seed(arm: Arm, metric: Metric) -> dict[int, float]:
+    values = {run.seed: metric.value(run) for run in arm.finished}
+    return {seed: value for seed, value in values.items() if value is not None}
+
+
+def _reference(arms: Sequence[Arm], name: str | None) -> Arm | None:
+    able = {arm.name: arm for arm in arms if not arm.saw_test_data}
+    if name is not None and name not in able:
+        raise InputError(
+            f"--reference: expected an arm of the table, one of {', '.join(able)}, got {name}."
+        )
+    return able.get(name or REFERENCE) or next(iter(able.values()), None)

@@ -1,0 +1,124 @@
+"""The type of a metric: one number of a run, with its aggregate, notation and uses."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from harness.analysis import aggregation
+from harness.analysis.aggregation import Aggregate, Value
+from harness.analysis.run_result import RunResult
+from harness.analysis.stats import Interval
+from harness.analysis.trajectory import Point
+
+RESULTS, COST = "found", "took"
+"""Names of the two tables of metrics, as JSON has them."""
+COUNT = "count"
+"""Number format of counts and of their means: whole, or with one decimal below 100."""
+
+
+class Quantity(Enum):
+    """What a metric is a number of, which decides its factor and its unit."""
+
+    SCORE = auto()
+    """A score of the task, written as the task says."""
+    SHARE = auto()
+    """A share of 1, written in %."""
+    NUMBER = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """Limits of a metric; None where there is none.
+
+    Attributes:
+        parameters: Consider networks of at most so many parameters.
+        generation: Consider the search up to this generation; the founders are generation 0.
+    """
+
+    parameters: int | None = None
+    generation: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number of a run, and how it is aggregated, written, compared and claimed.
+
+    Attributes:
+        name: Key in CSV and JSON, and in ``claims.yaml``.
+        heading: Heading of its column.
+        phrase: Its name in a sentence, a title or beside an axis.
+        value: Its value in a run, None where the run has none.
+        table: ``RESULTS``, ``COST`` or None, for a metric without a column.
+        aggregate: Its value over an arm's finished runs.
+        of_seed: Its values for a run's seed network, if it has a cell in that row.
+        by_llm: Whether it has a cell in the rows of single LLMs of an ensemble.
+        within_size: Its value among networks of at most so many parameters, if it has one.
+        by_generation: Whether it has a value after each generation.
+        after: Its value after each evaluation, for figures of anytime performance.
+        quantity: What it is a number of.
+        spec: Format specification of a number, or ``COUNT``; scores are written as the task says.
+        lower_is_better: Whether a smaller value is better.
+        signed: Whether it is a difference.
+        comparable: Whether arms can be compared by it (``--measure``).
+        claimable: Whether a published number can be a claim about it.
+        aliases: Other names of it that ``claims.yaml`` may use.
+        note: Footnote of its table; a template that may use the names in ``footnotes.facts_of``.
+    """
+
+    name: str
+    heading: str
+    phrase: str
+    value: Callable[[RunResult], float | None]
+    table: str | None = None
+    aggregate: Aggregate = aggregation.mean
+    of_seed: Callable[[RunResult], Sequence[float]] | None = None
+    by_llm: bool = False
+    within_size: Callable[[RunResult, int], float | None] | None = None
+    by_generation: bool = False
+    after: Callable[[Point], float | None] | None = None
+    quantity: Quantity = Quantity.NUMBER
+    spec: str = ",.0f"
+    lower_is_better: bool = False
+    signed: bool = False
+    comparable: bool = False
+    claimable: bool = True
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def limits(self) -> frozenset[str]:
+        """The limits of ``Within`` that it supports."""
+        supported = {"parameters": self.within_size is not None, "generation": self.by_generation}
+        return frozenset(name for name, is_supported in supported.items() if is_supported)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have."""
+        if self.signed or self.quantity is Quantity.NUMBER:
+            return float("-inf"), float("inf")
+        return 0.0, 1.0
+
+    def value_within(self, run: RunResult, within: Within) -> float | None:
+        """Return its value in a run under limits, None where the run has none."""
+        if within.generation is not None:
+            if run.generations <= within.generation:
+                return None
+            run = run.up_to(within.generation)
+        if within.parameters is not None:
+            assert self.within_size is not None
+            return self.within_size(run, within.parameters)
+        return self.value(run)
+
+    def over(self, runs: Sequence[RunResult]) -> Value:
+        """Return its aggregate over runs, None where there is no run."""
+        return self._aggregated([self.value(run) for run in runs], runs)
+
+    def over_seed_networks(self, runs: Sequence[RunResult]) -> Value:
+        """Return its aggregate over the seed networks of runs, None where it has none."""
+        if self.of_seed is None:
+            return None
+        return self._aggregated([value for run in runs for value in self.of_seed(run)], runs)
+
+    def _aggregated(self, values: Sequence[float | None], runs: Sequence[RunResult]) -> Value:
+        value = self.aggregate(values, runs)
+        return value.within(*self.bounds) if isinstance(value, Interval) else value

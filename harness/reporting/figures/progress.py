@@ -1,0 +1,83 @@
+"""Anytime performance of each arm."""
+
+import textwrap
+from typing import Any
+
+from harness.analysis.comparison import Comparison
+from harness.analysis.metric import Quantity
+from harness.analysis.metrics import METRICS
+from harness.analysis.series import Band, band
+from harness.reporting import plot_style
+from harness.reporting.figures.figure import Figure, titled
+from harness.reporting.formatting import fill, format_of
+
+_ROWS = ("best_validation", "hypervolume")
+_COLUMNS = ("evaluations", "tokens", "train_s")
+_LABEL_WIDTH = 32
+
+
+def _draw(comparison: Comparison) -> Any:
+    arms = [arm for arm in comparison.arms if arm.finished]
+    if not arms:
+        return None
+    drawn, axes = plot_style.figure(width=9.5, height=5.6, rows=len(_ROWS), columns=len(_COLUMNS))
+    for row, reached in enumerate(_ROWS):
+        for column, spent in enumerate(_COLUMNS):
+            _draw_panel(axes[row][column], comparison, spent, reached)
+            if column == 0:
+                axes[row][column].set(ylabel=_label(comparison, reached))
+    titled(drawn, comparison)
+    plot_style.legend(drawn, axes[0][0], len(arms))
+    return drawn
+
+
+def _draw_panel(axes: Any, comparison: Comparison, spent: str, reached: str) -> None:
+    bands = {
+        place: one
+        for place, arm in enumerate(comparison.arms)
+        if (one := band(arm, x=METRICS[spent], y=METRICS[reached])) is not None
+    }
+    axes.set(xlabel=_label(comparison, spent))
+    if not any(one.x[-1] for one in bands.values()):
+        plot_style.empty(axes, "not known")
+        return
+    n_arms = sum(bool(arm.finished) for arm in comparison.arms)
+    times = format_of(METRICS[reached], comparison.wording).times
+    for place, one in bands.items():
+        name = plot_style.short(comparison.arms[place].name)
+        _draw_band(axes, one, name, place, shaded=n_arms <= plot_style.MANY, times=times)
+    plot_style.from_zero(axes)
+
+
+def _draw_band(axes: Any, one: Band, name: str, place: int, *, shaded: bool, times: float) -> None:
+    look = plot_style.look(place)
+    line = {key: look[key] for key in ("color", "linestyle")}
+    if one.x[-1] == 0:  # an arm that spends none of it: its end, as a mark on the axis
+        axes.plot([0], [times * one.median[-1]], color=look["color"], marker=look["marker"],
+                  markersize=8, clip_on=False, zorder=5)  # fmt: skip
+        return
+    low, median, high = ([times * v for v in values] for values in (one.low, one.median, one.high))
+    axes.plot(one.x, median, drawstyle="steps-post", label=name, **line)
+    if shaded:
+        axes.fill_between(one.x, low, high, step="post", color=look["color"], alpha=0.15,
+                          linewidth=0)  # fmt: skip
+
+
+def _label(comparison: Comparison, name: str) -> str:
+    metric, wording = METRICS[name], comparison.wording
+    unit = f", {wording.unit}" if metric.quantity is Quantity.SCORE and wording.unit else ""
+    return textwrap.fill(fill(metric.phrase, wording) + unit, _LABEL_WIDTH)
+
+
+FIGURE = Figure(
+    name="progress",
+    title="Anytime performance",
+    caption="Best {task.validation_score} (of networks of at most the seed network's size) and "
+    "hypervolume against the cost so far: evaluations, tokens, seconds of training. Lines are "
+    "medians over an arm's runs, areas reach from quartile to quartile. They begin where every run "
+    "has a value, and a run that has ended keeps its last value. An arm without an LLM is a mark "
+    "at zero tokens, as high as its final median. Where an LLM does not report its tokens, its arm "
+    "is missing there.",
+    draw=_draw,
+    position=2,
+)

@@ -1,0 +1,31 @@
+"""The table of seeds that a comparison needs."""
+
+from collections.abc import Iterable
+
+from harness.analysis.power import MOST_SEEDS, STUDIES
+from harness.analysis.stats import LEVEL, seeds_needed
+from harness.reporting.console import show_table
+
+
+def show_power(
+    sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power: float
+) -> None:
+    """Print the fewest seeds for each size of a difference, and how to read them.
+
+    Args:
+        sizes: Differences in standard deviations, each with its seeds, None beyond the most.
+        comparisons: Number of arms that are compared with the reference.
+        power: Probability of finding the difference.
+    """
+    header = ["mean difference, in standard deviations", "seeds"]
+    rows = [[f"{size:g}", str(n or f"more than {MOST_SEEDS}")] for size, n in sizes]
+    least = seeds_needed(comparisons)
+    notes = [
+        f"With fewer than {least} seeds nothing can be significant: the signed-rank test of n "
+        f"pairs gives no p below 2^(1-n), and Holm requires {LEVEL:g}/{comparisons} first.",
+        f"Seeds: the fewest with which a difference of this size is found in {power:.0%} of "
+        f"{STUDIES} simulated studies, as the first of its family. Standard deviations are "
+        f"those of the differences between two arms at the same seed.",
+    ]
+    show_table([header, *rows], title=f"Seeds to compare {comparisons} with a reference arm",
+               notes=notes)  # fmt: skip
