@@ -1,7 +1,7 @@
-"""Gates: ordered checks between a proposed source and a genome worth training.
+"""Gates: ordered checks of a proposed source before it is trained, cheap before expensive.
 
-Cheap before dear; each gate has a name that shows in tables, and a reason per refusal. The seed
-network passes the same gates.
+``STATIC_GATES`` read the source; nothing of it runs. The last gate, ``build``, builds the network
+in the sandbox. Every network passes the same gates, the seed network included.
 """
 
 import ast
@@ -15,11 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
+from types import MappingProxyType
 
 from harness.config.schema import Recipe
 from harness.errors import GenomeError, MachineError
 from harness.evaluation.device_slots import Device
-from harness.evolution.candidate import Rejection, rejection_of
+from harness.evolution.candidate import CAUSES, Rejection, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
@@ -27,9 +28,9 @@ from harness.sandbox.sandbox import Sandbox
 
 _RUFF_TIMEOUT_S = 20
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Unicode's control, format, surrogate and private characters, and its own line ends."""
+"""Categories of Unicode: control, format, surrogate, private use, line and paragraph separators."""
 
-# Rules that mean the code cannot run as written; style is nobody's business here.
+# Rules by which code cannot run as written; none is about style.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
 
 ALLOWED_IMPORTS = frozenset(
@@ -38,6 +39,28 @@ ALLOWED_IMPORTS = frozenset(
         "itertools", "math", "numbers", "operator", "torch", "typing", "warnings",
     }
 )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One check that reads a source without running it."""
+
+    name: str
+    """As in tables, and in the names of ``tests/candidates/NAME__what.py``."""
+    kind: str
+    """Why it refuses, in one word; several gates may share one."""
+    meaning: str
+    """What the kind stands for."""
+    check: Callable[[Genome], str | Rejection | None]
+    """Returns the reason for a refusal, a refusal of another kind, or None for a genome that
+    passes."""
+
+    def refusal(self, genome: Genome) -> Rejection | None:
+        """Return the refusal of a genome, or None for one that passes."""
+        reason = self.check(genome)
+        if isinstance(reason, str):
+            return Rejection(gate=self.name, kind=self.kind, reason=reason)
+        return reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +73,7 @@ class Interface:
 
 
 def intake(genome: Genome) -> str | None:
-    """Size and characters: a huge source stalls parsers, invisible ones mislead readers."""
+    """Refuse by size and characters: huge sources stall parsers, invisible ones mislead readers."""
     size = len(genome.source.encode("utf-8", errors="surrogatepass"))
     if size > MAX_SOURCE_BYTES:
         return f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}"
@@ -64,7 +87,7 @@ def intake(genome: Genome) -> str | None:
 
 
 def parse(genome: Genome) -> str | None:
-    """Syntax, and each segment still defines the class or function it is named after."""
+    """Refuse bad syntax, and a segment that no longer defines the name it is called by."""
     try:
         syntax_tree(genome.source)
     except SyntaxError as error:
@@ -78,7 +101,7 @@ def parse(genome: Genome) -> str | None:
 
 
 def lint(genome: Genome) -> str | Rejection | None:
-    """Ruff with pinned rules; isolated, since any configuration or noqa would change verdicts."""
+    """Refuse what pinned rules of ruff find; configuration files and noqa are ignored."""
     from ruff import find_ruff_bin
 
     command = [
@@ -104,7 +127,7 @@ def lint(genome: Genome) -> str | Rejection | None:
 
 
 def imports(genome: Genome) -> str | None:
-    """Imports only from the allow-list: a statement of intent, not a security boundary."""
+    """Refuse imports that are not on the allow-list: a statement of intent, not security."""
     for node in ast.walk(syntax_tree(genome.source)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -119,7 +142,7 @@ def imports(genome: Genome) -> str | None:
 
 
 def _limit(pid: int) -> None:
-    """Bound what ruff may take: memory, processor time, files; nothing to write."""
+    """Limit the memory and processor time of ruff, and forbid it to write files."""
     if sys.platform == "linux":
         for kind, value in (
             (resource.RLIMIT_AS, 2**32),
@@ -131,22 +154,27 @@ def _limit(pid: int) -> None:
 
 
 def _limited(reason: str) -> Rejection:
-    """Refuse for a limit of the machine, which may act otherwise elsewhere."""
+    """Refuse for a limit of the machine, so that another machine may decide otherwise."""
     return Rejection(gate="lint", kind="timeout", reason=reason)
 
 
-STATIC_GATES: tuple[Callable[[Genome], str | Rejection | None], ...] = (
-    intake,
-    parse,
-    lint,
-    imports,
+STATIC_GATES = (
+    Gate(name="intake", kind="intake", meaning="size, encoding or characters", check=intake),
+    Gate(name="parse", kind="syntax", meaning=CAUSES["syntax"], check=parse),
+    Gate(name="lint", kind="lint", meaning="ruff: it cannot run as written", check=lint),
+    Gate(name="imports", kind="policy", meaning="an import that is not allowed", check=imports),
 )
+"""All gates before ``build``, in order: a genome meets the first that refuses it."""
 
-_KIND = {"intake": "intake", "parse": "syntax", "lint": "lint", "imports": "policy"}
+REPAIRABLE = frozenset({"extract", "build", *(gate.name for gate in STATIC_GATES)})
+"""Gates that a proposer learns of before its child counts, so that it may repair the code."""
+
+KINDS = MappingProxyType(dict(CAUSES) | {gate.kind: gate.meaning for gate in STATIC_GATES})
+"""Why candidates are refused: every kind there is, and what it means."""
 
 
 class Validator:
-    """All gates but ``duplicates``, which needs to know the others of a generation."""
+    """All gates but ``duplicates``, which compares the children of a generation."""
 
     def __init__(
         self, sandbox: Sandbox, device: Device, interface: Interface, recipe: Recipe
@@ -156,13 +184,8 @@ class Validator:
 
     def __call__(self, genome: Genome) -> Rejection | None:
         """Return the first refusal, or None for a genome worth training."""
-        for gate in STATIC_GATES:
-            reason = gate(genome)
-            if isinstance(reason, str):
-                return Rejection(gate=gate.__name__, kind=_KIND[gate.__name__], reason=reason)
-            if reason is not None:
-                return reason
-        return self._build(genome)
+        refusals = (gate.refusal(genome) for gate in STATIC_GATES)
+        return next(filter(None, refusals), None) or self._build(genome)
 
     def _build(self, genome: Genome) -> Rejection | None:
         """Build in a separate process: shapes, parameters, gradients, time, memory."""

@@ -33,21 +33,19 @@ class Evaluation:
         return Objectives(self.score, self.n_params)
 
 
-KINDS = MappingProxyType(
+CAUSES = MappingProxyType(
     {
         "extract": "the answer holds no code for the segment that was asked",
         "truncated": "the answer was cut off by the limit on its tokens",
         "duplicate": "the same network was proposed before",
-        "intake": "size, encoding or characters",
-        "lint": "a rule of ruff says that it cannot run as written",
-        "policy": "an import that is not on the list",
         "outpaced": "others did better after as few epochs; a valid network that got no more",
-        "cap": "more operations per image than allowed",
+        "cap": "more operations per example than allowed",
         **FAILURES,
     }
 )
-"""Why candidates are refused: every kind there is, and what it means. A failure of the machine
-is none of them: it is retried, and then ends the command."""
+"""Why candidates are rejected, but for the kinds of the static gates (``evaluation.gates``): each
+kind, and what it means. A failure of the machine is not among them: it is retried, and then ends
+the command."""
 
 MACHINE_DEPENDENT = frozenset({"timeout", "memory"})
 """Kinds that a limit of the machine decides, so that another machine may decide otherwise."""
@@ -61,7 +59,7 @@ class Rejection:
     """Where it was refused: a gate of ``validation``, ``extract``, ``train``, ``audit`` or
     ``fidelity``."""
     kind: str
-    """Why, as one of ``KINDS``."""
+    """Why, as one of ``evaluation.gates.KINDS``."""
     reason: str
     """One line, fit for a table and for the next prompt."""
     train_s: float | None = None

@@ -9,11 +9,9 @@ from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.stats import seeds_needed
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
+from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import fill
-
-REPAIRABLE = ("extract", "intake", "parse", "lint", "imports", "build")
-"""Gates whose refusals an LLM is asked to repair."""
 _LIMITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
     "train_s": "seconds of training", "cost": "of cost",

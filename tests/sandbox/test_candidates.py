@@ -11,7 +11,8 @@ import pytest
 
 from harness.config.schema import LEVELS
 from harness.evaluation.backend import open_backend
-from harness.evolution.candidate import KINDS, MACHINE_DEPENDENT, Evaluation, Rejection
+from harness.evaluation.gates import KINDS, STATIC_GATES
+from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Rejection
 from tests.conftest import ROOT, children_of_worker
 
 FOLDER = ROOT / "tests" / "candidates"
@@ -117,6 +118,12 @@ def test_ends_as_expected(case, strict, network):
 
 def test_every_file_names_a_kind_that_is_documented():
     assert {case.expected for case in CASES} - {"accepted"} <= set(KINDS)
+
+
+def test_every_static_gate_has_a_candidate_of_its_kind_and_a_name_of_its_own():
+    shown = {(case.name.split("__")[0], case.expected) for case in CASES}
+    assert {(gate.name, gate.kind) for gate in STATIC_GATES} <= shown
+    assert len({gate.name for gate in STATIC_GATES}) == len(STATIC_GATES)
 
 
 def test_the_worker_serves_on_after_all_of_them_and_leaves_no_process(strict, network):
