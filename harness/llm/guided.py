@@ -1,6 +1,7 @@
 """LLM-guided variation: mutation, Evolution of Thought, mating (Morris 2024, section 3.2)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar
 
@@ -22,19 +23,27 @@ from harness.llm.prompts import (
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
 NOT_ASKED = "not asked"
+"""Kind of a rejection whose call did not fit into the budget; never recorded."""
 NO_ELITE = "no eligible elite"
-"""Recorded of a mutation that was to reflect on an elite and had none."""
+"""Recorded for a plain mutation that was drawn to reflect on an elite, but none was eligible."""
 
 
 class Guided:
     """Asks an LLM for each change.
 
-    categories and characters: which of the prompts are drawn from, ``neutral`` standing for no
-    character; eot_probability: chance that a mutation after the founders reflects on an elite's
-    change; eot_strict: only on one that gained in one objective and lost in none;
-    review_probability: chance that the LLM is asked to check its own answer; temperature: range
-    per purpose (``founder``, ``mutation``, ``mating``); repair_attempts: how often the LLM is asked
-    again when a gate refuses its answer.
+    Args:
+        model: Answers the prompts, within the budget.
+        prompts: Arguments of ``Prompts``.
+        categories: Requests that mutations draw from.
+        characters: Characters that mutations draw from; ``neutral`` is no character.
+        eot_probability: Chance that a mutation after the founders reflects on an elite's change.
+        eot_strict: Whether only elites that dominate the seed network serve as examples; otherwise
+            all that it does not dominate.
+        review_probability: Chance that the LLM is asked to check its answer.
+        repair_attempts: How often the LLM is asked again when a gate refuses its code.
+        temperature: Range for each purpose: ``founder``, ``mutation``, ``mating``.
+        top_p: Nucleus sampling of every call.
+        max_tokens: Range of the limit on completion tokens.
     """
 
     labels: ClassVar = {"category": "category", "character": "character", "eot": "reflection"}
@@ -66,14 +75,14 @@ class Guided:
         self._top_p, self._tokens = top_p, max_tokens
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Rewrite a random segment as one of the prompts asks, or by an elite's example."""
+        """Have a random segment rewritten, by a plain request or by an elite's example."""
         segment = context.rng("segment").choice(genome.names)
         character = context.rng("character").choice(self._characters)
         detail = {"character": character}
         reflects = not context.founding and context.rng("eot").random() < self._eot_probability
-        found = self.example(context, segment) if reflects else None
-        if found is not None:
-            elite, shown = found
+        drawn = self.example(context, segment) if reflects else None
+        if drawn is not None:
+            elite, shown = drawn
             text = self.prompts.eot_text(
                 character=character,
                 segment=segment,
@@ -96,7 +105,7 @@ class Guided:
         return self._ask(
             genome,
             context,
-            operator="eot" if found else "mutation",
+            operator="eot" if drawn else "mutation",
             segment=segment,
             text=text,
             detail=detail,
@@ -105,15 +114,15 @@ class Guided:
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        """Merge the two versions of a random segment at which the parents differ."""
+        """Have two versions merged of a random segment in which the parents differ."""
         segment = context.rng("mating segment").choice(genome.differing(mate))
         return self.merge(genome, mate, context, segment=segment)
 
     def merge(
         self, genome: Genome, mate: Genome, context: Context, *, segment: str
     ) -> tuple[Genome | Rejection, Variation]:
-        """Ask for one version out of two of this segment, in the genome's place."""
-        # Sorted, for the order in which a file lists them must decide nothing.
+        """Have the two versions of this segment merged into one, as a change of the genome."""
+        # Sorted: the order in a file must not decide what is drawn.
         favours = sorted(self.prompts.matings, reverse=True)
         favour = context.rng("mating favour").choice(favours)
         text = self.prompts.mating_text(
@@ -133,33 +142,35 @@ class Guided:
         )
 
     def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
-        """Draw the elite and its change to reflect on, before a change to this segment.
+        """Draw an elite and one of its changes to reflect on; None if no elite is eligible.
 
-        None where no elite is eligible.
+        Args:
+            context: The step.
+            segment: The segment that is to be changed.
         """
         del segment
-        changed_ones = [e for e in context.elites if e.genome.differing(context.reference.genome)]
-        seed = context.confirm(context.reference) if changed_ones else None
+        changed = [e for e in context.elites if e.genome.differing(context.reference.genome)]
+        seed = context.confirm(context.reference) if changed else None
         if seed is None:
             return None
-        confirmed = [elite for e in changed_ones if (elite := context.confirm(e)) is not None]
+        confirmed = [elite for e in changed if (elite := context.confirm(e)) is not None]
         eligible = [elite for elite in confirmed if self._worth_showing(elite, seed)]
         if not eligible:
             return None
         rng = context.rng("example")
         elite = rng.choice(eligible)
-        changed = rng.choice(elite.genome.differing(seed.genome))
+        name = rng.choice(elite.genome.differing(seed.genome))
         was, now = seed.evaluation, elite.evaluation
         return elite, Example(
-            segment=changed,
-            before=seed.genome[changed],
-            after=elite.genome[changed],
+            segment=name,
+            before=seed.genome[name],
+            after=elite.genome[name],
             score_change=change_in_score(was.score, now.score),
             params_change=change_in_params(was.n_params, now.n_params),
         )
 
     def progress(self, genome: Genome, context: Context) -> str:
-        """Tell a plain mutation how far the search has come; the method tells it nothing."""
+        """Return what a plain mutation is told of the search so far; here nothing."""
         del genome, context
         return ""
 
@@ -178,46 +189,60 @@ class Guided:
         text: str,
         detail: Mapping[str, str],
     ) -> tuple[Genome | Rejection, Variation]:
-        """Ask, have the answer reviewed if so drawn, repair while a gate refuses; one variation."""
+        """Ask for a new version of one segment, then for its review and its repairs."""
         purpose = "mating" if operator == "mating" else "mutation"
-        asking = Asking(
+        calls = CallSequence(
             model=self._model,
             context=context,
             genome=genome,
             segment=segment,
-            range_of="founder" if context.founding else purpose,
-            draw=self._settings,
+            settings=partial(self._settings, "founder" if context.founding else purpose),
         )
-        child = asking.ask(purpose, text)
-        reviews = context.rng(f"{purpose} review").random() < self._review_probability
-        if isinstance(child, Genome) and reviews:
-            check = self.prompts.review_text(
-                segment=segment, before=genome[segment], code=child[segment], header=genome.header
-            )
-            reviewed = asking.ask_further(f"{purpose}-review", check)
-            if isinstance(reviewed, Genome) or reviewed.kind == "duplicate":
-                child = reviewed
-            else:  # what was to be checked stands
-                asking.detail["review"] = reviewed.reason
-        for k in range(1, self._repair_attempts + 1):
-            refusal = child if isinstance(child, Rejection) else context.gates(child)
-            if refusal is None:
-                break
-            said = asking.calls[-1].completion.text
-            answer = child[segment] if isinstance(child, Genome) else said
-            again = self.prompts.repair_text(request=text, answer=answer, reason=refusal.reason)
-            repaired = asking.ask_further(f"{purpose}-repair{k}", again)
-            if isinstance(repaired, Rejection) and repaired.kind == NOT_ASKED:
-                break
-            child = repaired
-            asking.detail["repairs"] = str(k)
+        child = calls.ask(purpose, text)
+        child = self._reviewed(child, calls, purpose=purpose)
+        child = self._repaired(child, calls, purpose=purpose, request=text)
         variation = Variation(
             operator=operator,
             segment=segment,
-            detail={**detail, **asking.detail},
-            calls=tuple(call.request.step for call in asking.calls),
+            detail={**detail, **calls.detail},
+            calls=tuple(call.request.step for call in calls.made),
         )
         return child, variation
+
+    def _reviewed(
+        self, child: Genome | Rejection, calls: "CallSequence", *, purpose: str
+    ) -> Genome | Rejection:
+        """Ask the LLM to check its code, with the chance ``review_probability``."""
+        drawn = calls.context.rng(f"{purpose} review").random() < self._review_probability
+        if isinstance(child, Rejection) or not drawn:
+            return child
+        segment, genome = calls.segment, calls.genome
+        text = self.prompts.review_text(
+            segment=segment, before=genome[segment], code=child[segment], header=genome.header
+        )
+        reviewed = calls.ask_if_affordable(f"{purpose}-review", text)
+        if isinstance(reviewed, Genome) or reviewed.kind == "duplicate":
+            return reviewed
+        calls.detail["review"] = reviewed.reason
+        return child
+
+    def _repaired(
+        self, child: Genome | Rejection, calls: "CallSequence", *, purpose: str, request: str
+    ) -> Genome | Rejection:
+        """Ask again while a gate refuses the code, at most ``repair_attempts`` times."""
+        for attempt in range(1, self._repair_attempts + 1):
+            refusal = child if isinstance(child, Rejection) else calls.context.gates(child)
+            if refusal is None:
+                break
+            last_answer = calls.made[-1].completion.text
+            answer = child[calls.segment] if isinstance(child, Genome) else last_answer
+            text = self.prompts.repair_text(request=request, answer=answer, reason=refusal.reason)
+            repaired = calls.ask_if_affordable(f"{purpose}-repair{attempt}", text)
+            if isinstance(repaired, Rejection) and repaired.kind == NOT_ASKED:
+                break
+            child = repaired
+            calls.detail["repairs"] = str(attempt)
+        return child
 
     def _settings(self, purpose: str, rng: Random) -> Settings:
         low, high = self._tokens
@@ -228,8 +253,13 @@ class Guided:
         )
 
 
-class Asking:
-    """The calls for one variation of one segment."""
+class CallSequence:
+    """The LLM calls for one variation of one segment.
+
+    Attributes:
+        made: The calls so far.
+        detail: What they add to ``Variation.detail``.
+    """
 
     def __init__(
         self,
@@ -238,64 +268,60 @@ class Asking:
         context: Context,
         genome: Genome,
         segment: str,
-        range_of: str,
-        draw: Callable[[str, Random], Settings],
+        settings: Callable[[Random], Settings],
     ) -> None:
-        self._model, self._scene, self._genome, self._segment = model, context, genome, segment
-        self._range_of, self._draw = range_of, draw
-        self.calls: list[Call] = []
+        self._model, self._settings = model, settings
+        self.context, self.genome, self.segment = context, genome, segment
+        self.made: list[Call] = []
         self.detail: dict[str, str] = {}
 
     def ask(self, purpose: str, text: str) -> Genome | Rejection:
         """Ask once; return the genome with the answer's code, or why there is none."""
         request = Request(
-            step=f"{self._scene.step}.{purpose}",
-            segment=self._segment,
+            step=f"{self.context.step}.{purpose}",
+            segment=self.segment,
             prompt=text,
-            settings=self._draw(self._range_of, self._scene.rng(f"{purpose} settings")),
-            seed=self._scene.seed,
+            settings=self._settings(self.context.rng(f"{purpose} settings")),
+            seed=self.context.seed,
         )
         call = Call(request=request, completion=self._model.complete(request))
-        self.calls.append(call)
-        found = self._read(call)
-        if isinstance(found, Rejection):
-            return found
-        if found.note:
-            self.detail["extraction"] = found.note
-        child = self._genome.replace(self._segment, found.code)
-        if not child.differing(self._genome):
-            return Rejection(
-                gate="extract",
-                kind="duplicate",
-                reason=f"the answer leaves {self._segment} as it was",
-            )
+        self.made.append(call)
+        extracted = self._extracted(call)
+        if isinstance(extracted, Rejection):
+            return extracted
+        if extracted.note:
+            self.detail["extraction"] = extracted.note
+        child = self.genome.replace(self.segment, extracted.code)
+        if not child.differing(self.genome):
+            reason = f"the answer leaves {self.segment} as it was"
+            return Rejection(gate="extract", kind="duplicate", reason=reason)
         return child
 
-    def ask_further(self, purpose: str, text: str) -> Genome | Rejection:
-        """Ask once more, where the budget allows it: what is paid for is kept."""
+    def ask_if_affordable(self, purpose: str, text: str) -> Genome | Rejection:
+        """Ask once more; return a rejection of the kind ``NOT_ASKED`` beyond the budget."""
         try:
             return self.ask(purpose, text)
         except BudgetSpent as spent:
             return Rejection(gate="extract", kind=NOT_ASKED, reason=str(spent))
 
-    def _read(self, call: Call) -> Extracted | Rejection:
-        completion, segment = call.completion, self._segment
-        limit = call.request.settings.max_tokens
+    def _extracted(self, call: Call) -> Extracted | Rejection:
+        completion, segment = call.completion, self.segment
         if completion.finish_reason == "length":
+            limit = call.request.settings.max_tokens
             reason = f"the answer was cut off at {limit} tokens"
             return Rejection(gate="extract", kind="truncated", reason=reason)
-        found = extract(
+        extracted = extract(
             completion.text,
             segment=segment,
-            current=self._genome[segment],
-            others=self._genome.names,
+            current=self.genome[segment],
+            others=self.genome.names,
         )
-        told = f"found none in the answer (finish reason {completion.finish_reason})"
-        if completion.text.strip():
-            told = "found none in the answer"
-        return found or Rejection(
-            gate="extract", kind="extract", reason=f"expected code that defines {segment}, {told}"
-        )
+        if extracted is not None:
+            return extracted
+        reason = f"expected code that defines {segment}, found none in the answer"
+        if not completion.text.strip():
+            reason += f" (finish reason {completion.finish_reason})"
+        return Rejection(gate="extract", kind="extract", reason=reason)
 
 
 def _known(what: str, chosen: Sequence[str], known: Collection[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Requests to a server that speaks OpenAI's chat completions. The door to openai.
+"""Client for servers with OpenAI's chat completions API. The door to openai.
 
-The SDK sends; when to send again, how long to wait and when to give up is decided here: one
-deadline per sending, one gate per endpoint that all calls share, an own reading of every failure.
-A server that is away pauses the run; it never costs a candidate its verdict.
+The SDK sends single requests; retries are decided here: one deadline per request, one rate limiter
+per endpoint, and a classification of every failure. An unavailable server pauses the run; it never
+leads to the rejection of a candidate.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.errors import InputError, MachineError
 from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request, today
-from harness.llm.rate_limit import Gate
+from harness.llm.rate_limit import RateLimiter
 from harness.seeding import stream
 
-_TOLD_CHARACTERS = 500
+_MESSAGE_CHARACTERS = 500
 _SETTINGS = ("temperature", "top_p")
 _GRACE_S = 5
 _CONNECT_S = 10
-_TELLING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
+_IDENTIFYING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
 _SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
 _NO_CREDIT = re.compile(
     r"(?i)insufficient[_ ](?:quota|balance|credit)|exceeded your current quota|out of credit"
@@ -33,28 +33,36 @@ _NO_ANSWER = re.compile(
     r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy)"
     r"|moderation|flagged)"
 )
-"""A refusal that is meant for this prompt alone."""
+"""A refusal of this prompt, not of all requests."""
 _STATUS_KINDS = {
     401: "key", 403: "key", 402: "quota", 408: "timeout", 409: "server", 429: "rate",
-    504: "timeout", 524: "timeout",  # a proxy gave up, and the server may be at work
+    504: "timeout", 524: "timeout",  # a proxy gave up, the server may still work
 }  # fmt: skip
 _SHORTEST_SECRET = 16
-"""A shorter key is no secret, but a word that any program may hold."""
+"""A shorter key is not removed from messages: it may be an ordinary word."""
 _SERVER_ERROR = 500
 
 
 class OpenAI:
-    """Any server that speaks OpenAI's chat completions: hosted, vLLM, Ollama, llama.cpp.
+    """Any server with OpenAI's chat completions API: hosted, vLLM, Ollama, llama.cpp.
 
-    server: what the place is called, part of a run's identity as its address is not; key_env:
-    environment variable that holds the key, None for a server that needs none; timeout_s: for one
-    sending, from connecting to the last byte; attempts: sendings of one request that may have been
-    billed without an answer; concurrency: calls under way at most; backoff_s and backoff_max_s:
-    the first and longest range of random waits between failures, in seconds, each range twice the
-    one before; patience_s: how long a pause, or one request, may last before the command ends;
-    tokens_field: name of the limit on new tokens; omit: settings that the server does not take;
-    extra: fields to send along.
+    Args:
+        name: Name of the model, as the server knows it.
+        server: Name of the server: part of a run's identity, which its address is not.
+        base_url: Address of the API; None is OpenAI's.
+        key_env: Environment variable that holds the key; None for a server that needs none.
+        timeout_s: Limit for one request, from connecting to the last byte, in seconds.
+        attempts: How often one request may be sent without an answer though possibly billed.
+        concurrency: The most calls in flight.
+        backoff_s: The first range of random waits after failures, in seconds; it doubles.
+        backoff_max_s: The longest range of random waits, in seconds.
+        patience_s: How long a pause, or one request, may last before the command ends, in seconds.
+        tokens_field: Name of the field that limits new tokens.
+        omit: Settings that the server does not accept.
+        extra: Further fields to send.
     """
+
+    is_paid: ClassVar = True
 
     def __init__(
         self,
@@ -80,7 +88,7 @@ class OpenAI:
         if tokens_field in omit:
             raise InputError(
                 f"model.omit: expected anything but {tokens_field}; without a limit on its tokens "
-                f"nobody knows what a call may cost."
+                f"the cost of a call has no bound."
             )
         if fixed := {"model", "messages", "stream", "n", tokens_field, *_SETTINGS} & set(extra):
             raise InputError(
@@ -91,7 +99,7 @@ class OpenAI:
         self._timeout_s, self._attempts = timeout_s, attempts
         self._tokens_field, self._omit, self._extra = tokens_field, set(omit), dict(extra)
         self._patience_s = patience_s
-        self._gate = _gate(
+        self._limiter = _limiter(
             _SECRETS.sub("***", base_url or server),
             self._key,
             concurrency=concurrency,
@@ -99,53 +107,61 @@ class OpenAI:
             backoff_max_s=backoff_max_s,
             patience_s=patience_s,
         )
-        self._gate.open()
+        self._limiter.reset()
         self._loop = _loop()
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
-        """Send until there is an answer; MachineError when patience is at its end.
+        """Send until there is an answer.
 
-        A reply without text is asked for again, and is in the end an answer without text. While
-        other requests are answered, this one may be lost ``attempts`` times; while none is, the
-        endpoint is away, and only patience counts.
+        A reply without text is retried, and in the end counts as an answer without text. While the
+        endpoint answers other requests, this one may fail ``attempts`` times; while it answers
+        none, only ``patience_s`` counts.
+
+        Raises:
+            MachineError: There is no answer after ``attempts`` or ``patience_s``.
+            InputError: The server refuses the request or the key.
         """
-        lost = sent = 0
+        perhaps_billed = sent = 0
         began = time.monotonic()
         while True:
-            with self._gate.turn() as since:
+            with self._limiter.turn() as since:
                 meter.sending(asked=self._name)
                 sent += 1
                 rng = stream(request.seed, request.step, "backoff", sent)
-                outcome = self._gate.attempt(lambda: self._send(request), rng, since=since)
-                away = self._gate.paused
+                outcome = self._limiter.attempt(lambda: self._send(request), rng, since=since)
+                unavailable = self._limiter.paused
             if isinstance(outcome, Completion):
                 return outcome
-            lost += outcome.perhaps_billed and not away
-            if outcome.kind == "empty" and lost >= self._attempts:
+            perhaps_billed += outcome.perhaps_billed and not unavailable
+            if outcome.kind == "empty" and perhaps_billed >= self._attempts:
                 return self._no_text(outcome.told)  # paid for as any other
             meter.failed(outcome)
-            if outcome.kind == "refused":
-                raise InputError(outcome.told)
-            if outcome.kind == "key" and not self._gate.answered:
-                raise InputError(
-                    f"model: expected a key that {self._gate.endpoint} accepts, it says "
-                    f"'{outcome.told}'. Set it in the environment (model.key_env names the "
-                    f"variable); the same command goes on from here."
-                )
-            if lost >= self._attempts or time.monotonic() - began > self._patience_s:
+            self._raise_if_final(outcome)
+            if perhaps_billed >= self._attempts or time.monotonic() - began > self._patience_s:
                 raise MachineError(
-                    f"{request.step}: expected an answer, {self._gate.endpoint} gave none to "
+                    f"{request.step}: expected an answer, {self._limiter.endpoint} gave none to "
                     f"{sent} sendings (the last: {outcome.told}); model.attempts and "
-                    f"model.patience_s say when to give up. What was done is kept; the same "
-                    f"command goes on from here."
+                    f"model.patience_s say when to give up. All results are kept; run the same "
+                    f"command to continue."
                 )
+
+    def _raise_if_final(self, failure: Failure) -> None:
+        """Raise InputError for a failure that no further request could avoid."""
+        if failure.kind == "refused":
+            raise InputError(failure.told)
+        if failure.kind == "key" and not self._limiter.answered:
+            raise InputError(
+                f"model: expected a key that {self._limiter.endpoint} accepts, it says "
+                f"'{failure.told}'. Set it in the environment (model.key_env names the variable) "
+                f"and run the same command to continue."
+            )
 
     def _send(self, request: Request) -> Completion | Failure:
         reply = asyncio.run_coroutine_threadsafe(self._reply(request), self._loop)
         started = time.monotonic()
         try:
             return reply.result(self._timeout_s + _GRACE_S)
-        except TimeoutError:  # cancelling hangs as well
+        except TimeoutError:  # the deadline within the loop did not act
             reply.cancel()
             return self._failure("timeout", "no answer in time", started)
 
@@ -166,7 +182,7 @@ class OpenAI:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._exchanged(request, started)
+                return await self._send_once(request, started)
         except (TimeoutError, openai.APITimeoutError) as error:
             never_sent = type(error.__cause__).__name__.startswith("Connect")
             kind, told = ("unreachable" if never_sent else "timeout"), "no answer in time"
@@ -176,12 +192,12 @@ class OpenAI:
             told = repr(error.__cause__ or error)
         except openai.APIStatusError as error:
             return self._refusal(error, started)
-        except Exception as error:  # noqa: BLE001 - it may hold the key, so nobody else may see it
+        except Exception as error:  # noqa: BLE001 - it may hold the key, so it must not be shown
             kind, told = "malformed", repr(error)
         return self._failure(kind, told, started)
 
-    async def _exchanged(self, request: Request, started: float) -> Completion | Failure:
-        """Send once, with a client of its own: what is abandoned leaves nothing behind."""
+    async def _send_once(self, request: Request, started: float) -> Completion | Failure:
+        """Send once, with a new client, so that an abandoned request leaves nothing behind."""
         import openai
 
         settings = request.settings
@@ -194,7 +210,7 @@ class OpenAI:
         async with openai.AsyncOpenAI(
             api_key=self._key,
             base_url=self._base_url,
-            # Connecting has less time than the whole, so that one knows what was never sent.
+            # A shorter limit for connecting tells requests that were never sent from lost ones.
             timeout=openai.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s / 2)),
             max_retries=0,
         ) as client:
@@ -208,7 +224,7 @@ class OpenAI:
     def _read(
         self, body: str, headers: Mapping[str, str], sent: Mapping[str, Any], started: float
     ) -> Completion | Failure:
-        """Read a reply with status 200, which need not be a completion for that."""
+        """Return the completion in a reply with status 200, or the failure if it holds none."""
         try:
             content = json.loads(body)
             choice, usage = content["choices"][0], content.get("usage") or {}
@@ -231,12 +247,12 @@ class OpenAI:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             latency_s=time.monotonic() - started,
-            headers={name: headers[name] for name in _TELLING_HEADERS if name in headers},
+            headers={name: headers[name] for name in _IDENTIFYING_HEADERS if name in headers},
             applied={**sent, **self._extra},
         )
 
     def _refusal(self, error: Any, started: float) -> Completion | Failure:
-        """Read a reply with another status; it may be meant for this prompt alone."""
+        """Classify a reply with another status, which may concern this prompt alone."""
         status, told = error.status_code, error.message
         kind = _STATUS_KINDS.get(status, "server" if status >= _SERVER_ERROR else "refused")
         if kind in {"refused", "key"} and (found := _NO_ANSWER.search(told)):
@@ -245,9 +261,9 @@ class OpenAI:
             kind = "quota"
         if kind == "refused":
             told = (
-                f"model: expected a request that {self._gate.endpoint} accepts, it says "
-                f"'{self._plain(told)}' (status {status}). Mend model.name, model.base_url or what "
-                f"model.omit and model.tokens_field say; the same command goes on from here."
+                f"model: expected a request that {self._limiter.endpoint} accepts, it says "
+                f"'{self._plain(told)}' (status {status}). Correct model.name, model.base_url, "
+                f"model.omit or model.tokens_field, and run the same command to continue."
             )
         return self._failure(kind, told, started, headers=error.response.headers)
 
@@ -262,22 +278,22 @@ class OpenAI:
         )
 
     def _plain(self, told: str) -> str:
-        """One line without secrets."""
-        return " ".join(_SECRETS.sub("***", self._without_key(told)).split())[:_TOLD_CHARACTERS]
+        """Return one line without secrets."""
+        return " ".join(_SECRETS.sub("***", self._without_key(told)).split())[:_MESSAGE_CHARACTERS]
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "***") if len(self._key) >= _SHORTEST_SECRET else text
 
 
 @functools.cache
-def _gate(endpoint: str, key: str, **limits: float) -> Gate:
-    """Return the one gate of an endpoint: members of an ensemble may share it."""
-    del key  # another account has limits of its own
-    return Gate(endpoint, **limits)  # type: ignore[arg-type]
+def _limiter(endpoint: str, key: str, **limits: float) -> RateLimiter:
+    """Return the rate limiter of an endpoint, which members of an ensemble may share."""
+    del key  # a part of the cache's key: another account has limits of its own
+    return RateLimiter(endpoint, **limits)  # type: ignore[arg-type]
 
 
 def _key(key_env: str | None) -> str:
-    """Read a key from the environment; InputError where there is none that could be sent."""
+    """Return the key from the environment; InputError if it is missing or cannot be sent."""
     if key_env is None:
         return "none"
     key = os.environ.get(key_env, "").strip()
@@ -297,7 +313,7 @@ def _key(key_env: str | None) -> str:
 
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """Start the thread in which requests wait, so that any can be abandoned at its deadline."""
+    """Start the thread of all requests, so that each can be abandoned at its deadline."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="llm requests", daemon=True).start()
     return loop
@@ -308,7 +324,7 @@ def _count(value: Any) -> int | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks for; a date is read as the time until then."""
+    """Return the seconds to wait that a server asks for, as a number or as a date."""
     from email.utils import parsedate_to_datetime
 
     value = headers.get("retry-after", "")

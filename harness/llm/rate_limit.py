@@ -1,4 +1,4 @@
-"""One endpoint, as all calls share it: how many are under way, and when the next may go."""
+"""Rate limiter with AIMD and a circuit breaker, one per endpoint, shared by all calls."""
 
 import contextlib
 import threading
@@ -9,20 +9,28 @@ from random import Random
 from harness.errors import MachineError
 from harness.llm.model import Completion, Failure
 
-_BREAKS_AFTER = 3
-"""Failures in a row after which an endpoint is left alone but for one call that tries it."""
+_OPENS_AFTER = 3
+"""Consecutive failures after which the circuit opens: only one call at a time tries."""
 _LONG_S = 10
-"""A server that asks for a longer rest than this is waited for aloud."""
+"""A server that asks for a longer wait than this opens the circuit, which prints a message."""
 _LAST_DOUBLING = 10
 
 
-class Gate:
-    """One endpoint, as all calls share it: how many are under way, and when the next may go.
+class RateLimiter:
+    """Decides how many calls to one endpoint are in flight, and when the next may be sent.
 
-    Too many requests halve the number, answers raise it again by one per round. After a failure
-    all wait for a random part of a range that doubles (full jitter), or as long as the server
-    asks. After three failures in a row the run pauses: one call at a time tries, until one is
-    answered or ``patience_s`` has passed.
+    - Concurrency follows AIMD: too many requests halve it, answers raise it by one per round.
+    - After a failure all calls wait for a random time from a range that doubles (exponential
+      backoff with full jitter), or as long as the server asks.
+    - After three consecutive failures the circuit opens and the run pauses: one call at a time
+      tries, until one is answered or ``patience_s`` have passed.
+
+    Args:
+        endpoint: Name of the endpoint in messages.
+        concurrency: The most calls in flight.
+        backoff_s: The first range of random waits, in seconds.
+        backoff_max_s: The longest range of random waits, in seconds.
+        patience_s: How long a pause may last, in seconds.
     """
 
     def __init__(
@@ -35,81 +43,88 @@ class Gate:
         patience_s: float,
     ) -> None:
         self.endpoint = endpoint
-        self._most, self._places = concurrency, float(concurrency)
+        self._max_concurrency, self._concurrency = concurrency, float(concurrency)
         self._backoff_s, self._backoff_max_s = backoff_s, backoff_max_s
         self._patience_s = patience_s
         self._changed = threading.Condition()
-        self._under_way = self._failures = 0
-        self._not_before = self._heeded_at = 0.0
+        self._in_flight = self._failures = 0
+        self._not_before = self._failed_at = 0.0
         self._paused_at: float | None = None
         self.answered = False
         self._why = ""
 
-    def open(self) -> None:
-        """Begin with new patience: what an earlier run gave up, this one tries."""
+    def reset(self) -> None:
+        """Close the circuit: a new run tries again where an earlier one gave up."""
         with self._changed:
             self._paused_at, self._failures, self._not_before = None, 0, 0.0
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[float]:
-        """Hold one of the places, from the moment that is yielded.
+        """Wait for permission to send; yield the monotonic time at which it was given.
 
-        MachineError where a pause would outlast the patience.
+        Raises:
+            MachineError: A pause would last longer than ``patience_s``.
         """
         with self._changed:
             while (wait := self._wait_s()) is None or wait > 0:
                 self._changed.wait(wait)
-            self._under_way += 1
+            self._in_flight += 1
             since = time.monotonic()
         try:
             yield since
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()
 
     def _wait_s(self) -> float | None:
-        """Seconds to wait, 0 for none, None for a change."""
+        """Return the seconds to wait, 0 for none, None to wait for a change."""
         now = time.monotonic()
         wait = max(0.0, self._not_before - now)
         if self._paused_at is not None and now + wait > self._paused_at + self._patience_s:
             raise MachineError(
                 f"{self.endpoint}: expected the server to answer within {self._patience_s:g} s of "
-                f"the pause (model.patience_s), it does not ({self._why}). What was done is kept; "
-                f"the same command goes on from here."
+                f"the pause (model.patience_s), it does not ({self._why}). All results are kept; "
+                f"run the same command to continue."
             )
-        places = 1 if self._paused_at is not None else int(self._places)
-        return wait or (None if self._under_way >= max(1, places) else 0)
+        allowed = 1 if self._paused_at is not None else int(self._concurrency)
+        return wait or (None if self._in_flight >= max(1, allowed) else 0)
 
     @property
     def paused(self) -> bool:
-        """Whether the endpoint is held to be away."""
+        """Whether the circuit is open: the endpoint counts as unavailable."""
         return self._paused_at is not None
 
     def attempt(
         self, send: Callable[[], Completion | Failure], rng: Random, *, since: float
     ) -> Completion | Failure:
-        """Send, and learn from what comes; since: when the turn was given."""
+        """Send once, and adapt to the outcome.
+
+        Args:
+            send: Sends the request.
+            rng: Draws the wait after a failure.
+            since: When ``turn`` gave permission.
+        """
         outcome = send()
         with self._changed:
             if isinstance(outcome, Completion) or outcome.kind == "empty":
-                self._answers()
+                self._succeed()
             elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):
-                if since >= self._heeded_at:  # else the same trouble, met by calls beside it
-                    self._fails(outcome, rng)
+                if since >= self._failed_at:  # else a concurrent call has met the same failure
+                    self._fail(outcome, rng)
                 rest = time.monotonic() + (outcome.retry_after_s or 0)
                 self._not_before = max(self._not_before, rest)
             self._changed.notify_all()
         return outcome
 
-    def _answers(self) -> None:
+    def _succeed(self) -> None:
         if self._paused_at is not None:
-            print(f"{self.endpoint} answers again; the run goes on.", flush=True)
+            print(f"{self.endpoint} answers again; the run continues.", flush=True)
         self.answered, self._paused_at, self._failures = True, None, 0
-        self._places = min(self._most, self._places + 1 / self._places)
+        self._concurrency = min(self._max_concurrency, self._concurrency + 1 / self._concurrency)
 
-    def _fails(self, failure: Failure, rng: Random) -> None:
-        now = self._heeded_at = time.monotonic()
+    def _fail(self, failure: Failure, rng: Random) -> None:
+        now = self._failed_at = time.monotonic()
         doubled = self._backoff_s * 2 ** min(self._failures, _LAST_DOUBLING)
         wait = rng.uniform(0, min(doubled, self._backoff_max_s))
         wait = max(wait, failure.retry_after_s or 0)
@@ -117,11 +132,11 @@ class Gate:
         self._not_before = now + wait
         self._why = f"{failure.kind}: {failure.told}"
         if failure.kind in {"rate", "quota"}:  # some servers say quota and mean the rate
-            self._places = max(1.0, self._places / 2)
-        if self._failures >= _BREAKS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
+            self._concurrency = max(1.0, self._concurrency / 2)
+        if self._failures >= _OPENS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
             self._paused_at = self._paused_at or now
             print(
                 f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
-                f"ends, and the same command goes on from here.",
+                f"ends the run; run the same command to continue.",
                 flush=True,
             )

@@ -96,7 +96,7 @@ def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tm
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the network is gone" in done.stdout
     said = done.stdout[done.stdout.index("the network is gone") :]
-    assert said.index(": paused (") < said.index("answers again; the run goes on.")
+    assert said.index(": paused (") < said.index("answers again; the run continues.")
     (folder,) = tmp_path.glob("full-s0-*")
     assert is_complete(folder)
     kinds = {"sent", "failed"}

@@ -85,7 +85,7 @@ def test_servers_that_take_other_fields_get_them(server, model):
     assert answer.applied == {"max_completion_tokens": 900, "reasoning_effort": "low"}
 
 
-PAUSES = r"model\.patience_s.*the same command goes on from here"
+PAUSES = r"model\.patience_s.*run the same command to continue"
 PATIENCE_S = 3
 OK = "```\nclass A: pass\n```"
 # What the server does; how many requests that makes; between how many seconds; what comes of it:
@@ -172,7 +172,7 @@ def test_a_key_refused_after_it_was_accepted_pauses_as_a_dead_server_does(server
     assert asked.complete(request("g0.c1.mutation")).text == OK
     told = capsys.readouterr().out
     assert "paused (key" in told
-    assert "answers again; the run goes on" in told
+    assert "answers again; the run continues" in told
 
 
 def test_a_server_that_is_away_is_waited_for_and_it_is_said(model, capsys):
@@ -198,7 +198,7 @@ def test_patience_has_an_end_and_the_message_says_what_to_do(model):
     with serving() as gone:
         url = gone.url
     began = time.monotonic()
-    with pytest.raises(MachineError, match=r"model\.patience_s.*same command goes on"):
+    with pytest.raises(MachineError, match=r"model\.patience_s.*run the same command to continue"):
         model(base_url=url, patience_s=1).complete(request())
     assert time.monotonic() - began < 4
 
@@ -223,15 +223,15 @@ def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, mod
     server.most_under_way = 0
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(asked.complete, request(f"g1.c{k}.mutation")) for k in range(16)]
-        while len(server.seen) < 24 + 8 or asked._gate._under_way:
+        while len(server.seen) < 24 + 8 or asked._limiter._in_flight:
             time.sleep(0.01)
-        assert asked._gate._places == 4
+        assert asked._limiter._concurrency == 4
         server.most_under_way = 0
         assert all(answer.result().text == OK for answer in answers)
     assert 4 <= server.most_under_way < 8
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(asked.complete, [request(f"g2.c{k}.mutation") for k in range(40)]))
-    assert asked._gate._places == 8
+    assert asked._limiter._concurrency == 8
 
 
 def test_a_dead_endpoint_is_tried_by_one_call_at_a_time(server, model):
@@ -313,7 +313,7 @@ def test_a_rest_that_any_reply_asks_for_is_kept(server, model):
     assert last > 1
 
 
-def test_members_at_one_endpoint_share_its_gate(server, model):
+def test_members_at_one_endpoint_share_its_rate_limiter(server, model):
     def slowly(handler):
         time.sleep(0.05)
         says()(handler)
