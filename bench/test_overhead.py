@@ -18,7 +18,7 @@ from harness.evaluation.evaluator import Trial
 from harness.evaluation.gates import STATIC_GATES, build_job
 from harness.evaluation.scoring import BATCH_SIZES, _shuffled
 from harness.evolution.candidate import Evaluation, Rejection
-from harness.llm.model import Scripted
+from harness.llm.offline import Scripted
 from harness.record.events import ChildDecided
 from harness.record.journal import Journal
 from harness.record.study import Decisions
@@ -55,7 +55,7 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
         config,
         sizes=replace(config.sizes, founders=1, offspring=1),
         budget=replace(config.budget, evaluations=N, proposals=2 * N),
-        model={"_target_": "harness.llm.model.Scripted", "answers": answers},
+        model={"_target_": "harness.llm.offline.Scripted", "answers": answers},
         final=replace(config.final, seeds=1, hall_of_fame=1),
         study=None,
     )

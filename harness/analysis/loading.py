@@ -9,8 +9,8 @@ from typing import TypeVar
 from harness.analysis.run_result import Call, Candidate, RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
+from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Rejection
-from harness.evolution.usage import Usage
 from harness.llm.model import PERHAPS_BILLED
 from harness.record.events import (
     CallAnswered,

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
+from harness.evolution.budget import Usage, total
 from harness.evolution.candidate import CHARGED, Variation
-from harness.evolution.usage import Usage, total
 from harness.record.events import Manifest, Purpose
 from harness.tasks.base import Wording, wording_of
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.analysis.run_result import Candidate, RunResult, best_score
 from harness.evolution import pareto
+from harness.evolution.budget import total
 from harness.evolution.candidate import CHARGED
-from harness.evolution.usage import total
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""

@@ -83,7 +83,7 @@ MOVED: Mapping[str, str] = {
     "harness.training": "harness.worker.training",
     "harness.trainings": "harness.evaluation.cache",
     "harness.transport": "harness.llm.openai_client",
-    "harness.usage": "harness.evolution.usage",
+    "harness.usage": "harness.evolution.budget",
     "harness.validation": "harness.evaluation.gates",
     "harness.wire": "harness.sandbox.frames",
     "harness.worker": "harness.worker.server",

@@ -1,6 +1,6 @@
-"""What a run may spend, and what it has spent."""
+"""The budget of a run: usage of LLM calls, and the ledger that charges it against the limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -8,11 +8,58 @@ from typing import Any
 from harness.config.schema import Budget, Price
 from harness.errors import InputError
 from harness.evolution.candidate import CHARGED, Evaluation, Outcome
-from harness.evolution.usage import Usage, cost_of
 
+_PER_MILLION = 1_000_000
 _ROUNDING = 1e-9
 _PROMPT_OF_A_CALL = 16_384
-"""Reserved bytes that prompts stay below in practice; their longest is three segments of code."""
+"""Tokens assumed of a prompt: more than the bytes of the longest, with three segments of code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Number, tokens and cost of calls; the cost is None where a price is unknown."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        costs = (self.cost, other.cost)
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        )
+
+    def __mul__(self, times: int) -> "Usage":
+        return Usage(
+            calls=self.calls * times,
+            prompt_tokens=self.prompt_tokens * times,
+            completion_tokens=self.completion_tokens * times,
+            cost=None if self.cost is None else self.cost * times,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
+    """Return the cost of these tokens."""
+    return (price.prompt * prompt_tokens + price.completion * completion_tokens) / _PER_MILLION
+
+
+def total(usages: Iterable[Usage | None]) -> Usage | None:
+    """Return the sum of usages; None if one of them is unknown."""
+    added = Usage()
+    for usage in usages:
+        if usage is None:
+            return None
+        added += usage
+    return added
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,28 +73,28 @@ class Demand:
 
 @dataclass(kw_only=True)
 class Ledger:
-    """Counts against a budget; asked before each proposal and each call, charged with the truth."""
+    """Charges proposals and calls against a budget, and reserves what each may cost at most."""
 
     budget: Budget
     prices: Mapping[str, Price] = field(default_factory=dict)
-    """By the name under which a model is asked."""
+    """By the name by which a model is asked."""
     proposals: int = 0
     evaluations: int = 0
     train_s: float = 0.0
     spent: Usage = field(default_factory=Usage)
-    """Calls that are settled, and in full those whose answer was lost."""
+    """Settled calls; a call whose answer was lost counts with its whole reservation."""
     refused_by: str | None = None
-    """The limit that a call did not fit under; after its generation the run ends."""
+    """The limit that a call did not fit into; the run ends after that generation."""
     admitted: int = 0
-    """Proposals under way: each holds one proposal and one evaluation until it is charged."""
+    """Proposals not yet charged: each reserves one proposal and one evaluation."""
     _reserved: Usage = field(default_factory=Usage)
     _mutex: Any = field(default_factory=Lock, repr=False)
 
     def admit(self) -> bool:
-        """Reserve what one proposal may cost, or say that the budget has no room for it.
+        """Reserve one proposal and one evaluation; return whether the budget has room for them.
 
-        Evaluations and proposals are never overspent; training time, unknown beforehand, is known
-        after a generation and ends the run then.
+        Evaluations and proposals are never overspent. Training time is unknown beforehand: it is
+        charged after a generation and may exceed its limit by one generation.
         """
         budget = self.budget
         limits = (
@@ -61,11 +108,11 @@ class Ledger:
         return room
 
     def generations_spent(self, generation: int) -> bool:
-        """Say whether this generation lies beyond the budget; founders are generation 0."""
+        """Return whether this generation is beyond the budget; founders are generation 0."""
         return self.budget.generations is not None and generation > self.budget.generations
 
     def charge(self, outcome: Outcome) -> None:
-        """Add what one proposal and its fate cost; a training that failed costs as well."""
+        """Charge one proposal and its outcome; a failed training counts as an evaluation."""
         self.admitted -= 1
         self.proposals += 1
         self.train_s += outcome.train_s or 0
@@ -73,7 +120,7 @@ class Ledger:
             self.evaluations += 1
 
     def price(self, asked: str) -> Price | None:
-        """Return a model's price; InputError where cost is limited and the price unknown."""
+        """Return a model's price; InputError if cost is limited and the price unknown."""
         price = self.prices.get(asked)
         if price is None and self.budget.cost is not None:
             raise InputError(
@@ -84,7 +131,7 @@ class Ledger:
         return price
 
     def reserve(self, worst: Usage) -> str | None:
-        """Hold what a call may cost at most; where it does not fit, return the limit."""
+        """Reserve the most that a call may cost; return the limit if it does not fit into one."""
         with self._mutex:
             limit = self._first_beyond(self.spent + self._reserved + worst)
             if limit is None:
@@ -92,18 +139,18 @@ class Ledger:
             return limit
 
     def hold(self, worst: Usage) -> None:
-        """Hold what an earlier process reserved, which asks for no room."""
+        """Take over the reservation of an earlier process, whether or not it fits."""
         with self._mutex:
             self._reserved += worst
 
     def settle(self, worst: Usage, actual: Usage) -> None:
-        """Exchange what was held for a call for what it cost."""
+        """Replace the reservation of a call by its actual cost."""
         with self._mutex:
             self._reserved += worst * -1
             self.spent += actual
 
     def refuse(self, limit: str) -> None:
-        """Remember that a call did not fit."""
+        """Record that a call did not fit into this limit."""
         self.refused_by = self.refused_by or limit
 
     def side_by_side(self, children: int, workers: int, demand: Demand) -> int:

@@ -11,7 +11,7 @@ from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.extraction import Extracted, extract
-from harness.llm.model import Answers, Call, Request, Settings
+from harness.llm.model import BudgetedModel, Call, Request, Settings
 from harness.llm.prompts import (
     NEUTRAL,
     Example,
@@ -32,7 +32,7 @@ class Guided:
     """Asks an LLM for each change.
 
     Args:
-        model: Answers the prompts, within the budget.
+        model: BudgetedModel the prompts, within the budget.
         prompts: Arguments of ``Prompts``.
         categories: Requests that mutations draw from.
         characters: Characters that mutations draw from; ``neutral`` is no character.
@@ -51,7 +51,7 @@ class Guided:
     def __init__(
         self,
         *,
-        model: Answers,
+        model: BudgetedModel,
         prompts: Mapping[str, object],
         categories: Sequence[str],
         characters: Sequence[str],
@@ -264,7 +264,7 @@ class CallSequence:
     def __init__(
         self,
         *,
-        model: Answers,
+        model: BudgetedModel,
         context: Context,
         genome: Genome,
         segment: str,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Self, cast
 
 from harness.config.schema import Price
+from harness.evolution.budget import Usage, cost_of
 from harness.evolution.candidate import (
     Evaluation,
     Outcome,
@@ -17,7 +18,6 @@ from harness.evolution.candidate import (
     content_of,
     outcome_of,
 )
-from harness.evolution.usage import Usage, cost_of
 from harness.record.upgrade import upgraded
 
 JOURNAL_FORMAT = 4

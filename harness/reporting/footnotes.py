@@ -12,6 +12,7 @@ from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import fill
+
 _LIMITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
     "train_s": "seconds of training", "cost": "of cost",

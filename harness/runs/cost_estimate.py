@@ -15,11 +15,10 @@ from harness.config.compose import compose
 from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import BudgetSpent
-from harness.evolution.budget import Ledger
+from harness.evolution.budget import Ledger, Usage, cost_of
 from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
-from harness.evolution.usage import Usage, cost_of
 from harness.llm.model import Completion, Ensemble, Model, Request, today
 from harness.reporting.console import show_table
 from harness.runs.runner import read_network

@@ -15,7 +15,7 @@ from harness.evaluation.assessor import Backend
 from harness.evaluation.backend import Backends
 from harness.evolution.budget import Ledger
 from harness.evolution.genome import Genome
-from harness.llm.metering import Calls
+from harness.llm.metering import MeteredModel
 from harness.llm.model import Model
 from harness.record.events import Manifest
 from harness.record.journal import Journal, is_complete, read_events
@@ -115,7 +115,7 @@ def _model(spec: RunSpec) -> Model | None:
 def composed(config: Config, decisions: Decisions, model: Model | None, journal: Journal) -> Arm:
     """Compose what the loop is given for one arm, its calls going through the journal."""
     ledger = Ledger(budget=config.budget, prices=config.prices)
-    parts = {"model": Calls(model, journal, ledger)} if model else {}
+    parts = {"model": MeteredModel(model, journal, ledger)} if model else {}
     manifest = journal.find(Manifest)
     assert manifest is not None
     chance = {"chance": manifest.data.chance}

@@ -14,7 +14,8 @@ from harness.config.strategies import build
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
-from harness.llm.model import Completion, Scripted
+from harness.llm.model import Completion
+from harness.llm.offline import Scripted
 from tests.support.proposers import ProposerContract, SegmentContract
 
 ANSWERS = [

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.pareto import Objectives
 from harness.evolution.proposer import Context
-from harness.llm.model import Scripted
+from harness.llm.offline import Scripted
 from harness.record.events import Purpose
 from harness.record.journal import read_entries, read_events
 from harness.reporting.comparison_tables import describe_comparison

@@ -1,4 +1,4 @@
-"""Calls of a run against a real journal, a real ledger and a real server: nothing is paid twice."""
+"""MeteredModel of a run against a real journal, a real ledger and a real server: nothing is paid twice."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from harness.config.schema import Budget, Price
 from harness.errors import BudgetSpent, InputError, MachineError, ReplayMiss
-from harness.evolution.budget import Demand, Ledger
-from harness.evolution.usage import Usage, cost_of
-from harness.llm.metering import Calls
+from harness.evolution.budget import Demand, Ledger, Usage, cost_of
+from harness.llm.metering import MeteredModel
 from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
 from harness.llm.openai_client import OpenAI
 from harness.record.events import CallAnswered
@@ -74,8 +73,8 @@ def ledger(**limits):
 
 def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(journal):
     model, books = Model(reply=answer(finish_reason="stop", latency_s=0.5)), ledger()
-    first = Calls(model, journal, books).complete(request())
-    again = Calls(model, journal, ledger()).complete(request())
+    first = MeteredModel(model, journal, books).complete(request())
+    again = MeteredModel(model, journal, ledger()).complete(request())
     assert first == again == model.reply
     assert model.asked == 1
     call = journal.find(CallAnswered, "g0.c0.mutation").content
@@ -89,14 +88,14 @@ def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(jour
 
 
 def test_another_prompt_at_a_recorded_step_is_a_miss(journal):
-    Calls(Model(), journal, ledger()).complete(request())
+    MeteredModel(Model(), journal, ledger()).complete(request())
     with pytest.raises(ReplayMiss, match=r"g0\.c0\.mutation"):
-        Calls(Model(), journal, ledger()).complete(request(prompt="Other."))
+        MeteredModel(Model(), journal, ledger()).complete(request(prompt="Other."))
 
 
 def test_what_may_have_been_billed_counts_as_spent_and_the_rest_does_not(journal):
     books = ledger()
-    Calls(Model("timeout", "rate", "unreachable", "cut", "server"), journal, books).complete(
+    MeteredModel(Model("timeout", "rate", "unreachable", "cut", "server"), journal, books).complete(
         request()
     )
     worst = len("Write code.") + 64
@@ -110,7 +109,7 @@ def test_what_may_have_been_billed_counts_as_spent_and_the_rest_does_not(journal
 def test_an_unknown_usage_costs_what_was_reserved(journal):
     books = ledger()
     reply = answer(prompt_tokens=None, completion_tokens=None)
-    Calls(Model(reply=reply), journal, books).complete(request())
+    MeteredModel(Model(reply=reply), journal, books).complete(request())
     assert books.spent.completion_tokens == 100
     assert books.spent.cost == pytest.approx(cost_of(PRICE, len("Write code.") + 64, 100))
 
@@ -118,14 +117,14 @@ def test_an_unknown_usage_costs_what_was_reserved(journal):
 def test_a_crash_between_sending_and_answer_is_spent_and_the_answer_is_asked_for_again(journal):
     model = Model(dies=True)
     with pytest.raises(MachineError):
-        Calls(model, journal, ledger()).complete(request())
+        MeteredModel(model, journal, ledger()).complete(request())
     model.dies, books = False, ledger()
-    assert Calls(model, journal, books).complete(request()).text == "code"
+    assert MeteredModel(model, journal, books).complete(request()).text == "code"
     assert books.spent.completion_tokens == 100 + 5
     keys = [e.key for e in read_events(journal.folder)]
     assert keys == ["sent/g0.c0.mutation/0", "sent/g0.c0.mutation/1", "call/g0.c0.mutation"]
     later = ledger()
-    Calls(Model(), journal, later).complete(request())
+    MeteredModel(Model(), journal, later).complete(request())
     assert later.spent == books.spent  # read back from the journal alone
 
 
@@ -137,7 +136,7 @@ def test_a_crash_between_sending_and_answer_is_spent_and_the_answer_is_asked_for
 def test_a_limit_is_never_overspent_and_says_which_it_was(journal, limit, value, n):
     """Worst case of a call: 75 prompt tokens, 100 new ones, 1.075; it comes to 10, 5 and 0.06."""
     books = ledger(**{limit: value})
-    calls = Calls(Model(), journal, books)
+    calls = MeteredModel(Model(), journal, books)
     for k in range(n):
         calls.complete(request(f"g0.c{k}.mutation"))
     with pytest.raises(BudgetSpent, match=f"budget.{limit}"):
@@ -146,14 +145,14 @@ def test_a_limit_is_never_overspent_and_says_which_it_was(journal, limit, value,
     assert not books.admit()
     again = ledger(**{limit: value})
     with pytest.raises(BudgetSpent, match=f"budget.{limit}"):  # remembered, not decided anew
-        Calls(Model(), journal, again).complete(request(f"g0.c{n}.mutation"))
+        MeteredModel(Model(), journal, again).complete(request(f"g0.c{n}.mutation"))
 
 
 def test_a_limit_on_cost_wants_the_price(journal):
     books = Ledger(budget=Budget(evaluations=1, proposals=1, cost=5.0), prices={"other": PRICE})
     model = Model()
     with pytest.raises(InputError, match=r"price of m, which conf/prices does not know.*other"):
-        Calls(model, journal, books).complete(request())
+        MeteredModel(model, journal, books).complete(request())
     assert model.asked == 0
 
 
@@ -195,9 +194,9 @@ def test_what_earlier_processes_spent_counts_before_anything_is_sent(journal):
     """Children later in order lost calls; the first child's must see that."""
     for k in (5, 6, 7):
         with pytest.raises(MachineError):
-            Calls(Model(dies=True), journal, ledger()).complete(request(f"g0.c{k}.mutation"))
+            MeteredModel(Model(dies=True), journal, ledger()).complete(request(f"g0.c{k}.mutation"))
     books, model = ledger(llm_calls=4), Model()
-    calls = Calls(model, journal, books)
+    calls = MeteredModel(model, journal, books)
     calls.complete(request("g0.c0.mutation"))
     with pytest.raises(BudgetSpent):
         calls.complete(request("g0.c1.mutation"))
@@ -209,7 +208,7 @@ def test_an_answer_that_stays_without_text_costs_one_call(journal):
         server.always = says(200, finished("content_filter", None))
         model = client(server)
         books = ledger(llm_calls=3)
-        assert Calls(model, journal, books).complete(request()).text == ""
+        assert MeteredModel(model, journal, books).complete(request()).text == ""
     assert books.spent.calls == len(server.seen) == 3
 
 
@@ -220,7 +219,7 @@ def test_a_wrong_key_costs_nothing(journal):
             model = client(server)
             books = ledger(llm_calls=1)
             with pytest.raises(InputError, match="expected a key"):
-                Calls(model, journal, books).complete(request())
+                MeteredModel(model, journal, books).complete(request())
     assert books.spent.calls == 0
 
 
@@ -247,7 +246,7 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
         server.answered, server.always = 0, faults(seed)
         model = client(server, attempts=9, concurrency=100, backoff_s=0.005, backoff_max_s=0.02)
         books = ledger(cost=60.0)
-        calls = Calls(model, journal, books)
+        calls = MeteredModel(model, journal, books)
 
         def ask(k):
             try:
@@ -270,7 +269,7 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
         assert books.spent.cost == pytest.approx(lost * worst + len(recorded) * known)
         assert books.spent.cost <= 60.0
         again = ledger(cost=60.0)  # the same books, from the journal alone, and nothing is sent
-        n, later = len(server.seen), Calls(model, journal, again)
+        n, later = len(server.seen), MeteredModel(model, journal, again)
         assert [
             later.complete(request(f"g0.c{k}.mutation"))
             for k, then in enumerate(done) if then is not None

@@ -9,17 +9,8 @@ import pytest
 
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
-from harness.llm.model import (
-    Completion,
-    Ensemble,
-    Exchange,
-    Pool,
-    Recorded,
-    Request,
-    Scripted,
-    Settings,
-    recorded_call,
-)
+from harness.llm.model import Completion, Ensemble, Request, Settings, recorded_call
+from harness.llm.offline import Exchange, Pool, Recorded, Scripted
 from harness.record.archive import write_archive
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal

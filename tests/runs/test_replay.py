@@ -55,7 +55,7 @@ def composed(tiny, folder, arm, *overrides):
     )
     if "model" in config.proposer:
         config.model = {
-            "_target_": "harness.llm.model.Scripted", "answers": [*map(answer, range(6)), "no code"],
+            "_target_": "harness.llm.offline.Scripted", "answers": [*map(answer, range(6)), "no code"],
         }  # fmt: skip
         config.proposer["model"], config.study = config.model, None
     return config

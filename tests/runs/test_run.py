@@ -41,7 +41,7 @@ def composed(tiny):
     def compose_for(folder, *overrides):
         config = compose([*tiny, "budget.evaluations=3", f"runs_dir={folder}", *overrides])
         if "model" in config.proposer:
-            config.model = {"_target_": "harness.llm.model.Scripted", "answers": ANSWERS}
+            config.model = {"_target_": "harness.llm.offline.Scripted", "answers": ANSWERS}
             config.proposer["model"], config.study = config.model, None
         return config
 

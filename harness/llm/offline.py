@@ -1,0 +1,154 @@
+"""Models without a server: a person who answers files, recorded answers, and scripted ones."""
+
+import hashlib
+import re
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from harness.errors import InputError, ReplayMiss
+from harness.files import creation_lock, write_atomically
+from harness.llm.model import UNMETERED, Completion, Meter, Request, completion_of, today
+from harness.record.archive import read_archive
+from harness.record.events import CallAnswered
+from harness.record.study import load_study
+from harness.seeding import stream
+
+_POLL_S = 0.2
+
+
+class Exchange:
+    """Writes each prompt to a file and reads the answer from another: a person can be the LLM.
+
+    ``STEP-DIGEST.prompt.md`` appears in the folder, and the run waits until
+    ``STEP-DIGEST.answer.md`` exists and no longer changes.
+
+    Args:
+        folder: Where both files lie, below a folder for the name.
+        name: Name of the person or program that answers.
+        settle_s: How long an answer must stay unchanged, in seconds.
+    """
+
+    is_paid: ClassVar = False
+
+    def __init__(self, *, folder: str, name: str, settle_s: float) -> None:
+        slug = re.sub(r"\W+", "-", name).strip("-")
+        digest = hashlib.sha256(name.encode()).hexdigest()  # two names may have the same slug
+        self._folder = Path(folder) / f"{slug}-{digest[:4]}"
+        self._name, self._settle_s = name, settle_s
+        print(f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md", flush=True)
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Write the prompt and wait for the answer without limit."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        stem = f"{request.step}-{request.prompt_digest[:8]}"
+        prompt = self._folder / f"{stem}.prompt.md"
+        if not meter.pending:  # else an earlier process has asked, and its prompt is still there
+            meter.sending(asked=self._name)
+        with creation_lock(prompt):
+            if not prompt.exists():
+                write_atomically(prompt, lambda file: file.write(request.prompt.encode()))
+        text = self._settled(self._folder / f"{stem}.answer.md")
+        return Completion(text=text, model=self._name, date=today())
+
+    def _settled(self, path: Path) -> str:
+        seen, since = "", time.monotonic()
+        while True:
+            text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+            if text != seen:
+                seen, since = text, time.monotonic()
+            if seen.strip() and time.monotonic() - since >= self._settle_s:
+                return seen
+            time.sleep(_POLL_S)
+
+
+class Recorded:
+    """Serves the answers of a recorded study, each to exactly the prompt that it answered.
+
+    Args:
+        study: The study's archive.
+    """
+
+    is_paid: ClassVar = False
+
+    def __init__(self, *, study: str) -> None:
+        self._study = load_study(Path(study))
+        self._calls = {call.step: call for call in self._study.calls}
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Return the recorded answer; ReplayMiss if the step, prompt or settings are others."""
+        call = self._calls.get(request.step)
+        if call is None:
+            why = "not at all"
+        elif call.prompt != request.prompt:
+            why = "with another prompt"
+        elif call.requested != vars(request.settings):
+            why = f"asked with other settings ({call.requested})"
+        else:
+            why = ""
+        if call is None or why:
+            steps = list(self._calls)
+            raise ReplayMiss(
+                f"{request.step}: the recorded study {self._study.path} holds this step {why}. "
+                f"It was recorded with {self._study.settings}, steps {steps[0]} to {steps[-1]}. "
+                f"Leave those settings as they are, or use model=openai or model=exchange."
+            )
+        meter.sending(asked=call.asked or call.model)
+        return completion_of(call)
+
+
+class Pool:
+    """Serves any recorded answer for the same segment, to try settings out.
+
+    Args:
+        folder: Folder with archives of recorded runs.
+    """
+
+    is_paid: ClassVar = False
+
+    _NAME = "pool of recorded answers"
+
+    def __init__(self, *, folder: str) -> None:
+        self._calls = [
+            entry.event
+            for path in sorted(Path(folder).glob("*.zip"))
+            for entry in read_archive(path)[1]
+            if isinstance(entry.event, CallAnswered)
+        ]
+        if not self._calls:
+            raise InputError(f"model=pool: expected recorded answers in {folder}, found none.")
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Return a recorded answer for the segment, drawn by step and prompt."""
+        meter.sending(asked=self._NAME)
+        fitting = [call for call in self._calls if call.segment == request.segment]
+        if not fitting:
+            return Completion(
+                text=f"No answer is recorded for the segment {request.segment}.",
+                model=self._NAME,
+                date=today(),
+            )
+        return completion_of(stream(0, "pool", request.step, request.prompt).choice(fitting))
+
+
+class Scripted:
+    """Serves answers from a list, drawn by step, for tests and to try prompts out.
+
+    Args:
+        answers: The answers; at least one.
+    """
+
+    is_paid: ClassVar = False
+
+    _NAME = "scripted"
+
+    def __init__(self, *, answers: list[str]) -> None:
+        self._answers = answers
+
+    def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
+        """Return the answer drawn by the step, so that the order of calls does not matter."""
+        if not self._answers:
+            raise InputError("model=scripted: expected model.answers=[...], got none.")
+        meter.sending(asked=self._NAME)
+        text = stream(0, self._NAME, request.step).choice(self._answers)
+        return Completion(text=text, model=self._NAME, date=today())
