@@ -45,13 +45,22 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """Hash of its answers and decisions."""
-        decided = {step: content_of(o) for step, o in self.decisions.outcomes.items()}
+        """Hash of its answers and decisions, in the words of the first version.
+
+        Runs that followed the study are identified by it, so it stays what it was.
+        """
+        decided = {
+            step: {_FIRST_WORDS.get(k, k): v for k, v in content_of(outcome).items()}
+            for step, outcome in self.decisions.outcomes.items()
+        }
         confirmed = {
-            ScoreConfirmed.key_of(step): {"scores": list(scores)}
+            ScoreConfirmed.key_of(step): {"accuracies": list(scores)}
             for step, scores in self.decisions.confirmed.items()
         }
         return digest_of([[call.content for call in self.calls], decided | confirmed])
+
+
+_FIRST_WORDS = {"score": "accuracy"}
 
 
 def load_study(path: Path) -> Study:

@@ -74,6 +74,11 @@ def test_arms_that_ask_the_same_at_the_same_step_have_the_same_answer():
     assert len(answers) < sum(len(load_study(path).calls) for path in STUDIES)
 
 
+def test_a_study_keeps_the_digest_under_which_runs_have_followed_it():
+    digests = [load_study(path).digest for path in STUDIES]
+    assert digests == ["56a313137f02", "c5f5da373cf5", "d11cdde4f843"]  # of version 0.1.0
+
+
 def unplugged():
     """Prefix of a command without any network, where this host can do that."""
     prefix = ["unshare", "-rn"]

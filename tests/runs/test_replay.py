@@ -21,7 +21,7 @@ from harness.evaluation.backend import Backends
 from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive, write_archive
-from harness.record.events import CallAnswered, ChildDecided
+from harness.record.events import CallAnswered, ChildDecided, ScoreConfirmed
 from harness.record.journal import Journal, read_entries, read_events
 from harness.record.study import study_of
 from harness.reporting.comparison_tables import describe_comparison
@@ -33,6 +33,7 @@ from tests.conftest import ROOT, SEED_NETWORK, told
 from tests.support.records import call, manifest
 from tests.test_commands import run
 
+GOLDEN = ROOT / "tests" / "golden"
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
 
@@ -345,3 +346,12 @@ def test_a_replay_imports_neither_torch_nor_openai(recorded, tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_an_archive_of_version_0_1_0_replays_to_the_table_that_version_printed(tmp_path):
+    """A run with successive halving and confirmation, in format 3."""
+    (recorded,) = load_recorded([GOLDEN / "format_3_of_0.1.0.zip"])
+    assert any(isinstance(event, ScoreConfirmed) for event in recorded.events)
+    replay(recorded, tmp_path)
+    done = run(tmp_path, module="harness.table")
+    assert done.stdout == (GOLDEN / "format_3_of_0.1.0.md").read_text()

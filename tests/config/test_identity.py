@@ -1,0 +1,89 @@
+"""Identities of runs: no module path decides one, and recorded names lead back to classes."""
+
+import json
+import re
+from dataclasses import fields, replace
+
+import pytest
+
+from harness.config.compose import compose, restored
+from harness.config.identity import comparison_digest, digest_of, identity
+from harness.config.strategies import (
+    TARGET,
+    installed_strategies,
+    strategy_class,
+    with_import_paths,
+)
+from tests.conftest import ARMS, SMALL
+
+MODULE_PATH = re.compile(r"\b(?:harness|baselines)(?:\.\w+){2,}")
+
+
+SETTINGS = (*SMALL, "search.i_select_on_test_data=true")
+"""The arm that selects on test data says so; for the others it changes nothing."""
+
+
+def known(config):
+    return identity(config, data="d", network="n", study=None)
+
+
+def targets(value):
+    """Yield the strategies that nested plain values name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from [inner] if key == TARGET else targets(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from targets(inner)
+
+
+def moved(value):
+    """Copy nested plain values as if every strategy's module had been moved."""
+    if isinstance(value, dict):
+        return {
+            k: f"{v.partition('.')[0]}.moved.deep.{v.rpartition('.')[2]}"
+            if k == TARGET
+            else moved(v)
+            for k, v in value.items()
+        }
+    return [moved(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("arm", ARMS)
+class TestArm:
+    @pytest.fixture
+    def config(self, arm):
+        return compose([*SETTINGS, f"+ablation={arm}"])
+
+    def test_its_identity_holds_no_module_path(self, config):
+        assert not MODULE_PATH.findall(json.dumps(known(config)))
+
+    def test_moving_its_modules_changes_no_identity(self, config):
+        strategies = {
+            f.name: moved(getattr(config, f.name))
+            for f in fields(config)
+            if isinstance(getattr(config, f.name), dict) and TARGET in getattr(config, f.name)
+        }
+        assert {"task", "proposer", "selection", "model", "fidelity"} <= set(strategies)
+        other = replace(config, **strategies)
+        assert list(targets(other.proposer)) != list(targets(config.proposer))
+        assert known(other) == known(config)
+
+    def test_what_is_recorded_leads_back_to_its_classes(self, config):
+        recorded = json.loads(json.dumps(known(config)))
+        names = list(targets(recorded))
+        assert names
+        for name in names:
+            path = installed_strategies()[name]
+            assert strategy_class(path).__name__ == name.partition(".")[2]
+        assert known(restored(recorded, [])) | {"data": "d", "network": "n"} == recorded
+        assert list(targets(with_import_paths(recorded["proposer"]))) == list(
+            targets(config.proposer)
+        )
+
+
+def test_all_arms_have_identities_of_their_own_and_one_comparison():
+    identities = [known(compose([*SETTINGS, f"+ablation={arm}"])) for arm in ARMS]
+    assert len(ARMS) == 24
+    assert len({digest_of(one) for one in identities}) == len(ARMS)
+    assert len({comparison_digest(one) for one in identities}) == 1
