@@ -12,11 +12,11 @@ from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.llm.model import PERHAPS_BILLED
+from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
     CallRefused,
     ChildDecided,
-    Event,
     Manifest,
     NetworkRetrained,
     NetworkTrained,

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RecordError
+from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
     MALFORMED,
     READABLE_FORMATS,
     ChildDecided,
-    Entry,
-    Event,
     Manifest,
     ReferenceEvaluated,
     RunCompleted,

@@ -1,23 +1,18 @@
-"""The events of a run: what the journal holds, as typed values.
+"""The events of a run, which its journal holds, as typed values.
 
 An event is stored under a key, such as ``proposal/g1.c2``: its kind, then its place within the run.
-Its content is stored as JSON. Keys and contents are written and read in this module only.
+Its content is stored as JSON values. Only this module knows keys and contents; other modules use
+the fields.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar, Self, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from harness.config.schema import Price
+from harness.evolution.candidate import Outcome, Rejection, Variation, outcome_of
 from harness.evolution.budget import Usage, cost_of
-from harness.evolution.candidate import (
-    Evaluation,
-    Outcome,
-    Rejection,
-    Variation,
-    content_of,
-    outcome_of,
-)
+from harness.record.event import Event
 from harness.record.upgrade import upgraded
 
 JOURNAL_FORMAT = 4
@@ -27,40 +22,8 @@ _UPGRADES: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] =
 }
 READABLE_FORMATS = frozenset(_UPGRADES)
 """Formats of journals and archives that this version reads."""
-
-
-class Event:
-    """One fact of a run. Subclasses are frozen dataclasses, one for each kind of event."""
-
-    KIND: ClassVar[str]
-    """First part of the key."""
-    PLACE: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
-    """Fields that make up the rest of the key, in order, with what parses each."""
-
-    @classmethod
-    def key_of(cls, *place: object) -> str:
-        """Return the key of the event of this kind at a place."""
-        return "/".join([cls.KIND, *map(str, place)])
-
-    @property
-    def key(self) -> str:
-        """The key, unique within a run."""
-        return self.key_of(*(getattr(self, name) for name in self.PLACE))
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The content as JSON values: by default all fields that are not in the key."""
-        values = cast("Any", self)
-        return {
-            field.name: _plain(getattr(self, field.name))
-            for field in fields(values)
-            if field.name not in self.PLACE
-        }
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """Build the event from the fields in its key and from its content."""
-        return cls(**{**content, **place})
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+"""Errors of ``read_event``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,20 +69,17 @@ class Manifest(Event):
     @property
     def content(self) -> dict[str, Any]:
         """The content as JSON values."""
-        known = dict(vars(self))
-        data = vars(self.data)
-        rest = {name: value for name, value in data.items() if name != "details"}
-        return _plain_values(
-            known | {"config": known.pop("settings"), "data": rest | dict(self.data.details)}
-        )
+        stored = super().content
+        details = stored["data"].pop("details")
+        return stored | {"config": stored.pop("settings"), "data": stored["data"] | details}
 
     @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        known, details = dict(content), dict(content["data"])
-        typed = {name: details.pop(name) for name in ("name", "digest", "kind", "chance")}
-        known["settings"] = known.pop("config")
-        return cls(**{**known, "data": Data(**typed, details=details)}, **place)
+    def parse(cls, place: Sequence[str], content: Mapping[str, Any]) -> Self:
+        """Build the manifest from its content."""
+        values, details = dict(content), dict(content["data"])
+        data = {name: details.pop(name) for name in ("name", "digest", "kind", "chance")}
+        values |= {"settings": values.pop("config"), "data": Data(**data, details=details)}
+        return super().parse(place, values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +87,7 @@ class ReferenceEvaluated(Event):
     """The seed network was evaluated."""
 
     KIND = "reference"
+    PARSE: ClassVar = {"outcome": outcome_of, "measured": outcome_of}
 
     digest: str
     source: str
@@ -135,32 +96,19 @@ class ReferenceEvaluated(Event):
     measured: Outcome
     """The measurement on this machine."""
 
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**{**content, **place, **_decision(content)})
-
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkGated(Event):
     """A network went through the gates, up to the first that refused it."""
 
     KIND = "gates"
-    PLACE: ClassVar = {"text": str}
+    PLACE = ("text",)
+    WHOLE = "refusal"
+    PARSE: ClassVar = {"refusal": lambda stored: outcome_of(stored) if stored else None}
 
     text: str
     """Digest of the exact source, comments included."""
     refusal: Rejection | None
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The content as JSON values: that of the refusal, empty where no gate refused."""
-        return content_of(self.refusal) if self.refusal else {}
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**place, refusal=Rejection(**content) if content else None)
 
 
 @dataclass(frozen=True)
@@ -186,7 +134,9 @@ class NetworkTrained(Event):
     """A network was trained and scored, or failed to be."""
 
     KIND = "training"
-    PLACE: ClassVar = {"purpose": Purpose.parse, "network": str, "seed": int}
+    PLACE = ("purpose", "network", "seed")
+    WHOLE = "outcome"
+    PARSE: ClassVar = {"purpose": Purpose.parse, "seed": int, "outcome": outcome_of}
 
     purpose: Purpose
     network: str
@@ -195,23 +145,14 @@ class NetworkTrained(Event):
     """Seed of the training."""
     outcome: Outcome
 
-    @property
-    def content(self) -> dict[str, Any]:
-        """The content as JSON values: that of the outcome."""
-        return content_of(self.outcome)
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**place, outcome=outcome_of(content))
-
 
 @dataclass(frozen=True, kw_only=True)
 class RequestSent(Event):
     """A request is about to be sent to an LLM; recorded before it is."""
 
     KIND = "sent"
-    PLACE: ClassVar = {"step": str, "attempt": int}
+    PLACE = ("step", "attempt")
+    PARSE: ClassVar = {"attempt": int, "reserved": lambda stored: Usage(**stored)}
 
     step: str
     """Step of the call, such as ``g1.c2.mating``."""
@@ -222,18 +163,14 @@ class RequestSent(Event):
     reserved: Usage
     """The most that it may cost."""
 
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**{**content, **place, "reserved": Usage(**content["reserved"])})
-
 
 @dataclass(frozen=True, kw_only=True)
 class RequestFailed(Event):
     """A request got no answer; the fields are those of ``llm.model.Failure``."""
 
     KIND = "failed"
-    PLACE: ClassVar = {"step": str, "attempt": int}
+    PLACE = ("step", "attempt")
+    PARSE: ClassVar = {"attempt": int}
 
     step: str
     attempt: int
@@ -248,11 +185,11 @@ class CallRefused(Event):
     """A call was not made, for a limit of the budget had no room for it."""
 
     KIND = "refused"
-    PLACE: ClassVar = {"step": str}
+    PLACE = ("step",)
 
     step: str
     limit: str
-    """Name of the limit: ``calls``, ``tokens`` or ``cost``."""
+    """Name of the limit, a setting of ``budget``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +197,8 @@ class CallAnswered(Event):
     """An LLM answered: everything known of the call, enough to serve it again."""
 
     KIND = "call"
-    PLACE: ClassVar = {"step": str}
+    PLACE = ("step",)
+    PARSE: ClassVar = {"price": lambda stored: Price(**stored) if stored else None}
 
     step: str
     segment: str
@@ -298,13 +236,7 @@ class CallAnswered(Event):
     @property
     def content(self) -> dict[str, Any]:
         """The content as JSON values; it repeats the step."""
-        return _plain_values(vars(self))
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        price = content["price"]
-        return cls(**{**content, **place, "price": Price(**price) if price else None})
+        return {**super().content, "step": self.step}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +244,10 @@ class ScoreConfirmed(Event):
     """An individual was re-trained on fresh seeds, to confirm its score."""
 
     KIND = "confirmed"
-    PLACE: ClassVar = {"step": str}
+    PLACE = ("step",)
+    PARSE: ClassVar = {
+        name: lambda stored: tuple(stored["scores"]) for name in ("outcome", "measured")
+    }
 
     step: str
     outcome: tuple[float, ...]
@@ -323,16 +258,7 @@ class ScoreConfirmed(Event):
     @property
     def content(self) -> dict[str, Any]:
         """The content as JSON values."""
-        return {
-            "outcome": {"scores": list(self.outcome)},
-            "measured": {"scores": list(self.measured)},
-        }
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        outcome, measured = (tuple(content[n]["scores"]) for n in ("outcome", "measured"))
-        return cls(**place, outcome=outcome, measured=measured)
+        return {name: {"scores": scores} for name, scores in super().content.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,7 +266,13 @@ class ChildDecided(Event):
     """A child was proposed, and accepted or refused."""
 
     KIND = "proposal"
-    PLACE: ClassVar = {"step": str}
+    PLACE = ("step",)
+    PARSE: ClassVar = {
+        "parents": tuple,
+        "variations": lambda stored: tuple(map(_variation, stored)),
+        "outcome": outcome_of,
+        "measured": outcome_of,
+    }
 
     step: str
     generation: int
@@ -354,32 +286,18 @@ class ChildDecided(Event):
     measured: Outcome
     """The measurement on this machine."""
 
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        variations = [
-            Variation(**{**known, "calls": tuple(known["calls"])})
-            for known in content["variations"]
-        ]
-        typed = {"parents": tuple(content["parents"]), "variations": tuple(variations)}
-        return cls(**{**content, **place, **typed, **_decision(content)})
-
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationEnded(Event):
     """A generation ended with the selection of a population."""
 
     KIND = "generation"
-    PLACE: ClassVar = {"number": int}
+    PLACE = ("number",)
+    PARSE: ClassVar = {"number": int, "population": tuple}
 
     number: int
     population: tuple[str, ...]
     """Steps of the individuals selected, sorted."""
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**place, population=tuple(content["population"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,22 +305,14 @@ class NetworkRetrained(Event):
     """A network of the result was re-trained on a fresh seed and scored on the test split."""
 
     KIND = "final"
-    PLACE: ClassVar = {"step": str, "k": int}
+    PLACE = ("step", "k")
+    WHOLE = "outcome"
+    PARSE: ClassVar = {"k": int, "outcome": outcome_of}
 
     step: str
     k: int
     """Number of the fresh seed, from 0."""
     outcome: Outcome
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The content as JSON values: that of the outcome."""
-        return content_of(self.outcome)
-
-    @classmethod
-    def read(cls, place: Mapping[str, Any], content: Mapping[str, Any]) -> Self:
-        """See ``Event.read``."""
-        return cls(**place, outcome=outcome_of(content))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,15 +323,6 @@ class RunCompleted(Event):
 
 
 _BY_KIND: Mapping[str, type[Event]] = {event.KIND: event for event in Event.__subclasses__()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """An event as recorded."""
-
-    event: Event
-    at: float
-    """When it was recorded, in seconds since 1970."""
 
 
 def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_FORMAT) -> Event:
@@ -436,33 +337,8 @@ def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_F
         ValueError, TypeError, LookupError, AttributeError: It is no event of that format.
     """
     kind, *place = key.split("/")
-    event = _BY_KIND[kind]
-    placed = {
-        name: parse(part) for (name, parse), part in zip(event.PLACE.items(), place, strict=True)
-    }
-    return event.read(placed, _UPGRADES[version](key, content))
+    return _BY_KIND[kind].parse(place, _UPGRADES[version](key, content))
 
 
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
-"""What ``read_event`` raises."""
-
-
-def _decision(content: Mapping[str, Any]) -> dict[str, Outcome]:
-    return {name: outcome_of(content[name]) for name in ("outcome", "measured")}
-
-
-def _plain_values(known: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in known.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Turn a value of an event into JSON values."""
-    if isinstance(value, Evaluation | Rejection):
-        return content_of(value)
-    if is_dataclass(value):
-        return _plain_values(vars(value))
-    if isinstance(value, Mapping):
-        return _plain_values(value)
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return value
+def _variation(stored: Mapping[str, Any]) -> Variation:
+    return Variation(**{**stored, "calls": tuple(stored["calls"])})

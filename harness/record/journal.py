@@ -16,12 +16,11 @@ from typing import Any, Self, TypeVar, cast
 
 from harness.errors import RecordError
 from harness.files import LockHeldError, file_lock
+from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
     MALFORMED,
     READABLE_FORMATS,
-    Entry,
-    Event,
     RunCompleted,
     read_event,
 )

@@ -8,10 +8,10 @@ from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.evolution.candidate import Outcome, content_of
 from harness.record.archive import read_archive
+from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
     ChildDecided,
-    Event,
     Manifest,
     ReferenceEvaluated,
     ScoreConfirmed,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.evolution.candidate import Evaluation, Rejection
+from harness.record.event import Event
 from harness.record.events import (
     ChildDecided,
-    Event,
     GenerationEnded,
     Manifest,
     NetworkRetrained,

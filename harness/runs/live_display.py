@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, Variation
+from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
     ChildDecided,
-    Event,
     GenerationEnded,
     NetworkRetrained,
     NetworkTrained,

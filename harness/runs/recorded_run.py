@@ -11,7 +11,8 @@ from harness.config.strategies import build, missing_arguments
 from harness.errors import InputError
 from harness.evolution.genome import Genome
 from harness.record.archive import complete_entries, read_archive
-from harness.record.events import Entry, Event, Manifest, ReferenceEvaluated
+from harness.record.event import Entry, Event
+from harness.record.events import Manifest, ReferenceEvaluated
 from harness.record.journal import JOURNAL_NAME, find_runs
 from harness.reporting.console import tracked
 from harness.tasks.image_classification.datasets import Dataset

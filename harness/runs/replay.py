@@ -19,12 +19,11 @@ from harness.evolution.candidate import Outcome, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
 from harness.record.archive import complete_entries
+from harness.record.event import Entry, Event
 from harness.record.events import (
     CallAnswered,
     CallRefused,
     ChildDecided,
-    Entry,
-    Event,
     Manifest,
     NetworkGated,
     NetworkRetrained,

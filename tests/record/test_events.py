@@ -13,6 +13,7 @@ from harness.evolution.candidate import Evaluation, Rejection, Variation
 from harness.evolution.usage import Usage
 from harness.record import events as e
 from harness.record.archive import read_archive
+from harness.record.event import Event
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ROOT
 from tests.support.records import manifest
@@ -95,7 +96,7 @@ def test_the_manifest_keeps_whatever_a_task_records_of_its_data():
 
 
 def test_every_kind_is_stored_above():
-    kinds = set(e.Event.__subclasses__()) - {e.Manifest}
+    kinds = set(Event.__subclasses__()) - {e.Manifest}
     assert {type(event) for _, _, event in STORED} == kinds
 
 
