@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from harness.config.schema import Price
-from harness.evolution.candidate import Outcome, Rejection, Variation, outcome_of
 from harness.evolution.budget import Usage, cost_of
+from harness.evolution.candidate import Outcome, Rejection, Variation, outcome_of
 from harness.record.event import Event
 from harness.record.upgrade import upgraded
 
