@@ -9,9 +9,9 @@ import pytest
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import build_job
 from harness.evolution.genome import Genome
+from tests.support.backends import open_backend
 
 CORES = len(os.sched_getaffinity(0))
 THREADS = compose([]).limits.threads
@@ -64,7 +64,7 @@ def trains(config, network):
             config, limits=limits, recipe=recipe, sandbox=free, device=device,
             deterministic=deterministic,
         )  # fmt: skip
-        with open_backend(chosen, dataset, network, most=most) as lab:
+        with open_backend(chosen, dataset, network, confinement=most) as lab:
             interface = lab.evaluate._interface
             job = build_job("train", network, interface, recipe, seed=0) | {"batch_sizes": [64, 48]}
             yield lab.evaluate._sandbox, job

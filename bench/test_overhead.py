@@ -12,8 +12,6 @@ import pytest
 from baselines.syntax_edits import mutated
 from bench.conftest import THREADS
 from harness.config.schema import LEVELS
-from harness.evaluation.backend import open_backend
-from harness.evaluation.cache import NOWHERE
 from harness.evaluation.evaluator import Trial
 from harness.evaluation.gates import STATIC_GATES, build_job
 from harness.evaluation.scoring import BATCH_SIZES, _shuffled
@@ -22,10 +20,11 @@ from harness.llm.offline import Scripted
 from harness.record.events import ChildDecided
 from harness.record.journal import Journal
 from harness.record.study import Decisions
+from harness.runs.composed_arm import compose_arm
 from harness.runs.manifest import manifest_of
 from harness.runs.run import run
-from harness.runs.runner import composed
 from harness.runs.spec import specify
+from tests.support.backends import open_backend
 
 NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
 N = 60
@@ -69,10 +68,11 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
         open_backend(chosen, digits, network) as lab,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
-        journal.record(manifest_of(specify(chosen, digits, network), lab))
+        journal.record(manifest_of(specify(chosen, digits, network), lab.machine))
         at_once = replace(lab, evaluate=AtOnce())
-        arm = composed(chosen, Decisions(), Scripted(answers=answers), journal)
-        benchmark.pedantic(lambda: run(chosen, arm, at_once, journal), rounds=1)
+        scripted = Scripted(answers=answers)
+        arm = compose_arm(chosen, journal, model=scripted, chance=0.1, decisions=Decisions())
+        benchmark.pedantic(lambda: run(chosen, network, arm, at_once, journal), rounds=1)
         level = lab.machine["sandbox"]
     times = [b - a for (a, _), (b, refused) in pairwise(told) if not refused]
     benchmark.extra_info |= {
@@ -122,7 +122,7 @@ def test_trust(benchmark, config, digits, network, part):
         job["batch_sizes"] = BATCH_SIZES
         outline = evaluate._outline(job)
         trial = Trial(genome=network, recipe=recipe, splits=["validation"], seed=0)
-        offer, _ = evaluate._trained(job, trial, outline, NOWHERE)
+        offer, _ = evaluate._train(trial, job, outline, None)
         audit = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": None}
         order = _shuffled(images)
 

@@ -1,26 +1,24 @@
-"""``python -m harness``: run the composed arm beside those in ``compare``, then compare them."""
+"""``python -m harness``: run the composed arm and those in ``compare``, then compare them."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from harness.config.compose import compose
+from harness.config.compose import compose_comparison
 from harness.config.schema import Config
-from harness.evaluation.backend import Backends
+from harness.evaluation.executor import Executors
 from harness.reporting.summary import print_comparison
 from harness.runs.launch import launch
 from harness.runs.runner import complete_runs
 
 
-def job(backends: Backends, config: Config, overrides: list[str]) -> list[Path]:
+def job(executors: Executors, config: Config, overrides: list[str]) -> list[Path]:
     """Run every arm that is not complete yet, and print their comparison."""
-    others = [o for o in overrides if not o.lstrip("+").startswith("ablation=")]
-    beside = [compose([*others, f"+ablation={arm}"]) for arm in config.compare]
-    arms = {c.arm: c for c in [config, *beside]}
-    folders = complete_runs(list(arms.values()), backends)
-    print_comparison(folders, Path(config.runs_dir), config.tracking)
-    return folders
+    results = complete_runs(compose_comparison(config, overrides), executors)
+    print_comparison(results, Path(config.runs_dir), config.tracking)
+    return [result.folder for result in results]
 
 
 if __name__ == "__main__":
-    with Backends() as opened:
-        launch(partial(job, opened))
+    with closing(Executors()) as executors:
+        launch(partial(job, executors))

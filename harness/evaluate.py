@@ -1,18 +1,19 @@
 """Train and score one network: ``python -m harness.evaluate FILE [--json]``.
 
 Prints validation accuracy, number of parameters and seconds, or the gate that refused it. A long
-training that is interrupted goes on with the same command, and none is done twice.
+training that is interrupted continues with the same command, and none is done twice.
 """
 
-from harness.evaluation.assessor import Backend, training_seed
+from harness.evaluation.assessor import training_seed
+from harness.evaluation.backend import Backend
 from harness.evolution.candidate import Outcome
 from harness.evolution.genome import Genome
 from harness.runs.single_network import judge_file
 
 
-def judge(lab: Backend, network: Genome, seed: int) -> Outcome:
+def judge(backend: Backend, network: Genome, seed: int) -> Outcome:
     """Return what a search with this seed would measure."""
-    return lab.validate(network) or lab.evaluate.search(network, seed=training_seed(seed))
+    return backend.validate(network) or backend.evaluate.search(network, seed=training_seed(seed))
 
 
 if __name__ == "__main__":

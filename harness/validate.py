@@ -1,14 +1,14 @@
 """Pass one network through every gate: ``python -m harness.validate FILE [--json]``."""
 
-from harness.evaluation.assessor import Backend
+from harness.evaluation.backend import Backend
 from harness.evolution.candidate import Outcome
 from harness.evolution.genome import Genome
 from harness.runs.single_network import judge_file
 
 
-def judge(lab: Backend, network: Genome, _: int) -> Outcome | None:
-    """Return the first gate's refusal, or None."""
-    return lab.validate(network)
+def judge(backend: Backend, network: Genome, _: int) -> Outcome | None:
+    """Return the first gate's rejection, or None."""
+    return backend.validate(network)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What many tests share: the seed network, the digits, one warm worker."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from PIL import Image
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.backend import Backends, open_backend
+from harness.evaluation.executor import LocalThreads
 from harness.evolution.genome import Genome
 from harness.record.journal import read_events
 from harness.tasks.image_classification.datasets import read_digits
+from tests.support.backends import open_backend
 
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
@@ -114,9 +116,9 @@ def quick(tmp_path_factory, tiny):
 
 
 @pytest.fixture(scope="session")
-def backends():
+def executor():
     """One warm worker for whole runs; what they train is remembered in their own folders."""
-    with Backends() as opened:
+    with closing(LocalThreads()) as opened:
         yield opened
 
 

@@ -133,7 +133,7 @@ def newer_journal(folder):
 def run_names(folder):
     from harness.config.compose import compose
     from harness.config.strategies import build
-    from harness.runs.runner import read_network
+    from harness.evolution.genome import read_network
     from harness.runs.spec import specify
 
     config = compose(["+ablation=random_mutation", f"runs_dir={folder}"])

@@ -12,7 +12,7 @@ from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.llm.model import PERHAPS_BILLED
-from harness.record.event import Event
+from harness.record.event import Entry, Event
 from harness.record.events import (
     CallAnswered,
     CallRefused,
@@ -92,7 +92,15 @@ def read_run(folder: Path) -> RunResult:
 
 
 def _read(folder: Path) -> RunResult | None:
-    entries = read_entries(folder)
+    return result_of(folder, read_entries(folder))
+
+
+def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
+    """Return the result of a run from its events; None before its seed network is evaluated.
+
+    Raises:
+        RecordError: An event is missing or damaged.
+    """
     events = [entry.event for entry in entries]
     references = _of(events, ReferenceEvaluated)
     if not references:

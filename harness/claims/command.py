@@ -6,6 +6,7 @@ numbers: a shipped one by its name, or any other by its path. ``pytest`` asserts
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from harness.claims.plan import show_plan
@@ -19,7 +20,7 @@ from harness.claims.tables import (
     write_published,
 )
 from harness.errors import HarnessError, InputError
-from harness.evaluation.backend import Backends
+from harness.evaluation.executor import Executors
 from harness.reporting.console import show_table
 from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
@@ -68,9 +69,9 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
         for seed in plan.seeds
         if not reproduction.evidence[name].complete
     ]  # all are composed before the first one runs, so that a mistake costs nothing
-    with Backends() as backends:
+    with closing(Executors()) as executors:
         for configs in planned:
-            complete_runs(configs, backends)
+            complete_runs(configs, executors)
     after = read_reproduction(reproduction.folder, reproduction.overrides)
     document = claims_table(after, comparisons)
     for one in document.tables:

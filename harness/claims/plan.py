@@ -6,9 +6,9 @@ from pathlib import Path
 from harness.claims.reproduction import Reproduction
 from harness.config.identity import settings_of
 from harness.config.schema import Config
+from harness.evolution.genome import read_network
 from harness.reporting.console import show_table
 from harness.runs.cost_estimate import Played, play
-from harness.runs.runner import read_network
 
 UNKNOWN = "unknown"
 HEADER = [

@@ -17,8 +17,8 @@ from harness.config.identity import settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
+from harness.evolution.genome import read_network
 from harness.record.study import load_study
-from harness.runs.runner import read_network
 
 OURS = ROOT / "reproductions"
 """Folder of the reproductions that come with this package."""

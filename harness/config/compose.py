@@ -73,6 +73,18 @@ def compose(overrides: Sequence[str]) -> Config:
     return config
 
 
+def compose_comparison(config: Config, overrides: Sequence[str]) -> list[Config]:
+    """Return a composed configuration and those of the arms in its ``compare``, each arm once.
+
+    Args:
+        config: The configuration composed with ``overrides``.
+        overrides: The command line; every arm is composed with all of it but the ablation.
+    """
+    shared = [o for o in overrides if not o.lstrip("+").startswith("ablation=")]
+    others = [compose([*shared, f"+ablation={arm}"]) for arm in config.compare]
+    return list({c.arm: c for c in [config, *others]}.values())
+
+
 def read_yaml(schema: Any, path: Path) -> Any:
     """Read a file into a schema's class; InputError in one sentence where it does not fit."""
     try:
@@ -136,7 +148,7 @@ def typed(node: DictConfig) -> Config:
     assert isinstance(config, Config)
     for problem in problems(config):
         raise InputError(problem)
-    for name in ("task", "selection", "fidelity", "proposer", "model"):
+    for name in ("task", "selection", "fidelity", "proposer", "model", "executor"):
         _check_arguments(name, getattr(config, name))
     return config
 

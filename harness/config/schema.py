@@ -1,8 +1,8 @@
 """The schema of the configuration: what may be set, of which type, in which unit, in which role.
 
 Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work
-is done. Strategies (task, proposer, model, selection, tracking) are nodes with ``_target_``; they
-are checked by the constructors they name. Not frozen: Hydra must fill them.
+is done. Strategies (task, proposer, model, selection, fidelity, executor, tracking) are nodes with
+``_target_``; they are checked by the constructors they name. Not frozen: Hydra must fill them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -266,6 +266,8 @@ class Config:
     study: str | None = setting(Role.RUNTIME, None)
     """Recorded study whose scores drive selection, so that its prompts come out the same. A run's
     identity holds the digest of what is in it."""
+    executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
+    """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)
     workers: int | None = setting(Role.RUNTIME, unrecorded=1)
     """Candidates trained at once; results do not depend on it. Null: as many as pay, one for each

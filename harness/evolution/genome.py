@@ -10,8 +10,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from harness.errors import GenomeError
+from harness.errors import GenomeError, InputError
 from harness.sandbox.parser import syntax_tree
 
 MARKER = "# segment: "
@@ -97,3 +98,15 @@ def normalised(source: str) -> str:
         return ast.unparse(syntax_tree(source))
     except (SyntaxError, ValueError, RecursionError):  # unparsing recurses, too
         return source
+
+
+def read_network(path: Path) -> Genome:
+    """Read a seed network; InputError where the file or its segments are missing."""
+    try:
+        # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a network's Python file, it cannot be read ({error.strerror})."
+        ) from None
+    return Genome.parse(text, origin=str(path))

@@ -6,35 +6,19 @@ difference in the table is a difference in the proposer or the selection compose
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 from harness.config.schema import Rates, Sizes
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Individual, Outcome, Proposal, Rejection, Variation
+from harness.evolution.candidate import Individual, Proposal, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Confirm, Context, Gates, Proposer, demand_of
+from harness.evolution.search import Assess, Recorder
 from harness.evolution.selection import Selection
 from harness.seeding import stream
-
-
-class Recorder(Protocol):
-    """Where the loop tells what happened."""
-
-    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
-        """Record one child and its fate."""
-        ...
-
-    def generation(self, number: int, population: Sequence[Individual]) -> None:
-        """Record who lives after a generation."""
-        ...
-
-
-Assess = Callable[[Sequence[Proposal]], Sequence[Outcome]]
-"""Judges a generation's proposals together; their fates come back in proposal order."""
 
 
 @dataclass(frozen=True, kw_only=True)

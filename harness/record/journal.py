@@ -64,6 +64,7 @@ class Journal:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_run_lock(folder, wait_s))
             self._db = stack.enter_context(contextlib.closing(_open_for_writing(folder)))
+            self._entries = {entry.event.key: entry for entry in read_entries(folder)}
             self._open = stack.pop_all()
 
     def record(self, event: E, *, at: float | None = None) -> E:
@@ -77,15 +78,19 @@ class Journal:
             The event that the journal holds under its key.
         """
         text = json.dumps(event.content, sort_keys=True)
+        at = time.time() if at is None else at
         with self._mutex, self._db:
-            new = self._db.execute(
-                "INSERT OR IGNORE INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
-                (event.key, event.KIND, text, time.time() if at is None else at),
-            ).rowcount
-        if not new:
-            return cast("E", self._find(event.key))
-        self._listener(event)
-        return event
+            if known := self._entries.get(event.key):
+                return cast("E", known.event)
+            self._db.execute(
+                "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
+                (event.key, event.KIND, text, at),
+            )
+            # The event as readers see it, without what JSON does not keep.
+            entry = Entry(event=read_event(event.key, json.loads(text)), at=at)
+            self._entries[event.key] = entry
+        self._listener(entry.event)
+        return cast("E", entry.event)
 
     def find(self, event: type[E], *place: object) -> E | None:
         """Return the event of a kind at a place, None where none is recorded.
@@ -94,15 +99,19 @@ class Journal:
             event: Class of the event.
             place: Values of the fields that ``event.PLACE`` names.
         """
-        return cast("E | None", self._find(event.key_of(*place)))
+        with self._mutex:
+            entry = self._entries.get(event.key_of(*place))
+        return cast("E | None", entry.event if entry else None)
 
     def all(self, event: type[E]) -> list[E]:
         """Return all events of a kind, oldest first."""
+        return [entry.event for entry in self.entries if isinstance(entry.event, event)]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All events, oldest first."""
         with self._mutex:
-            rows = self._db.execute(
-                "SELECT key, json FROM event WHERE kind = ? ORDER BY seq", (event.KIND,)
-            ).fetchall()
-        return [cast("E", self._read(*row)) for row in rows]
+            return list(self._entries.values())
 
     def close(self) -> None:
         """Release the run."""
@@ -113,17 +122,6 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _find(self, key: str) -> Event | None:
-        with self._mutex:
-            row = self._db.execute("SELECT json FROM event WHERE key = ?", (key,)).fetchone()
-        return self._read(key, row[0]) if row else None
-
-    def _read(self, key: str, text: str) -> Event:
-        try:
-            return read_event(key, json.loads(text))
-        except MALFORMED as error:
-            raise _malformed(self.folder, key, error) from None
 
 
 def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.comparison import Comparison, comparisons
-from harness.analysis.loading import Below, read_runs
-from harness.analysis.run_result import FRONT
+from harness.analysis.loading import Below
+from harness.analysis.run_result import FRONT, RunResult
 from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.record.wandb_mirror import publish
@@ -19,10 +19,10 @@ from harness.reporting.tables import Document, write_tables
 
 
 def print_comparison(
-    folders: Sequence[Path], runs_dir: Path, tracking: Mapping[str, Any] | None = None
+    runs: Sequence[RunResult], runs_dir: Path, tracking: Mapping[str, Any] | None = None
 ) -> None:
     """Print the tables of these runs, and write tables and figure below ``runs_dir``."""
-    for comparison in comparisons(read_runs(folders)):
+    for comparison in comparisons(runs):
         folder = folder_of(comparison, runs_dir)
         document = describe_comparison(comparison)
         write_tables(document, folder)
@@ -30,8 +30,8 @@ def print_comparison(
         _print_tables(document)
         _print_places(comparison, folder)
         if tracking is not None:
-            runs = [run.folder for run in comparison.runs]
-            publish(tracking, runs, folder / "table.csv", folder / "pareto.png")
+            folders_of_runs = [run.folder for run in comparison.runs]
+            publish(tracking, folders_of_runs, folder / "table.csv", folder / "pareto.png")
 
 
 def folder_of(comparison: Comparison, runs_dir: Path) -> Path:

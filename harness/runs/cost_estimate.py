@@ -11,17 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config.compose import compose
+from harness.config.compose import compose, compose_comparison
 from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger, Usage, cost_of
 from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, read_network
 from harness.evolution.loop import evolve
 from harness.llm.model import Completion, Ensemble, Model, Request, today
 from harness.reporting.console import show_table
-from harness.runs.runner import read_network
 from harness.seeding import stream
 
 HEADER = [
@@ -186,15 +185,12 @@ def _imagined(node: Any) -> Model:
 def estimate(overrides: Sequence[str]) -> list[Played]:
     """Play every arm that ``python -m harness`` would run with these overrides."""
     config = compose(overrides)
-    others = [o for o in overrides if not o.lstrip("+").startswith("ablation=")]
-    beside = [compose([*others, f"+ablation={arm}"]) for arm in config.compare]
-    arms = {c.arm: c for c in [config, *beside]}
     network = read_network(Path(config.network.path))
     # As few valid answers as the limit on proposals allows for cost the most.
     few = config.budget.evaluations / max(config.budget.proposals, config.budget.evaluations)
     return [
         play(arm, network, share=share)
-        for arm in arms.values()
+        for arm in compose_comparison(config, overrides)
         for share in ((1.0, few) if "model" in arm.proposer else (1.0,))
     ]
 

@@ -1,13 +1,13 @@
-"""Do few epochs tell what all would? ``python -m harness.fidelity RUN_DIR``.
+"""Rank correlation of scores after few epochs and after all, for ``python -m harness.fidelity``.
 
-Trains networks that a run proposed for fewer epochs and for all of the recipe's, and prints how the
-two orders of accuracy agree, which ``fidelity=halving`` weighs beside sizes, that no epoch changes.
-What was trained before is not trained again.
+Trains networks of a run for few epochs and for all of the recipe's, and prints how well the two
+rankings by accuracy agree. ``fidelity=halving`` relies on that agreement; it also weighs sizes,
+which do not depend on epochs. Trainings are cached, so none is done twice.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from harness.analysis.loading import read_run
@@ -16,8 +16,9 @@ from harness.analysis.stats import rank_correlation
 from harness.config.compose import restored
 from harness.config.schema import Config
 from harness.errors import InputError
-from harness.evaluation.assessor import Backend, training_seed
-from harness.evaluation.backend import Backends
+from harness.evaluation.assessor import training_seed
+from harness.evaluation.backend import Backend
+from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Outcome
 from harness.evolution.fidelity import Halving
 from harness.evolution.genome import Genome
@@ -28,49 +29,51 @@ from harness.seeding import stream
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
 _SHARES = (0.11,)
-"""That of ``conf/fidelity/halving.yaml``, for a run that was not halved."""
+"""Shares of ``conf/fidelity/halving.yaml``, for a run without halving."""
 
 
 def kept(few: Sequence[float], whole: Sequence[float]) -> float:
-    """Share of the best quarter after all epochs that is in the best quarter after few."""
+    """Return which share of the best quarter after all epochs is in the best quarter after few."""
     n = max(1, round(len(few) / 4))
     best = [set(sorted(range(len(v)), key=lambda i: (-v[i], i))[:n]) for v in (few, whole)]
     return len(best[0] & best[1]) / n
 
 
 def scores(
-    lab: Backend, networks: Sequence[Genome], *, seed: int, epochs: int | None
+    backend: Backend, networks: Sequence[Genome], *, seed: int, epochs: int | None
 ) -> dict[str, float]:
-    """Train each for so many epochs; return validation accuracies by digest, of those that can."""
+    """Train each network for a number of epochs; return the validation scores by digest.
 
-    def outcome(network: Genome) -> tuple[str, Outcome]:
-        return network.digest, lab.evaluate.search(network, seed=seed, epochs=epochs)
+    Networks that fail are left out. ``epochs=None`` means all epochs of the recipe.
+    """
 
-    with ThreadPoolExecutor(lab.workers) as pool:
-        outcomes = list(pool.map(outcome, networks))
-    return {d: f.score for d, f in outcomes if isinstance(f, Evaluation)}
+    def search(network: Genome) -> tuple[str, Outcome]:
+        return network.digest, backend.evaluate.search(network, seed=seed, epochs=epochs)
+
+    outcomes = backend.map(search, networks)
+    return {digest: o.score for digest, o in outcomes if isinstance(o, Evaluation)}
 
 
 def rows(
     measured: Mapping[int, Mapping[str, float]], whole: Mapping[str, float]
 ) -> list[list[str]]:
     """Return a header and a row for each number of epochs below the whole."""
-    told = [HEADER]
+    table = [HEADER]
     for epochs, few in measured.items():
         both = sorted(few.keys() & whole.keys())
         pair = [few[d] for d in both], [whole[d] for d in both]
         rho, low, high = rank_correlation(*pair)
-        told.append([
+        table.append([
             str(epochs), str(len(both)),
             "unknown" if math.isnan(rho) else f"{rho:.2f}",
             "–" if math.isnan(rho) else f"{low:.2f} to {high:.2f}",
             f"{kept(*pair):.0%}" if both else "–",
         ])  # fmt: skip
-    return told
+    return table
 
 
 def _networks(run: RunResult, n: int) -> list[Genome]:
-    """Draw networks that the run proposed and trained, each once."""
+    """Draw networks that the run proposed and trained, without replacement."""
     sources = {c.source: None for c in run.candidates if c.valid}
     genomes = {g.digest: g for g in map(Genome.parse, sources)}
     digests = sorted(genomes)
@@ -112,10 +115,10 @@ def correlate(
     epochs = _epochs(config, epochs)
     networks = _networks(read_run(folder), n_networks)
     seed = training_seed(config.seed)
-    with Backends() as backends:
-        lab = backends.open(config, load_dataset(recorded, config), recorded.network)
-        whole = scores(lab, networks, seed=seed, epochs=None)
-        measured = {e: scores(lab, networks, seed=seed, epochs=e) for e in epochs}
+    with closing(Executors()) as executors:
+        backend = executors.open(config, load_dataset(recorded, config), recorded.network)
+        whole = scores(backend, networks, seed=seed, epochs=None)
+        measured = {e: scores(backend, networks, seed=seed, epochs=e) for e in epochs}
     show_table(
         rows(measured, whole),
         title=f"{folder.name}: validation accuracy after few epochs against {config.recipe.epochs}",

@@ -14,6 +14,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from harness.analysis.loading import read_runs
 from harness.config.compose import compose, expanded, profile_first, typed
 from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms
@@ -76,7 +77,9 @@ class Summary(Callback):
         runs = {Path(path): None for result in results for path in result["runs"]}
         if runs:
             tracking = OmegaConf.to_container(config.tracking, resolve=True)
-            print_comparison(list(runs), Path(config.runs_dir), cast("dict[str, Any]", tracking))
+            print_comparison(
+                read_runs(list(runs)), Path(config.runs_dir), cast("dict[str, Any]", tracking)
+            )
         failed = [r for r in results if r["failed"]]
         for result in failed:
             print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)

@@ -1,8 +1,10 @@
-"""The first event of a run: its settings, its data, its machine, and the packages installed."""
+"""The manifest, the first event of a run: its settings, data, machine and installed packages."""
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -10,16 +12,20 @@ from packaging.utils import canonicalize_name
 from harness.config.identity import digest_of, variant_digest
 from harness.config.paths import ROOT
 from harness.config.strategies import TARGET, strategy_class
-from harness.evaluation.assessor import Backend
 from harness.evaluation.cache import processor
 from harness.evolution.proposer import labels_of
 from harness.record.events import Data, Manifest
 from harness.runs.spec import RunSpec
 
 
-def manifest_of(spec: RunSpec, lab: Backend) -> Manifest:
-    """Return the manifest of a run: its settings, data, machine, and packages."""
-    config, dataset, study = spec.config, lab.dataset, spec.study
+def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
+    """Return the manifest of a run.
+
+    Args:
+        spec: The run.
+        machine: The machine, as its backend describes it.
+    """
+    config, dataset, study = spec.config, spec.dataset, spec.study
     return Manifest(
         arm=config.arm,
         seed=config.seed,
@@ -40,14 +46,14 @@ def manifest_of(spec: RunSpec, lab: Backend) -> Manifest:
         study={"model": study.model, "date": study.date} if study else None,
         prompts=digest_of(config.prompts),
         labels=labels_of(strategy_class(config.proposer[TARGET])),
-        machine={**lab.machine, "cpu": processor(), "python": platform.python_version()},
+        machine={**machine, "cpu": processor(), "python": platform.python_version()},
         packages=installed(),
         commit=_commit(),
     )
 
 
 def _commit() -> str | None:
-    """The checkout's commit, marked where files differ from it; None outside a checkout."""
+    """Return the checkout's commit, marked if files differ from it; None outside a checkout."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -57,7 +63,7 @@ def _commit() -> str | None:
 
 
 def installed() -> dict[str, str]:
-    """Return name and version of this package and of all that it needs, directly or not."""
+    """Return names and versions of this package and its direct and indirect dependencies."""
     found: dict[str, str] = {}
     wanted = ["guided-evolution"]
     while wanted:

@@ -7,14 +7,16 @@ on this machine.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
+from harness.analysis.run_result import RunResult
 from harness.config.compose import restored
 from harness.config.schema import Config
 from harness.errors import InputError, RecordError, ReplayMiss
-from harness.evaluation.assessor import Judges
-from harness.evaluation.backend import Backends
+from harness.evaluation.backend import Backend
+from harness.evaluation.executor import Executor, Executors
 from harness.evolution.candidate import Outcome, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
@@ -35,6 +37,7 @@ from harness.record.journal import JOURNAL_NAME, Journal
 from harness.record.study import Decisions, decisions_of, study_of
 from harness.reporting.console import show_table
 from harness.reporting.summary import print_comparison
+from harness.runs.composed_arm import compose_arm
 from harness.runs.manifest import manifest_of
 from harness.runs.recorded_run import (
     RecordedRun,
@@ -44,7 +47,7 @@ from harness.runs.recorded_run import (
     require_packages,
 )
 from harness.runs.run import run
-from harness.runs.runner import composed, write_config, write_front
+from harness.runs.runner import write_config, write_front
 from harness.runs.spec import specify
 from harness.tasks.base import wording_of
 
@@ -133,55 +136,69 @@ class NoBackend:
         )
 
 
-def replay(recorded: RecordedRun, out: Path) -> Path:
+def replay(recorded: RecordedRun, out: Path) -> RunResult:
     """Run a recorded run again from its record alone.
 
     Returns:
-        The folder of the new run, within ``out``.
+        The result of the new run, whose folder is within ``out``.
 
     Raises:
         RecordError: An event differs from the recorded one.
         ReplayMiss: Something is needed that the record does not hold.
     """
     config = restored(recorded.manifest.settings, [])
-    folder = out / recorded.name
     nothing = NoBackend()
-    judges = Judges(network=recorded.network, validate=nothing, evaluate=nothing)
-    with ReplayJournal(folder, recorded) as journal:
+    backend = Backend(validate=nothing, evaluate=nothing)
+    decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
+    with ReplayJournal(out / recorded.name, recorded) as journal:
         journal.record(recorded.manifest)
-        decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
-        arm = composed(config, decisions, _model(config), journal)
-        run(config, arm, judges, journal)
-    _finish(folder, recorded.manifest)
-    _require_equal(recorded, complete_entries(folder))
-    return folder
+        result = _run(recorded, config, decisions, backend, journal)
+    _require_equal(recorded, complete_entries(result.folder))
+    return result
 
 
-def retrain(recorded: RecordedRun, out: Path, backends: Backends, overrides: Sequence[str]) -> Path:
+def retrain(
+    recorded: RecordedRun, out: Path, executor: Executor, overrides: Sequence[str]
+) -> RunResult:
     """Run a recorded run again with its answers and decisions, and train every network here.
 
     Args:
         recorded: The run.
         out: Folder for the new run's.
-        backends: Where networks are gated and trained.
+        executor: Where networks are gated and trained.
         overrides: Settings of this machine.
 
     Returns:
-        The folder of the new run.
+        The result of the new run, whose folder is within ``out``.
     """
     config = restored(recorded.manifest.settings, [*overrides, f"runs_dir={out}"])
     dataset = load_dataset(recorded, config)
-    lab = backends.open(config, dataset, recorded.network)
+    backend = executor.open(config, dataset, recorded.network)
     asks = _model(config) is not None
     study = study_of(recorded.events, path=recorded.source) if asks else None
-    folder = out / recorded.name
-    manifest = manifest_of(specify(config, dataset, recorded.network, study), lab)
-    with ReplayJournal(folder, recorded, only=_ANSWERS) as journal:
+    manifest = manifest_of(specify(config, dataset, recorded.network, study), backend.machine)
+    decisions = decisions_of(recorded.events)
+    with ReplayJournal(out / recorded.name, recorded, only=_ANSWERS) as journal:
         journal.record(manifest)
-        arm = composed(config, decisions_of(recorded.events), _model(config), journal)
-        run(config, arm, lab, journal)
-    _finish(folder, manifest)
-    return folder
+        return _run(recorded, config, decisions, backend, journal)
+
+
+def _run(
+    recorded: RecordedRun,
+    config: Config,
+    decisions: Decisions,
+    backend: Backend,
+    journal: ReplayJournal,
+) -> RunResult:
+    """Run a recorded run again in a journal that has its manifest; write the files of a run."""
+    manifest = journal.find(Manifest)
+    assert manifest is not None
+    chance = manifest.data.chance
+    arm = compose_arm(config, journal, model=_model(config), chance=chance, decisions=decisions)
+    result = run(config, recorded.network, arm, backend, journal)
+    write_config(result.folder, manifest.settings)
+    write_front(result)
+    return result
 
 
 def differences(recorded: RecordedRun, folder: Path) -> list[list[str]]:
@@ -217,17 +234,17 @@ def replay_all(
     runs = distinct(load_recorded(paths))
     for recorded in runs:
         require_packages(recorded)
-    folders = []
-    with Backends() as backends:
+    results = []
+    with closing(Executors()) as executors:
         for recorded in runs:
             if retrains:
-                folders.append(retrain(recorded, out, backends, overrides))
-                _show_differences(recorded, folders[-1])
+                results.append(retrain(recorded, out, executors, overrides))
+                _show_differences(recorded, results[-1].folder)
             else:
-                folders.append(replay(recorded, out))
+                results.append(replay(recorded, out))
                 n = len(recorded.entries)
                 print(f"{recorded.name}: {n} events, all as recorded", flush=True)
-    print_comparison(folders, out)
+    print_comparison(results, out)
 
 
 def _show_differences(recorded: RecordedRun, folder: Path) -> None:
@@ -263,8 +280,3 @@ def _require_equal(recorded: RecordedRun, entries: Sequence[Entry]) -> None:
 
 def _model(config: Config) -> Model | None:
     return NoModel() if "model" in config.proposer else None
-
-
-def _finish(folder: Path, manifest: Manifest) -> None:
-    write_config(folder, manifest.settings)
-    write_front(folder)

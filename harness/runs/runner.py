@@ -1,4 +1,4 @@
-"""From configurations to finished runs: one laboratory for all, and what is complete stays."""
+"""From configurations to finished runs, all on one backend; a complete run is not run again."""
 
 import contextlib
 import json
@@ -6,40 +6,45 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.loading import read_run
-from harness.analysis.run_result import FRONT
+from harness.analysis.loading import read_run, read_runs
+from harness.analysis.run_result import FRONT, RunResult
 from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.errors import InputError
-from harness.evaluation.assessor import Backend
-from harness.evaluation.backend import Backends
-from harness.evolution.budget import Ledger
-from harness.evolution.genome import Genome
-from harness.llm.metering import MeteredModel
+from harness.evaluation.backend import Backend
+from harness.evaluation.executor import Executor, Executors
+from harness.evolution.genome import read_network
 from harness.llm.model import Model
-from harness.record.events import Manifest
-from harness.record.journal import Journal, is_complete, read_events
+from harness.record.events import RunCompleted
+from harness.record.journal import JOURNAL_NAME, Journal
 from harness.record.study import Decisions
 from harness.record.wandb_mirror import mirrored
 from harness.reporting.console import tracked
+from harness.runs.composed_arm import compose_arm
 from harness.runs.live_display import LiveDisplay
 from harness.runs.manifest import manifest_of
-from harness.runs.run import Arm, run
+from harness.runs.run import run
 from harness.runs.spec import RunSpec, specify
 from harness.tasks.base import wording_of
 
 
-def complete_runs(configs: Sequence[Config], backends: Backends | None = None) -> list[Path]:
-    """Run each configuration that has no complete run yet; return all run folders, in order.
+def complete_runs(configs: Sequence[Config], executor: Executor | None = None) -> list[RunResult]:
+    """Run each configuration that has no complete run yet; return all results, in order.
 
-    All are arms of one comparison, sharing task, network, recipe, budget, limits and device;
-    InputError where they do not.
+    Args:
+        configs: Arms of one comparison: they share task, network, recipe, budget, limits and
+            device.
+        executor: Opens the backend; by default the one that the configurations name.
+
+    Raises:
+        InputError: The configurations differ in more than arms of a comparison may.
     """
     with contextlib.ExitStack() as stack:
-        return _complete_runs(configs, backends or stack.enter_context(Backends()))
+        executor = executor or stack.enter_context(contextlib.closing(Executors()))
+        return _complete_all(configs, executor)
 
 
-def _complete_runs(configs: Sequence[Config], backends: Backends) -> list[Path]:
+def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResult]:
     first = configs[0]
     dataset = build(first.task).load(tracked)
     network = read_network(Path(first.network.path))
@@ -50,33 +55,25 @@ def _complete_runs(configs: Sequence[Config], backends: Backends) -> list[Path]:
             f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
             f"compare=[]."
         )
-    todo = [spec for spec in specs if not is_complete(spec.folder)]
+    results = {s.folder: result for s in specs if (result := _read_complete(s.folder))}
+    todo = [spec for spec in specs if spec.folder not in results]
     models = [_model(spec) for spec in todo]  # a missing key is found before any work
-    for spec, model in zip(todo, models, strict=True):
-        _complete(spec, backends.open(first, dataset, network), model)
+    if todo:
+        backend = executor.open(first, dataset, network)
+        for spec, model in zip(todo, models, strict=True):
+            results[spec.folder] = _complete(spec, backend, model)
     for spec in specs:
-        write_front(spec.folder)
+        write_front(results[spec.folder])
         if spec not in todo:  # complete before, perhaps without a mirror
             with mirrored(spec.config.tracking, spec.folder):
                 pass
-    return [spec.folder for spec in specs]
+    return [results[spec.folder] for spec in specs]
 
 
-def read_network(path: Path) -> Genome:
-    """Read a seed network; InputError where the file or its segments are missing."""
-    try:
-        # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected a network's Python file, it cannot be read ({error.strerror})."
-        ) from None
-    return Genome.parse(text, origin=str(path))
-
-
-def _complete(spec: RunSpec, lab: Backend, model: Model | None) -> None:
+def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult:
+    """Run one arm; return its result."""
     config, folder = spec.config, spec.folder
-    manifest = manifest_of(spec, lab)
+    manifest = manifest_of(spec, backend.machine)
     display = LiveDisplay(
         f"{config.arm}, seed {config.seed}",
         evaluations=config.budget.evaluations,
@@ -84,45 +81,42 @@ def _complete(spec: RunSpec, lab: Backend, model: Model | None) -> None:
         words=wording_of(manifest.data.kind),
     )
     with Journal(folder, wait_s=config.wait_s, listener=display.show) as journal, display:
-        if is_complete(folder):  # by the process that was waited for
-            return
-        display.recall(read_events(folder))
+        if journal.find(RunCompleted):  # by the process that was waited for
+            return read_run(folder)
+        display.recall(entry.event for entry in journal.entries)
         journal.record(manifest)
         write_config(folder, manifest.settings)
+        arm = compose_arm(
+            config,
+            journal,
+            model=model,
+            chance=manifest.data.chance,
+            decisions=spec.study.decisions if spec.study else Decisions(),
+        )
         with mirrored(config.tracking, folder):
-            decisions = spec.study.decisions if spec.study else Decisions()
-            run(config, composed(config, decisions, model, journal), lab, journal)
+            return run(config, spec.network, arm, backend, journal)
+
+
+def _read_complete(folder: Path) -> RunResult | None:
+    """Return the result of a complete run; None if there is none."""
+    runs = read_runs([folder]) if (folder / JOURNAL_NAME).exists() else []
+    return next((result for result in runs if result.complete), None)
+
+
+def _model(spec: RunSpec) -> Model | None:
+    """Construct the model of an arm that asks one."""
+    return build(spec.config.model) if spec.asks_llm else None
 
 
 def write_config(folder: Path, known: Mapping[str, Any]) -> None:
-    """Write what decides a run's outcome as a file: what a person wants to open."""
+    """Write the settings that decide a run's outcome as a file for people to read."""
     text = json.dumps(known, indent=2, sort_keys=True) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
 
 
-def write_front(folder: Path) -> None:
-    """Write the networks of a run's front as files: what a person wants to open."""
-    (folder / FRONT).mkdir(exist_ok=True)
-    for candidate in read_run(folder).hall_of_fame:
-        (folder / FRONT / f"{candidate.step}.py").write_text(candidate.source, encoding="utf-8")
-
-
-def _model(spec: RunSpec) -> Model | None:
-    """Build the model of an arm that asks one."""
-    return build(spec.config.model) if spec.asks_llm else None
-
-
-def composed(config: Config, decisions: Decisions, model: Model | None, journal: Journal) -> Arm:
-    """Compose what the loop is given for one arm, its calls going through the journal."""
-    ledger = Ledger(budget=config.budget, prices=config.prices)
-    parts = {"model": MeteredModel(model, journal, ledger)} if model else {}
-    manifest = journal.find(Manifest)
-    assert manifest is not None
-    chance = {"chance": manifest.data.chance}
-    return Arm(
-        proposer=build(config.proposer, **parts),
-        selection=build(config.selection),
-        fidelity=build(config.fidelity, **chance if "chance" in config.fidelity else {}),
-        ledger=ledger,
-        decisions=decisions,
-    )
+def write_front(result: RunResult) -> None:
+    """Write the networks of a run's front as files for people to read."""
+    (result.folder / FRONT).mkdir(exist_ok=True)
+    for candidate in result.hall_of_fame:
+        path = result.folder / FRONT / f"{candidate.step}.py"
+        path.write_text(candidate.source, encoding="utf-8")

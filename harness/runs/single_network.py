@@ -1,4 +1,4 @@
-"""What ``python -m harness.validate FILE`` and ``python -m harness.evaluate FILE`` share.
+"""One network from a file, for ``python -m harness.validate`` and ``python -m harness.evaluate``.
 
 Exit status 0: accepted; 1: rejected; 2: could not run.
 """
@@ -8,19 +8,18 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import HarnessError
-from harness.evaluation.assessor import Backend
-from harness.evaluation.backend import open_backend
-from harness.evaluation.cache import FOLDER, Trainings
+from harness.evaluation.backend import Backend
+from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, read_network
 from harness.reporting.console import tracked
-from harness.runs.runner import read_network
 
 COULD_NOT_RUN = 2
 
@@ -30,7 +29,11 @@ def judge_file(
 ) -> NoReturn:
     """Parse the command line, judge its file, print the verdict, exit with its status.
 
-    The judge gets the laboratory, the file's genome and the seed; None means accepted.
+    Args:
+        judge: Gets the backend, the file's genome and the seed; returns the outcome, None for
+            accepted.
+        prog: Name of the command.
+        description: What it does, for ``--help``.
     """
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("file", type=Path, metavar="FILE", help="a network with marked segments")
@@ -40,7 +43,7 @@ def judge_file(
     if isinstance(sys.stdout, io.TextIOWrapper):  # a reason may hold what a terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        outcome = _judged(judge, arguments.file, arguments.overrides)
+        outcome = _judge(judge, arguments.file, arguments.overrides)
     except HarnessError as error:
         parser.exit(COULD_NOT_RUN, f"error: {error}\n")
     content = content_of(outcome) if outcome else {}
@@ -57,19 +60,19 @@ def judge_file(
     raise SystemExit(0 if accepted else 1)
 
 
-def _judged(
+def _judge(
     judge: Callable[[Backend, Genome, int], Outcome | None], file: Path, overrides: list[str]
 ) -> Outcome | None:
     config = compose(overrides)
     config.network.path = str(file)
     network = read_network(file)
     dataset = build(config.task).load(tracked)
-    trainings = Trainings(Path(config.runs_dir) / FOLDER)
-    with open_backend(config, dataset, network, trainings=trainings, hear=_tell) as lab:
-        return judge(lab, network, config.seed)
+    with closing(Executors()) as executors:
+        backend = executors.open(config, dataset, network, on_epoch=_print_epoch)
+        return judge(backend, network, config.seed)
 
 
-def _tell(epoch: int, spent_s: float, score: float | None) -> None:
-    """Say how far a training is, on the stream that no program reads."""
-    told = "" if score is None else f", validation accuracy {score:.2%}"
-    print(f"epoch {epoch}: {spent_s:.1f} s{told}", file=sys.stderr, flush=True)
+def _print_epoch(epoch: int, spent_s: float, score: float | None) -> None:
+    """Print progress on stderr, which no program reads."""
+    scored = "" if score is None else f", validation accuracy {score:.2%}"
+    print(f"epoch {epoch}: {spent_s:.1f} s{scored}", file=sys.stderr, flush=True)

@@ -18,6 +18,9 @@ class RunSpec:
     """One run: everything known of it before a worker is started."""
 
     config: Config
+    dataset: Dataset
+    network: Genome
+    """The seed network."""
     identity: Mapping[str, Any]
     """Everything that decides its outcome, as plain values; see ``config.identity``."""
     study: Study | None
@@ -61,7 +64,7 @@ def specify(
         network=network.digest,
         study=study.digest if study else None,
     )
-    return RunSpec(config=config, identity=known, study=study)
+    return RunSpec(config=config, dataset=dataset, network=network, identity=known, study=study)
 
 
 def _named_study(config: Config, dataset: Dataset) -> Study | None:

@@ -19,8 +19,8 @@ from harness.record.archive import read_archive
 from harness.record.study import load_study
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
-from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, SMALL
+from tests.support.backends import complete_folders
 
 QUICKSTART = ROOT / "reproductions" / "quickstart"
 ARCHIVES = sorted(QUICKSTART.glob("*.zip"))
@@ -117,7 +117,7 @@ def render_of(out):
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
     config = compose([*SMALL, "sizes.founders=6", "sizes.offspring=6", f"runs_dir={tmp_path}"])
-    (folder,) = complete_runs([config])
+    (folder,) = complete_folders([config])
     run, recorded = read_run(folder), load_study(STUDIES[0]).decisions.outcomes
     assert run.manifest.study["model"] == "Claude (Anthropic)"
     assert run.seed_objectives.score < 0.6 < recorded["seed"].score

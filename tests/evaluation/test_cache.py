@@ -1,12 +1,14 @@
 """No network is trained twice, and a training that is cut into pieces ends as one that is not."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,22 +18,25 @@ import torch
 from torch import nn
 
 from harness.config.compose import compose
+from harness.config.paths import PACKAGE
 from harness.config.schema import Recipe
 from harness.config.strategies import build
 from harness.errors import RecordError
-from harness.evaluation.backend import Backends, equipped, open_backend, worker
-from harness.evaluation.cache import FOLDER, Checkpoint, Trainings
-from harness.evaluation.device_slots import Device
-from harness.evaluation.evaluator import _hand_over
+from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
+from harness.evaluation.checkpoint import Checkpoint
+from harness.evaluation.executor import LocalThreads
 from harness.evaluation.gates import build_job
+from harness.evaluation.remote_training import RemoteTraining
 from harness.evaluation.scoring import Scorer
 from harness.evolution.candidate import Evaluation, Rejection
+from harness.evolution.genome import read_network
 from harness.record.journal import find_runs, read_events
-from harness.runs.runner import complete_runs, read_network
 from harness.sandbox.job import JobFailed
 from harness.sandbox.shared_data import Images
 from harness.worker.training import DivergedError, Training
 from tests.conftest import told
+from tests.support.backends import complete_folders, open_backend
+from tests.test_layering import MODULES, ours
 
 FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
 RECIPE = Recipe(
@@ -42,7 +47,7 @@ RECIPE = Recipe(
 
 @pytest.fixture
 def trainings(tmp_path):
-    return Trainings(tmp_path / "made")
+    return TrainingCache(tmp_path / "made")
 
 
 def test_a_training_is_done_once_whoever_asks(trainings, tmp_path):
@@ -56,7 +61,7 @@ def test_a_training_is_done_once_whoever_asks(trainings, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda _: trainings.once({"genome": "a"}, train), range(8)))
     assert outcomes == [FATE] * 8
-    assert Trainings(tmp_path / "made").once({"genome": "a"}, train) == FATE
+    assert TrainingCache(tmp_path / "made").once({"genome": "a"}, train) == FATE
     assert len(calls) == 1
     trainings.once({"genome": "b"}, train)
     assert len(calls) == 2
@@ -116,6 +121,40 @@ def test_a_checkpoint_is_loaded_as_it_was_saved_and_gone_at_the_end(trainings, t
         trainings.once({"n": 1}, interrupted)
     assert trainings.once({"n": 1}, goes_on) == FATE
     assert [p.suffix for p in (tmp_path / "made").iterdir()] == [".json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("reporting/tables.py", False), ("analysis/stats.py", False), ("llm/guided.py", False),
+        ("worker/training.py", True), ("tasks/new/kind.py", True), ("config/schema.py", True),
+        ("sandbox/confinement/limits.py", True), ("seeding.py", True),
+    ],
+)  # fmt: skip
+def test_the_code_that_decides_a_training_is_part_of_its_key_and_no_other(tmp_path, name, changes):
+    package = shutil.copytree(PACKAGE, tmp_path / "harness")
+    before = code_digest(package)
+    assert before == code_digest()
+    code_digest.cache_clear()
+    changed = package / name
+    changed.parent.mkdir(exist_ok=True)
+    with changed.open("a") as file:
+        file.write("# changed\n")
+    assert (code_digest(package) != before) == changes
+
+
+def test_the_key_covers_every_module_that_a_training_loads():
+    """What training and scoring import belongs to the key, but for errors, paths and records."""
+    start = ("evaluation.evaluator", "evaluation.remote_training", "worker.server", "worker.jobs")
+    loaded, found = list(start), set(start)
+    while loaded:
+        for name in ours(MODULES[loaded.pop()]):
+            if name not in found:
+                found.add(name)
+                loaded.append(name)
+    covered = {".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+               for path in _sources(PACKAGE)}  # fmt: skip
+    assert found - covered <= {"config.paths", "errors"}
 
 
 class Dropping(nn.Module):
@@ -179,13 +218,13 @@ def test_a_loss_that_is_not_finite_ends_training_within_the_epoch():
     assert len(steps) <= 64  # of 500
 
 
-def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tmp_path, backends):
+def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tmp_path, executor):
     """Two runs in one folder: the second finds what the first trained, and records it as its own."""
     settings = [*quick, "+ablation=random_mutation", "compare=[]", f"runs_dir={tmp_path}"]
-    (first,) = complete_runs([compose(settings)], backends)
+    (first,) = complete_folders([compose(settings)], executor)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()}
     assert len(made) >= 3  # the seed network and what came of it, search and final
-    (second,) = complete_runs([compose([*settings, "rates.p_mate=0.34"])], backends)
+    (second,) = complete_folders([compose([*settings, "rates.p_mate=0.34"])], executor)
     assert second != first
     assert told(first) == told(second)
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()} == made
@@ -196,21 +235,20 @@ def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tm
     assert sorted(times[0]) == sorted(times[1])
 
 
-def test_comments_and_formatting_do_not_make_another_training(lab, tiny, tmp_path):
-    config = compose(tiny)
+def test_comments_and_formatting_do_not_make_another_training(network, tiny, tmp_path):
+    config = compose([*tiny, f"runs_dir={tmp_path}"])
     own = build(config.task).load()
-    with Backends(tmp_path) as backends:
-        network = lab.network
-        evaluate = backends.open(config, own, network).evaluate
+    with closing(LocalThreads()) as executor:
+        evaluate = executor.open(config, own, network).evaluate
         first = evaluate.search(network, seed=1)
         commented = network.replace("DW", f"# another comment\n{network['DW']}\n\n\n# more")
         assert commented.source != network.source
         assert evaluate.search(commented, seed=1) == first
-        (path,) = tmp_path.glob("*.json")
+        (path,) = (tmp_path / FOLDER).glob("*.json")
         assert json.loads(path.read_text())["training"]["genome"] == network.digest
         evaluate.search(network, seed=2)
         evaluate.search(network, seed=1, epochs=2)
-        assert len(list(tmp_path.glob("*.json"))) == 3
+        assert len(list((tmp_path / FOLDER).glob("*.json"))) == 3
 
 
 class Stopped(BaseException):
@@ -218,14 +256,15 @@ class Stopped(BaseException):
 
 
 class Cut:
-    """Trains a genome in pieces: stops after an epoch, goes on in another laboratory."""
+    """Trains a genome in pieces: stops after an epoch, goes on in another backend."""
 
-    def __init__(self, quick, box, folder):
-        self.config = compose([*quick, "recipe.epochs=4", "save_every_s=0"])
+    def __init__(self, quick, box, runs_dir):
+        settings = [*quick, "recipe.epochs=4", "save_every_s=0", f"runs_dir={runs_dir}"]
+        self.config = compose(settings)
         self.box = box
         self.dataset = build(self.config.task).load()
         self.network = read_network(Path(self.config.network.path))
-        self.folder, self.heard = folder, []
+        self.folder, self.heard = runs_dir / FOLDER, []
 
     def train(self, genome, *, stop_after=None, **recipe):
         def hear(epoch, spent_s, score):
@@ -234,16 +273,13 @@ class Cut:
                 raise Stopped
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
-        lab = equipped(
-            self.box, Device(self.box), config, self.dataset, self.network,
-            trainings=Trainings(self.folder), hear=hear,
-        )  # fmt: skip
+        lab = self.box.open(config, self.dataset, self.network, on_epoch=hear)
         return replace(lab.evaluate.search(genome, seed=1), train_s=0)
 
 
 @pytest.fixture(scope="module")
-def box(quick):
-    with worker(compose(quick)) as opened:
+def box():
+    with closing(LocalThreads()) as opened:
         yield opened
 
 
@@ -292,7 +328,7 @@ def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, uncu
 
 
 def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, monkeypatch):
-    monkeypatch.setattr("harness.evaluation.evaluator.MOST_STATE_BYTES", 100)
+    monkeypatch.setattr("harness.evaluation.remote_training.MAX_STATE_BYTES", 100)
     assert isinstance(cut.train(cut.network), Evaluation)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, lr=0.05)
@@ -309,7 +345,7 @@ def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(lab, network, config)
         pytest.raises(JobFailed) as refused,
         lab.evaluate._sandbox.run(job, time_limit_s=30) as session,
     ):
-        _hand_over(session, np.zeros(10**7, "u1"))
+        RemoteTraining(session, config.recipe, epoch=0).restore(np.zeros(10**7, "u1"))
     assert refused.value.kind == "memory"
 
 
@@ -355,9 +391,7 @@ def test_another_level_or_limit_is_another_training(cut):
         n = len(list(cut.folder.glob("*.json")))
         config = replace(cut.config, **settings)
         most = "limits" if "sandbox" in settings else "isolated"
-        with open_backend(
-            config, cut.dataset, cut.network, most=most, trainings=Trainings(cut.folder)
-        ) as lab:
+        with open_backend(config, cut.dataset, cut.network, confinement=most, cache=True) as lab:
             assert replace(lab.evaluate.search(cut.network, seed=1), train_s=0) == first
         assert len(list(cut.folder.glob("*.json"))) == n + 1
 

@@ -18,9 +18,9 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
-from harness.runs.runner import complete_runs
 from tests.baselines.test_proposers import guided
 from tests.conftest import told
+from tests.support.backends import complete_folders
 
 
 def individual(step, genome, score, n_params):
@@ -29,13 +29,13 @@ def individual(step, genome, score, n_params):
 
 
 @pytest.fixture
-def confirmed(quick, tmp_path, backends):
+def confirmed(quick, tmp_path, executor):
     def run(*overrides):
         settings = [
             *quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=3",
             "sizes.founders=3", "confirm.seeds=2", f"runs_dir={tmp_path}", *overrides,
         ]  # fmt: skip
-        return complete_runs([compose(settings)], backends)[0]
+        return complete_folders([compose(settings)], executor)[0]
 
     return run
 
@@ -95,7 +95,7 @@ def test_it_replays_and_goes_on(confirmed, tmp_path):
     folder = confirmed()
     entries = tuple(read_entries(folder))
     recorded = RecordedRun(source=folder, name=folder.name, entries=entries)
-    assert told(replay(recorded, tmp_path / "again")) == told(folder)
+    assert told(replay(recorded, tmp_path / "again").folder) == told(folder)
 
 
 def test_examples_show_what_was_confirmed_and_only_what_then_is_worth_it(network):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.evaluation import backend
+from harness.evaluation import executor
 from harness.evaluation.device_slots import Device, Slots, fitting
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.sandbox.sandbox import Sandbox
@@ -119,34 +119,37 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
 
 
 def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
-    monkeypatch.setattr(backend, "_cores", lambda: 8)
-    monkeypatch.setattr(backend, "_memory_mib", lambda: 8 * config.limits.memory_mib)
+    monkeypatch.setattr(executor, "_cores", lambda: 8)
+    monkeypatch.setattr(executor, "_memory_mib", lambda: 8 * config.limits.memory_mib)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
         limits = replace(config.limits, threads=threads)
-        assert backend._side_by_side(replace(config, workers=workers, limits=limits)) == expected
+        assert (
+            executor._candidates_at_once(replace(config, workers=workers, limits=limits))
+            == expected
+        )
     assert lab.evaluate._device.slots.n is None
 
 
 @pytest.mark.parametrize(("share", "workers"), [(100, 8), (3.5, 3), (0.5, 1)])
 def test_no_more_at_once_than_there_is_memory_for(config, monkeypatch, share, workers):
     mib = config.limits.memory_mib
-    monkeypatch.setattr(backend, "_cores", lambda: 8)
-    monkeypatch.setattr(backend, "_memory_mib", lambda: int(share * mib))
+    monkeypatch.setattr(executor, "_cores", lambda: 8)
+    monkeypatch.setattr(executor, "_memory_mib", lambda: int(share * mib))
     one = replace(config, workers=None, limits=replace(config.limits, threads=1))
-    assert backend._side_by_side(one) == workers
+    assert executor._candidates_at_once(one) == workers
 
 
 def test_a_containers_memory_is_what_counts(monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: str(2**30))
-    assert backend._memory_mib() == 1024
+    assert executor._memory_mib() == 1024
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "max")
-    assert backend._memory_mib() > 1024
+    assert executor._memory_mib() > 1024
 
 
 def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):
     told = {"text": "250000 100000"}
-    monkeypatch.setattr(backend.os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(executor.os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: told["text"])
-    assert backend._cores() == 2
+    assert executor._cores() == 2
     told["text"] = "max 100000"
-    assert backend._cores() == 64
+    assert executor._cores() == 64

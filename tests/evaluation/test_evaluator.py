@@ -13,13 +13,13 @@ from torch import nn
 from harness.config.compose import compose
 from harness.config.schema import Recipe
 from harness.config.strategies import build
-from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
 from harness.sandbox.shared_data import Images
 from harness.tasks.image_classification.augmentation import augment
 from harness.worker.training import Plateau, Training, as_input, predict
 from tests.conftest import trains
+from tests.support.backends import open_backend
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2

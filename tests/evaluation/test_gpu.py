@@ -8,9 +8,9 @@ import torch
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.backend import open_backend
-from harness.evaluation.cache import Bookmark, Trainings
+from harness.evaluation.checkpoint import CheckpointFile
 from harness.evolution.candidate import Evaluation
+from tests.support.backends import open_backend
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
@@ -57,11 +57,11 @@ def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none
     dataset = build(config.task).load()
     outcomes = []
     for name in ("whole", "pieces"):
-        kept = Trainings(tmp_path / name)
-        with open_backend(config, dataset, network, trainings=kept) as lab:
+        kept = replace(config, runs_dir=str(tmp_path / name))
+        with open_backend(kept, dataset, network, cache=True) as lab:
             if name == "pieces":
                 with monkeypatch.context() as patch:
-                    patch.setattr(Bookmark, "save", interrupted(Bookmark.save))
+                    patch.setattr(CheckpointFile, "save", interrupted(CheckpointFile.save))
                     with pytest.raises(KeyboardInterrupt):
                         lab.evaluate.search(network, seed=1)
             outcomes.append(replace(lab.evaluate.search(network, seed=1), train_s=0))

@@ -1,6 +1,5 @@
 """Successive halving: few epochs for many, all epochs for the best, and nothing lost."""
 
-from contextlib import nullcontext
 from random import Random
 
 import pytest
@@ -11,8 +10,7 @@ from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
-from harness.evaluation import backend
-from harness.evaluation.assessor import Backend
+from harness.evaluation.backend import Backend
 from harness.evolution.candidate import Evaluation
 from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
@@ -22,8 +20,8 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
-from harness.runs.runner import complete_runs
 from tests.conftest import told
+from tests.support.backends import complete_folders
 
 POINTS = st.lists(
     st.builds(Objectives, st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12
@@ -114,26 +112,28 @@ class Imagined:
         return self.search(genome, seed=seed)
 
 
+class ImaginedExecutor:
+    """Opens a backend where every network is valid and nothing is trained."""
+
+    def __init__(self, evaluate):
+        self.evaluate = evaluate
+
+    def open(self, config, dataset, network, *, on_epoch=None):
+        machine = {"device": "cpu", "torch": "0", "sandbox": "none"}
+        return Backend(validate=lambda _: None, evaluate=self.evaluate, machine=machine)
+
+
 @pytest.fixture
-def halved(network, tmp_path, monkeypatch):
+def halved(tmp_path):
     """A run of random mutation over networks whose worth is known without training them."""
     evaluate = Imagined()
 
-    def imagined(sandbox, device, config, dataset, network, **_):
-        return Backend(
-            network=network, validate=lambda _: None, evaluate=evaluate, dataset=dataset,
-            machine={"device": "cpu", "torch": "0", "sandbox": "none"},
-        )  # fmt: skip
-
-    monkeypatch.setattr(backend, "worker", nullcontext)
-    monkeypatch.setattr(backend, "equipped", imagined)
-
     def run(*overrides):
-        return complete_runs([compose([
+        return complete_folders([compose([
             "+ablation=random_mutation", "compare=[]", "fidelity=halving", "recipe.epochs=9",
             "sizes.founders=12", "sizes.offspring=12", "budget.evaluations=36", "final.seeds=1",
             "final.hall_of_fame=1", "display=plain", f"runs_dir={tmp_path}", *overrides,
-        ])])[0]  # fmt: skip
+        ])], ImaginedExecutor(evaluate))[0]  # fmt: skip
 
     return run, evaluate
 
@@ -185,14 +185,14 @@ def test_a_halved_run_replays(halved, tmp_path):
     folder = run()
     entries = tuple(read_entries(folder))
     recorded = RecordedRun(source=folder, name=folder.name, entries=entries)
-    assert told(replay(recorded, tmp_path / "again")) == told(folder)
+    assert told(replay(recorded, tmp_path / "again").folder) == told(folder)
 
 
-def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path, backends):
+def test_a_halved_run_of_real_trainings_ends_and_one_child_arms_too(quick, tmp_path, executor):
     for arm in ("random_mutation", "one_plus_one"):
         settings = [*quick, f"+ablation={arm}", "compare=[]", "recipe.epochs=4", "budget.evaluations=4",
                     "sizes.founders=4", "fidelity=halving", f"runs_dir={tmp_path}"]  # fmt: skip
-        result = read_run(complete_runs([compose(settings)], backends)[0])
+        result = read_run(complete_folders([compose(settings)], executor)[0])
         assert result.evaluations == 4
         assert 0 < result.outpaced < 4
         assert set(map(str, result.trainings)) == {"search", "search-1", "final"}

@@ -12,8 +12,8 @@ from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.record.journal import is_complete, read_events
 from harness.reporting.comparison_tables import describe_comparison
-from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, told
+from tests.support.backends import complete_folders
 from tests.support.llm_server import completion, finished, says, serving, thinks
 from tests.test_commands import run
 
@@ -109,7 +109,7 @@ def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tm
 
 
 @pytest.fixture
-def played(asking, tmp_path, backends, monkeypatch):
+def played(asking, tmp_path, executor, monkeypatch):
     """Run against a server that acts so; return the run, its notes and what the server saw."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
 
@@ -118,7 +118,7 @@ def played(asking, tmp_path, backends, monkeypatch):
             server.always = act
             urls = [f"{node}.base_url={server.url}" for node in where]
             config = compose([*settings, *urls, f"runs_dir={tmp_path}", *overrides])
-            (folder,) = complete_runs([config], backends)
+            (folder,) = complete_folders([config], executor)
         (comparison,) = comparisons(read_runs([folder]))
         return read_run(folder), comparison, server.seen
 
@@ -141,7 +141,7 @@ def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, mos
 
 
 def test_near_a_cap_1_and_8_concurrent_calls_end_in_the_same_events(
-    played, asking, backends, tmp_path
+    played, asking, executor, tmp_path
 ):
     one, _, _ = played(thinks, "budget.tokens=4000", "llm_workers=1")
     eight, _, _ = played(

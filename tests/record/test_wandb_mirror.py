@@ -13,8 +13,8 @@ from harness.config.compose import compose
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.record.wandb_mirror import mirrored, publish
-from harness.runs.runner import complete_runs
 from tests.conftest import told
+from tests.support.backends import complete_folders
 from tests.support.records import LINT, child, evaluated, record_run
 
 WANDB = {"mode": "wandb", "project": "some-project", "entity": None, "finish_s": 60}
@@ -109,12 +109,12 @@ def test_the_comparison_is_published_with_table_and_figure(folder, tmp_path):
     assert image.read_bytes() == (tmp_path / "pareto.png").read_bytes()
 
 
-def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, quick, backends):
+def test_a_run_that_was_complete_before_is_mirrored_once(tmp_path, quick, executor):
     settings = [*quick, "+ablation=random_mutation", f"runs_dir={tmp_path}", "budget.evaluations=1"]
-    (folder,) = complete_runs([compose(settings)], backends)
+    (folder,) = complete_folders([compose(settings)], executor)
     assert not (folder / "wandb").exists()
     for _ in range(2):
-        complete_runs([compose([*settings, "tracking=wandb"])], backends)
+        complete_folders([compose([*settings, "tracking=wandb"])], executor)
         assert len(list(folder.glob("wandb/offline-run-*"))) == 1
     assert run_record(folder).job_type == "random_mutation"
 
@@ -126,20 +126,20 @@ def test_off_starts_nothing(folder, tmp_path):
     assert not (folder / "tracking.log").exists()
 
 
-def run(folder, quick, backends, *overrides):
+def run(folder, quick, executor, *overrides):
     settings = [*quick, "+ablation=random_mutation", f"runs_dir={folder}", "budget.evaluations=1"]
-    (found,) = complete_runs([compose([*settings, *overrides])], backends)
+    (found,) = complete_folders([compose([*settings, *overrides])], executor)
     return told(found)
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory, quick, backends):
-    return run(tmp_path_factory.mktemp("without"), quick, backends)
+def without(tmp_path_factory, quick, executor):
+    return run(tmp_path_factory.mktemp("without"), quick, executor)
 
 
 @pytest.mark.parametrize("how", ["missing", "hangs"])
 def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
-    tmp_path, quick, backends, without, monkeypatch, capsys, how
+    tmp_path, quick, executor, without, monkeypatch, capsys, how
 ):
     """A package of that name that cannot be imported, or never returns, stands in its way."""
     fake = tmp_path / "fake" / "wandb.py"
@@ -148,7 +148,7 @@ def test_a_run_is_the_same_where_wandb_is_missing_or_hangs(
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
 
     start = time.monotonic()
-    with_it = run(tmp_path / "with", quick, backends, "tracking=wandb", "tracking.finish_s=2")
+    with_it = run(tmp_path / "with", quick, executor, "tracking=wandb", "tracking.finish_s=2")
     assert time.monotonic() - start < 60
     assert with_it == without
     assert "the results are complete without it" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from harness.analysis.stats import rank_correlation
 from harness.config.compose import compose
 from harness.evaluation.cache import FOLDER
 from harness.runs.fidelity_study import kept, rows
-from harness.runs.runner import complete_runs
+from tests.support.backends import complete_folders
 
 
 def test_the_interval_covers_what_is_true():
@@ -50,10 +50,10 @@ def test_networks_that_failed_at_either_are_left_out():
     assert table[2] == ["2", "0", "unknown", "–", "–"]
 
 
-def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, backends):
+def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor):
     settings = [*quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=6",
                 "sizes.founders=6", "recipe.epochs=3", f"runs_dir={tmp_path}"]  # fmt: skip
-    (folder,) = complete_runs([compose(settings)], backends)
+    (folder,) = complete_folders([compose(settings)], executor)
     made = set((tmp_path / FOLDER).glob("*.json"))
     path = next(o for o in quick if o.startswith("task.path="))
 

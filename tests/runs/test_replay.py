@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,7 +18,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
-from harness.evaluation.backend import Backends
+from harness.evaluation.executor import LocalThreads
 from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive, write_archive
@@ -28,8 +29,8 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import distinct, load_recorded, require_packages
 from harness.runs.replay import differences, replay, retrain
-from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, SEED_NETWORK, told
+from tests.support.backends import complete_folders
 from tests.support.records import call, manifest
 from tests.test_commands import run
 
@@ -63,11 +64,11 @@ def composed(tiny, folder, arm, *overrides):
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, tiny, backends):
+def recorded(tmp_path_factory, tiny, executor):
     """An arm that asks and one that does not, run for real; their folder."""
     folder = tmp_path_factory.mktemp("recorded")
     arms = [composed(tiny, folder, arm) for arm in ("full", "random_mutation")]
-    complete_runs(arms, backends)
+    complete_folders(arms, executor)
     return folder
 
 
@@ -92,7 +93,7 @@ def test_a_replay_ends_in_the_same_events_and_the_same_table(recorded, tmp_path)
     assert [r.name[:4] for r in runs] == ["full", "rand"]
     assert any("mating" in key for key in runs[0].by_key if key.startswith("call/"))
     for out in (tmp_path / "once", tmp_path / "twice"):
-        folders = [replay(one, out) for one in runs]
+        folders = [replay(one, out).folder for one in runs]
         for one, folder in zip(runs, folders, strict=True):
             assert everything(folder) == everything(one.source)
             front = {p.name: p.read_text() for p in (one.source / "front").iterdir()}
@@ -117,7 +118,7 @@ def test_an_archive_replays_as_the_run_does_and_is_the_same_bytes_each_time(reco
                 f"torch=={one.manifest.packages['torch']}" in archive.read("packages.txt").decode()
             )
     runs = load_recorded([tmp_path])
-    folders = [replay(one, tmp_path / "out") for one in runs]
+    folders = [replay(one, tmp_path / "out").folder for one in runs]
     assert tables(folders) == tables(recorded.glob("*-s0-*"))
 
 
@@ -164,9 +165,9 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
     recorded, tmp_path, tiny
 ):
     path = next(o for o in tiny if o.startswith("task.path="))
-    with Backends() as backends:
+    with closing(LocalThreads()) as executor:
         for one in load_recorded([recorded]):
-            folder = retrain(one, tmp_path, backends, [path])
+            folder = retrain(one, tmp_path, executor, [path]).folder
             assert told(folder) == told(one.source)  # the same machine measures the same
             assert differences(one, folder) == [["network", "recorded", "measured here"]]
             content = everything(folder)["manifest"][0]
@@ -183,7 +184,7 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
         assert rows[1][1] == "accuracy 11.10%, 7 parameters"
         other = with_manifest(one, data=replace(one.manifest.data, digest="x"))
         with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
-            retrain(other, tmp_path / "other", backends, [path])
+            retrain(other, tmp_path / "other", executor, [path])
 
 
 def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
@@ -323,10 +324,10 @@ def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
 
 def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
     with (
-        Backends() as backends,
+        closing(LocalThreads()) as executor,
         pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
     ):
-        retrain(load_recorded([recorded])[0], tmp_path, backends, [])
+        retrain(load_recorded([recorded])[0], tmp_path, executor, [])
 
 
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):

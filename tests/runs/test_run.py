@@ -13,7 +13,8 @@ from harness.analysis.metrics import TIME_COLUMNS
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import GenomeError, InputError, MachineError, RecordError
-from harness.evaluation.assessor import Assessor, RecordedBackend
+from harness.evaluation.assessor import Assessor
+from harness.evaluation.memo import Memo
 from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
 from harness.evolution.genome import Genome
@@ -21,8 +22,8 @@ from harness.record.journal import Journal, find_runs, is_complete, read_events
 from harness.record.study import Decisions
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
-from harness.runs.runner import complete_runs
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
+from tests.support.backends import complete_folders
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
@@ -49,7 +50,7 @@ def composed(tiny):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, composed, backends):
+def runs(tmp_path_factory, composed, executor):
     """Both arms at one seed, run twice: with one worker, then with two."""
     found = []
     for workers in (1, 2):
@@ -58,7 +59,7 @@ def runs(tmp_path_factory, composed, backends):
         arms = [
             composed(folder, f"+ablation={arm}", *common) for arm in ("full", "random_mutation")
         ]
-        found.append(complete_runs(arms, backends))
+        found.append(complete_folders(arms, executor))
     return found
 
 
@@ -111,12 +112,12 @@ def test_a_complete_run_is_reused(runs, composed, monkeypatch):
     folder = runs[0][0]
     before = (folder / "journal.sqlite").stat().st_mtime_ns
     config = composed(folder.parent, "+ablation=full")
-    monkeypatch.setattr("harness.evaluation.backend.Sandbox", None)  # nothing could be trained
-    assert complete_runs([config]) == [folder]
+    monkeypatch.setattr("harness.evaluation.executor.Sandbox", None)  # nothing could be trained
+    assert complete_folders([config]) == [folder]
     assert (folder / "journal.sqlite").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, backends):
+def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, executor):
     """Half of the events are there, as after a kill; nothing paid for is asked or trained again."""
     whole = runs[0][0]
     events = read_events(whole)
@@ -124,7 +125,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, 
     with Journal(tmp_path / whole.name, wait_s=0) as journal:
         for event in half:
             journal.record(event)
-    (resumed,) = complete_runs([composed(tmp_path, "+ablation=full")], backends)
+    (resumed,) = complete_folders([composed(tmp_path, "+ablation=full")], executor)
     assert resumed.name == whole.name
     sendings = {"sent"}  # what was under way when it ended is sent again
 
@@ -143,16 +144,16 @@ def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
     bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropout(undefined)"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={bad}")
     with pytest.raises(InputError, match=r"passes every gate, but lint refused it: F821"):
-        complete_runs([config])
+        complete_folders([config])
 
 
 def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
-    quick, tmp_path, backends
+    quick, tmp_path, executor
 ):
     config = compose(
         [*quick, "+ablation=seed_only", f"runs_dir={tmp_path}", "budget.evaluations=3"]
     )
-    (folder,) = complete_runs([config], backends)
+    (folder,) = complete_folders([config], executor)
     run = read_run(folder)
     assert run.evaluations == 3
     assert len({candidate.source for candidate in run.candidates}) == 1
@@ -164,29 +165,29 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
 
 
 def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
-    quick, digits, network, backends
+    quick, digits, network, executor
 ):
     """The jobs of a multirun go on after one that failed, on their own images."""
     config = compose([*quick])
     bad = Genome.parse("# segment: f\ndef f():\n    pass\n")
-    first = backends.open(config, digits, network)
-    second = backends.open(replace(config, save_every_s=1), digits, network)
+    first = executor.open(config, digits, network)
+    second = executor.open(replace(config, save_every_s=1), digits, network)
     assert second.evaluate._sandbox is first.evaluate._sandbox
     with pytest.raises(MachineError, match="expected a laboratory that is open"):
         first.evaluate.search(network, seed=0)
     with pytest.raises(GenomeError, match="expected a segment with the network's class"):
-        backends.open(config, digits, bad)
-    own = backends.open(config, build(config.task).load(), network)
+        executor.open(config, digits, bad)
+    own = executor.open(config, build(config.task).load(), network)
     assert isinstance(own.evaluate.search(network, seed=0), Evaluation)
     other = replace(config, limits=replace(config.limits, build_s=31))
-    assert backends.open(other, digits, network).evaluate._sandbox is not own.evaluate._sandbox
+    assert executor.open(other, digits, network).evaluate._sandbox is not own.evaluate._sandbox
 
 
-def test_a_users_own_network_evolves(composed, tmp_path, backends):
+def test_a_users_own_network_evolves(composed, tmp_path, executor):
     own = tmp_path / "own.py"
     own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
-    (folder,) = complete_runs([config], backends)
+    (folder,) = complete_folders([config], executor)
     assert read_run(folder).evaluations == 3
 
 
@@ -197,14 +198,14 @@ def test_a_run_held_by_another_process_is_not_run_twice(runs, composed, tmp_path
         Journal(tmp_path / name, wait_s=0),
         pytest.raises(RecordError, match="no other process works on"),
     ):
-        complete_runs([config])
+        complete_folders([config])
 
 
 def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):
     config = composed(tmp_path, "+ablation=random_mutation")
     config = replace(config, limits=replace(config.limits, train_s=0.01))
     with pytest.raises(InputError, match=r"took longer than 0\.01 s"):
-        complete_runs([config])
+        complete_folders([config])
     (folder,) = find_runs(tmp_path)
     training = [e.content for e in read_events(folder) if e.KIND == "training"]
     assert [t["kind"] for t in training] == ["timeout"]
@@ -214,7 +215,7 @@ def test_answers_recorded_on_other_data_are_refused(tiny, tmp_path):
     with pytest.raises(
         RecordError, match=r"expected a study searched on tiny.*this one was on digits"
     ):
-        complete_runs([compose([*tiny, f"runs_dir={tmp_path}"])])
+        complete_folders([compose([*tiny, f"runs_dir={tmp_path}"])])
 
 
 def test_an_ablation_that_changes_more_than_its_arm_is_not_trained_beside_the_others(
@@ -223,7 +224,7 @@ def test_an_ablation_that_changes_more_than_its_arm_is_not_trained_beside_the_ot
     first, second = composed(tmp_path, "+ablation=random_mutation"), composed(tmp_path)
     second = replace(second, recipe=replace(second.recipe, epochs=2))
     with pytest.raises(InputError, match=r"random_mutation, full: .* these differ in more"):
-        complete_runs([first, second])
+        complete_folders([first, second])
 
 
 class TestDuplicates:
@@ -233,7 +234,7 @@ class TestDuplicates:
     def assessed(self, lab, config, tmp_path):
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
-                recorded = RecordedBackend(replace(lab, workers=workers), journal)
+                recorded = Memo(replace(lab, workers=workers), journal)
                 judge = Assessor(recorded, NETWORK, config, Decisions(), Full())
                 proposals = [
                     [

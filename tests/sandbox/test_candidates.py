@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.config.schema import LEVELS
-from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import KINDS, STATIC_GATES
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Rejection
 from tests.conftest import ROOT, children_of_worker
+from tests.support.backends import open_backend
 
 FOLDER = ROOT / "tests" / "candidates"
 HANDFUL = {
@@ -66,7 +66,9 @@ def labs(config, digits, network):
     chosen = replace(config, limits=limits, sandbox=sandbox)
     with contextlib.ExitStack() as stack:
         yield functools.cache(
-            lambda level: stack.enter_context(open_backend(chosen, digits, network, most=level))
+            lambda level: stack.enter_context(
+                open_backend(chosen, digits, network, confinement=level)
+            )
         )
 
 

@@ -11,7 +11,6 @@ import pytest
 from harness import doctor
 from harness.config.schema import LEVELS
 from harness.errors import InputError
-from harness.evaluation.backend import open_backend
 from harness.evaluation.device_slots import retried
 from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
@@ -19,6 +18,7 @@ from harness.sandbox.attacks import ATTACKS
 from harness.sandbox.confinement import landlock, seccomp
 from harness.sandbox.sandbox import Sandbox, WorkerLostError, attacks
 from tests.conftest import ROOT, server_of, trains
+from tests.support.backends import open_backend
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines")
 HEADERS = {
@@ -153,7 +153,7 @@ def labs(config, digits, network):
     free = replace(config, sandbox=replace(config.sandbox, level="limits"))
     with (
         open_backend(config, digits, network) as confined,
-        open_backend(free, digits, network, most="limits") as unconfined,
+        open_backend(free, digits, network, confinement="limits") as unconfined,
     ):
         yield confined, unconfined
 

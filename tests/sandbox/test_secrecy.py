@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.evaluation.backend import open_backend
 from harness.evaluation.gates import build_job
 from tests.conftest import children_of, server_of, trains
+from tests.support.backends import open_backend
 
 PAGE = os.sysconf("SC_PAGESIZE")
 SECRET = "sk-" + "secret-of-the-person-who-runs-it"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.claims.reproduction import read_reproduction
 from harness.config.identity import settings_of
-from harness.runs.runner import read_network
+from harness.evolution.genome import read_network
 from tests.support.records import evaluated, record_run
 
 ARMS = """

@@ -1,0 +1,198 @@
+"""Executors: where candidates are gated and trained.
+
+An executor opens a backend for a configuration, its data and its seed network. Everything above a
+backend runs in the process of the command and is recorded there. A new executor is a class with
+``open`` and ``close``, and a YAML in ``conf/executor/``.
+"""
+
+import contextlib
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.config.schema import Config
+from harness.config.strategies import build
+from harness.evaluation.backend import Backend
+from harness.evaluation.cache import FOLDER, TrainingCache, processor
+from harness.evaluation.device_slots import Device
+from harness.evaluation.evaluator import Evaluator, OnEpoch
+from harness.evaluation.gates import Interface, Validator, network_class
+from harness.evolution.genome import Genome
+from harness.sandbox.sandbox import Sandbox
+from harness.tasks.image_classification.datasets import Dataset
+
+
+class Executor(Protocol):
+    """Opens backends, one at a time."""
+
+    def open(
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: Genome,
+        *,
+        on_epoch: OnEpoch | None = None,
+    ) -> Backend:
+        """Return the backend that a configuration asks for; a backend opened before is closed.
+
+        Args:
+            config: Settings of the run.
+            dataset: Its data.
+            network: Its seed network.
+            on_epoch: Called after each epoch, where the executor trains in this process.
+
+        Raises:
+            InputError: Candidates would be confined less than ``sandbox.level`` asks for.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release everything that the executor holds."""
+        ...
+
+
+class Executors:
+    """Opens each backend with the executor that its configuration names.
+
+    An executor is started once and closed with this object, so that all jobs of a command share
+    what it keeps warm.
+    """
+
+    def __init__(self) -> None:
+        self._started: dict[str, Executor] = {}
+
+    def open(
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: Genome,
+        *,
+        on_epoch: OnEpoch | None = None,
+    ) -> Backend:
+        """Return a backend; see ``Executor.open``."""
+        name = json.dumps(config.executor, sort_keys=True)
+        if name not in self._started:
+            self._started[name] = build(config.executor)
+        return self._started[name].open(config, dataset, network, on_epoch=on_epoch)
+
+    def close(self) -> None:
+        """Close all executors."""
+        for executor in self._started.values():
+            executor.close()
+        self._started.clear()
+
+
+class LocalThreads:
+    """Works on this machine: a thread per candidate, each with a child of one warm worker.
+
+    The worker is kept for as long as its settings fit, so that the jobs of a multirun share it.
+
+    Args:
+        cache: Whether to reuse outcomes of trainings, from ``runs_dir/.trainings``.
+        confinement: The strongest confinement to try, for comparisons between levels.
+    """
+
+    def __init__(self, *, cache: bool = True, confinement: str = "isolated") -> None:
+        self._caches, self._confinement = cache, confinement
+        self._stack = contextlib.ExitStack()
+        self._worker: tuple[Sandbox, Device] | None = None
+        self._settings: tuple[Any, ...] = ()
+
+    def open(
+        self,
+        config: Config,
+        dataset: Dataset,
+        network: Genome,
+        *,
+        on_epoch: OnEpoch | None = None,
+    ) -> Backend:
+        """Return a backend; see ``Executor.open``."""
+        sandbox, device = self._warm_worker(config)
+        channels, height, width = dataset.input_shape
+        size = config.recipe.size_px
+        interface = Interface(
+            class_name=network_class(network, path=Path(config.network.path)),
+            input_shape=(channels, size or height, size or width),
+            n_classes=dataset.n_classes,
+        )
+        evaluator = Evaluator(
+            sandbox,
+            device,
+            dataset,
+            interface,
+            config.recipe,
+            seed_network=network,
+            machine=_decisive_machine(sandbox, config),
+            cache=TrainingCache(Path(config.runs_dir) / FOLDER) if self._caches else None,
+            save_every_s=config.save_every_s,
+            on_epoch=on_epoch,
+        )
+        return Backend(
+            validate=Validator(sandbox, device, interface, config.recipe),
+            evaluate=evaluator,
+            workers=_candidates_at_once(config),
+            machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
+        )
+
+    def close(self) -> None:
+        """Stop the worker."""
+        self._worker = None
+        self._stack.close()
+
+    def _warm_worker(self, config: Config) -> tuple[Sandbox, Device]:
+        """Return the worker, started again if its settings have changed."""
+        settings = (config.limits, config.sandbox, config.device, config.deterministic)
+        if self._worker is None or settings != self._settings:
+            self.close()
+            sandbox = self._stack.enter_context(
+                Sandbox(
+                    config.limits,
+                    level=config.sandbox.level,
+                    most=self._confinement,
+                    device=config.device,
+                    deterministic=config.deterministic,
+                )
+            )
+            sandbox.require_level()
+            self._worker = sandbox, Device(sandbox)
+            self._settings = copy.deepcopy(settings)
+        return self._worker
+
+
+def _decisive_machine(sandbox: Sandbox, config: Config) -> dict[str, Any]:
+    """Return what the outcome of a training depends on of this machine."""
+    return {
+        "device": sandbox.device,
+        "sandbox": sandbox.level,
+        "processor": processor(),
+        "gpu": sandbox.machine["cuda"],
+        "torch": sandbox.machine["torch"],
+        "deterministic": config.deterministic,
+    }
+
+
+def _candidates_at_once(config: Config) -> int:
+    """Return ``workers``; by default as many as this machine has cores and memory for."""
+    if config.workers:
+        return config.workers
+    limits = config.limits
+    return max(1, min(_cores() // limits.threads, _memory_mib() // limits.memory_mib))
+
+
+def _memory_mib() -> int:
+    """Return the memory of this machine or container in MiB."""
+    n = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
+        n = min(n, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return n // 2**20
+
+
+def _cores() -> int:
+    """Return the cores that this process may use; a container's share is rounded down."""
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        n = min(n, max(1, int(quota) // int(period)))
+    return n

@@ -1,0 +1,107 @@
+"""One training in a child process of the worker, as the harness drives it.
+
+After each epoch the child sends the epoch's number. With ``recipe.keep_best`` it then sends its
+network. Then it waits to be asked for its state. After the last epoch it sends its peak of GPU
+memory in place of a number, and then, without ``keep_best``, its network.
+"""
+
+from dataclasses import dataclass
+
+from harness.config.schema import Recipe
+from harness.evaluation.checkpoint import Checkpoint
+from harness.evaluation.scoring import Offer
+from harness.sandbox.job import JobFailed, Session
+from harness.typing import Array
+
+MAX_STATE_BYTES = 1 << 28
+"""Largest state of a training that is saved."""
+
+
+class CannotRestore(Exception):  # noqa: N818 - no error: the training starts over
+    """The state of an earlier process does not fit the candidate's parts."""
+
+
+class RemoteTraining:
+    """A training under way.
+
+    Args:
+        session: The child's session.
+        recipe: The recipe that it follows.
+        epoch: The last epoch that an earlier process completed.
+    """
+
+    def __init__(self, session: Session, recipe: Recipe, *, epoch: int) -> None:
+        self._session, self._recipe = session, recipe
+        self.epoch = epoch
+        self.peak_mib: float | None = None
+        """Peak of GPU memory in MiB, as the child states it; None before the end."""
+
+    def restore(self, state: Array) -> None:
+        """Continue from the state of an earlier process.
+
+        Raises:
+            CannotRestore: The state does not fit.
+            JobFailed: The child failed before it was ready.
+        """
+        if self._session.receive_json() != "ready":
+            raise failure("expected to be told that it is ready to go on")
+        self._session.send(state)
+        if self._session.receive_json() is not True:
+            raise CannotRestore
+
+    def next_epoch(self) -> bool:
+        """Wait for the end of the next epoch; return False at the end of the training.
+
+        Epochs must come once each and in order: every additional one would be another try at the
+        validation split.
+        """
+        self._session.renew()
+        message = self._session.receive_json()
+        if isinstance(message, dict) and isinstance(message.get("gpu_mib"), (int, float)):
+            self.peak_mib = message["gpu_mib"]
+            return False
+        expected = self.epoch + 1
+        if type(message) is not int or message != expected or expected > self._recipe.epochs:
+            raise failure(f"expected to be told of epoch {expected}, or of the end")
+        self.epoch = expected
+        return True
+
+    def network(self) -> Offer:
+        """Receive the network as it is now."""
+        return Offer(*(self._session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+
+    def state(self, *, wanted: bool) -> Array | None:
+        """Say whether the state is wanted, and receive it; None if there is none to save."""
+        self._session.send(MAX_STATE_BYTES if wanted else 0)
+        if not wanted:
+            return None
+        self._session.renew()
+        state = self._session.receive_array("u1")
+        return state if state.size else None
+
+
+@dataclass
+class BestEpoch:
+    """The network with the highest validation score so far; of equal ones the first."""
+
+    score: float = -1.0
+    network: Offer | None = None
+    failure: JobFailed | None = None
+    """Why an epoch's network was not accepted."""
+
+    @classmethod
+    def after(cls, checkpoint: Checkpoint | None) -> "BestEpoch":
+        """Return the best so far of a training that continues from this checkpoint."""
+        if checkpoint is None or not checkpoint.network:
+            return cls()
+        return cls(score=checkpoint.score, network=Offer(*checkpoint.network))
+
+    def add(self, network: Offer, score: float) -> None:
+        """Compare the network of one more epoch."""
+        if self.network is None or score > self.score:
+            self.network, self.score = network, score
+
+
+def failure(reason: str) -> JobFailed:
+    """Return the failure of a training that breaks the protocol."""
+    return JobFailed("train", "protocol", reason)
