@@ -42,7 +42,7 @@ MOVED: Mapping[str, str] = {
     "harness.images": "harness.sandbox.shared_data",
     "harness.inference": "harness.analysis.stats",
     "harness.journal": "harness.record.journal",
-    "harness.laboratories": "harness.evaluation.backend",
+    "harness.laboratories": "harness.evaluation.executor",
     "harness.ledger": "harness.evolution.budget",
     "harness.lineage": "harness.analysis.ancestry",
     "harness.measures": "harness.analysis.metrics",
