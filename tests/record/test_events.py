@@ -6,10 +6,10 @@ import zipfile
 from collections import Counter
 
 import pytest
-from harness.evolution.usage import Usage
 
 from harness.config.schema import Price
 from harness.errors import RecordError
+from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Rejection, Variation
 from harness.record import events as e
 from harness.record.archive import read_archive
