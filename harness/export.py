@@ -8,7 +8,7 @@ from harness.record.archive import write_archive
 
 
 def main() -> None:
-    """Write all that another person needs to replay a run into one file."""
+    """Write the archive of a complete run, one file that others can replay."""
     parser = argparse.ArgumentParser(prog="python -m harness.export", description=main.__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("file", type=Path, nargs="?", help="default: the run's name, here")

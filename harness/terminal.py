@@ -1,4 +1,4 @@
-"""How a command ends: one sentence and an exit status, or an interrupt that loses nothing."""
+"""Exit of a command: on an error with one sentence and a status, on Ctrl-C at once."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 @contextlib.contextmanager
 def exit_on_error(status: int | None = None) -> Iterator[None]:
-    """End the command with the sentence of a ``HarnessError`` that is raised in this block.
+    """End the command with the message of a ``HarnessError`` that the block raises.
 
     Args:
         status: Exit status; by default the error's own.
@@ -26,18 +26,18 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
 
 
 def fail(error: HarnessError, status: int | None = None) -> NoReturn:
-    """End the command with the error's sentence and status."""
+    """End the command with the error's message, and its status unless another is given."""
     print(f"error: {error}", file=sys.stderr)
     raise SystemExit(error.exit_status if status is None else status)
 
 
 def exit_on_interrupt() -> None:
-    """Let Ctrl-C end the command at once: the journal holds everything that was done."""
+    """Make Ctrl-C end the command at once, which loses nothing that the journal holds."""
     signal.signal(signal.SIGINT, _interrupted)
 
 
 def _interrupted(*_: object) -> NoReturn:
-    """Exit without unwinding: threads may wait for an LLM without end."""
+    """Exit without unwinding, since threads may wait for an LLM forever."""
     if sys.stdout.isatty():
         print("\033[?25h", flush=True)  # the live display hid the cursor
     print("interrupted; the same command continues from here", file=sys.stderr)

@@ -13,11 +13,11 @@ from harness.config.schema import Price
 from harness.evolution.budget import Usage, cost_of
 from harness.evolution.candidate import Outcome, Rejection, Variation, outcome_of
 from harness.record.event import Event
-from harness.record.upgrade import upgraded
+from harness.record.upgrade import upgrade
 
 JOURNAL_FORMAT = 4
 _UPGRADES: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
-    3: upgraded,
+    3: upgrade,
     JOURNAL_FORMAT: lambda _, content: content,
 }
 READABLE_FORMATS = frozenset(_UPGRADES)

@@ -1,7 +1,7 @@
-"""Events of journal format 3 (version 0.1.0) as the events of today.
+"""Conversion of events of journal format 3, which version 0.1.0 wrote, to format 4.
 
-Format 4 calls the score ``score`` and what was decided ``outcome``, and names strategies by package
-and class.
+Format 4 calls the score ``score`` and the decision ``outcome``, names strategies by package and
+class, and records the kind of task, its chance level and the labels of the proposer.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from harness.config.strategies import with_stable_names
 
 _RENAMED = {"accuracy": "score", "accuracies": "scores", "fate": "outcome"}
 _LABELS = {"category": "category", "character": "character", "eot": "reflection"}
-"""Those of guided variation; no other proposer had details under these keys."""
+"""Labels of guided variation, the only proposer that recorded details under these keys."""
 _WITH_OUTCOMES = frozenset({"proposal", "reference", "confirmed"})
 _OUTCOMES = frozenset({"training", "final"})
 
 
-def upgraded(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a format 3 event in the words of format 4."""
+def upgrade(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of an event of format 3 as format 4 has it."""
     kind = key.partition("/")[0]
     if kind == "manifest":
         return _manifest(content)
@@ -35,10 +35,10 @@ def _outcome(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _manifest(content: Mapping[str, Any]) -> dict[str, Any]:
     data = content["data"]
-    told = {"kind": "image_classification", "chance": 1 / data["n_classes"]}
+    task = {"kind": "image_classification", "chance": 1 / data["n_classes"]}
     return {
         **content,
-        "data": {**data, **told},
+        "data": {**data, **task},
         "config": with_stable_names(content["config"]),
         "labels": _LABELS,
     }
