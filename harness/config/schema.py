@@ -27,7 +27,7 @@ class Role(Enum):
 
 
 ARGUMENT_ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("path", "folder", "root"), Role.RUNTIME),
+    **dict.fromkeys(("path", "folder", "root", "study", "runs_dir"), Role.RUNTIME),
     **dict.fromkeys(
         ("base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
          "backoff_max_s", "patience_s", "settle_s"),
