@@ -8,7 +8,7 @@ from harness.config.identity import settings_of
 from harness.config.schema import Config
 from harness.evolution.genome import read_network
 from harness.reporting.console import show_table
-from harness.runs.cost_estimate import Played, play
+from harness.runs.cost_estimate import DryRun, dry_run
 
 UNKNOWN = "unknown"
 HEADER = [
@@ -29,8 +29,8 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
     plan, evidence = reproduction.plans[name], reproduction.evidence[name]
     left = {arm: len(evidence.missing(arm)) for arm in plan.arms}
     configs = {arm: reproduction.config(name, arm, plan.seeds[0]) for arm in plan.arms}
-    played = {
-        arm: play(config, read_network(Path(config.network.path)), share=1.0)
+    dry_runs = {
+        arm: dry_run(config, read_network(Path(config.network.path)), share=1.0)
         for arm, config in configs.items()
         if left[arm] and "model" in config.proposer
     }
@@ -46,7 +46,7 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
         evidence.done,
         f"at most {trainings:,}" if trainings else "0",
         _hours(reproduction, name, trainings),
-        *_spent(played, left, paid=plan.takes.llm),
+        *_spent(dry_runs, left, paid=plan.takes.llm),
     ]
 
 
@@ -83,17 +83,17 @@ def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
     return UNKNOWN
 
 
-def _spent(played: dict[str, Played], left: dict[str, int], *, paid: bool) -> list[str]:
-    if not paid or not played:
+def _spent(dry_runs: dict[str, DryRun], left: dict[str, int], *, paid: bool) -> list[str]:
+    if not paid or not dry_runs:
         return ["0"] * 4
     calls, tokens_in, tokens_out = (
-        sum(left[arm] * getattr(one.spent, name) for arm, one in played.items())
+        sum(left[arm] * getattr(one.spent, name) for arm, one in dry_runs.items())
         for name in ("calls", "prompt_tokens", "completion_tokens")
     )
-    costs = [one.spent.cost for one in played.values()]
+    costs = [one.spent.cost for one in dry_runs.values()]
     cost = UNKNOWN
     if None not in costs:
-        cost = f"{sum(left[arm] * (one.spent.cost or 0) for arm, one in played.items()):.4g}"
+        cost = f"{sum(left[arm] * (one.spent.cost or 0) for arm, one in dry_runs.items()):.4g}"
     return [_about(calls), _about(tokens_in), _about(tokens_out), cost]
 
 

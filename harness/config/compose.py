@@ -32,6 +32,8 @@ from harness.config.schema import Config, problems
 from harness.config.strategies import strategy_class, with_import_paths
 from harness.errors import InputError
 
+_RENAMED = {"search.i_select_on_test_data": "search.acknowledge_test_selection"}
+"""Settings of version 0.1.0 that have another name since."""
 _SIMPLE: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
 
 
@@ -166,6 +168,8 @@ def profile_first(arguments: Sequence[str]) -> list[str]:
 def _check_names(overrides: Sequence[str]) -> None:
     """InputError where an arm would run under a name that is not its own."""
     keys = {override.lstrip("+").split("=")[0] for override in overrides}
+    for key in sorted(keys & set(_RENAMED)):
+        raise InputError(f"{key}: expected {_RENAMED[key]}, its name since version 0.2.0.")
     if "arm" in keys:
         raise InputError("arm: expected no such setting, an arm is named by its +ablation=NAME.")
     if "proposer" in keys and "ablation" not in keys:

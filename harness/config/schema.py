@@ -154,8 +154,8 @@ class Search:
 
     split: str = MISSING
     """``validation``, or ``test`` to show what selecting on the test set does."""
-    i_select_on_test_data: bool = setting(Role.RUNTIME, unrecorded=True)
-    """To be said where the split is ``test``: no test accuracy of such a run is worth anything."""
+    acknowledge_test_selection: bool = setting(Role.RUNTIME, unrecorded=True)
+    """Must be true where the split is ``test``: the test scores of such a run are worthless."""
     retrain: bool = MISSING
     """Train with a seed of its own for each proposal, networks proposed before included."""
 
@@ -311,9 +311,9 @@ def problems(config: Config) -> Iterator[str]:
             "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "
             "recipe.schedule=decay with as many epochs as you mean."
         )
-    if config.search.split == "test" and not config.search.i_select_on_test_data:
+    if config.search.split == "test" and not config.search.acknowledge_test_selection:
         yield (
-            "search.split: expected validation, for a search that is scored on the test split "
-            "makes every test accuracy of its run worthless. To show just that, say so: "
-            "search.i_select_on_test_data=true."
+            "search.split: expected validation: a search that is scored on the test split makes "
+            "every test score of its run worthless. To demonstrate this, set "
+            "search.acknowledge_test_selection=true."
         )

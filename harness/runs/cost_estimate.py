@@ -1,8 +1,7 @@
-"""What a run would cost, before anything is spent: ``python -m harness.estimate [overrides]``.
+"""Estimate of what a run would cost, by a dry run of each arm.
 
-Each arm is played through the real loop with its real prompts; answers are the code that was asked
-about with one line more, as long as they may be, and fates are drawn by lot. Nothing is sent and
-nothing is trained.
+The real loop runs with its real prompts. A stub model answers with the code of the prompt and one
+line more, at the full length allowed; outcomes are random. Nothing is sent and nothing is trained.
 """
 
 import re
@@ -13,13 +12,13 @@ from typing import Any
 
 from harness.config.compose import compose, compose_comparison
 from harness.config.schema import Config
-from harness.config.strategies import build
+from harness.config.strategies import TARGET, build, strategy_class
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger, Usage, cost_of
 from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
 from harness.evolution.genome import Genome, read_network
 from harness.evolution.loop import evolve
-from harness.llm.model import Completion, Ensemble, Model, Request, today
+from harness.llm.model import Completion, Ensemble, Model, Request, is_paid, today
 from harness.reporting.console import show_table
 from harness.seeding import stream
 
@@ -29,38 +28,39 @@ HEADER = [
 ]  # fmt: skip
 FREE = "–"
 _BYTES_PER_TOKEN = 3
-"""Assumed of prompts that are mostly Python code; the journal has what a server counted."""
+"""Assumed for prompts, which are mostly Python code."""
 _FENCED = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Played:
-    """One arm as it was played."""
+class DryRun:
+    """Usage and cost of one arm in a dry run."""
 
     arm: str
     seed: int
     model: str
-    """Who is asked, by name; empty for an arm that asks nobody."""
+    """Name of its model; empty for an arm that asks none."""
     share: float
+    """Share of valid answers."""
     evaluations: int
     spent: Usage
     ended_by: str | None
-    """The limit on calls, tokens or cost that ended it."""
+    """The limit on calls, tokens or cost that ended it, if any."""
     unpriced: frozenset[str]
-    """Models that were asked and have no price."""
+    """Models without a known price."""
     paid: bool
-    """Whether its model sends requests to a server at all."""
+    """Whether its model's calls may cost money."""
 
 
-class Imagined:
-    """Stands in for one LLM: gives back what it is asked about, changed by a line."""
+class StubModel:
+    """Stands in for an LLM: returns the code of the prompt with one line more."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def complete(self, request: Request, meter: Any = None) -> Completion:
-        """Answer as long as is allowed."""
+        """Return an answer that is charged with the most tokens allowed."""
         del meter
         blocks = [b for b in _FENCED.findall(request.prompt) if request.segment in b]
         name = re.sub(r"\W", "_", request.step)
@@ -74,15 +74,15 @@ class Imagined:
         )
 
 
-class Purse:
-    """Charges every call against the budget."""
+class DryRunMeter:
+    """A model of a dry run that charges every call against the budget."""
 
     def __init__(self, model: Model, ledger: Ledger) -> None:
         self._model, self._ledger = model, ledger
         self.unpriced: set[str] = set()
 
     def complete(self, request: Request) -> Completion:
-        """Answer, or raise BudgetSpent where the budget has no room."""
+        """Return the answer; raise BudgetSpent if the call does not fit into the budget."""
         completion = self._model.complete(request)
         price = self._ledger.price(completion.model)
         if price is None:
@@ -102,140 +102,164 @@ class Purse:
         return completion
 
 
-class Nowhere:
-    """A record that keeps nothing."""
+@dataclass(frozen=True, kw_only=True)
+class DrawnOutcomes:
+    """Gates and trainings of a dry run: random outcomes, drawn by name.
 
-    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
-        """Forget it."""
+    Attributes:
+        seed: Seed of the run.
+        share: Chance that a gate accepts a network.
+    """
 
-    def generation(self, number: int, population: Sequence[Individual]) -> None:
-        """Forget it."""
+    seed: int
+    share: float
 
-
-def play(config: Config, network: Genome, *, share: float) -> Played:
-    """Play one arm to its end, with this share of answers valid."""
-    ledger = Ledger(budget=replace(config.budget, train_s=None), prices=config.prices)
-    purse = Purse(_imagined(config.model), ledger)
-    parts = {"model": purse} if "model" in config.proposer else {}
-
-    def gates(genome: Genome) -> Rejection | None:
-        if stream(config.seed, "valid", genome.digest).random() < share:
+    def gates(self, genome: Genome) -> Rejection | None:
+        """Reject a genome with the chance ``1 - share``."""
+        if stream(self.seed, "valid", genome.digest).random() < self.share:
             return None
         return Rejection(gate="build", kind="forward", reason="RuntimeError: imagined")
 
-    def outcome(proposal: Proposal) -> Outcome:
+    def assess(self, proposals: Sequence[Proposal]) -> list[Outcome]:
+        """Return an outcome for each proposal."""
+        return [self._outcome(proposal) for proposal in proposals]
+
+    def _outcome(self, proposal: Proposal) -> Outcome:
         child = proposal.child
-        refusal = child if isinstance(child, Rejection) else gates(child)
-        rng = stream(config.seed, "outcome", proposal.step)
+        refusal = child if isinstance(child, Rejection) else self.gates(child)
+        rng = stream(self.seed, "outcome", proposal.step)
         return refusal or Evaluation(
             score=rng.random(), n_params=rng.randrange(1, 10**6), train_s=0.0
         )
 
+
+class NoRecord:
+    """A recorder that keeps nothing."""
+
+    def proposal(self, generation: int, proposal: Proposal, outcome: Outcome) -> None:
+        """Do nothing."""
+
+    def generation(self, number: int, population: Sequence[Individual]) -> None:
+        """Do nothing."""
+
+
+def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
+    """Run one arm to its end without sending or training anything.
+
+    Args:
+        config: The arm.
+        network: The seed network.
+        share: Share of answers that pass the gates.
+    """
+    ledger = Ledger(budget=replace(config.budget, train_s=None), prices=config.prices)
+    metered = DryRunMeter(_stub(config.model), ledger)
+    parts = {"model": metered} if "model" in config.proposer else {}
+    outcomes = DrawnOutcomes(seed=config.seed, share=share)
     seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
     evolve(
         Individual(step="seed", genome=network, evaluation=seed),
         proposer=build(config.proposer, **parts),
         selection=build(config.selection),
-        gates=gates,
+        gates=outcomes.gates,
         confirm=lambda individual: individual,
-        assess=lambda proposals: [outcome(proposal) for proposal in proposals],
+        assess=outcomes.assess,
         sizes=config.sizes,
         rates=config.rates,
         ledger=ledger,
-        record=Nowhere(),
+        record=NoRecord(),
         seed=config.seed,
         llm_workers=1,
     )
-    return Played(
+    return DryRun(
         arm=config.arm,
         seed=config.seed,
-        model=_named(config.model) if parts else "",
+        model=_name_of(config.model) if parts else "",
         share=share,
         evaluations=ledger.evaluations,
         spent=ledger.spent,
         ended_by=ledger.refused_by,
-        unpriced=frozenset(purse.unpriced),
-        paid=_is_sent(config.model),
+        unpriced=frozenset(metered.unpriced),
+        paid=_is_paid(config.model),
     )
 
 
-def _named(node: Any) -> str:
+def _name_of(node: Any) -> str:
     if "members" in node:
-        return " + ".join(_named(member["model"]) for member in node["members"].values())
-    return str(node.get("name") or node["_target_"].rsplit(".")[-1].lower())
+        return " + ".join(_name_of(member["model"]) for member in node["members"].values())
+    return str(node.get("name") or node[TARGET].rsplit(".")[-1].lower())
 
 
-def _is_sent(node: Any) -> bool:
+def _is_paid(node: Any) -> bool:
     if "members" in node:
-        return any(_is_sent(member["model"]) for member in node["members"].values())
-    return str(node["_target_"]).startswith("harness.llm.openai_client.")
+        return any(_is_paid(member["model"]) for member in node["members"].values())
+    return is_paid(strategy_class(node[TARGET]))
 
 
-def _imagined(node: Any) -> Model:
-    """Stand-ins for the model of a configuration, under the names that it asks for."""
+def _stub(node: Any) -> Model:
+    """Return a stub for the model of a configuration, or for each member of an ensemble."""
     if "members" in node:
         members = {
-            name: {"model": _imagined(member["model"]), "weight": member["weight"]}
+            name: {"model": _stub(member["model"]), "weight": member["weight"]}
             for name, member in node["members"].items()
         }
         return Ensemble(members=members)
-    return Imagined(_named(node))
+    return StubModel(_name_of(node))
 
 
-def estimate(overrides: Sequence[str]) -> list[Played]:
-    """Play every arm that ``python -m harness`` would run with these overrides."""
+def estimate(overrides: Sequence[str]) -> list[DryRun]:
+    """Dry-run every arm that ``python -m harness`` would run with these overrides."""
     config = compose(overrides)
     network = read_network(Path(config.network.path))
-    # As few valid answers as the limit on proposals allows for cost the most.
+    # The share of valid answers at which the limit on proposals is reached costs the most.
     few = config.budget.evaluations / max(config.budget.proposals, config.budget.evaluations)
     return [
-        play(arm, network, share=share)
+        dry_run(arm, network, share=share)
         for arm in compose_comparison(config, overrides)
         for share in ((1.0, few) if "model" in arm.proposer else (1.0,))
     ]
 
 
-def _row(played: Played, *, sweep: bool) -> list[str]:
-    spent = played.spent
-    seed = f", seed {played.seed}" if sweep else ""
-    model = f", {played.model}" if sweep and played.model else ""
+def _row(run: DryRun, *, sweep: bool) -> list[str]:
+    spent = run.spent
+    seed = f", seed {run.seed}" if sweep else ""
+    model = f", {run.model}" if sweep and run.model else ""
     return [
-        f"{played.arm}{seed}{model}",
-        f"{played.share:.0%}" if spent.calls else "–",
-        str(played.evaluations),
+        f"{run.arm}{seed}{model}",
+        f"{run.share:.0%}" if spent.calls else "–",
+        str(run.evaluations),
         str(spent.calls),
         f"{spent.prompt_tokens:,}",
         f"{spent.completion_tokens:,}",
-        _cost(played),
+        _cost(run),
     ]
 
 
-def _cost(played: Played) -> str:
-    if not played.spent.calls:
+def _cost(run: DryRun) -> str:
+    if not run.spent.calls:
         return "0"
-    if not played.paid:
+    if not run.paid:
         return FREE
-    return UNKNOWN if played.spent.cost is None else f"{played.spent.cost:.4g}"
+    return UNKNOWN if run.spent.cost is None else f"{run.spent.cost:.4g}"
 
 
-def _notes(all_played: Sequence[Played]) -> Iterator[str]:
+def _notes(dry_runs: Sequence[DryRun]) -> Iterator[str]:
     yield (
-        f"An estimate: the loop was played with imagined answers, prompts at {_BYTES_PER_TOKEN} "
-        f"bytes per token, every answer as long as its limit. Nothing was sent. What gets no "
-        f"answer and is sent again comes on top; limits of the budget count it, too."
+        f"An estimate by a dry run of the loop: prompts at {_BYTES_PER_TOKEN} bytes per token, "
+        f"every answer as long as its limit. Nothing was sent. Retries of requests that get no "
+        f"answer are not included, but count against the limits of the budget."
     )
-    if any(played.spent.calls and not played.paid for played in all_played):
-        yield f"{FREE}: this model sends nothing to a server that is paid."
-    unpriced = {name for played in all_played if played.paid for name in played.unpriced}
+    if any(run.spent.calls and not run.paid for run in dry_runs):
+        yield f"{FREE}: calls to this model cost nothing."
+    unpriced = {name for run in dry_runs if run.paid for name in run.unpriced}
     for name in sorted(unpriced):
         yield f"unknown: the price of {name}; fill in conf/prices/mine.yaml."
-    for played in all_played:
-        if played.ended_by:
-            yield f"{played.arm}, {played.share:.0%} valid: ended by budget.{played.ended_by}."
+    for run in dry_runs:
+        if run.ended_by:
+            yield f"{run.arm}, {run.share:.0%} valid: ended by budget.{run.ended_by}."
 
 
-def show_estimates(jobs: Sequence[Sequence[Played]], *, sweep: bool) -> None:
-    """Print a table of all jobs; arms that several jobs share run once and stand there once."""
-    all_played = list(dict.fromkeys(played for job in jobs for played in job))
-    rows = [HEADER, *(_row(played, sweep=sweep) for played in all_played)]
-    show_table(rows, title="What this would cost", notes=list(_notes(all_played)))
+def show_estimates(jobs: Sequence[Sequence[DryRun]], *, sweep: bool) -> None:
+    """Print a table of all jobs; an arm that several jobs share has one row."""
+    dry_runs = list(dict.fromkeys(run for job in jobs for run in job))
+    rows = [HEADER, *(_row(run, sweep=sweep) for run in dry_runs)]
+    show_table(rows, title="What this would cost", notes=list(_notes(dry_runs)))

@@ -33,7 +33,7 @@ def test_composes_and_instantiates(file, tmp_path, monkeypatch):
         monkeypatch.setenv(f"{provider.upper()}_API_KEY", "any")
         monkeypatch.setenv(f"{provider.upper()}_MODEL", "some-model")
     answers = [] if file.parent.name == "model" else ["model=scripted"]  # not every arm is recorded
-    answers += ["search.i_select_on_test_data=true"]
+    answers += ["search.acknowledge_test_selection=true"]
     arm = ["+ablation=full"] if file.parent.name == "proposer" else []
     config = compose([override(file), *arm, *answers, f"runs_dir={tmp_path}"])
     model = build(config.model)
@@ -55,10 +55,11 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
         for f in FILES
         if f.parent.name == "model"
     }
-    from harness.llm import model, openai_client
+    from harness.llm import model, offline, openai_client
     from harness.tasks.image_classification import datasets
 
-    for module, method in ((datasets, "load"), (model, "complete"), (openai_client, "complete")):
+    models = (model, offline, openai_client)
+    for module, method in ((datasets, "load"), *((module, "complete") for module in models)):
         for name, cls in inspect.getmembers(module, inspect.isclass):
             if hasattr(cls, method) and not getattr(cls, "_is_protocol", False):
                 assert f"{module.__name__}.{name}" in named
@@ -66,7 +67,7 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
-    said = ["model=exchange", "search.i_select_on_test_data=true"]
+    said = ["model=exchange", "search.acknowledge_test_selection=true"]
     full, other = compose(said), compose([f"+ablation={arm}", *said])
     listed = yaml.safe_load((CONF / "ablation" / f"{arm}.yaml").read_text())
     exchanged = {key.split("/")[-1] for group in listed.pop("defaults", []) for key in group}
@@ -119,7 +120,7 @@ def leaves(value, name=""):
 
 @pytest.mark.parametrize("arm", sorted(GUIDED))
 def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
-    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    said = ["model=scripted", "search.acknowledge_test_selection=true"]
     full, other = (
         leaves(asdict(compose([f"+ablation={name}", *said]))) for name in ("full", arm)
     )  # fmt: skip
@@ -134,7 +135,7 @@ def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
 
 
 def test_every_arm_that_asks_an_llm_is_written_there():
-    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    said = ["model=scripted", "search.acknowledge_test_selection=true"]
     asking = {a for a in ARMS if "model" in compose([f"+ablation={a}", *said]).proposer}
     assert asking == GUIDED.keys()
 
@@ -151,7 +152,7 @@ def test_every_proposer_keeps_the_contract():
         made = cls.__dict__.get("proposer")
         if made is not None and cls is not ProposerContract:
             tested.add(type(made.__wrapped__(cls())))
-    said = ["model=scripted", "search.i_select_on_test_data=true"]
+    said = ["model=scripted", "search.acknowledge_test_selection=true"]
     targets = {compose([f"+ablation={arm}", *said]).proposer["_target_"] for arm in ARMS}
     assert {get_object(target) for target in targets} == tested
 
@@ -169,7 +170,7 @@ def test_a_profile_is_the_ground_that_an_ablation_differs_from_in_any_order():
         assert (config.sizes.founders, config.rates.p_mate) == (32, 0.0)
         assert config.recipe.size_px == 224
     for arm in ARMS:
-        said = ["search.i_select_on_test_data=true", "model=scripted"]
+        said = ["search.acknowledge_test_selection=true", "model=scripted"]
         budget = compose(["+profile=ge2024", f"+ablation={arm}", *said]).budget
         assert (budget.evaluations, budget.generations) == (192, None)  # equal for all arms
 
@@ -207,7 +208,8 @@ def test_evaluations_bound_proposals():
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
         (["+ablation=nas", "proposer=none", "proposer._target_=null"], "proposer"),
         (["+ablation=no_eot", "proposer=none"], "expected an arm that says proposer._target_"),
-        (["+ablation=test_selection", "model=scripted"], "search.i_select_on_test_data=true"),
+        (["+ablation=test_selection", "model=scripted"], "search.acknowledge_test_selection=true"),
+        (["search.i_select_on_test_data=true"], "expected search.acknowledge_test_selection"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),
         (["workers=0"], "workers: expected a number of at least 1, got 0"),
         (["rates.p_mate=1.5"], "rates.p_mate: expected a share from 0 to 1, got 1.5"),

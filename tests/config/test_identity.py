@@ -19,7 +19,7 @@ from tests.conftest import ARMS, SMALL
 MODULE_PATH = re.compile(r"\b(?:harness|baselines)(?:\.\w+){2,}")
 
 
-SETTINGS = (*SMALL, "search.i_select_on_test_data=true")
+SETTINGS = (*SMALL, "search.acknowledge_test_selection=true")
 """The arm that selects on test data says so; for the others it changes nothing."""
 
 

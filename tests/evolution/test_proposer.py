@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from harness.analysis.attribution import credits_of
+from harness.analysis.attribution import contributions
+from harness.analysis.comparison import compare
 from harness.analysis.loading import read_runs
 from harness.evolution.budget import Demand
 from harness.evolution.candidate import Rejection
@@ -66,5 +67,5 @@ def test_the_attribution_counts_what_a_run_s_proposer_declared(tmp_path, labels,
         tmp_path / "run", arm="coins", seed=0, children=[("g0.c0", child)],
         details=[{"coin": "heads", "category": "not declared"}], labels=labels,
     )  # fmt: skip
-    found = {credit.by for credit in credits_of(read_runs([tmp_path / "run"]))}
+    found = {one.by for one in contributions(compare(read_runs([tmp_path / "run"])))}
     assert found - {"operator", "segment", "model"} == counted

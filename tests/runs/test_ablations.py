@@ -45,7 +45,7 @@ class Played:
     """One arm, played: its configuration, its prompts, its children and populations."""
 
     def __init__(self, arm):
-        acknowledged = ["search.i_select_on_test_data=true"]
+        acknowledged = ["search.acknowledge_test_selection=true"]
         self.config = compose([f"+ablation={arm}", "model=scripted", *SMALL, *acknowledged])
         self.children, self.populations, model = {}, [], Echo()
         parts = {"model": model} if "model" in self.config.proposer else {}

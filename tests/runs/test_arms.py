@@ -13,7 +13,7 @@ from tests.test_commands import run
 
 
 def proposer_of(arm):
-    said = ["model=pool", "search.i_select_on_test_data=true"]
+    said = ["model=pool", "search.acknowledge_test_selection=true"]
     return compose([f"+ablation={arm}", *said]).proposer
 
 
@@ -22,7 +22,7 @@ def proposer_of(arm):
 def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
     done = run(
         "-m", f"+ablation={','.join(ARMS)}", "seed=0,1", "compare=[]", "model=pool",
-        "search.i_select_on_test_data=true", f"runs_dir={tmp_path}", *SMALL,
+        "search.acknowledge_test_selection=true", f"runs_dir={tmp_path}", *SMALL,
         "budget.evaluations=3", timeout_s=1500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import InputError
-from harness.runs.cost_estimate import estimate
+from harness.runs.cost_estimate import estimate, show_estimates
 from tests.conftest import ARMS
 from tests.test_commands import run
 
@@ -12,7 +12,7 @@ from tests.test_commands import run
 def test_every_arm_can_be_estimated_without_key_server_or_training(arm):
     overrides = [f"+ablation={arm}", "compare=[]", "model=openai", "budget.evaluations=6"]
     if arm == "test_selection":
-        overrides.append("search.i_select_on_test_data=true")
+        overrides.append("search.acknowledge_test_selection=true")
     played = estimate(overrides)
     assert played[0].evaluations == 6
     asks = len(played) == 2
@@ -45,8 +45,34 @@ def test_a_cap_on_cost_wants_prices():
 
 def test_what_answers_from_a_record_costs_nothing():
     done = run("compare=[]", module="harness.estimate")
-    assert "this model sends nothing to a server that is paid" in done.stdout
+    assert "calls to this model cost nothing" in done.stdout
     assert "unknown" not in done.stdout
+
+
+class PaidElsewhere:
+    """A third party's model, which does not say whether its calls cost money."""
+
+    def __init__(self, *, name):
+        self.name = name
+
+
+class FreeElsewhere(PaidElsewhere):
+    is_paid = False
+
+
+@pytest.mark.parametrize(
+    ("model", "paid", "cost"),
+    [("PaidElsewhere", True, "unknown"), ("FreeElsewhere", False, "–")],
+)
+def test_a_third_party_s_model_is_paid_unless_its_class_says_otherwise(model, paid, cost, capsys):
+    target = f"model._target_={__name__}.{model}"
+    config = ["compare=[]", "model=exchange", "~model.folder", "~model.settle_s", target]
+    runs = estimate([*config, "model.name=theirs"])
+    assert {run.paid for run in runs} == {paid}
+    show_estimates([runs], sweep=False)
+    shown = capsys.readouterr().out
+    assert f" {cost} " in shown
+    assert ("the price of theirs" in shown) == paid
 
 
 def test_an_ensemble_is_priced_member_by_member():
