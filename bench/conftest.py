@@ -51,7 +51,7 @@ def digits(datasets):
 
 @pytest.fixture
 def trains(config, network):
-    """A laboratory's worker, and the job that trains the seed network in it."""
+    """A backend's worker, and the job that trains the seed network in it."""
 
     @contextmanager
     def opened(

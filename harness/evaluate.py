@@ -1,7 +1,7 @@
 """Train and score one network: ``python -m harness.evaluate FILE [--json]``.
 
-Prints validation accuracy, number of parameters and seconds, or the gate that refused it. A long
-training that is interrupted continues with the same command, and none is done twice.
+Prints validation accuracy, number of parameters and seconds, or the gate that refused the network.
+The same command resumes a long training that was interrupted. No training is repeated.
 """
 
 from harness.evaluation.assessor import training_seed

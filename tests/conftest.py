@@ -153,6 +153,6 @@ def digits(config):
 
 @pytest.fixture(scope="session")
 def lab(config, digits, network):
-    """One laboratory with a real worker, for every test that only reads from it."""
+    """One backend with a real worker, for every test that only reads from it."""
     with open_backend(config, digits, network) as opened:
         yield opened

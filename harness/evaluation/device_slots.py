@@ -1,4 +1,4 @@
-"""Device slots: how many candidates may use a device at once, and how one gets it alone."""
+"""Device slots: the number of candidates that may use a device at once, or one of them alone."""
 
 import contextlib
 import math
@@ -13,28 +13,29 @@ from harness.sandbox.sandbox import Sandbox, WorkerLostError
 
 T = TypeVar("T")
 
-# Not measured: no GPU has been had yet. Too large a guess costs time, too small a one a second
-# training, since whoever runs out of memory is tried again alone.
+# These three are not measured. Too large, they leave a part of the GPU unused. Too small, they let
+# candidates run out of memory, which are then trained a second time, alone.
 _CONTEXT_MIB = 500
-"""What a process takes of a GPU before it computes anything."""
+"""GPU memory that a process takes before it computes anything."""
 _MARGIN = 1.5
-"""How much larger than the first candidate others may be."""
+"""Peak of memory of other candidates, relative to the seed network's."""
 _USABLE = 0.9
+"""Share of a GPU's memory that candidates may fill."""
 
 
 @dataclass(eq=False)
 class Occupancy:
-    """One candidate's time on the device."""
+    """The time that one candidate holds a slot."""
 
     accompanied: bool = False
-    """Whether another was there at any time of it."""
+    """Whether another candidate held a slot at any moment of that time."""
 
 
 class Slots:
     """Slots of one device.
 
     Args:
-        n: How many candidates may use it at once; None for any number.
+        n: Number of candidates that may use it at once; None for no limit.
     """
 
     def __init__(self, n: int | None) -> None:
@@ -45,7 +46,7 @@ class Slots:
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[Occupancy]:
-        """Take a place, beside others."""
+        """Hold one slot."""
         occupancy = Occupancy()
         with self._changed:
             self._changed.wait_for(self._free)
@@ -62,7 +63,7 @@ class Slots:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Take all of them: wait until everybody has left, and let nobody in meanwhile."""
+        """Hold all slots: wait until they are free, and admit no other candidate meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: not self._claimed)
             self._claimed = True
@@ -79,21 +80,21 @@ class Slots:
 
 
 def fitting(total_mib: float, peak_mib: float) -> int:
-    """Return how many candidates like one of this peak a GPU has memory for, at least one."""
+    """Return the number of candidates of this peak that fit into a GPU's memory, at least one."""
     return max(1, math.floor(_USABLE * total_mib / (_MARGIN * (peak_mib + _CONTEXT_MIB))))
 
 
 class Device:
-    """The device that a sandbox computes on, as all candidates share it."""
+    """The device that a sandbox computes on, shared by all candidates."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self.slots = Slots(1 if sandbox.device == "cuda" else None)
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do the work in a slot; once more, alone, where it ran out of a GPU's memory.
+        """Do the work in a slot; if it runs out of a GPU's memory, do it once more alone.
 
-        What it ran out of may have been taken by others. On a CPU each candidate has its own.
+        Other candidates may have taken that memory. On a CPU each candidate has a limit of its own.
         """
         with self.slots.shared() as occupancy:
             outcome = retried(work)
@@ -104,10 +105,10 @@ class Device:
         return outcome
 
     def learn(self, peak_mib: float) -> None:
-        """Set the number of slots by how much of a GPU's memory the seed network took.
+        """Set the number of slots by the peak of GPU memory of the seed network, in MiB.
 
-        More than one at ``sandbox.level=limits`` alone: there nothing is promised that sharing
-        could break (THREAT_MODEL.md).
+        There is more than one slot only at ``sandbox.level=limits``, which promises nothing that
+        sharing a GPU could break (THREAT_MODEL.md).
         """
         sensible = math.isfinite(peak_mib) and peak_mib > 0
         if sensible and self._sandbox.device == "cuda" and self._sandbox.required == LEVELS[0]:
@@ -115,7 +116,7 @@ class Device:
 
 
 def retried(work: Callable[[], T], *, times: int = 2) -> T:
-    """Do the work, again when the worker was lost; WorkerLostError after that many more times."""
+    """Do the work, and again up to ``times`` times if the worker is lost; then WorkerLostError."""
     for _ in range(times):
         with contextlib.suppress(WorkerLostError):
             return work()

@@ -30,8 +30,10 @@ _RESULT = "result.json"
 def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
     """Run a job for one configuration, or for each of a multirun, and exit with its status.
 
-    The job gets the configuration and the overrides behind it, and returns its run folders.
-    Everything on the command line is composed once beforehand, so mistakes cost nothing.
+    Every configuration is composed once before the first job, so that a mistake costs nothing.
+
+    Args:
+        job: Gets the configuration and its overrides, and returns its run folders.
     """
     sys.argv[1:] = profile_first(sys.argv[1:])
     try:
@@ -57,7 +59,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
                     fail(error)
                 raise
             if not isinstance(error, HarnessError):
-                traceback.print_exc()  # a defect of ours: the other jobs go on, the trace is told
+                traceback.print_exc()  # a defect of this package; the other jobs continue
             print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
         finally:
             (folder / _RESULT).write_text(json.dumps(result))
@@ -68,10 +70,10 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
 
 
 class Summary(Callback):
-    """Ends a multirun with one table over all its jobs, and a status that tells of failures."""
+    """Ends a multirun with one table of all jobs, and an exit status that counts failures."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the table of every job's runs; exit 1 where a job failed."""
+        """Print the table of all jobs' runs; exit with status 1 if a job failed."""
         folder = Path(config.hydra.sweep.dir)
         results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]
         runs = {Path(path): None for result in results for path in result["runs"]}

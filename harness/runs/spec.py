@@ -1,4 +1,4 @@
-"""A run before it starts: its settings, what identifies it, where it is recorded."""
+"""The specification of a run before it starts: its settings, identity and folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from harness.tasks.image_classification.datasets import Dataset
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """One run: everything known of it before a worker is started."""
+    """Everything known of a run before its backend is opened."""
 
     config: Config
     dataset: Dataset
     network: Genome
     """The seed network."""
     identity: Mapping[str, Any]
-    """Everything that decides its outcome, as plain values; see ``config.identity``."""
+    """Everything that decides its outcome, as plain values (``config.identity``)."""
     study: Study | None
-    """The recorded study whose scores decide its course, None where its own do."""
+    """The recorded study whose decisions it follows; None for a run that decides itself."""
 
     @property
     def folder(self) -> Path:
-        """Where it is recorded: ``ARM-sSEED-DIGEST`` below ``runs_dir``."""
+        """The folder of its record: ``ARM-sSEED-DIGEST`` in ``runs_dir``."""
         config = self.config
         return Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(self.identity)}"
 
     @property
     def comparison(self) -> str:
-        """Digest of what is equal between runs that may stand in one table."""
+        """Digest of the settings that all runs of one table share."""
         return comparison_digest(self.identity)
 
     @property

@@ -190,8 +190,8 @@ class Sandbox:
         """Raise MachineError where it was given other images since: they would be trained on."""
         if images is not self._images:
             raise MachineError(
-                "expected a laboratory that is open, this worker has been given to another since. "
-                "Open it again."
+                "expected an open backend, its worker has been given to another since. Open the "
+                "backend again."
             )
 
     @contextlib.contextmanager

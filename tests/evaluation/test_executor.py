@@ -18,16 +18,15 @@ from harness.evolution.genome import read_network
 from harness.runs.runner import complete_runs
 
 TARGET = "tests.evaluation.test_executor.Remote"
+STARTED = []
 
 
 class Remote:
     """An executor of another kind: where it works, every network is as good as the next."""
 
-    started = []
-
     def __init__(self, *, cluster):
         self.cluster, self.opened, self.closed = cluster, 0, False
-        Remote.started.append(self)
+        STARTED.append(self)
 
     def open(self, config, dataset, network, *, on_epoch=None):
         self.opened += 1
@@ -47,8 +46,8 @@ class Remote:
 
 @pytest.fixture
 def started():
-    Remote.started.clear()
-    return Remote.started
+    STARTED.clear()
+    return STARTED
 
 
 def test_a_run_is_executed_where_its_configuration_says(quick, tmp_path, started):

@@ -164,7 +164,7 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
     }
 
 
-def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
+def test_backends_share_a_worker_while_it_fits_and_only_the_last_is_open(
     quick, digits, network, executor
 ):
     """The jobs of a multirun go on after one that failed, on their own images."""
@@ -173,7 +173,7 @@ def test_laboratories_share_a_worker_while_it_fits_and_only_the_last_is_open(
     first = executor.open(config, digits, network)
     second = executor.open(replace(config, save_every_s=1), digits, network)
     assert second.evaluate._sandbox is first.evaluate._sandbox
-    with pytest.raises(MachineError, match="expected a laboratory that is open"):
+    with pytest.raises(MachineError, match="expected an open backend"):
         first.evaluate.search(network, seed=0)
     with pytest.raises(GenomeError, match="expected a segment with the network's class"):
         executor.open(config, digits, bad)

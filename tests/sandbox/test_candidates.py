@@ -74,7 +74,7 @@ def labs(config, digits, network):
 
 @pytest.fixture
 def strict(labs, request):
-    """The laboratory of the test's level."""
+    """The backend of the test's level."""
     level = getattr(request, "param", "isolated")
     lab = labs(level)
     if lab.machine["sandbox"] != level:

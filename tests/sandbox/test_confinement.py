@@ -149,7 +149,7 @@ def test_landlock_is_used_where_the_kernel_has_it(boxes):
 
 @pytest.fixture(scope="module")
 def labs(config, digits, network):
-    """The same laboratory, confined and not."""
+    """The same backend, confined and not."""
     free = replace(config, sandbox=replace(config.sandbox, level="limits"))
     with (
         open_backend(config, digits, network) as confined,
