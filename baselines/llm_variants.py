@@ -13,7 +13,7 @@ from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.guided import Guided
-from harness.llm.prompts import Example, change_in_params, change_in_score
+from harness.llm.prompts import Example, change_in_params
 
 _MOST_EDITS = 40
 """So many random edits change every line that they can."""
@@ -111,7 +111,7 @@ class SequentialSampling(Guided):
                     return ""
                 was, came = seed.evaluation, now.evaluation
                 return self.prompts.progress_text(
-                    score_change=change_in_score(was.score, came.score),
+                    score_change=self.wording.change(was.score, came.score),
                     params_change=change_in_params(was.n_params, came.n_params),
                 )
         return ""

@@ -47,14 +47,21 @@ def build(node: Any, **parts: Any) -> Any:
 
     Args:
         node: Plain values; a mapping with ``_target_`` is an object to construct.
-        parts: Arguments that replace those of the node.
+        parts: Arguments that replace those of the node, as far as its constructor takes them.
     """
     if isinstance(node, list):
         return [build(item) for item in node]
     if not isinstance(node, Mapping):
         return node
-    arguments = {k: build(v) for k, v in node.items() if k != TARGET and k not in parts} | parts
-    return strategy_class(node[TARGET])(**arguments) if TARGET in node else arguments
+    arguments = {k: build(v) for k, v in node.items() if k != TARGET and k not in parts}
+    if TARGET not in node:
+        return arguments | parts
+    constructor = strategy_class(node[TARGET])
+    parameters = inspect.signature(constructor).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return constructor(
+        **arguments, **{k: v for k, v in parts.items() if takes_all or k in parameters}
+    )
 
 
 def missing_arguments(node: Mapping[str, Any]) -> list[str]:

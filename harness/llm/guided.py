@@ -12,13 +12,8 @@ from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.extraction import Extracted, extract
 from harness.llm.model import BudgetedModel, Call, Request, Settings
-from harness.llm.prompts import (
-    NEUTRAL,
-    Example,
-    Prompts,
-    change_in_params,
-    change_in_score,
-)
+from harness.llm.prompts import NEUTRAL, Example, Prompts, change_in_params
+from harness.tasks.base import Wording
 
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
@@ -32,7 +27,8 @@ class Guided:
     """Asks an LLM for each change.
 
     Args:
-        model: BudgetedModel the prompts, within the budget.
+        model: Answers the prompts, within the budget.
+        wording: Words of the task, for changes of the score.
         prompts: Arguments of ``Prompts``.
         categories: Requests that mutations draw from.
         characters: Characters that mutations draw from; ``neutral`` is no character.
@@ -52,6 +48,7 @@ class Guided:
         self,
         *,
         model: BudgetedModel,
+        wording: Wording,
         prompts: Mapping[str, object],
         categories: Sequence[str],
         characters: Sequence[str],
@@ -66,7 +63,8 @@ class Guided:
         self._model = model
         calls_of_a_variation = 2 + repair_attempts  # the request, its review, repairs
         self.max_calls, self.max_tokens = 2 * calls_of_a_variation, int(max(max_tokens))
-        self.prompts = Prompts(**prompts)  # type: ignore[arg-type]
+        self.wording = wording
+        self.prompts = Prompts(score=wording.score, **prompts)  # type: ignore[arg-type]
         self._categories = _known("categories", categories, self.prompts.categories)
         self._characters = _known("characters", characters, [NEUTRAL, *self.prompts.characters])
         self._eot_probability, self._eot_strict = eot_probability, eot_strict
@@ -165,7 +163,7 @@ class Guided:
             segment=name,
             before=seed.genome[name],
             after=elite.genome[name],
-            score_change=change_in_score(was.score, now.score),
+            score_change=self.wording.change(was.score, now.score),
             params_change=change_in_params(was.n_params, now.n_params),
         )
 

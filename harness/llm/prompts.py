@@ -1,4 +1,4 @@
-"""Prompt texts: the only place that renders a prompt."""
+"""Prompt templates, and the only code that renders them."""
 
 import ast
 from collections.abc import Mapping
@@ -8,22 +8,33 @@ from string import Template
 from harness.sandbox.parser import syntax_tree
 
 _SMALLEST_SHARE = 0.0005
-"""A smaller one would read as 0.0%."""
+"""Smallest share that is shown as a number: a smaller one would be 0.0%."""
 
 NEUTRAL = "neutral"
-"""Name of the opening without a character."""
+"""Name of the opening without a character, among the characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompts:
-    """All texts of the method, from ``conf/prompts``; ``$name`` marks what is filled in.
+    """All templates of the method, from ``conf/prompts``, with ``$name`` for each value.
 
-    categories: what a mutation asks for, by name. characters: who is asked to speak, by name
-    (Character Role Play). neutral: the opening without a character. matings: what a merge is
-    asked to favour, by name. progress: what is told of the best network so far, where a sampler
-    tells it. review: the check of an answer. repair: the question
-    again, after a gate refused the answer.
+    Attributes:
+        score: What the task calls its score; ``$SCORE_change`` stands for a change of it, such as
+            ``$accuracy_change``.
+        categories: Requests of mutations, by name.
+        characters: Openings with a character (Character Role Play), by name.
+        neutral: The opening without a character.
+        matings: Requests of merges, by name of what they favour.
+        rules: Rules for every answer.
+        mutation: A plain mutation.
+        eot: A mutation that reflects on an earlier change (Evolution of Thought).
+        mating: A merge of two versions.
+        progress: Measurements of the best network so far, for samplers that show them.
+        review: The check of an answer.
+        repair: A request again, after a gate refused the answer.
     """
+
+    score: str
 
     categories: Mapping[str, str]
     characters: Mapping[str, str]
@@ -47,7 +58,7 @@ class Prompts:
         header: str,
         progress: str = "",
     ) -> str:
-        """Render the plain mutation of one segment, after a word on progress if there is any."""
+        """Render the plain mutation of one segment, with a text on progress if there is one."""
         opening = self._opening(character)
         return self._render(
             self.mutation,
@@ -70,8 +81,7 @@ class Prompts:
             example=example.segment,
             before=example.before,
             after=example.after,
-            accuracy_change=example.score_change,
-            params_change=example.params_change,
+            **self._changes(example.score_change, example.params_change),
             header=header,
         )
 
@@ -87,19 +97,20 @@ class Prompts:
         )
 
     def progress_text(self, *, score_change: str, params_change: str) -> str:
-        """Tell what was measured of the best network so far, beside the original."""
-        return Template(self.progress).substitute(
-            accuracy_change=score_change, params_change=params_change
-        )
+        """Render the measurements of the best network so far, compared with the original."""
+        return Template(self.progress).substitute(self._changes(score_change, params_change))
 
     def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
-        """Render the check of an answer against what it is to replace."""
+        """Render the check of an answer against the code that it replaces."""
         return self._render(self.review, segment=segment, before=before, code=code, header=header)
 
     def repair_text(self, *, request: str, answer: str, reason: str) -> str:
-        """Render a request again, with the answer that was refused and the gate's reason."""
+        """Render a request again, with the refused answer and the gate's reason."""
         texts = {"request": request.strip(), "answer": answer, "reason": reason}
         return Template(self.repair).substitute(texts).strip() + "\n"
+
+    def _changes(self, score_change: str, params_change: str) -> dict[str, str]:
+        return {f"{self.score}_change": score_change, "params_change": params_change}
 
     def _opening(self, character: str) -> str:
         return self.neutral if character == NEUTRAL else self.characters[character]
@@ -111,7 +122,7 @@ class Prompts:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A change that evolution made to one segment, with what was measured of it."""
+    """A change that evolution made to one segment, with its measured effects in words."""
 
     segment: str
     before: str
@@ -121,7 +132,7 @@ class Example:
 
 
 def imported(header: str) -> str:
-    """Say what a header imports: ``torch, nn and F (torch.nn.functional) are imported``."""
+    """Return what a header imports: ``torch, nn and F (torch.nn.functional) are imported``."""
     names = []
     for node in ast.walk(syntax_tree(header)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -133,14 +144,8 @@ def imported(header: str) -> str:
     return f"{listed} {'are' if len(names) > 1 else 'is'} imported"
 
 
-def change_in_score(before: float, after: float) -> str:
-    """Say how the validation accuracy changed, in percentage points."""
-    points = f"{100 * (after - before):+.2f} percentage points"
-    return f"from {before:.2%} to {after:.2%} ({points if after != before else 'unchanged'})"
-
-
 def change_in_params(before: int, after: int) -> str:
-    """Say how the number of parameters changed, in percent."""
+    """Return a change of the number of parameters: ``from 2,000 to 1,500 (-25.0%)``."""
     share = (after - before) / before
-    told = f"{share:+.1%}" if abs(share) >= _SMALLEST_SHARE else "by less than 0.1%"
-    return f"from {before:,} to {after:,} ({told if after != before else 'unchanged'})"
+    change = f"{share:+.1%}" if abs(share) >= _SMALLEST_SHARE else "by less than 0.1%"
+    return f"from {before:,} to {after:,} ({change if after != before else 'unchanged'})"

@@ -11,8 +11,10 @@ from harness.evolution.loop import evolve
 from harness.evolution.search import Search
 from harness.llm.metering import MeteredModel
 from harness.llm.model import Model
+from harness.record.events import Data
 from harness.record.journal import Journal
 from harness.record.study import Decisions
+from harness.tasks.base import wording_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class ComposedArm:
 
 
 def compose_arm(
-    config: Config, journal: Journal, *, model: Model | None, chance: float, decisions: Decisions
+    config: Config, journal: Journal, *, model: Model | None, data: Data, decisions: Decisions
 ) -> ComposedArm:
     """Construct the strategies of one arm.
 
@@ -34,14 +36,14 @@ def compose_arm(
         config: Settings of the run.
         journal: Records and remembers the calls to the model.
         model: The model of an arm that asks one.
-        chance: Score of guessing.
+        data: The data set, as the manifest describes it.
         decisions: Recorded decisions to follow.
     """
     ledger = Ledger(budget=config.budget, prices=config.prices)
-    parts = {"model": MeteredModel(model, journal, ledger)} if model else {}
+    asked = {"model": MeteredModel(model, journal, ledger)} if model else {}
     search = partial(
         evolve,
-        proposer=build(config.proposer, **parts),
+        proposer=build(config.proposer, wording=wording_of(data.kind), **asked),
         selection=build(config.selection),
         sizes=config.sizes,
         rates=config.rates,
@@ -49,6 +51,5 @@ def compose_arm(
         seed=config.seed,
         llm_workers=config.llm_workers,
     )
-    measured = {"chance": chance} if "chance" in config.fidelity else {}
-    fidelity = build(config.fidelity, **measured)
+    fidelity = build(config.fidelity, chance=data.chance)
     return ComposedArm(search=search, fidelity=fidelity, decisions=decisions)

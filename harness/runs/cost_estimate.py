@@ -21,6 +21,7 @@ from harness.evolution.loop import evolve
 from harness.llm.model import Completion, Ensemble, Model, Request, is_paid, today
 from harness.reporting.console import show_table
 from harness.seeding import stream
+from harness.tasks.base import wording_of
 
 HEADER = [
     "arm", "valid answers", "evaluations", "LLM calls", "prompt tokens", "completion tokens",
@@ -158,7 +159,7 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
     seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
     evolve(
         Individual(step="seed", genome=network, evaluation=seed),
-        proposer=build(config.proposer, **parts),
+        proposer=build(config.proposer, wording=wording_of(_kind(config.task)), **parts),
         selection=build(config.selection),
         gates=outcomes.gates,
         confirm=lambda individual: individual,
@@ -181,6 +182,13 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
         unpriced=frozenset(metered.unpriced),
         paid=_is_paid(config.model),
     )
+
+
+def _kind(task: Any) -> str:
+    """Return the kind of a task; a loader that does not declare it must load its data."""
+    loader = strategy_class(task[TARGET])
+    kind: str = getattr(loader, "kind", "") or build(task).load().kind
+    return kind
 
 
 def _name_of(node: Any) -> str:

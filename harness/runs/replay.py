@@ -193,8 +193,9 @@ def _run(
     """Run a recorded run again in a journal that has its manifest; write the files of a run."""
     manifest = journal.find(Manifest)
     assert manifest is not None
-    chance = manifest.data.chance
-    arm = compose_arm(config, journal, model=_model(config), chance=chance, decisions=decisions)
+    arm = compose_arm(
+        config, journal, model=_model(config), data=manifest.data, decisions=decisions
+    )
     result = run(config, recorded.network, arm, backend, journal)
     write_config(result.folder, manifest.settings)
     write_front(result)

@@ -90,7 +90,7 @@ def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult
             config,
             journal,
             model=model,
-            chance=manifest.data.chance,
+            data=manifest.data,
             decisions=spec.study.decisions if spec.study else Decisions(),
         )
         with mirrored(config.tracking, folder):

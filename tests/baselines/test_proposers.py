@@ -16,6 +16,7 @@ from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.model import Completion
 from harness.llm.offline import Scripted
+from harness.tasks.image_classification.wording import WORDING
 from tests.support.proposers import ProposerContract, SegmentContract
 
 ANSWERS = [
@@ -30,7 +31,7 @@ def built(arm):
 
 
 def guided(model, *overrides):
-    return build(compose(overrides).proposer, model=model)
+    return build(compose(overrides).proposer, model=model, wording=WORDING)
 
 
 class TestRandomMutation(SegmentContract):

@@ -14,6 +14,7 @@ from harness.config.paths import CONF
 from harness.config.strategies import build
 from harness.errors import InputError
 from harness.runs.spec import specify
+from harness.tasks.image_classification.wording import WORDING
 from tests.conftest import ARMS, ROOT
 
 FILES = sorted(
@@ -39,8 +40,7 @@ def test_composes_and_instantiates(file, tmp_path, monkeypatch):
     model = build(config.model)
     for name in STRATEGIES:
         node = getattr(config, name)
-        parts = {"model": model} if "model" in node else {}
-        built = build(node, **parts)
+        built = build(node, model=model, wording=WORDING, chance=0.1)
         assert type(built) is get_object(node["_target_"])
     for value in (config.budget.evaluations, config.sizes.founders, config.recipe.epochs):
         assert value > 0

@@ -3,7 +3,8 @@
 import pytest
 
 from harness.config.compose import compose
-from harness.llm.prompts import Example, Prompts, change_in_params, change_in_score
+from harness.llm.prompts import Example, Prompts, change_in_params
+from harness.tasks.image_classification.wording import WORDING
 from tests.conftest import ROOT
 
 CODE = "class A(nn.Module):\n    def forward(self, x):\n        return x"
@@ -13,13 +14,13 @@ GOLDEN = ROOT / "tests" / "golden"
 
 @pytest.fixture(scope="module")
 def prompts():
-    return Prompts(**compose([]).prompts)
+    return Prompts(score="accuracy", **compose([]).prompts)
 
 
 def rendered(prompts):
     example = Example(
         segment="B", before="class B:\n    old = 1", after="class B:\n    new = $2",
-        score_change=change_in_score(0.9, 0.925), params_change=change_in_params(2000, 1500),
+        score_change=WORDING.change(0.9, 0.925), params_change=change_in_params(2000, 1500),
     )  # fmt: skip
     yield from (
         (f"{category}/{character}",

@@ -18,6 +18,7 @@ from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
 from harness.llm.model import Completion
 from harness.seeding import stream
+from harness.tasks.image_classification.wording import WORDING
 from tests.conftest import SEED_NETWORK
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
@@ -52,7 +53,7 @@ class Played:
         evaluation = Evaluation(score=0.5, n_params=518_230, train_s=1.0)
         evolve(
             Individual(step="seed", genome=NETWORK, evaluation=evaluation),
-            proposer=build(self.config.proposer, **parts),
+            proposer=build(self.config.proposer, wording=WORDING, **parts),
             selection=build(self.config.selection),
             gates=lambda _: None,
             confirm=lambda individual: individual,
