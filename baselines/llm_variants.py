@@ -1,6 +1,6 @@
-"""Guided variation with one part exchanged: placebos, a published defect, and a sampler.
+"""Variants of guided variation: a placebo, a published defect, and a sampler.
 
-Each overrides one method of ``Guided``, so that everything else is the full method's own.
+Each overrides one method of ``Guided`` and shares everything else with the full method.
 """
 
 import difflib
@@ -16,20 +16,20 @@ from harness.llm.guided import Guided
 from harness.llm.prompts import Example, change_in_params
 
 _MOST_EDITS = 40
-"""So many random edits change every line that they can."""
+"""Number of random edits after which no further line can be expected to change."""
 
 
 class ShuffledExamples(Guided):
-    """Placebo for Evolution of Thought: the same prompt, about a change that had no part in it.
+    """Placebo for Evolution of Thought: the same prompt with an unrelated change as the example.
 
-    The elite and its measured changes stay; the code shown is a change that another elite made to
+    The elite and its measured changes stay. The code shown is a change that another elite made to
     the seed network, neither in a segment that the drawn elite changed nor in the one to be
-    mutated. Where no other elite has one, it is a segment of the seed network after random edits,
-    until as many lines differ as in the pair whose place it takes.
+    mutated. If no other elite has such a change, it is a segment of the seed network after random
+    edits, until as many lines differ as in the pair that it replaces.
     """
 
     def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
-        """Draw as the full method does, then another pair; None where there is none."""
+        """Draw as the full method does, then replace the pair; None if there is none."""
         found = super().example(context, segment)
         if found is None:
             return None
@@ -52,7 +52,7 @@ class ShuffledExamples(Guided):
 
 
 def _edited(sources: Mapping[str, str], lines: int, rng: Random) -> tuple[str, str] | None:
-    """Edit one of the sources at random until so many lines differ, as far as edits can."""
+    """Edit one of the sources at random until so many lines differ, if possible."""
     first = mutated(sources, rng=rng)
     if first is None:
         return None
@@ -79,15 +79,15 @@ def _differing_lines(before: str, after: str) -> int:
 class CrossoverAsPublished(Guided):
     """The crossover of the published code: the merge overwrites the segment before the right one.
 
-    The index of the segment counts from the first one, and is used on a list that begins with the
-    header; so the merge of the first segment overwrites the header, and no merge reaches its
-    segment. Parents without a difference are merged as well (``rates.mate_identical``).
+    The published code counts segments from the first, but applies the index to a list that begins
+    with the header. So the merge of the first segment overwrites the header, and no merge reaches
+    its segment. Parents without a difference are merged as well (``rates.mate_identical``).
     """
 
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        """Merge a random segment, and put it where the published code puts it."""
+        """Merge a random segment, and insert it where the published code does."""
         names = genome.differing(mate) or genome.names
         segment = context.rng("mating segment").choice(names)
         merged, variation = self.merge(genome, mate, context, segment=segment)
@@ -100,10 +100,10 @@ class CrossoverAsPublished(Guided):
 
 
 class SequentialSampling(Guided):
-    """Samples that know the best so far: its code is what they change, its measures are told."""
+    """Samples changes of the best network so far; the prompt states its measured changes."""
 
     def progress(self, genome: Genome, context: Context) -> str:
-        """Tell the measured changes of the network at hand, where it was measured."""
+        """Return the measured changes of this network, or nothing if it was not measured."""
         for best in context.elites:
             if best.genome == genome and genome != context.reference.genome:
                 seed, now = context.confirm(context.reference), context.confirm(best)

@@ -1,10 +1,10 @@
-"""Neural architecture search without an LLM: a typed space around ExquisiteNetV2.
+"""Neural architecture search without an LLM, after NSGA-Net (Lu 2019).
 
-In the manner of NSGA-Net (Lu 2019): founders are random samples of the space, not variants of the
-seed network as in other arms; two-point crossover; mutation gene by gene. Genes take several
-values instead of bits: widths, depths, kernels, blocks, activations, normalisation, optimiser
-constants. An architecture is written as segments of the seed network and travels in the last one as
-a comment, from which it is read back.
+The search space is typed, around ExquisiteNetV2. Founders are random samples of the space, not
+variants of the seed network as in other arms; crossover has two points; mutation acts gene by gene.
+Genes have several values instead of bits: widths, depths, kernels, blocks, activations,
+normalisation, optimiser constants. An architecture is encoded as segments of the seed network, and
+stored as a comment in the last one, from which it is decoded.
 """
 
 import json
@@ -23,10 +23,10 @@ _COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
 _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
 _HALVINGS = ("FCT", "EVE", "ME")
 _MOST_CROSSINGS = 200
-"""Parents that differ in one gene share it once in so many draws, almost surely."""
+"""Draws after which a crossover of parents that differ in one gene has almost surely shown it."""
 STAGES = 5
 WIDTHS = (12, 48, 96, 192, 384)
-"""The seed network's, per stage."""
+"""Channels of the seed network per stage."""
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25)
 ACTIVATIONS = ("SiLU", "ReLU", "GELU", "Hardswish", "Mish", "ELU")
 
@@ -43,7 +43,7 @@ class Architecture:
     """Blocks per stage."""
     kernels: tuple[int, ...] = (3,) * STAGES
     halvings: tuple[str, ...] = ("FCT", "EVE", "ME", "ME", "ME")
-    """What halves the image before each stage."""
+    """Block that halves the resolution before each stage."""
     layer_norm_gates: tuple[bool, ...] = (True,) * STAGES
     """Whether a block's gate is ``SE_LN`` or ``SE``."""
     activations: tuple[str, ...] = ("SiLU", "Hardswish")
@@ -85,10 +85,12 @@ _NORMALISED: Mapping[str, Callable[[str], str]] = {
 class TypedSearch:
     """Samples founders uniformly; later children are mutated or crossed architectures."""
 
-    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Draw each gene anew with the chance of one in all, at least one; founders, all.
+    max_calls = 0
 
-        Anew as long as nothing shows of it, such as the kernel of a stage without blocks.
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
+        """Resample each gene with probability 1/n, and at least one; all genes of a founder.
+
+        Repeats while the change has no effect, such as a kernel of a stage without blocks.
         """
         old = decoded(genome)
         rng = context.rng("mutation")
@@ -101,9 +103,9 @@ class TypedSearch:
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        """Take the mate's genes between two random points, the ends included.
+        """Take the mate's genes between two random points, both included.
 
-        Drawn anew as long as nothing shows of it, as far as parents that are nearly alike allow.
+        Repeats while the change has no effect, but only so often: parents may be nearly alike.
         """
         old, theirs = decoded(genome), decoded(mate)
         rng = context.rng("mating")
@@ -126,7 +128,7 @@ def sampled(rng: Random) -> Architecture:
 
 
 def mutated(old: Architecture, rng: Random) -> Architecture:
-    """Exchange one gene for certain, each other with the chance of one in all."""
+    """Resample one random gene, and each other one with probability 1/n."""
     places = old.genes()
     certain = rng.choice(places)
     values = _lists(old)
@@ -149,18 +151,18 @@ def crossed(old: Architecture, mate: Architecture, rng: Random) -> Architecture:
 
 
 def decoded(genome: Genome) -> Architecture:
-    """Read a genome's architecture; the seed network has none written down, and is the default."""
+    """Return a genome's architecture; the seed network has no comment and is the default."""
     found = _COMMENT.search(genome[_NETWORK]) if _NETWORK in genome.names else None
     return _architecture(json.loads(found[1])) if found else Architecture()
 
 
 def encoded(architecture: Architecture, seed: Genome) -> Genome:
-    """Write an architecture as a genome; InputError for another seed network than ours."""
+    """Return an architecture as a genome; InputError for another seed network."""
     missing = {_NETWORK, _BLOCK, _OPTIMIZER, *_HALVINGS} - set(seed.names)
     if missing:
         raise InputError(
-            f"+ablation=nas: expected ExquisiteNetV2 as the seed network, for the search space is "
-            f"made around it; this one has no segment {', '.join(sorted(missing))}."
+            f"+ablation=nas: expected ExquisiteNetV2 as the seed network, because the search "
+            f"space is built around it; this one has no segment {', '.join(sorted(missing))}."
         )
     norm = architecture.normalisations[0]
     first, second = architecture.activations
@@ -211,8 +213,8 @@ def _edited(genome: Genome, segment: str, changes: Mapping[str, str]) -> Genome:
     for old, new in changes.items():
         if old not in text:
             raise InputError(
-                f"+ablation=nas: expected the shipped ExquisiteNetV2 as the seed network, for the "
-                f"search space is made around its text; this one's {segment} has no {old!r}."
+                f"+ablation=nas: expected the shipped ExquisiteNetV2 as the seed network, because "
+                f"the search space is built around its text; this one's {segment} has no {old!r}."
             )
         text = text.replace(old, new)
     return genome.replace(segment, text)

@@ -1,7 +1,7 @@
 """Random mutation: the evolutionary baseline without an LLM.
 
-Edits the syntax tree of the segments that GE rewrites, and mates by swapping a whole segment, so
-that what differs between the two arms is the LLM alone.
+It edits the syntax tree of the same segments that the LLM rewrites, and mates by swapping a whole
+segment, so that the LLM is the only difference between the arms.
 """
 
 from collections.abc import Sequence
@@ -13,39 +13,42 @@ from harness.evolution.proposer import Context
 
 
 class RandomMutation:
-    """Random edits, of whichever segment offers them.
+    """Random edits of any segment.
 
-    edits: least and greatest number of edits per mutation, drawn uniformly.
+    Args:
+        edits: Least and greatest number of edits per mutation; the number is drawn uniformly.
     """
+
+    max_calls = 0
 
     def __init__(self, *, edits: Sequence[int]) -> None:
         self._least, self._most = edits
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Apply edits one by one, the kind of each drawn first, then its place."""
+        """Apply edits one by one; the kind of each is drawn first, then its site."""
         rng = context.rng("mutation")
         n_edits = self._least
         if self._most > self._least:
             n_edits = context.rng("edits").randint(self._least, self._most)
-        child, made = genome, list[tuple[str, Edit]]()
+        child, edits = genome, list[tuple[str, Edit]]()
         for _ in range(n_edits):
             sources = {segment.name: segment.source for segment in child.segments}
-            found = mutated(sources, rng=rng)
-            if found is not None:
-                segment, source, edit = found
+            drawn = mutated(sources, rng=rng)
+            if drawn is not None:
+                segment, source, edit = drawn
                 child = child.replace(segment, source)
-                made.append((segment, edit))
-        segments = {segment for segment, _ in made}
+                edits.append((segment, edit))
+        segments = {segment for segment, _ in edits}
         variation = Variation(
             operator="mutation",
-            segment=made[0][0] if len(segments) == 1 else "several",
+            segment=edits[0][0] if len(segments) == 1 else "several",
             detail={
-                "kind": ", ".join(edit.kind for _, edit in made),
-                "site": ", ".join(edit.site for _, edit in made),
+                "kind": ", ".join(edit.kind for _, edit in edits),
+                "site": ", ".join(edit.site for _, edit in edits),
             },
         )
         if not child.differing(genome):
-            reason = "the edits undo each other" if made else "no segment holds anything to edit"
+            reason = "the edits undo each other" if edits else "no segment holds anything to edit"
             return Rejection(gate="extract", kind="extract", reason=reason), variation
         return child, variation
 

@@ -1,4 +1,4 @@
-"""The seed network and nothing else: what the best of many trainings gains by luck alone."""
+"""The seed network alone, trained many times: what selection gains by luck."""
 
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
@@ -6,7 +6,9 @@ from harness.evolution.proposer import Context
 
 
 class SeedOnly:
-    """Proposes the network it is given; ``search.retrain`` trains each on a seed of its own."""
+    """Proposes the network it is given; ``search.retrain`` trains each with another seed."""
+
+    max_calls = 0
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change nothing."""

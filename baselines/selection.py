@@ -1,4 +1,4 @@
-"""Who varies and who stays in the baselines; each keeps ``evolution.selection.Selection``."""
+"""Selection strategies of the baselines (see ``evolution.selection.Selection``)."""
 
 from collections.abc import Sequence
 from random import Random
@@ -8,50 +8,51 @@ from harness.evolution.candidate import Individual
 
 
 class FromTheSeed:
-    """No evolution: every child comes from the seed network, nothing is ever selected."""
+    """No selection: every child comes from the seed network."""
 
     def start(self, reference: Individual) -> list[Individual]:
-        """Return the seed alone."""
+        """Return the seed network alone."""
         return [reference]
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
-        """Return the seed."""
+        """Return the seed network."""
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the seed n times."""
+        """Return the seed network n times."""
         del rng
         return list(population) * n
 
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Return the seed again."""
+        """Return the seed network."""
         del offspring
         return list(elites)
 
 
 class Ageing:
-    """Regularized evolution: tournaments by accuracy, the oldest dies (Real 2019, algorithm 1).
+    """Regularized evolution: tournaments by score, the oldest dies (Real 2019, algorithm 1).
 
-    capacity: how many live at once; sample_share: share of these that meet in a tournament, two at
-    least.
+    Args:
+        capacity: Size of the population.
+        sample_share: Share of the population in a tournament; at least two individuals.
     """
 
     def __init__(self, *, capacity: int, sample_share: float) -> None:
         self._capacity, self._sample = capacity, max(2, round(sample_share * capacity))
 
     def start(self, reference: Individual) -> list[Individual]:
-        """Return nobody: the founders come first."""
+        """Return an empty population: the search begins with founders."""
         del reference
         return []
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
-        """Return all: only age removes anybody."""
+        """Return all: individuals are removed by age only."""
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the most accurate of a random sample, of equals the younger; one child a cycle."""
+        """Return the best of a random sample, the younger of equals; one child per cycle."""
         del n
         sample = rng.sample(range(len(population)), min(self._sample, len(population)))
         return [population[max(sample, key=lambda i: (population[i].objectives.score, i))]]
@@ -59,46 +60,46 @@ class Ageing:
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Return the youngest."""
+        """Return the youngest individuals."""
         return [*elites, *offspring][-self._capacity :]
 
 
 class OnePlusOne:
-    """(1+1): a child takes its parent's place where it is at least as good in both objectives."""
+    """(1+1): a child replaces its parent if it is at least as good in both objectives."""
 
     def start(self, reference: Individual) -> list[Individual]:
-        """Return the seed alone."""
+        """Return the seed network alone."""
         return [reference]
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
-        """Return the one who lives."""
+        """Return the current individual."""
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the one who lives; one child at a time."""
+        """Return the current individual; one child at a time."""
         del n, rng
         return list(population)
 
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Return the child, or the one who lives."""
-        (living,) = elites
+        """Return the child, or the current individual."""
+        (current,) = elites
         for child in offspring:
-            if not self.keeps(living, child):
-                living = child
-        return [living]
+            if not self.keeps(current, child):
+                current = child
+        return [current]
 
-    def keeps(self, living: Individual, child: Individual) -> bool:
-        """Say whether the one who lives stays."""
-        same = child.objectives == living.objectives
-        return not (same or pareto.dominates(child.objectives, living.objectives))
+    def keeps(self, current: Individual, child: Individual) -> bool:
+        """Return whether the current individual stays."""
+        same = child.objectives == current.objectives
+        return not (same or pareto.dominates(child.objectives, current.objectives))
 
 
 class BestSoFar(OnePlusOne):
-    """Only the best so far is sampled from: the most accurate, of equals the smallest."""
+    """Keeps the best so far: the highest score, and the smallest of equals."""
 
-    def keeps(self, living: Individual, child: Individual) -> bool:
-        """Say whether the one who lives is at least as good."""
-        (score, size), (new_score, new_size) = living.objectives, child.objectives
+    def keeps(self, current: Individual, child: Individual) -> bool:
+        """Return whether the current individual is at least as good."""
+        (score, size), (new_score, new_size) = current.objectives, child.objectives
         return (score, -size) >= (new_score, -new_size)

@@ -1,9 +1,9 @@
-"""Random edits of a segment's syntax tree, of the kinds that neuroevolution has always made.
+"""Random edits of a segment's syntax tree: the usual mutations of neuroevolution.
 
-Widths, kernel sizes, activations, normalisation, dropout rates, optimiser constants, and dropping
-or doubling a layer (as in Real 2017, table 1, and NSGA-Net, Lu 2019). Edits keep shapes where
-that takes no more than arithmetic, such as the padding of a larger kernel, so that the baseline
-is as strong as a plain evolutionary algorithm is. Every option differs from what stands there.
+Kinds: widths, kernel sizes, activations, normalisation, dropout rates, optimiser constants, and
+dropping or doubling a layer (as in Real 2017, table 1, and NSGA-Net, Lu 2019). Edits preserve
+shapes where arithmetic suffices, such as the padding of a larger kernel, so that the baseline is as
+strong as a plain evolutionary algorithm. Every option differs from the current code.
 """
 
 import ast
@@ -24,12 +24,12 @@ MOMENTA = (0.5, 0.8, 0.9, 0.95, 0.99)
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3)
 RATE_FACTORS = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0)
 MIN_WIDTH = 8
-"""Smaller integers in a network's constructor are kernel sizes and ratios, not channels."""
+"""Smallest width: smaller integers in a constructor are kernel sizes and ratios."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One option: its kind, where and what in words, and the new text of each node it changes."""
+    """One possible edit: its kind, its site in words, and the new text of each changed node."""
 
     kind: str
     site: str
@@ -39,9 +39,9 @@ class Edit:
 def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit] | None:
     """Draw one edit of one of several segments; return its name, its new source, and the edit.
 
-    First a kind is drawn from those that occur in any segment, then a site with its new value: so
-    widths, which decide the size of a network, are as likely as any other kind wherever they stand.
-    None where there is nothing to edit.
+    A kind is drawn from those that occur in any segment, then a site with its new value, so that
+    widths, which decide the size of a network, are as likely as any other kind. Returns None if
+    there is nothing to edit.
     """
     options = [(name, edit) for name, source in sources.items() for edit in edits_of(source)]
     if not options:
@@ -52,13 +52,13 @@ def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit]
 
 
 def edits_of(source: str) -> list[Edit]:
-    """Every edit that a segment offers, in a fixed order."""
+    """Return all possible edits of a segment, in a fixed order."""
     tree = syntax_tree(source)
     return [edit for find in FINDERS for edit in find(tree)]
 
 
 def widths(tree: ast.Module) -> Iterator[Edit]:
-    """Change a number of channels, everywhere in the segment where the same number stands."""
+    """Change a number of channels everywhere in the segment."""
     places: dict[int, list[ast.expr]] = {}
     for call in _calls(tree):
         for argument in call.args:
@@ -76,7 +76,7 @@ def widths(tree: ast.Module) -> Iterator[Edit]:
 
 
 def kernels(tree: ast.Module) -> Iterator[Edit]:
-    """Change a kernel size; where it stands in a convolution, with the padding to match."""
+    """Change a kernel size, in a convolution together with its padding."""
     for call in _calls(tree):
         if _name(call) == "Conv2d" and len(call.args) > 2:  # noqa: PLR2004 - the third is it
             size = call.args[2]
@@ -138,7 +138,7 @@ def dropouts(tree: ast.Module) -> Iterator[Edit]:
 
 
 def optimiser_constants(tree: ast.Module) -> Iterator[Edit]:
-    """Change a constant that an optimiser is built with, or scale what is passed to it."""
+    """Change a constant of an optimiser, or scale an argument of it."""
     for name, value in _optimiser_settings(tree):
         if name == "momentum":
             yield from _exchanged(value, MOMENTA, kind="optimiser", name=name)
@@ -185,7 +185,7 @@ FINDERS: tuple[Callable[[ast.Module], Iterator[Edit]], ...] = (
 
 
 def _rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
-    """Put new texts in the place of nodes; the rest, comments included, stays as it is."""
+    """Replace the text of nodes; all other text, comments included, stays."""
     lines = source.encode().splitlines(keepends=True)
     begins = [0, *itertools.accumulate(map(len, lines))]
     text = source.encode()
@@ -207,7 +207,7 @@ def _name(call: ast.Call) -> str:
 
 
 def _is_block(call: ast.Call) -> bool:
-    """Say whether a call builds one of the network's own blocks."""
+    """Return whether a call builds one of the network's own blocks."""
     return isinstance(call.func, ast.Name) and call.func.id[:1].isupper()
 
 
@@ -217,15 +217,15 @@ def _integer(node: ast.expr) -> int | None:
 
 
 def _kernel_family(node: ast.expr) -> tuple[int, ...]:
-    """Return the sizes that may stand for this one; none where it is no kernel size."""
+    """Return the sizes that may replace this one; none if it is no kernel size."""
     size = _integer(node)
     return next((family for family in (ODD_KERNELS, EVEN_KERNELS) if size in family), ())
 
 
 def _padded(call: ast.Call, kernel: int) -> str:
-    """Write a convolution with another kernel and the padding that keeps the image's size.
+    """Return a convolution with another kernel and the padding that preserves the resolution.
 
-    (k - 1) // 2 does so for odd kernels at stride 1 and for kernels of either kind at stride 2.
+    (k - 1) // 2 does so for odd kernels at stride 1 and for all kernels at stride 2.
     """
     into, out, _, *rest = (ast.unparse(a) for a in call.args)
     settings = {str(k.arg): ast.unparse(k.value) for k in call.keywords}
@@ -235,7 +235,7 @@ def _padded(call: ast.Call, kernel: int) -> str:
 
 
 def _keeps_shape(call: ast.Call) -> bool:
-    """Say whether a layer, as far as its arguments tell, gives the shape that it gets."""
+    """Return whether a layer, judged by its arguments, preserves the shape."""
     if _name(call) in ACTIVATIONS or _normalised_channels(call) is not None:
         return True
     if _name(call) == "Conv2d":

@@ -1,4 +1,4 @@
-"""Randomness by name: adding a draw in one place never shifts another."""
+"""Named random streams: a new draw in one place changes no draw elsewhere."""
 
 import random
 
@@ -6,7 +6,12 @@ _SEED_BITS = 31
 
 
 def stream(seed: int, *name: str | int) -> random.Random:
-    """Return the independent generator of one purpose, as in ``stream(7, "parents", 3)``."""
+    """Return the generator of one purpose, independent of all others.
+
+    Args:
+        seed: Seed of the run.
+        name: Name of the purpose, such as ``"parents", 3``.
+    """
     return random.Random(repr((seed, *name)))
 
 

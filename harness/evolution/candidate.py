@@ -1,4 +1,4 @@
-"""What evolution handles: evaluations, rejections, individuals, proposals."""
+"""Candidates of a search: proposals, their outcomes (evaluations, rejections), individuals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ class Evaluation:
     """Objectives of one genome under one training recipe."""
 
     score: float
-    """Share of held-out images classified correctly, in [0, 1]."""
+    """Score on held-out examples; higher is better."""
     n_params: int
-    """Elements of all storage that the evaluated function reads; ``worker.size`` has the rule."""
+    """Elements of all storage that the evaluated function reads, as ``worker.size`` counts."""
     train_s: float
-    """Wall time of training, in seconds; with ``keep_best`` that of scoring each epoch, too."""
+    """Wall time of training, in seconds; with ``keep_best`` including the scoring of epochs."""
     n_state: int | None = None
-    """Elements of running statistics, which ``n_params`` leaves out; None where not recorded."""
+    """Elements of running statistics, which ``n_params`` excludes; None if not recorded."""
     validation: float | None = None
-    """Accuracy on the validation split of a network that was scored on test images."""
+    """Score on the validation split of a network that was scored on the test split."""
     flops: int | None = None
-    """Operations per image; ``harness.worker.size`` has the rule. None as above."""
+    """Operations per example, as ``worker.size`` counts; None if not recorded."""
 
     @property
     def objectives(self) -> Objectives:
@@ -48,22 +48,22 @@ kind, and what it means. A failure of the machine is not among them: it is retri
 the command."""
 
 MACHINE_DEPENDENT = frozenset({"timeout", "memory"})
-"""Kinds that a limit of the machine decides, so that another machine may decide otherwise."""
+"""Kinds that depend on a limit of the machine; another machine may decide otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """Named refusal of one candidate: data, not an error."""
+    """The refusal of one candidate: a value, not an exception."""
 
     gate: str
-    """Where it was refused: a gate of ``validation``, ``extract``, ``train``, ``audit`` or
+    """Where it was refused: a gate of ``evaluation.gates``, ``extract``, ``train``, ``audit`` or
     ``fidelity``."""
     kind: str
     """Why, as one of ``evaluation.gates.KINDS``."""
     reason: str
-    """One line, fit for a table and for the next prompt."""
+    """One line, for tables and for prompts."""
     train_s: float | None = None
-    """What an outpaced network was trained for, in seconds."""
+    """Training time of a network that was stopped on a rung, in seconds."""
 
     @property
     def machine_dependent(self) -> bool:
@@ -80,27 +80,27 @@ def rejection_of(failure: JobFailed) -> Rejection:
 
 
 CHARGED = ("train", "audit", "fidelity")
-"""Gates behind which a network was trained: its evaluation is charged to the budget."""
+"""Gates that follow a training: the evaluation is charged to the budget."""
 
 
 def content_of(outcome: Outcome) -> dict[str, Any]:
-    """Turn a fate into plain values for the record, those that are known."""
+    """Return an outcome as plain values, without those that are None."""
     return {name: value for name, value in vars(outcome).items() if value is not None}
 
 
 def outcome_of(content: Mapping[str, Any]) -> Outcome:
-    """Turn recorded values back into a fate."""
+    """Return the outcome that recorded values describe."""
     return Rejection(**content) if "gate" in content else Evaluation(**content)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """One application of an operator: what it changed, by which choices, with which LLM calls."""
+    """One application of an operator, with its choices and LLM calls."""
 
     operator: str
     """``mutation``, ``eot`` or ``mating``."""
     segment: str
-    """What it rewrote; ``several`` where it may rewrite any."""
+    """The segment it rewrote; ``several`` if it may rewrite any."""
     detail: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[str, ...] = ()
     """Steps of the LLM calls, as ``g1.c2.mating``."""
@@ -108,12 +108,12 @@ class Variation:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A child as proposed: its source, or the reason why no source came."""
+    """A child as proposed: its genome, or why there is none."""
 
     step: str
     """Unique key within the run, ``g2.c3``: generation 2, child 3."""
     parents: tuple[str, ...]
-    """Steps of the parents; the seed's is ``seed``."""
+    """Steps of the parents; ``seed`` is the seed network."""
     variations: tuple[Variation, ...]
     child: Genome | Rejection
 

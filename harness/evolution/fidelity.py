@@ -1,4 +1,4 @@
-"""How many epochs a candidate gets: all of the recipe's, or as many as it is worth."""
+"""Fidelity: for how many epochs a candidate is trained; all, or successive halving."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,42 +9,53 @@ from harness.evolution import pareto
 
 
 class Fidelity(Protocol):
-    """Decides which candidates of one run are worth more epochs."""
+    """Decides which candidates of one run are trained for more epochs."""
 
     def rungs(self, epochs: int) -> list[int]:
-        """Return for how many epochs candidates are tried before all that the recipe has."""
+        """Return the rungs: numbers of epochs, ascending, below all epochs of the recipe."""
         ...
 
     def promoted(self, rung: int, objectives: Sequence[pareto.Objectives]) -> list[bool]:
-        """Say of each of a generation, tried for so many epochs, whether it goes on."""
+        """Return for each candidate of a generation whether it is promoted from this rung.
+
+        Args:
+            rung: For how many epochs they were trained.
+            objectives: Their objectives after these epochs.
+        """
         ...
 
 
 class Full:
-    """Every candidate gets all epochs."""
+    """Trains every candidate for all epochs."""
 
     def rungs(self, epochs: int) -> list[int]:
-        """Return none."""
+        """Return no rungs."""
         del epochs
         return []
 
     def promoted(self, rung: int, objectives: Sequence[pareto.Objectives]) -> list[bool]:
-        """Let all go on."""
+        """Promote all."""
         del rung
         return [True] * len(objectives)
 
 
 class Halving:
-    """Successive halving over epochs (Jamieson 2016), with two objectives and as they come.
+    """Successive halving over epochs (Jamieson 2016), asynchronous and with two objectives.
 
-    Of all that a run has tried for so many epochs the share ``keep`` goes on and no more, and only
-    who is among the best of them, so that it also serves arms whose children come one by one (as in
-    Li 2020); at least one does. Order: non-domination rank, then crowding distance (Deb 2002), so
-    the smallest and the most accurate of the front come first, and of two the smaller: its size is
-    certain, after few epochs no accuracy is. Behind all come those less than half as far above
-    chance as the most accurate. Each rung is trained anew, with a whole schedule of its own: a
-    network whose rate has not yet fallen tells little. shares: of the recipe's epochs, ascending.
-    chance: accuracy of guessing.
+    A candidate is promoted if it is among the best ``keep`` of all that the run has trained on its
+    rung, and while that share is not used up; at least one is. So it also works for arms whose
+    children come one by one (as in Li 2020).
+
+    The order is non-domination rank, then crowding distance (Deb 2002): the smallest and the best
+    of the front come first, and of these two the smaller, since its size is certain and scores
+    after few epochs are not. Candidates less than half as far above chance as the best come last.
+    Each rung is a new training with a whole schedule, because the score of a network whose learning
+    rate has not yet fallen predicts little.
+
+    Args:
+        shares: Rungs as shares of the recipe's epochs, ascending.
+        keep: Share of candidates that is promoted from each rung.
+        chance: Score of guessing.
     """
 
     def __init__(self, *, shares: Sequence[float], keep: float, chance: float) -> None:
@@ -54,8 +65,8 @@ class Halving:
                 f"shares={list(shares)} and keep={keep}."
             )
         self._shares, self._keep, self._chance = shares, keep, chance
-        self._tried: dict[int, list[pareto.Objectives]] = {}
-        self._went_on: Counter[int] = Counter()
+        self._trained: dict[int, list[pareto.Objectives]] = {}
+        self._promoted: Counter[int] = Counter()
 
     def rungs(self, epochs: int) -> list[int]:
         """Return the shares as epochs, each once, at least one."""
@@ -63,14 +74,14 @@ class Halving:
         return sorted(rung for rung in rungs if rung < epochs)
 
     def promoted(self, rung: int, objectives: Sequence[pareto.Objectives]) -> list[bool]:
-        """Let those go on who are among the best of all tried, while the share is not used up."""
-        tried = self._tried.setdefault(rung, [])
-        first = len(tried)
-        tried += objectives
-        n = max(1, round(self._keep * len(tried)))
-        new = [i for i in self._in_order(tried)[:n] if i >= first]
-        chosen = new[: n - self._went_on[rung]]
-        self._went_on[rung] += len(chosen)
+        """Promote candidates among the best of the rung, while the share is not used up."""
+        trained = self._trained.setdefault(rung, [])
+        first = len(trained)
+        trained += objectives
+        n = max(1, round(self._keep * len(trained)))
+        new = [i for i in self._in_order(trained)[:n] if i >= first]
+        chosen = new[: n - self._promoted[rung]]
+        self._promoted[rung] += len(chosen)
         return [first + i in chosen for i in range(len(objectives))]
 
     def _in_order(self, objectives: Sequence[pareto.Objectives]) -> list[int]:

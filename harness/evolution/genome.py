@@ -1,8 +1,7 @@
-"""Genome: the source of one network, cut into named segments.
+"""Genomes: the source of a network, divided into named segments.
 
-The only place that turns source text into segments and back. A segment starts at a line
-``# segment: NAME`` and ends before the next one; what stands before the first is the header,
-which evolution never touches (Morris 2024, section 3.1).
+A segment starts at a line ``# segment: NAME`` and ends before the next one. The text before the
+first is the header, which evolution never changes (Morris 2024, section 3.1).
 """
 
 import ast
@@ -36,7 +35,7 @@ class Genome:
 
     @classmethod
     def parse(cls, text: str, *, origin: str = "the source") -> "Genome":
-        """Cut a module at its segment markers; GenomeError when there are none or they repeat."""
+        """Divide a module at its segment markers; GenomeError if there are none or they repeat."""
         header, *rest = _MARKER_LINE.split(text)
         segments = tuple(
             Segment(name=name, source=source.strip("\n"))
@@ -56,7 +55,7 @@ class Genome:
 
     @cached_property
     def source(self) -> str:
-        """The whole module; parsing it gives this genome back."""
+        """The whole module; parsing it returns an equal genome."""
         parts = [self.header] if self.header else []
         parts += [f"{MARKER}{segment.name}\n{segment.source}" for segment in self.segments]
         return "\n\n\n".join(parts) + "\n"
@@ -78,7 +77,7 @@ class Genome:
         return Genome(header=self.header, segments=segments)
 
     def differing(self, other: "Genome") -> tuple[str, ...]:
-        """Names of the segments whose syntax tree differs from the other genome's."""
+        """Return the names of segments whose syntax trees differ from the other genome's."""
         return tuple(
             name
             for name in self.names
@@ -87,13 +86,13 @@ class Genome:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the syntax tree: comments and formatting do not count, all else does."""
+        """Hash of the syntax tree, so that comments and formatting do not count."""
         text = normalised(self.source)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def normalised(source: str) -> str:
-    """Source printed from its syntax tree, or as it is where it does not parse."""
+    """Return a source printed from its syntax tree, or unchanged if it does not parse."""
     try:
         return ast.unparse(syntax_tree(source))
     except (SyntaxError, ValueError, RecursionError):  # unparsing recurses, too

@@ -1,8 +1,7 @@
-"""Evolution of one arm at one seed: found, select, vary, assess, survive.
+"""The evolutionary loop of one arm at one seed (Morris 2024, algorithm 1).
 
-The loop never looks inside a proposal. The LLM arm and every baseline run these same lines, so a
-difference in the table is a difference in the proposer or the selection composed into them.
-(Morris 2024, algorithm 1.)
+The loop never looks inside a proposal. The LLM arm and every baseline run this same code, so a
+difference between arms comes from the proposer or the selection that is composed into it.
 """
 
 import itertools
@@ -23,7 +22,7 @@ from harness.seeding import stream
 
 @dataclass(frozen=True, kw_only=True)
 class MatingPlan:
-    """What is to become of one child: its parent, its mate if any, whether it is mutated."""
+    """How one child is made: from its parent, a mate if there is one, and a mutation if drawn."""
 
     parent: Individual
     mate: Individual | None
@@ -45,19 +44,34 @@ def evolve(
     seed: int,
     llm_workers: int,
 ) -> None:
-    """Evolve from the reference until the budget is spent; the record holds the result."""
+    """Evolve until the budget is spent; the recorder gets every proposal and generation.
+
+    Args:
+        reference: The seed network, evaluated.
+        proposer: Mutates and mates genomes.
+        selection: Chooses parents and survivors.
+        gates: For proposers that repair rejected code.
+        confirm: For proposers that show evaluated networks as examples.
+        assess: Returns the outcomes of proposals.
+        sizes: Founders, offspring and elites.
+        rates: Chances of the operators.
+        ledger: The budget.
+        record: Records proposals and generations.
+        seed: Seed of the run.
+        llm_workers: How many children may ask an LLM at once.
+    """
     population = selection.start(reference)
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
-        elites, plans = [], []
+        elites = selection.elites(population) if population else []
+        plans: list[MatingPlan] = []
         if population:
-            elites = selection.elites(population)
             rng = stream(seed, "parents", generation)
             parents = selection.parents(population, n=sizes.offspring, rng=rng)
             plans = pair_up(parents, population, rates, seed=seed, generation=generation)
-        founding = not plans  # at first, and where nobody is left to mate with
-        if founding:  # copies of the seed, each through one mutation
+        founding = not plans  # the first generation, or no parent has a mate
+        if founding:
             plans = [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
         plans = [plan for plan in plans if ledger.admit()]
         if not plans:
@@ -77,12 +91,11 @@ def evolve(
         ]
         at_once = ledger.side_by_side(len(contexts), llm_workers, demand_of(proposer))
         with ThreadPoolExecutor(at_once) as pool:
-            children = list(pool.map(lambda c, s: reproduce(c, proposer, s), plans, contexts))
+            children = list(pool.map(lambda p, c: reproduce(p, proposer, c), plans, contexts))
         proposals = [proposal for proposal in children if proposal is not None]
-        outcomes = assess(proposals)
 
         offspring = []
-        for proposal, outcome in zip(proposals, outcomes, strict=True):
+        for proposal, outcome in zip(proposals, assess(proposals), strict=True):
             ledger.charge(outcome)
             record.proposal(generation, proposal, outcome)
             if not isinstance(outcome, Rejection) and isinstance(proposal.child, Genome):
@@ -101,10 +114,10 @@ def pair_up(
     seed: int,
     generation: int,
 ) -> list[MatingPlan]:
-    """Pair neighbours; both of a pair mate or none; whoever got no mate is mutated for certain.
+    """Pair neighbouring parents: both of a pair mate, or neither; a parent without mate mutates.
 
-    Parents with equal segments have nothing to exchange, so they do not mate. Without mutation,
-    whoever got no mate takes any of the population that differs; where none does, no child comes.
+    Parents whose segments are equal do not mate. Where ``p_mutate`` is 0, a parent without mate
+    mates with any individual that differs from it, and has no child if there is none.
     """
     plans = []
     for i, parent in enumerate(parents):
@@ -128,24 +141,20 @@ def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> boo
 
 
 def reproduce(plan: MatingPlan, proposer: Proposer, context: Context) -> Proposal | None:
-    """Let the proposer mate and mutate one child as conceived; None where the budget is spent."""
-    try:
-        return _varied(plan, proposer, context)
-    except BudgetSpent:
-        return None
-
-
-def _varied(plan: MatingPlan, proposer: Proposer, context: Context) -> Proposal:
+    """Mate and mutate as planned; return None if the budget ends within the child."""
     child: Genome | Rejection = plan.parent.genome
     parents = [plan.parent.step]
     variations: list[Variation] = []
-    if plan.mate is not None and isinstance(child, Genome):
-        child, variation = proposer.mate(child, plan.mate.genome, context)
-        parents.append(plan.mate.step)
-        variations.append(variation)
-    if plan.mutates and isinstance(child, Genome):
-        child, variation = proposer.mutate(child, context)
-        variations.append(variation)
+    try:
+        if plan.mate is not None and isinstance(child, Genome):
+            child, variation = proposer.mate(child, plan.mate.genome, context)
+            parents.append(plan.mate.step)
+            variations.append(variation)
+        if plan.mutates and isinstance(child, Genome):
+            child, variation = proposer.mutate(child, context)
+            variations.append(variation)
+    except BudgetSpent:
+        return None
     return Proposal(
         step=context.step, parents=tuple(parents), variations=tuple(variations), child=child
     )

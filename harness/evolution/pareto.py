@@ -1,9 +1,9 @@
-"""Objectives and what orders them. The door to moocore.
+"""Pareto orders and indicators of two objectives. The door to moocore.
 
-Accuracy goes up, the number of parameters down. Wherever distances matter, a point is
-(1 - accuracy, log10 parameters), min-max scaled over the set at hand: raw counts would decide
-alone. Ranks and hypervolume come from moocore; SPEA2's density and the crowding distance are
-not in it, and other libraries draw from global random generators, so those two are here.
+The score is maximised, the number of parameters minimised. Distances are between points
+(1 - score, log10 parameters), min-max scaled over the set; unscaled counts would dominate them.
+Ranks and hypervolume come from moocore. SPEA2's density and the crowding distance are implemented
+here: moocore lacks them, and other libraries draw from global random generators.
 """
 
 import math
@@ -27,17 +27,17 @@ class Objectives(NamedTuple):
 
 
 def dominates(a: Objectives, b: Objectives) -> bool:
-    """Say whether a is at least as good as b in both objectives and better in one."""
+    """Return whether a is at least as good as b in both objectives and better in one."""
     return a != b and a.score >= b.score and a.n_params <= b.n_params
 
 
 def points(objectives: Sequence[Objectives]) -> Array:
-    """Return (n, 2) points to minimise: error and log10 of the parameters."""
+    """Return the points to minimise, shape (n, 2), float64: 1 - score, log10 of the parameters."""
     return np.array([(1 - score, math.log10(max(1, n))) for score, n in objectives])
 
 
 def scaled(objectives: Sequence[Objectives]) -> Array:
-    """Return the points min-max scaled over this set; a constant objective becomes zero."""
+    """Return the points min-max scaled to [0, 1], shape (n, 2); a constant objective becomes 0."""
     raw = points(objectives)
     low, high = raw.min(axis=0), raw.max(axis=0)
     place: Array = (raw - low) / np.where(high > low, high - low, 1)
@@ -45,12 +45,12 @@ def scaled(objectives: Sequence[Objectives]) -> Array:
 
 
 def ranks(objectives: Sequence[Objectives]) -> list[int]:
-    """Non-domination rank of each, 0 the front (Deb 2002, section III-A)."""
+    """Return the non-domination ranks, 0 for the front (Deb 2002, section III-A)."""
     return [int(rank) for rank in moocore.pareto_rank(points(objectives))]
 
 
 def front(objectives: Sequence[Objectives]) -> list[int]:
-    """Indices of those that no other dominates; equals are all kept."""
+    """Return the indices of the non-dominated objectives, equal ones included."""
     if not objectives:
         return []
     kept = moocore.is_nondominated(points(objectives), keep_weakly=True)
@@ -58,9 +58,9 @@ def front(objectives: Sequence[Objectives]) -> list[int]:
 
 
 def crowding(objectives: Sequence[Objectives]) -> list[float]:
-    """Crowding distance of each within its rank; extremes get inf (Deb 2002, section III-B).
+    """Return the crowding distances within each rank, inf for extremes (Deb 2002, III-B).
 
-    Distances are shares of the range that the rank spans.
+    Distances are relative to the range of the rank.
     """
     rank = np.array(ranks(objectives))
     distance = np.zeros(len(rank))
@@ -76,18 +76,18 @@ def crowding(objectives: Sequence[Objectives]) -> list[float]:
 
 
 def strengths(objectives: Sequence[Objectives]) -> list[int]:
-    """How many each dominates (Zitzler 2001, section 3.1)."""
+    """Return how many others each one dominates (Zitzler 2001, section 3.1)."""
     return [sum(dominates(a, b) for b in objectives) for a in objectives]
 
 
 def raw_fitness(objectives: Sequence[Objectives]) -> list[int]:
-    """Sum of the strengths of those that dominate each, 0 on the front (Zitzler 2001, 3.1)."""
+    """Return the sums of the dominators' strengths, 0 on the front (Zitzler 2001, 3.1)."""
     strong = list(zip(objectives, strengths(objectives), strict=True))
     return [sum(s for a, s in strong if dominates(a, b)) for b in objectives]
 
 
 def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
-    """Raw fitness plus density of each, below 1 for the front (Zitzler 2001, section 3.1)."""
+    """Return raw fitness plus density, below 1 on the front (Zitzler 2001, section 3.1)."""
     n, raw = len(objectives), np.array(raw_fitness(objectives))
     near = np.sort(_distances(objectives), axis=1)
     k = min(n - 1, int(math.sqrt(n)))
@@ -95,10 +95,15 @@ def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
 
 
 def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) -> list[int]:
-    """Indices of the n that SPEA2's environmental selection keeps (Zitzler 2001, section 3.2).
+    """Return the indices that SPEA2's environmental selection keeps (Zitzler 2001, section 3.2).
 
-    The whole front first, thinned one by one where it is most crowded, or filled up with the
-    best dominated; equal keys are decided by ``ties``, smallest first.
+    A front larger than n is truncated one by one where it is most crowded; a smaller one is filled
+    up with the best dominated.
+
+    Args:
+        objectives: The candidates.
+        n: How many to keep.
+        ties: One key each: equal fitness is decided by the smallest key.
     """
     fitness = spea2_fitness(objectives)
     order = sorted(range(len(objectives)), key=lambda i: (fitness[i], ties[i]))
@@ -116,9 +121,9 @@ def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) 
 
 
 def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params: int) -> float:
-    """Area dominated, in accuracy above chance times decades of parameters saved.
+    """Return the dominated area, in score above chance times decades of parameters saved.
 
-    The reference point is chance accuracy at ten times the seed's parameters, so a network of
+    The reference point is chance at ten times the seed's parameters, so a network of
     the seed's size with all answers right has (1 - chance) x 1.
     """
     if not objectives:

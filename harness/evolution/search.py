@@ -18,7 +18,7 @@ class Recorder(Protocol):
         ...
 
     def generation(self, number: int, population: Sequence[Individual]) -> None:
-        """Record who is alive after a generation."""
+        """Record the population after a generation."""
         ...
 
 

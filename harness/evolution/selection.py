@@ -1,4 +1,4 @@
-"""Who varies and who stays: parent and survival selection as strategies."""
+"""Parent and survival selection as strategies."""
 
 from collections.abc import Sequence
 from random import Random
@@ -9,18 +9,18 @@ from harness.evolution.candidate import Individual
 
 
 class Selection(Protocol):
-    """One arm's selection; every draw comes from the given stream."""
+    """Parent and survival selection of one arm; every draw comes from the given stream."""
 
     def start(self, reference: Individual) -> list[Individual]:
-        """Return the first population; where it is empty, founders are made of the seed."""
+        """Return the first population; if it is empty, founders are mutated from the seed."""
         ...
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
-        """Return those that are carried over, and that serve as examples."""
+        """Return the individuals that are carried over and serve as examples."""
         ...
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return n parents, repeats allowed; one where children come one by one."""
+        """Return n parents, repeats allowed; a steady-state selection returns one."""
         ...
 
     def survivors(
@@ -33,20 +33,22 @@ class Selection(Protocol):
 class EliteTournament:
     """SPEA2 elites join their offspring; NSGA-II tournaments choose parents (Morris 2024, 3.3).
 
-    elitism: whether the elites live on, or serve as examples alone; score_only: whether sizes
-    are left out of account.
+    Args:
+        n_elites: How many elites are kept.
+        elitism: Whether elites survive; otherwise they only serve as examples.
+        score_only: Whether to ignore the number of parameters.
     """
 
     def __init__(self, *, n_elites: int, elitism: bool = True, score_only: bool = False) -> None:
         self._n_elites, self._elitism, self._score_only = n_elites, elitism, score_only
 
     def start(self, reference: Individual) -> list[Individual]:
-        """Return nobody: the founders come first."""
+        """Return an empty population: the search begins with founders."""
         del reference
         return []
 
     def elites(self, population: Sequence[Individual]) -> list[Individual]:
-        """Environmental selection of SPEA2 (Zitzler 2001)."""
+        """Return the elites by the environmental selection of SPEA2 (Zitzler 2001)."""
         kept = pareto.spea2_choice(
             self._objectives(population),
             self._n_elites,
@@ -55,7 +57,7 @@ class EliteTournament:
         return [population[i] for i in kept]
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Binary tournaments on rank, then crowding, then digest (Deb 2002)."""
+        """Return the winners of binary tournaments on rank, crowding, then digest (Deb 2002)."""
         population = sorted(population, key=lambda i: i.genome.digest)
         objectives = self._objectives(population)
         rank, crowd = pareto.ranks(objectives), pareto.crowding(objectives)
@@ -66,7 +68,7 @@ class EliteTournament:
     def survivors(
         self, elites: Sequence[Individual], offspring: Sequence[Individual]
     ) -> list[Individual]:
-        """Elites and offspring, each genome once; the elites alone where no child lived."""
+        """Return elites and offspring, each genome once; the elites alone if there is no child."""
         living = [*offspring, *elites] if self._elitism else offspring or elites
         return list({i.genome.digest: i for i in living}.values())
 

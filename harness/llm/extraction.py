@@ -1,8 +1,8 @@
-"""Code out of an answer: the only place that reads what an LLM wrote around its code.
+"""Extraction of code from an LLM's answer.
 
-LLMs put prose around code, leave fences open, give the whole module when asked for one part of
-it, or rename what they were told to keep. What can be understood without guessing is, and is
-recorded; everything else is left to the gates, which say what is wrong.
+LLMs put prose around code, leave fences open, return the whole module when asked for a part, or
+rename what they should keep. Extraction corrects what is unambiguous, and notes it for the record;
+the gates refuse everything else with a reason.
 """
 
 import ast
@@ -17,12 +17,12 @@ from harness.sandbox.parser import DEFINITIONS, Definition, defined_names, defin
 
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
 _MARGIN = 3
-"""As in CommonMark, a fence is indented by three spaces at most; a deeper one is text in a string,
-unless Python stands in it."""
+"""Indentation of a fence in CommonMark, in spaces; a deeper fence is text in a string, unless it
+encloses Python."""
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
 _MOST_TRIES = 32
-"""So many ends are tried for one block; each is a parse."""
+"""How many ends are tried for one block; each try is a parse."""
 
 _T = TypeVar("_T")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -30,38 +30,43 @@ _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 @dataclass(frozen=True, kw_only=True)
 class Extracted:
-    """Code for one segment, as it was written."""
+    """Code for one segment, as the LLM wrote it."""
 
     code: str
     note: str = ""
-    """What was done to it beyond taking it out of its fence."""
+    """What was corrected, if anything."""
 
 
 def extract(
     answer: str, *, segment: str, current: str = "", others: Sequence[str] = ()
 ) -> Extracted | None:
-    """Return the answer's code for one segment, None where there is none.
+    """Return the answer's code for one segment, or None if there is none.
 
-    Of the blocks the longest that defines the segment's name and is not the current code again;
-    else one whose only definition of the kind has another name, which is given back; else the
-    longest, for the gates to refuse. An answer without fences is code where it parses and defines
-    the name. others: segments that were not asked for and are left out where the answer repeats
-    them.
+    The result is the longest block that defines the segment's name and differs from the current
+    code; else a block whose only definition of the kind has another name, which is renamed; else
+    the longest block, for the gates to refuse. An answer without fences counts as code if it parses
+    and defines the name.
+
+    Args:
+        answer: The LLM's text.
+        segment: Name of the segment.
+        current: Its code before.
+        others: Other segments, which are removed where the answer repeats them.
     """
     text = _THOUGHT.sub("", answer).replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     fenced = list(_blocks(lines))
     blocks = fenced or list(_bare(lines))
-    # A broken block that has the name is the answer, and a sound one beside it is something else.
+    # A block with the name is the answer even if it does not parse; a sound one without it is not.
     named = re.compile(rf"^(?:class|def)\s+{re.escape(segment)}\b", re.MULTILINE)
     readings = [_as_asked] if any(map(named.search, blocks)) else [_as_asked, _renamed]
     for reading in readings:
-        found = [read for block in blocks if (read := reading(block, segment, current)) is not None]
-        new = [one for one in found if _unparsed(one.code) != _unparsed(current)]
-        if found:
-            longest = max(new or found, key=lambda extracted: len(extracted.code))
+        codes = [code for block in blocks if (code := reading(block, segment, current)) is not None]
+        new = [one for one in codes if _unparsed(one.code) != _unparsed(current)]
+        if codes:
+            longest = max(new or codes, key=lambda extracted: len(extracted.code))
             return _alone(longest, segment, others)
-    # A block that does not parse is still the answer: the parse gate names what is wrong.
+    # A block that does not parse is still an answer: the parse gate gives the reason.
     return Extracted(code=max(fenced, key=len)) if fenced else None
 
 
@@ -71,7 +76,7 @@ def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
 
 
 def _renamed(block: str, segment: str, current: str) -> Extracted | None:
-    """Give a definition its name back, where only one can be meant and the name is unused."""
+    """Rename a definition to the segment's name if only one fits and the name is unused."""
     kinds = {type(d) for d in definitions(current) if d.name == segment} or {*DEFINITIONS}
     found = [d.name for d in definitions(block) if type(d) in kinds]
     alike = [name for name in found if segment.lower() in name.lower()]
@@ -88,7 +93,7 @@ def _renamed(block: str, segment: str, current: str) -> Extracted | None:
 
 
 def _words(block: str) -> list[tokenize.TokenInfo]:
-    """Return the names in a source, but for attributes and the keywords of calls."""
+    """Return the tokens of names in a source, except attributes and keywords of calls."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(block).readline))
     except (tokenize.TokenError, IndentationError):
@@ -104,7 +109,7 @@ def _words(block: str) -> list[tokenize.TokenInfo]:
 
 
 def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extracted:
-    """Leave out the other segments that an answer repeats, and what would run as a script."""
+    """Remove other segments that an answer repeats, and code that would run as a script."""
     code = extracted.code
     repeated = set(defined_names(code)) & set(others) - {segment}
     if not repeated:
@@ -117,7 +122,7 @@ def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extract
         if isinstance(node, ast.Expr | ast.If):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        if first > last:  # else it shares the last one's line
+        if first > last:  # else it is on the same line as the last one
             kept.append("\n".join(rows[first - 1 : node.end_lineno]))
             last = node.end_lineno or first
     note = f"left out {', '.join(sorted(repeated))}"
@@ -126,10 +131,10 @@ def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extract
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[str]:
-    """Yield what stands in fences.
+    """Yield the fenced blocks.
 
-    A block ends at the first closing fence with which it is Python, for a string may hold one; at
-    the first where it is with none. One that is never closed ends where its code ends.
+    A block ends at the first closing fence that makes it Python, since a string may contain fences;
+    if there is none, at the first closing fence. A block that is never closed ends with its code.
     """
     start = 0
     while start < len(lines):
@@ -155,7 +160,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _outdented(line: str, indent: int) -> str:
-    """Take away what a line is indented by together with its fence."""
+    """Remove the indentation that a line shares with its fence."""
     margin = len(line) - len(line.lstrip(" \t"))
     return line[min(indent, margin) :]
 
@@ -171,7 +176,7 @@ def _closes(line: str, run: str) -> bool:
 
 
 def _bare(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the code of an answer without fences, with prose before and after it or not."""
+    """Yield the code of an answer without fences, without the prose around it."""
     if _is_python(whole := "\n".join(lines)):
         yield whole.strip("\n")
         return
@@ -184,7 +189,7 @@ def _bare(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _to_its_end(lines: Sequence[str]) -> str:
-    """Leave out prose that follows code after an empty line; code that is cut off stays so."""
+    """Remove prose that follows code after an empty line; incomplete code stays as it is."""
     block = "\n".join(lines).strip("\n")
     if _is_python(block):
         return block
