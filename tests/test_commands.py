@@ -8,25 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from harness.analysis.loading import read_run
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ARMS, ROOT, SEED_NETWORK, SMALL, children_of
-
-
-def run(*command, env=None, module="harness", timeout_s=200):
-    """Run a command from another folder than the checkout's."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, command)],
-        capture_output=True, text=True, check=False, timeout=timeout_s, cwd=ROOT,
-        env={**os.environ, **(env or {})},
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
-
+from tests.support.commands import run, run_main
+from tests.support.processes import alive
 
 FOUNDERS = ("sizes.founders=4", "budget.evaluations=1")
 
@@ -74,7 +63,7 @@ def test_the_same_command_again_reuses_and_prints_the_same(first):
 @pytest.mark.parametrize("style", ["markdown", "latex", "csv", "json"])
 def test_the_table_is_printed_again_from_the_journals_alone(first, style):
     runs_dir, _ = first
-    done = run(runs_dir, "--format", style, module="harness.table")
+    done = run_main(runs_dir, "--format", style, module="harness.table")
     (comparison,) = runs_dir.glob("comparison-*")
     suffix = {"markdown": "md", "latex": "tex"}.get(style, style)
     written = (comparison / f"table.{suffix}").read_text()
@@ -289,12 +278,6 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
     assert command.returncode == 0, command.stderr
     assert "model=exchange: answer " in command.stdout
     assert "full: answers by me" in command.stdout
-
-
-def alive(pid):
-    """Say whether a process runs; what only waits to be reaped does not."""
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_path, tiny):

@@ -15,8 +15,8 @@ from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.reporting.attribution_table import render_contributions
 from harness.reporting.lineage import describe_lineage
+from tests.support.commands import run_main as command
 from tests.support.records import call, child, evaluated, manifest, record_run, reference
-from tests.test_commands import run as command
 
 
 def proposal(parents, outcome, source, *variations):

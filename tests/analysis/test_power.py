@@ -1,18 +1,15 @@
 """How many seeds a comparison needs, told before any is spent."""
 
-import subprocess
-import sys
-
 import pytest
 from scipy.stats import binom
 
 from harness.analysis.power import power_of, seeds_to_find
 from harness.analysis.stats import seeds_needed
+from tests.support.commands import run_main
 
 
 def told(*arguments):
-    command = [sys.executable, "-m", "harness.power", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_main(*arguments, module="harness.power")
 
 
 def test_the_command_names_the_fewest_seeds_and_those_for_each_size():

@@ -1,6 +1,5 @@
 """In somebody else's repository: their claims are tests, with our fixtures and markers."""
 
-import os
 import subprocess
 import sys
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.support.paper import record_plan, write_paper
 
+pytest_plugins = ["pytester"]
 TESTS = '''
 import pytest
 
@@ -34,25 +34,29 @@ MISSING = "python -m reproductions"
 
 
 @pytest.fixture
-def theirs(tmp_path):
+def theirs(pytester):
     """Their repository: the claims in one folder, runs in another."""
-    folder = write_paper(tmp_path / "theirs" / "paper")
+    folder = write_paper(pytester.path / "paper")
     (folder / "test_paper.py").write_text(TESTS)
     (folder.parent / "pyproject.toml").write_text(PYPROJECT)
     return folder
 
 
-def pytest_there(folder, *options):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *options],
-        capture_output=True, text=True, check=False, cwd=folder.parent, timeout=120,
-        env=os.environ | {"COLUMNS": "300"},
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def pytest_there(pytester, monkeypatch):
+    """Run pytest in their repository, in this process or in one of its own."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def pytest_with(*options, alone=False):
+        run = pytester.runpytest_subprocess if alone else pytester.runpytest_inprocess
+        done = run("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-rs", *options)
+        return done.ret, f"{done.stdout}\n{done.stderr}\n"
+
+    return pytest_with
 
 
-def test_without_a_record_every_claim_is_skipped_with_its_command(theirs):
-    code, told = pytest_there(theirs, "-q")
+def test_without_a_record_every_claim_is_skipped_with_its_command(theirs, pytest_there):
+    code, told = pytest_there("-q")
     assert code == 0, told
     assert "1 passed, 6 skipped" in told
     assert "\nnot run 5\n" in told
@@ -64,11 +68,13 @@ def test_without_a_record_every_claim_is_skipped_with_its_command(theirs):
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]])
-def test_with_records_claims_pass_or_fail_with_the_measured_interval(theirs, tmp_path, workers):
+def test_with_records_claims_pass_or_fail_with_the_measured_interval(
+    theirs, tmp_path, workers, pytest_there
+):
     runs = tmp_path / "elsewhere"
     near, far = (0.929, 0.930, 0.931), (0.909, 0.910, 0.912)
     record_plan(theirs, runs, scores={"random_mutation": near, "seed_only": far})
-    code, told = pytest_there(theirs, *workers, "--harness-override", f"runs_dir={runs}")
+    code, told = pytest_there(*workers, "--harness-override", f"runs_dir={runs}", alone=True)
     assert code == 1, told
     assert "1 failed, 4 passed, 2 skipped" in told
     assert "\ndoes not hold 1, holds 2, not run 2\n" in told
@@ -79,19 +85,19 @@ def test_with_records_claims_pass_or_fail_with_the_measured_interval(theirs, tmp
     assert f"to run: {MISSING} ./paper run dear runs_dir={runs}" in told
 
 
-def test_markers_choose_what_can_be_run_here(theirs):
-    code, told = pytest_there(theirs, "-q", "-m", "not takes_gpu", "--collect-only")
+def test_markers_choose_what_can_be_run_here(theirs, pytest_there):
+    code, told = pytest_there("-q", "-m", "not takes_gpu", "--collect-only")
     assert code == 0, told
     assert "test_claim[chance]" in told
     assert "asked" not in told
-    _, told = pytest_there(theirs, "-q", "-m", "takes_llm", "--collect-only")
+    _, told = pytest_there("-q", "-m", "takes_llm", "--collect-only")
     assert "test_claim[asked_g1]" in told
     assert "chance" not in told
-    _, told = pytest_there(theirs, "--markers")
+    _, told = pytest_there("--markers")
     assert "@pytest.mark.reproduction(folder=None, comparison=None): where arms.yaml" in told
 
 
-def test_the_files_may_lie_elsewhere(theirs):
+def test_the_files_may_lie_elsewhere(theirs, pytest_there):
     tests = theirs.parent / "tests"
     tests.mkdir()
     text = TESTS.replace("comparison=", "folder='../paper', comparison=")
@@ -100,7 +106,7 @@ def test_the_files_may_lie_elsewhere(theirs):
         "@pytest.mark.reproduction(folder='../paper', comparison='dear')\ndef test_claim",
     )
     (tests / "test_there.py").write_text(marked)
-    code, told = pytest_there(theirs, "tests", "-q")
+    code, told = pytest_there("tests", "-q")
     assert code == 0, told
     assert "1 passed, 3 skipped" in told
     assert f"{MISSING} ./paper run dear" in told
@@ -117,34 +123,36 @@ def test_the_files_may_lie_elsewhere(theirs):
         ("@pytest.mark.reproduction('nowhere')\ndef test_claim(claim):\n    pass\n", "nowhere/arms.yaml: expected a file that can be read"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_their_test_is_told(theirs, test, told):
+def test_a_mistake_in_their_test_is_told(theirs, test, told, pytest_there):
     (theirs / "test_paper.py").write_text(f"import pytest\n\n\n{test}")
-    code, output = pytest_there(theirs)
+    code, output = pytest_there()
     assert code != 0
     assert told in output
     assert "Traceback" not in output
     assert len(output.splitlines()) < 30
 
 
-def test_a_mistake_in_their_files_or_settings_is_told_briefly(theirs):
+def test_a_mistake_in_their_files_or_settings_is_told_briefly(theirs, pytest_there):
     for setting, expected in (
         ("model.nam=3", "Could not override 'model.nam'"),
         ("recipe.epochs=1", "--harness-override recipe.epochs=1: expected where runs lie, or another LLM"),
         ("search.split=test", "--harness-override search.split=test: expected where"),
         ("seed=3", "seed=3: expected none of ablation, compare, seed"),
     ):  # fmt: skip
-        code, told = pytest_there(theirs, "--harness-override", setting, "-k", "chance")
+        code, told = pytest_there("--harness-override", setting, "-k", "chance")
         assert code != 0
         assert expected in told
         assert len(told.splitlines()) < 30
     (theirs / "claims.yaml").write_text("title: 3\n")
-    code, told = pytest_there(theirs)
+    code, told = pytest_there()
     assert code != 0
     assert "claims.yaml: expected sections, it is missing." in told
     assert len(told.splitlines()) < 30
 
 
-def test_the_summary_has_what_the_record_says_whatever_a_test_asserts(theirs, tmp_path):
+def test_the_summary_has_what_the_record_says_whatever_a_test_asserts(
+    theirs, tmp_path, pytest_there
+):
     (theirs / "test_paper.py").write_text(
         "import pytest\n\n\ndef test_meta(claim):\n    assert claim.source\n\n\n"
         "def test_lenient(claim, arms):\n    assert claim.source\n\n\n"
@@ -153,7 +161,7 @@ def test_the_summary_has_what_the_record_says_whatever_a_test_asserts(theirs, tm
         "@pytest.mark.reproduction(comparison='mine')\ndef test_names(arms):\n"
         "    assert 'seed_only' in arms and 'full' not in arms and len(arms) == 2\n"
     )
-    code, told = pytest_there(theirs)
+    code, told = pytest_there()
     assert code == 0, told
     assert "11 passed, 5 skipped" in told
     assert "\nnot run 5\n" in told  # of the lenient one
@@ -162,40 +170,40 @@ def test_the_summary_has_what_the_record_says_whatever_a_test_asserts(theirs, tm
     )
     near, far = (0.929, 0.930, 0.931), (0.909, 0.910, 0.912)
     record_plan(theirs, tmp_path / "runs", scores={"random_mutation": near, "seed_only": far})
-    code, told = pytest_there(theirs, "--harness-override", f"runs_dir={tmp_path}/runs")
+    code, told = pytest_there("--harness-override", f"runs_dir={tmp_path}/runs")
     assert code == 0, told
     assert "2 skipped, 1 xfailed, 2 xpassed" in told
     assert "\ndoes not hold 1, holds 2, not run 2\n" in told
 
 
-def test_another_marker_of_that_name_is_left_alone(theirs):
+def test_another_marker_of_that_name_is_left_alone(theirs, pytest_there):
     (theirs / "test_paper.py").write_text(
         "import pytest\n\n\n@pytest.mark.reproduction('bug-12', 'see tracker', 'x')\n"
         "def test_foreign():\n    pass\n"
     )
-    code, told = pytest_there(theirs)
+    code, told = pytest_there()
     assert code == 0, told
     assert "1 passed" in told
 
 
-def test_another_llm_may_be_asked_and_is_told(theirs):
-    code, told = pytest_there(theirs, "--harness-override", "model.name=another", "-k", "asked")
+def test_another_llm_may_be_asked_and_is_told(theirs, pytest_there):
+    code, told = pytest_there("--harness-override", "model.name=another", "-k", "asked")
     assert code == 0, told
     assert "with the settings model.name=another" in told
 
 
-def test_markers_of_a_module_and_of_a_test_go_together(theirs):
+def test_markers_of_a_module_and_of_a_test_go_together(theirs, pytest_there):
     (theirs.parent / "tests").mkdir()
     (theirs.parent / "tests" / "test_there.py").write_text(
         "import pytest\n\npytestmark = pytest.mark.reproduction('../paper')\n\n\n"
         "@pytest.mark.reproduction(comparison='dear')\ndef test_claim(claim, arms):\n    claim.check(arms)\n"
     )
-    code, told = pytest_there(theirs, "tests")
+    code, told = pytest_there("tests")
     assert code == 0, told
     assert "\nnot run 2\n" in told
 
 
-def test_claims_of_another_kind_are_left_alone(theirs):
+def test_claims_of_another_kind_are_left_alone(theirs, pytest_there):
     """The word is used for JSON web tokens, too."""
     elsewhere = theirs.parent / "tokens"
     elsewhere.mkdir()
@@ -209,7 +217,7 @@ def test_claims_of_another_kind_are_left_alone(theirs):
     )
     (elsewhere / "test_parameter.py").write_text(parametrized)
     (theirs / "test_beside.py").write_text(parametrized)
-    code, told = pytest_there(theirs, "tokens", "paper/test_beside.py")
+    code, told = pytest_there("tokens", "paper/test_beside.py")
     assert code == 0, told
     assert "5 passed" in told
     assert "published claims" not in told

@@ -13,11 +13,13 @@ from harness.claims.wording import describe_requirement, describe_value
 from harness.errors import InputError
 from harness.record.study import load_study
 from tests.conftest import OWN_NETWORK, ROOT
+from tests.support.commands import run, run_main
 from tests.support.paper import ARMS, CLAIMS, record_plan, write_paper
 from tests.support.records import evaluated
-from tests.test_commands import run
 
 SHIPPED = sorted(path.parent for path in OURS.glob("*/arms.yaml"))
+COMMAND = "harness.claims.command"
+"""What ``python -m reproductions`` runs."""
 NEAR = (0.929, 0.930, 0.931)
 
 
@@ -87,12 +89,12 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     journals = {p: p.stat().st_mtime_ns for p in runs.glob("*/journal.sqlite")}
     assert len(journals) == 4
     shutil.rmtree(next(iter(journals)).parent)
-    assert "3 of 4" in run(paper, "plan", "mine", where, module="reproductions").stdout
-    again = run(paper, "run", "mine", where, module="reproductions")
+    assert "3 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND).stdout
+    again = run_main(paper, "run", "mine", where, module=COMMAND)
     assert again.returncode == 0, again.stderr
     kept = {p: t for p, t in journals.items() if p.stat().st_mtime_ns == t}
     assert len(kept) == 3
-    assert "4 of 4" in run(paper, "plan", "mine", where, module="reproductions").stdout
+    assert "4 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND).stdout
 
     printed = run(paper, "table", where, module="reproductions")
     text = (paper / "table.md").read_text()
@@ -102,23 +104,32 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     before = {p.name: p.read_bytes() for p in paper.iterdir()}
     for name in before.keys() - {"arms.yaml", "claims.yaml"}:
         (paper / name).unlink()
-    run(paper, "table", where, module="reproductions")
+    run_main(paper, "table", where, module=COMMAND)
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before  # all of it is back
-    other = run(paper, "table", where, "final.seeds=2", module="reproductions")
+    other = run_main(paper, "table", where, "final.seeds=2", module=COMMAND)
     assert "Nothing is written: these settings make another comparison" in other.stdout
-    nowhere = run(paper, "table", f"runs_dir={tmp_path}/nowhere", module="reproductions")
+    nowhere = run_main(paper, "table", f"runs_dir={tmp_path}/nowhere", module=COMMAND)
     told = (
         f"Nothing is written: {tmp_path}/nowhere decides 0 claims, the table that is there 3. Give"
     )
     assert told in nowhere.stdout
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before
-    run(paper, "table", where, "final.seeds=2", "--out", tmp_path / "out", module="reproductions")
+    run_main(paper, "table", where, "final.seeds=2", "--out", tmp_path / "out", module=COMMAND)
     assert "| chance " in (tmp_path / "out" / "table.md").read_text()
 
 
 @pytest.fixture
 def paper(tmp_path):
     return write_paper(tmp_path / "paper")
+
+
+@pytest.fixture(scope="module")
+def on_record(tmp_path_factory):
+    """A paper and its runs, for tests that only read them."""
+    folder = tmp_path_factory.mktemp("on_record")
+    paper, runs = write_paper(folder / "paper"), folder / "runs"
+    record_plan(paper, runs, scores={"random_mutation": NEAR})
+    return paper, runs
 
 
 def verdicts(paper, runs, *overrides):
@@ -164,9 +175,8 @@ def test_runs_at_other_seeds_are_not_on_record(paper, tmp_path):
         "rates.p_mate=0.1", "selection=best_so_far", "final.tolerance=0.02",
     ],
 )  # fmt: skip
-def test_runs_under_other_settings_are_not_on_record(paper, tmp_path, other):
-    runs = tmp_path / "runs"
-    record_plan(paper, runs, scores={"random_mutation": NEAR})
+def test_runs_under_other_settings_are_not_on_record(on_record, other):
+    paper, runs = on_record
     assert verdicts(paper, runs, other)["chance"].reason.startswith("0 of 3 runs")
     planned = read_reproduction(paper, [f"runs_dir={runs}", other])
     assert f"Not as planned, but with {other}." in published_text(planned, "markdown")
@@ -211,9 +221,9 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
         assert verdicts(paper, runs)["ours"].word == word
 
 
-def test_where_and_how_fast_it_runs_changes_nothing(paper, tmp_path):
-    record_plan(paper, tmp_path / "runs", scores={"random_mutation": NEAR})
-    found = verdicts(paper, tmp_path / "runs", "device=cpu", "workers=3", "display=plain")
+def test_where_and_how_fast_it_runs_changes_nothing(on_record):
+    paper, runs = on_record
+    found = verdicts(paper, runs, "device=cpu", "workers=3", "display=plain")
     assert found["chance"].word == HOLDS
 
 
@@ -349,7 +359,7 @@ def test_a_setting_that_does_not_compose_is_laid_to_whose_it_is(paper):
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(words, told):
-    done = run(*words, module="reproductions")
+    done = run_main(*words, module=COMMAND)
     assert done.returncode == 2
     assert told in done.stderr
 

@@ -14,8 +14,8 @@ from harness.record.journal import is_complete, read_events
 from harness.reporting.comparison_tables import describe_comparison
 from tests.conftest import ROOT, told
 from tests.support.backends import complete_folders
+from tests.support.commands import run, run_main
 from tests.support.llm_server import completion, finished, says, serving, thinks
-from tests.test_commands import run
 
 KEY = {"OPENAI_API_KEY": "sk-not-to-be-kept-0123456789"}
 
@@ -206,6 +206,6 @@ def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert {seen.body["model"] for seen in server.seen} == {"llama", "qwen"}
-    table = run(tmp_path, module="harness.table").stdout
+    table = run_main(tmp_path, module="harness.table").stdout
     assert "| full (llama)" in table
     assert "| full (qwen)" in table

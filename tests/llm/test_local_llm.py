@@ -14,7 +14,7 @@ from importlib import resources
 import pytest
 
 from harness.analysis.loading import read_run
-from tests.test_commands import run
+from tests.support.commands import run
 
 pytestmark = pytest.mark.local_llm
 _START_S = 120

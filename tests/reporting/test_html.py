@@ -16,8 +16,8 @@ from harness.record.journal import JOURNAL_NAME
 from harness.reporting.html import write_report
 from harness.reporting.run_page import coloured, visible
 from tests.conftest import SEED_NETWORK
+from tests.support.commands import run_main as command
 from tests.support.records import LINT, evaluated, record_run, record_study
-from tests.test_commands import run as command
 
 HOSTILE = (
     "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"

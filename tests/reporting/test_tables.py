@@ -20,8 +20,8 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import latex
 from harness.reporting.tables import STYLES, SUFFIXES, render, render_all
 from tests.conftest import ROOT
+from tests.support.commands import run_main as command
 from tests.support.records import LINT, SLOW, evaluated, manifest, record_run
-from tests.test_commands import run as command
 
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -9,7 +9,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.record.journal import find_runs
 from tests.conftest import ARMS, SMALL
-from tests.test_commands import run
+from tests.support.commands import run, run_main
 
 
 def proposer_of(arm):
@@ -34,7 +34,7 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
     assert {(r.arm, r.seed) for r in runs} == {(name, seed) for name in names for seed in (0, 1)}
     assert {r.manifest.comparison for r in runs} == {runs[0].manifest.comparison}
     assert all(r.complete and r.evaluations <= 3 for r in runs)
-    table = run(tmp_path, "--format", "csv", module="harness.table").stdout
+    table = run_main(tmp_path, "--format", "csv", module="harness.table").stdout
     rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(table))}
     marked = "guided~pool:test_selection"
     assert rows.keys() == {"seed network", f"{marked} (selected on test data)"} | names - {marked}

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import InputError
 from harness.runs.cost_estimate import estimate, show_estimates
 from tests.conftest import ARMS
-from tests.test_commands import run
+from tests.support.commands import run_main
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -44,7 +44,7 @@ def test_a_cap_on_cost_wants_prices():
 
 
 def test_what_answers_from_a_record_costs_nothing():
-    done = run("compare=[]", module="harness.estimate")
+    done = run_main("compare=[]", module="harness.estimate")
     assert "calls to this model cost nothing" in done.stdout
     assert "unknown" not in done.stdout
 
@@ -81,7 +81,7 @@ def test_an_ensemble_is_priced_member_by_member():
 
 
 def test_the_command_prints_a_table_and_what_is_unknown():
-    done = run("+ablation=no_eot", "model=openai", module="harness.estimate")
+    done = run_main("+ablation=no_eot", "model=openai", module="harness.estimate")
     assert done.returncode == 0, done.stderr
     assert "unknown: the price of gpt-4o-mini; fill in conf/prices/mine.yaml." in done.stdout
     assert "Nothing was sent." in done.stdout
@@ -89,7 +89,7 @@ def test_the_command_prints_a_table_and_what_is_unknown():
 
 
 def test_a_sweep_is_estimated_job_by_job_and_shared_arms_once():
-    done = run(
+    done = run_main(
         "-m", "model=openai,ollama", "seed=0,1", "compare=[random_mutation]",
         module="harness.estimate",
     )  # fmt: skip

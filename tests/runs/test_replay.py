@@ -31,8 +31,8 @@ from harness.runs.recorded_run import distinct, load_recorded, require_packages
 from harness.runs.replay import differences, replay, retrain
 from tests.conftest import ROOT, SEED_NETWORK, told
 from tests.support.backends import complete_folders
+from tests.support.commands import run, run_main
 from tests.support.records import call, manifest
-from tests.test_commands import run
 
 GOLDEN = ROOT / "tests" / "golden"
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
@@ -192,18 +192,19 @@ def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
     done = run(folder, tmp_path / "full.zip", module="harness.export")
     assert done.returncode == 0, done.stderr
     assert f"python -m harness.replay {tmp_path / 'full.zip'}" in done.stdout
-    done = run(tmp_path / "full.zip", "--out", tmp_path / "out", module="harness.replay")
+    done = run_main(tmp_path / "full.zip", "--out", tmp_path / "out", module="harness.replay")
     assert done.returncode == 0, done.stderr
     n = len(read_events(folder))
     assert f"{folder.name}: {n} events, all as recorded" in done.stdout
     for command in ("table", "credit"):
         mine, theirs = (
-            run(where, module=f"harness.{command}").stdout for where in (tmp_path / "out", folder)
+            run_main(where, module=f"harness.{command}").stdout
+            for where in (tmp_path / "out", folder)
         )
         assert mine == theirs
-    done = run(tmp_path, "--out", tmp_path / "out", module="harness.lineage")
-    assert run(tmp_path / "none", "--out", tmp_path, module="harness.replay").returncode == 2
-    assert run(tmp_path / "out", module="harness.export").returncode == 2
+    done = run_main(tmp_path, "--out", tmp_path / "out", module="harness.lineage")
+    assert run_main(tmp_path / "none", "--out", tmp_path, module="harness.replay").returncode == 2
+    assert run_main(tmp_path / "out", module="harness.export").returncode == 2
 
 
 def test_an_unfinished_run_is_neither_exported_nor_replayed(tmp_path):

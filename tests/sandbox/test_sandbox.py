@@ -14,7 +14,7 @@ from harness.sandbox.child_process import Child
 from harness.sandbox.job import JobFailed
 from harness.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT, children_of, children_of_worker, server_of
-from tests.test_commands import alive
+from tests.support.processes import alive
 
 LEAVES = """
 import os, sys
