@@ -42,21 +42,21 @@ def _best_score(run: RunResult, most_params: int | None = None) -> float | None:
 
 
 def _selected_in_search(run: RunResult) -> float | None:
-    if run.saw_test_data or run.pick is None or run.pick.objectives is None:
+    if run.saw_test_data or run.selected is None or run.selected.objectives is None:
         return None
-    return run.pick.objectives.score
+    return run.selected.objectives.score
 
 
 def _selected_retrained(run: RunResult) -> float | None:
-    return mean(run.retrained.get(run.pick.step, ())) if run.pick else None
+    return mean(run.retrained.get(run.selected.step, ())) if run.selected else None
 
 
 def _selected_size(run: RunResult) -> float | None:
-    return run.pick.objectives.n_params if run.pick and run.pick.objectives else None
+    return run.selected.objectives.n_params if run.selected and run.selected.objectives else None
 
 
 def _test_score(run: RunResult) -> float | None:
-    return mean(run.finals.get(run.pick.step, ())) if run.pick else None
+    return mean(run.finals.get(run.selected.step, ())) if run.selected else None
 
 
 def _test_score_within(run: RunResult, most_params: int) -> float | None:

@@ -204,16 +204,16 @@ class RunResult:
 
     @cached_property
     def hall_of_fame(self) -> tuple[Candidate, ...]:
-        """The front, thinned by SPEA2 to ``final.hall_of_fame`` members; always with the pick."""
+        """The front, thinned by SPEA2 to ``final.hall_of_fame``, with the selected network."""
         n = self.manifest.settings["final"]["hall_of_fame"]
         objectives = [c.objectives for c in self.front if c.objectives]
         kept = (
             pareto.spea2_choice(objectives, n, [c.step for c in self.front]) if objectives else []
         )
-        return tuple(c for i, c in enumerate(self.front) if i in kept or c == self.pick)
+        return tuple(c for i, c in enumerate(self.front) if i in kept or c == self.selected)
 
     @cached_property
-    def pick(self) -> Candidate | None:
+    def selected(self) -> Candidate | None:
         """The selected network: the smallest of the front as good as the seed network.
 
         As good: within ``final.tolerance`` of its validation score. The best of the front where
@@ -228,17 +228,17 @@ class RunResult:
     @property
     def within_noise(self) -> bool:
         """Whether the selected network is as good as the seed network, up to the tolerance."""
-        return self.pick is not None and self._near_the_seed(self.pick)
+        return self.selected is not None and self._near_the_seed(self.selected)
 
     @property
     def holds_when_retrained(self) -> bool | None:
         """The same by the means of both over re-trainings on fresh seeds; None if unknown."""
-        seed, pick = (
-            self.retrained.get(s, ()) for s in ("seed", self.pick.step if self.pick else "")
+        seed, selected = (
+            self.retrained.get(s, ()) for s in ("seed", self.selected.step if self.selected else "")
         )
-        if not (seed and pick):
+        if not (seed and selected):
             return None
-        return statistics.fmean(seed) - statistics.fmean(pick) <= self._tolerance
+        return statistics.fmean(seed) - statistics.fmean(selected) <= self._tolerance
 
     def as_good_as_the_seed(self, score: float) -> bool:
         """Return whether a score of the search is the seed network's, up to the tolerance."""

@@ -100,9 +100,9 @@ class Regression:
 def regressions(arm: Arm) -> list[Regression]:
     """Return the scores of an arm's selected networks; none if its search saw the test split."""
     return [
-        _regression(run, run.pick.step, run.pick.objectives)
+        _regression(run, run.selected.step, run.selected.objectives)
         for run in arm.finished
-        if run.pick and run.pick.objectives and not arm.saw_test_data
+        if run.selected and run.selected.objectives and not arm.saw_test_data
     ]
 
 

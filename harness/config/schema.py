@@ -166,7 +166,7 @@ class Confirm:
 
     seeds: int = 0
     """Fresh seeds on which networks are re-trained, and scored on the validation split, before
-    they serve as examples of Evolution of Thought, or the pick is chosen among them. Not charged to
+    they serve as examples of Evolution of Thought, or one is selected among them. Not charged to
     the budget; 0 takes the search's word."""
 
 
@@ -225,9 +225,9 @@ class Final:
     """How the result is measured after the search, on the test split."""
 
     seeds: int = MISSING
-    """Fresh training seeds for the pick and for the seed network."""
+    """Fresh training seeds for the selected network and the seed network."""
     tolerance: float = MISSING
-    """The pick is the smallest network this close to the seed's validation accuracy."""
+    """The selected network is the smallest one this close to the seed's validation accuracy."""
     hall_of_fame: int = MISSING
     """So many of the networks that no other dominates, over the whole run, are kept as files and
     re-trained; where there are more, those that SPEA2 would keep."""

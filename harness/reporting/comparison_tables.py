@@ -217,9 +217,9 @@ def _parameters_saved(comparison: Comparison) -> str:
 def _saved(arm: Arm) -> str:
     n, near = len(arm.finished), [run for run in arm.finished if run.within_noise]
     sizes = [
-        run.pick.objectives.n_params / run.seed_objectives.n_params
+        run.selected.objectives.n_params / run.seed_objectives.n_params
         for run in near
-        if run.pick and run.pick.objectives
+        if run.selected and run.selected.objectives
     ]
     again = [run.holds_when_retrained for run in near]
     held = f"; when re-trained {again.count(True)}" if None not in again and again else ""

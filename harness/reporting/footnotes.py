@@ -141,8 +141,8 @@ def _events(run: RunResult) -> Iterator[str]:
     yield from _answer_events(run)
     yield from _training_events(run)
     yield from _confirmation_events(run)
-    planned = run.manifest.settings["final"]["seeds"] * (1 + bool(run.pick)) if run.complete else 0
-    steps = ["seed", *([run.pick.step] if run.pick else [])]
+    steps = ["seed", *([run.selected.step] if run.selected else [])]
+    planned = len(steps) * run.manifest.settings["final"]["seeds"] if run.complete else 0
     if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
         yield f"re-trainings that failed: {missing}."
     if run.complete and not run.retrained:

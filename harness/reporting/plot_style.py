@@ -1,4 +1,4 @@
-"""Where figures are drawn: one style, one look per arm, bytes that depend on the data alone.
+"""Style of all figures: one look per arm, bytes that depend on the data alone.
 
 The door to matplotlib.
 """
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Okabe and Ito's palette tells apart in common colour blindness; dashes and markers do so in grey.
+# Okabe and Ito's palette is distinct under common colour blindness; dashes and markers are in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 _DASHES = (
     "solid",
@@ -19,12 +19,12 @@ _DASHES = (
 )
 _MARKERS = "os^Dv<>"
 MANY = len(_COLOURS)
-"""More arms than this are named beside the figure, and drawn without bands."""
+"""Most arms that fit below a figure; more are named to its right and drawn without bands."""
 _STYLE = Path(__file__).with_name("assets") / "figures.mplstyle"
 
 _LARGE = 1000
 _LONG = 40
-# Neither date nor program: the same data give the same bytes.
+# Without date and program, the same data give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -34,12 +34,12 @@ GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D
 
 
 def short(name: str) -> str:
-    """Return a name as it fits beside a figure."""
+    """Return a name, shortened to fit into a legend."""
     return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 
 
 def look(place: int) -> dict[str, Any]:
-    """Return how the arm at this place of the table looks in every figure."""
+    """Return colour, line style and marker of the arm at this place of the table."""
     return {
         "color": _COLOURS[place % len(_COLOURS)],
         "linestyle": _DASHES[place % len(_DASHES)],
@@ -49,7 +49,7 @@ def look(place: int) -> dict[str, Any]:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw and save within it, in the one style, whatever else this machine is set to."""
+    """Context in which figures are drawn and saved, independent of this machine's settings."""
     from matplotlib import style
 
     with style.context(["default", _STYLE]):
@@ -57,7 +57,7 @@ def styled() -> Iterator[None]:
 
 
 def figure(*, width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
-    """Return a figure of so many inches, and its axes, (rows, columns)."""
+    """Return a figure of this size in inches, and its axes, (rows, columns)."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(width, height))
@@ -71,7 +71,13 @@ def save(drawn: Any, stem: Path) -> None:
 
 
 def legend(drawn: Any, axes: Any, n: int) -> None:
-    """Name what is drawn: below the axes, or beside them where there is much."""
+    """Add a legend below the axes, or to their right for many entries.
+
+    Args:
+        drawn: The figure.
+        axes: The axes whose labels it shows.
+        n: Number of entries.
+    """
     handles, labels = axes.get_legend_handles_labels()
     if n > MANY:
         drawn.set_size_inches(drawn.get_figwidth() + 3, max(drawn.get_figheight(), 0.22 * n))
@@ -83,7 +89,7 @@ def legend(drawn: Any, axes: Any, n: int) -> None:
 
 
 def count_axis(axis: Any) -> None:
-    """Write a logarithmic axis of counts as 20k, 500k, 1M."""
+    """Label a logarithmic axis of counts as 20k, 500k, 1M."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -92,14 +98,14 @@ def count_axis(axis: Any) -> None:
 
 
 def whole_numbers(axis: Any) -> None:
-    """Mark whole numbers alone."""
+    """Put the ticks of an axis at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def from_zero(axes: Any) -> None:
-    """Let a linear axis of amounts begin at zero, in full view; 20k and 1M for large ones."""
+    """Start a linear x axis at zero, with a margin; large numbers are written as 20k and 1M."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     right = max(axes.dataLim.x1, 1e-9)
@@ -110,13 +116,13 @@ def from_zero(axes: Any) -> None:
 
 
 def empty(axes: Any, why: str) -> None:
-    """Say why nothing is drawn."""
+    """Write into empty axes why nothing is drawn."""
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center")
     axes.set_xticks([])
 
 
 def bars(axes: Any, labels: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]]) -> None:
-    """Draw stacked horizontal bars, told apart by shade and hatching; first label on top."""
+    """Draw stacked horizontal bars, distinguished by shade and hatching; first label on top."""
     left = [0.0] * len(labels)
     places = range(len(labels) - 1, -1, -1)
     for i, (name, lengths) in enumerate(parts):

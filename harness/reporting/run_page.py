@@ -38,7 +38,7 @@ def run_details(run: RunResult) -> dict[str, Any]:
     sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
     return {
         "front": [
-            {"step": c.step, "told": describe_outcome(run, c), "lineage": lineages[c.step]}
+            {"step": c.step, "outcome": describe_outcome(run, c), "lineage": lineages[c.step]}
             for c in front
         ],
         "refused": refused,
@@ -55,7 +55,7 @@ def _individual(
     run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, CallAnswered]
 ) -> dict[str, Any]:
     return {
-        "told": visible(describe_outcome(run, candidate)),
+        "outcome": visible(describe_outcome(run, candidate)),
         "of": " and ".join(candidate.parents),
         "made": [visible(describe_variation(run, variation)) for variation in candidate.variations],
         "changes": list(_changes(parent, candidate.source)) if candidate.source else [],

@@ -68,5 +68,7 @@ def _print_places(comparison: Comparison, folder: Path) -> None:
     print(f"Pareto plot (PNG, PDF): {folder}/pareto.*")
     print(f"All figures, and a page to read: python -m harness.report {folder.parent}")
     for run in comparison.runs:
-        selected = f", the selected network is {FRONT}/{run.pick.step}.py" if run.pick else ""
+        selected = (
+            f", the selected network is {FRONT}/{run.selected.step}.py" if run.selected else ""
+        )
         print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{selected}")

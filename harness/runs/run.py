@@ -102,15 +102,17 @@ def _evaluate_seed(network: Genome, assess: Assessor, journal: Journal) -> Indiv
 def _score(
     result: RunResult, network: Genome, config: Config, memo: Memo, journal: Journal
 ) -> None:
-    """Re-train on fresh seeds and score on the test split: seed network, pick, hall of fame.
+    """Re-train on fresh seeds and score on the test split: seed network, hall of fame.
 
-    The pick and the seed network get ``final.seeds`` fresh seeds, the others one.
+    The selected network and the seed network get ``final.seeds`` fresh seeds, the others one.
     """
     seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]
     chosen = [("seed", network, seeds)]
     for candidate in result.hall_of_fame:
         genome = Genome.parse(candidate.source)
-        chosen.append((candidate.step, genome, seeds if candidate == result.pick else seeds[:1]))
+        chosen.append(
+            (candidate.step, genome, seeds if candidate == result.selected else seeds[:1])
+        )
     trials = [(step, genome, k, seed) for step, genome, ks in chosen for k, seed in enumerate(ks)]
     outcomes = memo.map(lambda trial: memo.final(trial[1], seed=trial[3]), trials)
     for (step, _, k, _), outcome in zip(trials, outcomes, strict=True):

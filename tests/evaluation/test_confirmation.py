@@ -1,4 +1,4 @@
-"""Scores that hold on fresh seeds: what examples show, and by what the pick is chosen."""
+"""Scores that hold on fresh seeds: what examples show, and by what one network is selected."""
 
 from dataclasses import replace
 
@@ -55,16 +55,16 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
         digest = events["reference" if step == "seed" else f"proposal/{step}"]["digest"]
         measured = [events[f"training/confirm/{digest}/{s}"]["score"] for s in seeds]
         assert sorted(values) == sorted(measured)
-    assert result.pick.step in result.confirmed
+    assert result.selected.step in result.confirmed
     row = describe_comparison(compare([result])).tables[0].rows[1]
-    assert len(result.retrained[result.pick.step]) == 1
-    assert row["pick_in_search"] == result.pick.objectives.score
-    assert row["pick_retrained"] == result.retrained[result.pick.step][0]
+    assert len(result.retrained[result.selected.step]) == 1
+    assert row["pick_in_search"] == result.selected.objectives.score
+    assert row["pick_retrained"] == result.retrained[result.selected.step][0]
     text = render(describe_comparison(compare([result])), "markdown")
-    assert f"chosen among them by what they came to: {len(result.confirmed)}." in text
+    assert f"one was selected by these scores: {len(result.confirmed)}." in text
 
 
-def test_a_score_that_was_luck_does_not_choose_the_pick(confirmed):
+def test_a_score_that_was_luck_selects_no_network(confirmed):
     """Hand the smallest of the front worse re-trainings than the seed's: another is picked."""
     result = read_run(confirmed())
     front = [
@@ -74,14 +74,14 @@ def test_a_score_that_was_luck_does_not_choose_the_pick(confirmed):
     believed = replace(
         result, candidates=tuple(front), seed_objectives=Objectives(0.9, 2000), confirmed={}
     )
-    assert believed.pick.step == "small"
+    assert believed.selected.step == "small"
     lucky = replace(
         believed, confirmed={"seed": (0.9, 0.92), "small": (0.5, 0.7), "large": (0.9, 0.9)}
     )
-    assert lucky.pick.step == "large"
+    assert lucky.selected.step == "large"
     assert lucky.within_noise
     failed = replace(lucky, confirmed={"seed": (0.9,), "small": (), "large": (0.2,)})
-    assert failed.pick.step == "large"
+    assert failed.selected.step == "large"
     assert not failed.within_noise
 
 

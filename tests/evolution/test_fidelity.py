@@ -152,7 +152,7 @@ def test_a_run_spends_a_third_of_the_epochs_and_charges_every_network(halved):
     (row,) = describe_comparison(compare([result])).tables[-1].rows
     assert row["arm"] == "random_mutation (halving)"
     assert row["valid"] == 36 / len(result.candidates)  # but for those proposed twice
-    assert f"{result.outpaced} of 36 networks were outpaced" in render(
+    assert f"{result.outpaced} of 36 networks were stopped early" in render(
         describe_comparison(compare([result])), "markdown"
     )
 

@@ -75,7 +75,7 @@ def test_each_front_member_has_its_lineage_and_each_refusal_its_reason(tmp_path)
         assert "+" in signs
     refused = [c.step for c in result.candidates if not c.valid]
     assert shown["refused"] == refused
-    assert all("refused by" in shown["individuals"][step]["told"] for step in refused)
+    assert all("refused by" in shown["individuals"][step]["outcome"] for step in refused)
     assert json.loads(shown["manifest"]) == result.manifest.content
 
 

@@ -181,7 +181,9 @@ def test_arms_are_compared_at_the_seeds_that_both_finished(study):
 def test_reference_and_measure_are_chosen(study):
     found = runs_below(study).runs
     mine = row(found, "full", reference="random_mutation", measure="test_score")
-    scores = {(r.arm, r.seed): sum(r.finals[r.pick.step]) / 3 for r in found if r.arm != "no_eot"}
+    scores = {
+        (r.arm, r.seed): sum(r.finals[r.selected.step]) / 3 for r in found if r.arm != "no_eot"
+    }
     mean = sum(
         scores["full", s] - scores["random_mutation", s] for s in range(8)
     ) / 8  # fmt: skip
@@ -219,13 +221,16 @@ def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tm
     ]
     record_run(tmp_path / "near", arm="full", seed=0, children=children)
     near = read_run(tmp_path / "near")
-    assert near.pick is not None
-    assert (near.pick.step, near.within_noise) == ("g0.a", True)  # exactly one point below counts
+    assert near.selected is not None
+    assert (near.selected.step, near.within_noise) == (
+        "g0.a",
+        True,
+    )  # exactly one point below counts
     children = [("g0.a", evaluated(0.8, 400)), ("g0.b", evaluated(0.5, 300))]
     record_run(tmp_path / "far", arm="full", seed=0, children=children)
     far = read_run(tmp_path / "far")
-    assert far.pick is not None
-    assert (far.pick.step, far.within_noise) == ("g0.a", False)
+    assert far.selected is not None
+    assert (far.selected.step, far.within_noise) == ("g0.a", False)
 
 
 def test_it_says_what_it_does_not_show(runs):

@@ -27,7 +27,7 @@ function code(lines) {
 
 function individual(run, step) {
   const one = run.individuals[step];
-  const made = element("section", {}, element("h4", {}, step), element("p", {}, one.told));
+  const made = element("section", {}, element("h4", {}, step), element("p", {}, one.outcome));
   for (const how of one.made) made.append(element("p", {}, how + "; from " + one.of));
   for (const change of one.changes) {
     made.append(element("p", {}, "changes of " + change.segment + ":"), code(change.lines));
@@ -44,14 +44,14 @@ function individual(run, step) {
 function show(run, place) {
   place.append(element("h4", {}, "Front, smallest first"));
   for (const member of run.front) {
-    place.append(folded(member.step + ": " + member.told, (inner) => {
+    place.append(folded(member.step + ": " + member.outcome, (inner) => {
       inner.append(element("p", {}, "Lineage from the seed network, eldest first."));
       for (const step of member.lineage) inner.append(individual(run, step));
     }));
   }
   place.append(element("h4", {}, "Refused proposals: " + run.refused.length));
   for (const step of run.refused) {
-    place.append(folded(step + ": " + run.individuals[step].told, (inner) => {
+    place.append(folded(step + ": " + run.individuals[step].outcome, (inner) => {
       inner.append(individual(run, step));
     }));
   }
