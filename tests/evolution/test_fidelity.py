@@ -147,7 +147,7 @@ def test_a_run_spends_a_third_of_the_epochs_and_charges_every_network(halved):
     assert result.outpaced == 36 - len(whole)
     assert 3 <= len(whole) <= round(0.17 * 36)
     assert result.epochs <= 37 * 9 / 3
-    finals = sum(result.trainings[k] for k in result.trainings if k == "final")
+    finals = sum(result.trainings[k] for k in result.trainings if k.name == "final")
     assert sum(evaluate.asked) - 9 * finals == result.epochs
     (row,) = describe_comparison(compare([result])).tables[-1].rows
     assert row["arm"] == "random_mutation (halving)"
