@@ -9,9 +9,10 @@ import pytest
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evaluation.gates import build_job
+from harness.evaluation.scoring import BATCH_SIZES
 from harness.evolution.genome import Genome
 from tests.support.backends import open_backend
+from tests.support.jobs import train_job
 
 CORES = len(os.sched_getaffinity(0))
 THREADS = compose([]).limits.threads
@@ -65,8 +66,7 @@ def trains(config, network):
             deterministic=deterministic,
         )  # fmt: skip
         with open_backend(chosen, dataset, network, confinement=most) as lab:
-            interface = lab.evaluate._interface
-            job = build_job("train", network, interface, recipe, seed=0) | {"batch_sizes": [64, 48]}
+            job = train_job(network, lab.evaluate._signature, recipe, sizes=BATCH_SIZES)
             yield lab.evaluate._sandbox, job
 
     return opened

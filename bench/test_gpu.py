@@ -15,6 +15,7 @@ from torch import nn
 
 from bench.loops import begun
 from bench.test_throughput import in_the_worker
+from harness.sandbox.messages import Build
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
@@ -50,7 +51,7 @@ def test_context(benchmark, trains, digits):
     with trains(digits, device="cuda") as (box, job):
 
         def once():
-            with box.run(job | {"task": "build"}, time_limit_s=60) as session:
+            with box.run(Build(candidate=job.candidate), time_limit_s=60) as session:
                 session.receive()
 
         benchmark.pedantic(once, rounds=10, warmup_rounds=1)

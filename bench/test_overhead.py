@@ -13,8 +13,8 @@ from baselines.syntax_edits import mutated
 from bench.conftest import THREADS
 from harness.config.schema import LEVELS
 from harness.evaluation.evaluator import Trial
-from harness.evaluation.gates import STATIC_GATES, build_job
-from harness.evaluation.scoring import BATCH_SIZES, _shuffled
+from harness.evaluation.gates import STATIC_GATES
+from harness.evaluation.scoring import _shuffled
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.llm.offline import Scripted
 from harness.record.events import ChildDecided
@@ -24,9 +24,12 @@ from harness.runs.composed_arm import compose_arm
 from harness.runs.manifest import manifest_of
 from harness.runs.run import run
 from harness.runs.spec import specify
+from harness.sandbox.attacks import Target
+from harness.sandbox.messages import Attack, Build
 from tests.support.backends import open_backend
+from tests.support.jobs import candidate
 
-NOBODY = {"folder": "/", "pid": 1, "tcp": 1, "udp": 1, "abstract": "nobody"}
+NOBODY = Target(folder="/", pid=1, tcp=1, udp=1, abstract="nobody")
 N = 60
 
 
@@ -101,9 +104,9 @@ def test_gate(benchmark, gate, network):
 @pytest.mark.parametrize("task", ["nothing", "build"])
 def test_confined_process(benchmark, trains, digits, level, task):
     """Fork, confine, do nothing or build, end."""
-    nothing = {"task": "attack", "attacks": [], "target": NOBODY}
+    nothing = Attack(attacks=(), target=NOBODY)
     with trains(digits, most=level) as (box, job):
-        does = nothing if task == "nothing" else job | {"task": "build"}
+        does = nothing if task == "nothing" else Build(candidate=job.candidate)
 
         def once():
             with box.run(does, time_limit_s=30) as session:
@@ -118,12 +121,11 @@ def test_trust(benchmark, config, digits, network, part):
     recipe = replace(config.recipe, epochs=1)
     with open_backend(replace(config, recipe=recipe), digits, network) as lab:
         evaluate, images = lab.evaluate, digits.validation
-        job = build_job("train", network, evaluate._interface, recipe, seed=0)
-        job["batch_sizes"] = BATCH_SIZES
-        outline = evaluate._outline(job)
+        chosen = candidate(network, evaluate._signature, recipe)
+        outline = evaluate._outline(chosen)
         trial = Trial(genome=network, recipe=recipe, splits=["validation"], seed=0)
-        offer, _ = evaluate._train(trial, job, outline, None)
-        audit = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": None}
+        offer, _ = evaluate._train(trial, chosen, outline, None)
+        audit = evaluate._scorer._job
         order = _shuffled(images)
 
         def count():
@@ -132,7 +134,7 @@ def test_trust(benchmark, config, digits, network, part):
                 session.receive(), session.receive()
 
         if part == "outline":
-            benchmark.pedantic(evaluate._outline, args=(job,), rounds=20, warmup_rounds=2)
+            benchmark.pedantic(evaluate._outline, args=(chosen,), rounds=20, warmup_rounds=2)
         elif part == "count":
             benchmark.pedantic(count, rounds=20, warmup_rounds=2)
         else:
@@ -141,7 +143,10 @@ def test_trust(benchmark, config, digits, network, part):
                 session.send(outline, offer.header, offer.payload)
                 session.receive(), session.receive()
                 benchmark.pedantic(
-                    lambda: [evaluate._scorer._answers(session, images, p, order) for p in programs],
+                    lambda: [
+                        evaluate._scorer._answers(session, images, p, images.inputs[order], order)
+                        for p in programs
+                    ],
                     rounds=20, warmup_rounds=2,
                 )  # fmt: skip
         benchmark.extra_info["threads"] = THREADS

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench.conftest import CORES, THREADS
-from harness.sandbox.child_process import Child
+from harness.sandbox.child_process import ChildProcess
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Epoch
 
 MOST_FILES = 10_000
 
@@ -30,7 +32,7 @@ def in_the_worker(box, job, n_images):
     """Images a second from the second epoch on, everything included, timed from outside."""
     ends = []
     with box.run(job, time_limit_s=3600) as session:
-        while isinstance(session.receive(), int):
+        while isinstance(session.receive(), Epoch):
             ends.append(time.perf_counter())
             session.send(False)
     return (len(ends) - 1) * n_images / (ends[-1] - ends[0])
@@ -48,7 +50,7 @@ def test_against_a_bare_loop(benchmark, trains, datasets, tmp_path, task, epochs
         pytest.skip("needs --images FOLDER: no image folder is named")
     data = datasets[task]
     arrays = tmp_path / "train.npz"
-    np.savez(arrays, images=data.train.images, labels=data.train.labels)
+    np.savez(arrays, images=data.train.inputs, labels=data.train.labels)
     ours, bare = [], []
     with trains(data, epochs=epochs) as (box, job):
 
@@ -87,8 +89,10 @@ class Timed(ExquisiteNetV2):
 
 def first_step_s(box, job):
     """Seconds from the first batch to the second, told by a network that then gives up."""
-    source = {"source": job["source"] + TIMED, "class_name": "Timed"}
-    with pytest.raises(JobFailed) as told, box.run(job | source, time_limit_s=60) as session:
+    signature = replace(job.candidate.signature, class_name="Timed")
+    timed = replace(job.candidate, source=job.candidate.source + TIMED, signature=signature)
+    job = replace(job, candidate=timed)
+    with pytest.raises(JobFailed) as told, box.run(job, time_limit_s=60) as session:
         session.receive()
     return float(re.search(r"first step: ([\d.]+)", told.value.reason)[1])
 
@@ -130,7 +134,7 @@ def test_against_the_published_way(benchmark, trains, datasets, tmp_path, task, 
         pytest.skip("needs --images FOLDER: no image folder is named")
     data, ours, theirs = datasets[task], [], []
     n = 0
-    for k, (image, label) in enumerate(zip(data.train.images, data.train.labels, strict=True)):
+    for k, (image, label) in enumerate(zip(data.train.inputs, data.train.labels, strict=True)):
         if k % max(1, len(data.train) // MOST_FILES) == 0:
             where = tmp_path / str(label)
             where.mkdir(exist_ok=True)
@@ -199,29 +203,29 @@ def test_memory(benchmark, trains, datasets):
     task = "images" if "images" in datasets else "digits"
     data, grown = datasets[task], []
     with trains(data, epochs=1 if task == "images" else 3) as (box, job):
-        seen = Child.grown_bytes
+        seen = ChildProcess.grown_bytes
 
-        class Watched(Child):
+        class Watched(ChildProcess):
             @property
             def grown_bytes(self):
                 grown.append(seen.fget(self))
                 return grown[-1]
 
-        import harness.sandbox.sandbox
+        import harness.sandbox.worker_process
 
-        harness.sandbox.sandbox.Child = Watched
+        harness.sandbox.worker_process.ChildProcess = Watched
         try:
             benchmark.pedantic(lambda: in_the_worker_once(box, job), rounds=1)
         finally:
-            harness.sandbox.sandbox.Child = Child
+            harness.sandbox.worker_process.ChildProcess = ChildProcess
     benchmark.extra_info |= {
         f"one training on {task}, at most": f"{max(grown) / 2**20:.0f} MiB",
-        "of which the training images": f"{data.train.images.nbytes / 2**20:.0f} MiB",
+        "of which the training images": f"{data.train.inputs.nbytes / 2**20:.0f} MiB",
     }
 
 
 def in_the_worker_once(box, job):
     with box.run(job, time_limit_s=3600) as session:
-        while isinstance(session.receive(), int):
+        while isinstance(session.receive(), Epoch):
             session.send(False)
         session.receive(), session.receive(), session.receive()

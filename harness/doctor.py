@@ -1,4 +1,4 @@
-"""Attack the sandbox of this host, and tell what was stopped: ``python -m harness.doctor``.
+"""Attack the sandbox of this host and print what was stopped: ``python -m harness.doctor``.
 
 Settings may follow, such as ``sandbox.level=isolated`` or ``device=cpu``. Exit status 0: the host
 reaches ``sandbox.level``; 1: it does not; 2: could not run.
@@ -11,14 +11,16 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from harness.config.compose import compose
-from harness.config.schema import LEVELS
+from harness.config.schema import LEVELS, Recipe
 from harness.errors import HarnessError
 from harness.record.journal import SQLITE
 from harness.reporting.console import show_table
 from harness.sandbox.attacks import ATTACKS, NOT_TRIED
 from harness.sandbox.confinement import landlock
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
+from harness.tasks.base import KINDS
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -41,7 +43,7 @@ _RUNAWAYS = {
     "leave without a word": "import os\nos._exit(0)",
     "fall silent": "import os\nos.closerange(3, 64)\nwhile True:\n    pass",
 }
-"""Candidates that take what a machine has; each must be refused, and the host go on."""
+"""Candidates that exhaust a machine; each must be refused, and the host must not suffer."""
 
 
 def main() -> int:
@@ -63,13 +65,13 @@ def _examine(sandbox: Sandbox, wanted: str) -> int:
     by_level = sorted(sandbox.stopped.items(), key=lambda a: LEVELS.index(ATTACKS[a[0]].level))
     for name, how in by_level:
         attack = ATTACKS[name]
-        rows.append([attack.tries, attack.level, _told(how)])
+        rows.append([attack.tries, attack.level, _described(how)])
     runaways = {tries: _outcome(sandbox, source) for tries, source in _RUNAWAYS.items()}
     rows[1:1] = [[tries, LEVELS[0], outcome] for tries, outcome in runaways.items()]
     show_table(rows, title="Attacks from inside the sandbox of this host", notes=[], text=True)
     for line in _versions(sandbox):
         print(line)
-    for reason in sandbox.machine["missing"]:
+    for reason in sandbox.machine.missing:
         print(f"missing: {reason}")
     held = all(outcome.startswith("stopped") for outcome in runaways.values())
     enough = held and LEVELS.index(sandbox.level) >= LEVELS.index(wanted)
@@ -77,27 +79,27 @@ def _examine(sandbox: Sandbox, wanted: str) -> int:
     return 0 if enough else 1
 
 
-def _told(how: str) -> str:
+def _described(how: str) -> str:
     if how.startswith(NOT_TRIED):
         return how
     return f"stopped: {how}" if how else "SUCCEEDED"
 
 
 def _outcome(sandbox: Sandbox, source: str) -> str:
-    job = {
-        "task": "build", "source": f"import torch\n{source}", "class_name": "None",
-        "input_shape": [3, 8, 8], "n_classes": 2, "recipe": {}, "seed": 0,
-    }  # fmt: skip
+    signature = Signature(kind=KINDS[0], class_name="None", input_shape=(3, 8, 8), n_outputs=2)
+    candidate = Candidate(
+        source=f"import torch\n{source}", signature=signature, recipe=Recipe(), seed=0
+    )
     try:
-        with sandbox.run(job, time_limit_s=sandbox.limits.build_s) as session:
-            session.receive()
+        with sandbox.run(Build(candidate=candidate), time_limit_s=sandbox.limits.build_s) as job:
+            job.receive()
     except JobFailed as refused:
         return f"stopped: {refused.reason}"
     return "SUCCEEDED"
 
 
 def _versions(sandbox: Sandbox) -> list[str]:
-    gpu = sandbox.machine["cuda"] or "none"
+    gpu = sandbox.machine.cuda or "none"
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "ruff"))
     kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
     return [

@@ -71,15 +71,9 @@ def told(folder):
     return events
 
 
-def trains(session):
-    """Hear a training job out, up to the network that it offers at the end."""
-    while isinstance(session.receive(), int):
-        session.send(False)  # its state is not wanted
-
-
 def server_of(sandbox):
     """Process number of the worker server; within namespaces its first process only waits."""
-    pid = sandbox._process.pid
+    pid = sandbox._worker.pid
     return children_of(pid)[0] if sandbox.level == "isolated" else pid
 
 

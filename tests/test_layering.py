@@ -24,7 +24,7 @@ DOORS = {
     "ruff": {"evaluation.gates"}, "pytest": {"claims.pytest_plugin"},
     "sklearn": set(),  # importing it would cost every command more than a second
     "torchvision": {"tasks.image_classification.datasets"},
-    "PIL": {"tasks.image_classification.datasets"},
+    "PIL": {"tasks.image_classification.decoding"},
     "scipy": {"analysis.stats"},
 }  # fmt: skip
 HARNESS = ROOT / "harness"

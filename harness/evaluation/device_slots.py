@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from harness.config.schema import LEVELS
 from harness.evolution.candidate import Rejection
-from harness.sandbox.sandbox import Sandbox, WorkerLostError
+from harness.sandbox.sandbox import Sandbox
+from harness.sandbox.worker_process import WorkerLostError
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class Device:
         """
         sensible = math.isfinite(peak_mib) and peak_mib > 0
         if sensible and self._sandbox.device == "cuda" and self._sandbox.required == LEVELS[0]:
-            self.slots.n = fitting(self._sandbox.machine["gpu_mib"], peak_mib)
+            self.slots.n = fitting(self._sandbox.machine.gpu_mib or 0, peak_mib)
 
 
 def retried(work: Callable[[], T], *, times: int = 2) -> T:

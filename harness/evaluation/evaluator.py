@@ -15,15 +15,15 @@ from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
 from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
 from harness.evaluation.device_slots import Device
-from harness.evaluation.gates import Interface, build_job
 from harness.evaluation.remote_training import BestEpoch, CannotRestore, RemoteTraining, failure
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Candidate, Outline, Signature, Train
 from harness.sandbox.sandbox import Sandbox
-from harness.sandbox.shared_data import Images
-from harness.tasks.image_classification.datasets import Dataset
+from harness.sandbox.shared_data import SharedData
+from harness.tasks.base import Dataset
 from harness.typing import Array
 
 OnEpoch = Callable[[int, float, float | None], None]
@@ -43,14 +43,14 @@ class Trial:
 class Evaluator:
     """Trains genomes on one data set with one recipe.
 
-    The sandbox gets the training images and labels once. Validation images go to a clean process
-    after training; test images do so only through ``final``, or if the search is scored on them.
+    The sandbox gets the training data once. Validation inputs go to a clean process after training;
+    test inputs do so only through ``final``, or if the search is scored on them.
 
     Args:
         sandbox: Runs the jobs.
         device: Grants slots on the device.
         dataset: The data.
-        interface: What a network must fit.
+        signature: How networks are built, and the shapes that they map.
         recipe: How networks are trained.
         seed_network: The network whose training tells how much GPU memory a candidate takes.
         machine: What the outcome depends on of this machine.
@@ -64,7 +64,7 @@ class Evaluator:
         sandbox: Sandbox,
         device: Device,
         dataset: Dataset,
-        interface: Interface,
+        signature: Signature,
         recipe: Recipe,
         *,
         seed_network: Genome,
@@ -74,12 +74,12 @@ class Evaluator:
         on_epoch: OnEpoch | None = None,
     ) -> None:
         self._sandbox, self._device, self._dataset = sandbox, device, dataset
-        self._interface, self._recipe = interface, recipe
+        self._signature, self._recipe = signature, recipe
         self._seed_network, self._machine, self._cache = seed_network, machine, cache
         self._save_every_s, self._on_epoch = save_every_s, on_epoch
-        self._images = Images(images=dataset.train.images, labels=dataset.train.labels)
-        self._scorer = Scorer(sandbox, dataset, size_px=recipe.size_px)
-        sandbox.hold(self._images)
+        self._data = SharedData(inputs=dataset.train.inputs, labels=dataset.train.labels)
+        self._scorer = Scorer(sandbox, dataset, signature, recipe)
+        sandbox.hold(self._data)
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
@@ -108,7 +108,7 @@ class Evaluator:
             "seed": trial.seed,
             "splits": trial.splits,
             "recipe": vars(trial.recipe),
-            "interface": [*vars(self._interface).values()],
+            "signature": vars(self._signature),
             "data": self._dataset.digest,
             "limits": vars(self._sandbox.limits),
             "machine": dict(self._machine),
@@ -122,16 +122,20 @@ class Evaluator:
             return rejection_of(failed)
 
     def _train_and_score(self, trial: Trial, checkpoints: CheckpointFile | None) -> Outcome:
-        self._sandbox.require(self._images)
-        job = build_job("train", trial.genome, self._interface, trial.recipe, seed=trial.seed)
-        job["batch_sizes"] = BATCH_SIZES
-        outline = self._outline(job)
+        self._sandbox.require(self._data)
+        candidate = Candidate(
+            source=trial.genome.source,
+            signature=self._signature,
+            recipe=trial.recipe,
+            seed=trial.seed,
+        )
+        outline = self._outline(candidate)
         try:
-            network, train_s = self._train(trial, job, outline, checkpoints)
+            network, train_s = self._train(trial, candidate, outline, checkpoints)
         except CannotRestore:
             assert checkpoints is not None
             checkpoints.clear()
-            network, train_s = self._train(trial, job, outline, checkpoints)
+            network, train_s = self._train(trial, candidate, outline, checkpoints)
         scores, counts = self._scorer(network, outline, trial.splits)
         return Evaluation(
             score=scores[trial.splits[0]],
@@ -143,7 +147,7 @@ class Evaluator:
     def _train(
         self,
         trial: Trial,
-        job: Mapping[str, Any],
+        candidate: Candidate,
         outline: Array,
         checkpoints: CheckpointFile | None,
     ) -> tuple[Offer, float]:
@@ -156,10 +160,10 @@ class Evaluator:
         best = BestEpoch.after(checkpoint)
         saved = time.monotonic()
         start = saved - spent_s
-        job = {**job, "goes_on": checkpoint is not None}
+        job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=checkpoint is not None)
         limit_s = self._sandbox.limits.train_s
-        with self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as session:
-            training = RemoteTraining(session, trial.recipe, epoch=epoch)
+        with self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running:
+            training = RemoteTraining(running, trial.recipe, epoch=epoch)
             if checkpoint:
                 training.restore(checkpoint.state)
             while training.next_epoch():
@@ -191,12 +195,12 @@ class Evaluator:
         best.add(network, score)
         return score
 
-    def _outline(self, job: Mapping[str, object]) -> Array:
+    def _outline(self, candidate: Candidate) -> Array:
         """Return the wiring of the network before training, uint8; empty if it has none to show."""
-        limit_s = self._sandbox.limits.build_s
+        job = Outline(candidate=candidate, batch_size=BATCH_SIZES[0])
         try:
-            with self._sandbox.run({**job, "task": "outline"}, time_limit_s=limit_s) as session:
-                return session.receive_array("u1")
+            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as running:
+                return running.receive_array("u1")
         except JobFailed as failed:
             if failed.kind in MACHINE_DEPENDENT:
                 raise

@@ -18,10 +18,10 @@ from harness.evaluation.backend import Backend
 from harness.evaluation.cache import FOLDER, TrainingCache, processor
 from harness.evaluation.device_slots import Device
 from harness.evaluation.evaluator import Evaluator, OnEpoch
-from harness.evaluation.gates import Interface, Validator, network_class
+from harness.evaluation.gates import Validator
 from harness.evolution.genome import Genome
 from harness.sandbox.sandbox import Sandbox
-from harness.tasks.image_classification.datasets import Dataset
+from harness.tasks.base import Dataset, scale_of
 
 
 class Executor(Protocol):
@@ -110,18 +110,15 @@ class LocalThreads:
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
         sandbox, device = self._warm_worker(config)
-        channels, height, width = dataset.input_shape
-        size = config.recipe.size_px
-        interface = Interface(
-            class_name=network_class(network, path=Path(config.network.path)),
-            input_shape=(channels, size or height, size or width),
-            n_classes=dataset.n_classes,
+        segments = {name: network[name] for name in network.names}
+        signature = scale_of(dataset.kind).signature(
+            dataset, segments, config.recipe, Path(config.network.path)
         )
         evaluator = Evaluator(
             sandbox,
             device,
             dataset,
-            interface,
+            signature,
             config.recipe,
             seed_network=network,
             machine=_decisive_machine(sandbox, config),
@@ -130,10 +127,14 @@ class LocalThreads:
             on_epoch=on_epoch,
         )
         return Backend(
-            validate=Validator(sandbox, device, interface, config.recipe),
+            validate=Validator(sandbox, device, signature, config.recipe),
             evaluate=evaluator,
             workers=_candidates_at_once(config),
-            machine={"device": sandbox.device, "sandbox": sandbox.level, **sandbox.machine},
+            machine={
+                "device": sandbox.device,
+                "sandbox": sandbox.level,
+                **sandbox.machine.recorded(),
+            },
         )
 
     def close(self) -> None:
@@ -167,8 +168,8 @@ def _decisive_machine(sandbox: Sandbox, config: Config) -> dict[str, Any]:
         "device": sandbox.device,
         "sandbox": sandbox.level,
         "processor": processor(),
-        "gpu": sandbox.machine["cuda"],
-        "torch": sandbox.machine["torch"],
+        "gpu": sandbox.machine.cuda,
+        "torch": sandbox.machine.torch,
         "deterministic": config.deterministic,
     }
 

@@ -6,14 +6,12 @@ in the sandbox. Every network passes the same gates, the seed network included.
 
 import ast
 import json
-import re
 import resource
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import PIPE
 from types import MappingProxyType
 
@@ -23,6 +21,7 @@ from harness.evaluation.device_slots import Device
 from harness.evolution.candidate import CAUSES, Rejection, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Build, Built, Candidate, Signature
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
 from harness.sandbox.sandbox import Sandbox
 
@@ -61,15 +60,6 @@ class Gate:
         if isinstance(reason, str):
             return Rejection(gate=self.name, kind=self.kind, reason=reason)
         return reason
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interface:
-    """What a network must fit: the class to build, the input it gets, the classes it tells."""
-
-    class_name: str
-    input_shape: tuple[int, int, int]
-    n_classes: int
 
 
 def intake(genome: Genome) -> str | None:
@@ -177,10 +167,10 @@ class Validator:
     """All gates but ``duplicates``, which compares the children of a generation."""
 
     def __init__(
-        self, sandbox: Sandbox, device: Device, interface: Interface, recipe: Recipe
+        self, sandbox: Sandbox, device: Device, signature: Signature, recipe: Recipe
     ) -> None:
         self._sandbox, self._device = sandbox, device
-        self._interface, self._recipe = interface, recipe
+        self._signature, self._recipe = signature, recipe
 
     def __call__(self, genome: Genome) -> Rejection | None:
         """Return the first refusal, or None for a genome worth training."""
@@ -189,49 +179,21 @@ class Validator:
 
     def _build(self, genome: Genome) -> Rejection | None:
         """Build in a separate process: shapes, parameters, gradients, time, memory."""
-        job = build_job("build", genome, self._interface, self._recipe, seed=0)
-
-        limit = self._sandbox.limits.build_s
+        job = Build(
+            candidate=Candidate(
+                source=genome.source, signature=self._signature, recipe=self._recipe, seed=0
+            )
+        )
 
         def build() -> Rejection | None:
             try:
-                with self._sandbox.run(job, time_limit_s=limit) as session:
-                    built = session.receive_json() == {"built": True}
+                with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as running:
+                    running.receive_answer(Built)
             except JobFailed as failure:
                 return rejection_of(failure)
-            told = "expected to be told that it is built"
-            return None if built else Rejection(gate="build", kind="protocol", reason=told)
+            return None
 
         return self._device.run(build)
-
-
-def build_job(
-    task: str, genome: Genome, interface: Interface, recipe: Recipe, *, seed: int
-) -> dict[str, object]:
-    """Describe one candidate to a worker."""
-    return {
-        "task": task,
-        "source": genome.source,
-        "class_name": interface.class_name,
-        "input_shape": list(interface.input_shape),
-        "n_classes": interface.n_classes,
-        "recipe": vars(recipe),
-        "size_px": recipe.size_px,
-        "seed": seed,
-        "goes_on": False,
-    }
-
-
-def network_class(genome: Genome, *, path: Path) -> str:
-    """Return the name of the class to build: the last segment that is a class."""
-    names = genome.names
-    classes = [n for n in names if re.search(rf"^class {n}\b", genome[n], re.MULTILINE)]
-    if not classes:
-        raise GenomeError(
-            f"{path}: expected a segment with the network's class, built by "
-            f"NAME(class_num, img_channels), found only {', '.join(genome.names)}."
-        )
-    return classes[-1]
 
 
 def _cut_again(genome: Genome) -> tuple[str, ...]:

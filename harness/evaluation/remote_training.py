@@ -1,8 +1,6 @@
 """One training in a child process of the worker, as the harness drives it.
 
-After each epoch the child sends the epoch's number. With ``recipe.keep_best`` it then sends its
-network. Then it waits to be asked for its state. After the last epoch it sends its peak of GPU
-memory in place of a number, and then, without ``keep_best``, its network.
+``harness.sandbox.messages.Train`` has the order of the messages.
 """
 
 from dataclasses import dataclass
@@ -10,7 +8,8 @@ from dataclasses import dataclass
 from harness.config.schema import Recipe
 from harness.evaluation.checkpoint import Checkpoint
 from harness.evaluation.scoring import Offer
-from harness.sandbox.job import JobFailed, Session
+from harness.sandbox.job import JobFailed, RunningJob
+from harness.sandbox.messages import Epoch, Ready, Restored, Trained
 from harness.typing import Array
 
 MAX_STATE_BYTES = 1 << 28
@@ -25,13 +24,13 @@ class RemoteTraining:
     """A training under way.
 
     Args:
-        session: The child's session.
+        job: The running job.
         recipe: The recipe that it follows.
         epoch: The last epoch that an earlier process completed.
     """
 
-    def __init__(self, session: Session, recipe: Recipe, *, epoch: int) -> None:
-        self._session, self._recipe = session, recipe
+    def __init__(self, job: RunningJob, recipe: Recipe, *, epoch: int) -> None:
+        self._job, self._recipe = job, recipe
         self.epoch = epoch
         self.peak_mib: float | None = None
         """Peak of GPU memory in MiB, as the child states it; None before the end."""
@@ -43,10 +42,9 @@ class RemoteTraining:
             CannotRestore: The state does not fit.
             JobFailed: The child failed before it was ready.
         """
-        if self._session.receive_json() != "ready":
-            raise failure("expected to be told that it is ready to go on")
-        self._session.send(state)
-        if self._session.receive_json() is not True:
+        self._job.receive_answer(Ready)
+        self._job.send(state)
+        if not self._job.receive_answer(Restored).complete:
             raise CannotRestore
 
     def next_epoch(self) -> bool:
@@ -55,28 +53,28 @@ class RemoteTraining:
         Epochs must come once each and in order: every additional one would be another try at the
         validation split.
         """
-        self._session.renew()
-        message = self._session.receive_json()
-        if isinstance(message, dict) and isinstance(message.get("gpu_mib"), (int, float)):
-            self.peak_mib = message["gpu_mib"]
+        self._job.renew()
+        message = self._job.receive_either(Epoch, Trained)
+        if isinstance(message, Trained):
+            self.peak_mib = message.gpu_mib
             return False
         expected = self.epoch + 1
-        if type(message) is not int or message != expected or expected > self._recipe.epochs:
-            raise failure(f"expected to be told of epoch {expected}, or of the end")
+        if message.number != expected or expected > self._recipe.epochs:
+            raise failure(f"expected the end of epoch {expected}, or of the training")
         self.epoch = expected
         return True
 
     def network(self) -> Offer:
         """Receive the network as it is now."""
-        return Offer(*(self._session.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+        return Offer(*(self._job.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
 
     def state(self, *, wanted: bool) -> Array | None:
         """Say whether the state is wanted, and receive it; None if there is none to save."""
-        self._session.send(MAX_STATE_BYTES if wanted else 0)
+        self._job.send(MAX_STATE_BYTES if wanted else 0)
         if not wanted:
             return None
-        self._session.renew()
-        state = self._session.receive_array("u1")
+        self._job.renew()
+        state = self._job.receive_array("u1")
         return state if state.size else None
 
 

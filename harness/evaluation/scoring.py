@@ -1,8 +1,8 @@
-"""Scoring: audit what a training offers and replay it in a clean process; labels stay here.
+"""Scoring: audit the network that a training offers and replay it in a clean process.
 
-The process that ran candidate code never sees an image to be scored. The clean one, which runs
-none, counts what the offered graph reads and replays it on the images to be scored. So a score and
-a size belong to one and the same function.
+The process that ran candidate code never sees an input to be scored. The clean one, which runs
+none, counts what the offered graph reads and replays it on the inputs to be scored. So a score and
+a size belong to one and the same function. Labels stay in this process.
 """
 
 from collections.abc import Sequence
@@ -10,28 +10,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.sandbox.job import JobFailed, Session
+from harness.config.schema import Recipe
+from harness.sandbox.job import JobFailed, RunningJob
+from harness.sandbox.messages import Audit, Audited, Signature
 from harness.sandbox.sandbox import Sandbox
 from harness.seeding import stream
-from harness.tasks.image_classification.datasets import Dataset, Split
+from harness.tasks.base import Dataset, Split, scale_of, wording_of
 from harness.typing import Array
 
 BATCH_SIZES = (64, 48)
 """Batches in which a network is recorded and asked, once each."""
 TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
-"""How far two answers to one image may differ, relative to the spread of its logits, by the
-coarsest dtype that the network computes with: at least five times what the networks of
-``tests/worker/test_size.py`` show."""
-FLIPS = 0.005
-"""Share of images whose class may change with the order: near ties within the tolerance."""
-CALIBRATION = 0.01
-"""Accuracy that running statistics may be worth beyond those that training images give; above
-it they count as parameters. Networks measured after one epoch to six lost nothing."""
-_LEAST_SPREAD = 1e-2
+"""Largest relative difference of two answers to one input, by the coarsest dtype that the network
+computes with: at least five times what the networks of ``tests/worker/test_size.py`` show."""
+_NOT_ITS_OWN = (
+    "replaying what the network computed does not give its own answers: it must compute the same "
+    "operations for every input"
+)
 
 
 class Offer(NamedTuple):
-    """What the process that trained sends: a graph, and its own logits of a sample."""
+    """What the process that trained sends: a graph, and its own answers to a sample."""
 
     header: Array
     payload: Array
@@ -39,98 +38,117 @@ class Offer(NamedTuple):
 
 
 class Scorer:
-    """Scores networks on the splits of one data set; JobFailed where they are not to be believed.
+    """Scores networks on the splits of one data set.
 
-    size_px: to what images are resized, None for their own size.
+    Args:
+        sandbox: Runs the audits.
+        dataset: The data.
+        signature: How the networks were built.
+        recipe: How they were trained.
     """
 
-    def __init__(self, sandbox: Sandbox, dataset: Dataset, *, size_px: int | None) -> None:
-        self._sandbox, self._dataset, self._size_px = sandbox, dataset, size_px
+    def __init__(
+        self, sandbox: Sandbox, dataset: Dataset, signature: Signature, recipe: Recipe
+    ) -> None:
+        self._sandbox, self._dataset, self._signature = sandbox, dataset, signature
+        self._scale, self._wording = scale_of(dataset.kind), wording_of(dataset.kind)
+        self._job = Audit(signature=signature, recipe=recipe, batch_sizes=BATCH_SIZES)
 
     def __call__(
         self, offer: Offer, outline: Array, splits: Sequence[str]
     ) -> tuple[dict[str, float], dict[str, int]]:
-        """Return the accuracy of an offered network on each split, and what it is made of."""
-        limits = self._sandbox.limits
-        job = {"task": "audit", "batch_sizes": BATCH_SIZES, "size_px": self._size_px}
-        with self._sandbox.run(job, time_limit_s=limits.train_s) as session:
-            session.send(outline, offer.header, offer.payload)
-            counts = session.receive()
-            tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *counts.pop("dtypes")))
-            _agree(session.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
-            if limits.flops is not None and counts["flops"] > limits.flops:
-                reason = f"expected at most {limits.flops} FLOPs per image, got {counts['flops']}"
-                raise _refused("cap", reason)
-            images = {name: getattr(self._dataset, name) for name in splits}
-            scores = {n: self._score(session, s, tolerance) for n, s in images.items()}
-            if counts["n_state"] and not self._calibrates(
-                session, images[splits[0]], scores[splits[0]]
-            ):
-                counts |= {"n_params": counts["n_params"] + counts["n_state"], "n_state": 0}
-            return scores, counts
+        """Audit and score an offered network.
 
-    def _score(self, session: Session, split: Split, tolerance: float) -> float:
-        """Score the answers; asked in two orders and two batch sizes, they must be the same.
+        Args:
+            offer: The network.
+            outline: Its wiring before training, (n_bytes,) uint8.
+            splits: Names of the splits to score on.
 
-        The second time, batches are as unlike each other as can be: half of the images stand
-        beside those that got the same answer, the other half go from dark to bright.
+        Returns:
+            The score on each split, and ``n_params``, ``n_state`` and ``flops``.
+
+        Raises:
+            JobFailed: The network is not to be believed, or too large.
         """
+        limits = self._sandbox.limits
+        with self._sandbox.run(self._job, time_limit_s=limits.train_s) as job:
+            job.send(outline, offer.header, offer.payload)
+            sizes = job.receive_answer(Audited)
+            tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *sizes.dtypes))
+            self._require_equal(job.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
+            if limits.flops is not None and sizes.flops > limits.flops:
+                raise _refused(
+                    "cap",
+                    f"expected at most {limits.flops} FLOPs per {self._wording.example}, "
+                    f"got {sizes.flops}",
+                )
+            chosen = {name: getattr(self._dataset, name) for name in splits}
+            scores = {name: self._score(job, split, tolerance) for name, split in chosen.items()}
+            n_params, n_state = sizes.n_params, sizes.n_state
+            if n_state and not self._calibrates(job, chosen[splits[0]], scores[splits[0]]):
+                n_params, n_state = sizes.n_params_with_state, 0
+            return scores, {"n_params": n_params, "n_state": n_state, "flops": sizes.flops}
+
+    def _score(self, job: RunningJob, split: Split, tolerance: float) -> float:
+        """Score the first answers; a second replay, in other batches, must give the same."""
         order = _shuffled(split)
-        one = self._answers(session, split, 0, order)
-        by_answer, by_brightness = np.array_split(order, 2)
-        by_answer = by_answer[one[by_answer].argmax(axis=1).argsort()]
-        by_brightness = by_brightness[split.images[by_brightness].mean(axis=(1, 2, 3)).argsort()]
-        other = self._answers(session, split, 1, np.concatenate([by_answer, by_brightness]))
-        _agree(one, other, tolerance, _DEPENDS)
-        if np.mean(one.argmax(axis=1) != other.argmax(axis=1)) > max(FLIPS, 1 / len(split)):
-            raise _refused("audit", _DEPENDS)
-        return _share_right(one, split)
+        first = self._answers(job, split, 0, split.inputs[order], order)
+        second = self._scale.second_replay(split, order, first)
+        answers = self._answers(job, split, 1, second.inputs, second.order)
+        one, other = first[second.binding], answers[second.binding]
+        wording = self._wording
+        depends = (
+            f"the answer to {wording.an_example} depends on the {wording.examples} beside it, "
+            f"their order or their number"
+        )
+        self._require_equal(one, other, tolerance, depends)
+        if not self._scale.decide_alike(one, other):
+            raise _refused("audit", depends)
+        return self._scale.score(first, split.labels)
 
-    def _calibrates(self, session: Session, split: Split, score: float) -> bool:
-        """Whether running statistics computed by the clean process would serve as well."""
-        answers = self._answers(session, split, -1, _shuffled(split))
-        return _share_right(answers, split) >= score - CALIBRATION
+    def _calibrates(self, job: RunningJob, split: Split, score: float) -> bool:
+        """Return whether running statistics that the clean process computed serve as well."""
+        order = _shuffled(split)
+        answers = self._answers(job, split, -1, split.inputs[order], order)
+        return self._scale.score(answers, split.labels) >= score - self._scale.calibration
 
-    def _answers(self, session: Session, split: Split, program: int, order: Array) -> Array:
-        """Return one program's logits, (n, classes) as the split has them, asked in this order."""
-        session.send(program, split.images[order])
-        logits = session.receive_array("f4")
-        expected = (len(split), self._dataset.n_classes)
-        if logits.shape != expected:
-            raise _refused("shape", f"expected logits {expected}, got {logits.shape}")
-        if not np.isfinite(logits).all():
-            raise _refused("nonfinite", "the logits are not all finite")
-        return logits[np.argsort(order)]
+    def _answers(
+        self, job: RunningJob, split: Split, program: int, inputs: Array, order: Array
+    ) -> Array:
+        """Return one program's answers in the split's order.
 
+        Args:
+            job: The audit.
+            split: The examples.
+            program: Number of the program, -1 for the recalibrated one.
+            inputs: (n, ...) stored inputs in the order in which they are asked about.
+            order: (n,) int64, their examples.
+        """
+        job.send(program, inputs)
+        answers = job.receive_array("f4")
+        expected = (len(split), *self._scale.answer_shape(self._signature))
+        name = self._wording.answers
+        if answers.shape != expected:
+            raise _refused("shape", f"expected {name} {expected}, got {answers.shape}")
+        if not np.isfinite(answers).all():
+            raise _refused("nonfinite", f"the {name} are not all finite")
+        return answers[np.argsort(order)]
 
-_NOT_ITS_OWN = (
-    "replaying what the network computed does not give its own answers: it must compute the same "
-    "operations for every input"
-)
-_DEPENDS = "the answer to an image depends on the images beside it, their order or their number"
+    def _require_equal(self, one: Array, other: Array, tolerance: float, reason: str) -> None:
+        if one.shape != other.shape:
+            raise _refused("audit", reason)
+        if not (np.isfinite(one).all() and np.isfinite(other).all()):
+            raise _refused("nonfinite", f"the {self._wording.answers} are not all finite")
+        if not self._scale.agree(one, other, tolerance):
+            raise _refused("audit", reason)
 
 
 def _shuffled(split: Split) -> Array:
-    """Return an order in which position tells nothing about the label."""
+    """Return an order in which the position says nothing about the label, (n,) int64."""
     rng = stream(0, "order", split.labels.tobytes().hex())
     order = list(range(len(split)))
     rng.shuffle(order)
     return np.array(order)
-
-
-def _share_right(logits: Array, split: Split) -> float:
-    return float(np.mean(logits.argmax(axis=1) == split.labels))
-
-
-def _agree(one: Array, other: Array, tolerance: float, reason: str) -> None:
-    """Compare by image, relative to how far its own logits lie apart."""
-    if one.shape != other.shape:
-        raise _refused("audit", reason)
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        raise _refused("nonfinite", "the logits are not all finite")
-    spread = np.abs(one - one.mean(axis=1, keepdims=True)).max(axis=1, keepdims=True)
-    if (np.abs(one - other) > tolerance * np.maximum(spread, _LEAST_SPREAD)).any():
-        raise _refused("audit", reason)
 
 
 def _refused(kind: str, reason: str) -> JobFailed:

@@ -16,6 +16,7 @@ from harness.evaluation.cache import processor
 from harness.evolution.proposer import labels_of
 from harness.record.events import Data, Manifest
 from harness.runs.spec import RunSpec
+from harness.tasks.base import scale_of
 
 
 def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
@@ -35,8 +36,8 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
         data=Data(
             name=dataset.name,
             digest=dataset.digest,
-            kind="image_classification",
-            chance=1 / dataset.n_classes,
+            kind=dataset.kind,
+            chance=scale_of(dataset.kind).chance(dataset),
             details={
                 "n_train": len(dataset.train),
                 "n_validation": len(dataset.validation),

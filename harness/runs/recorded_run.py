@@ -15,7 +15,7 @@ from harness.record.event import Entry, Event
 from harness.record.events import Manifest, ReferenceEvaluated
 from harness.record.journal import JOURNAL_NAME, find_runs
 from harness.reporting.console import tracked
-from harness.tasks.image_classification.datasets import Dataset
+from harness.tasks.base import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from harness.config.schema import Config
 from harness.errors import RecordError
 from harness.evolution.genome import Genome
 from harness.record.study import Study, load_study
-from harness.tasks.image_classification.datasets import Dataset
+from harness.tasks.base import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A child process of the worker, seen from the harness: what memory it holds, how it ends."""
+"""A child process of the worker, seen from the harness: its memory, its threads, its end."""
 
 import contextlib
 import os
@@ -9,8 +9,13 @@ from pathlib import Path
 _PAGE = os.sysconf("SC_PAGESIZE")
 
 
-class Child:
-    """One child and whatever it starts; the handle names it without doubt, where there is one."""
+class ChildProcess:
+    """One child and all processes that it starts.
+
+    Args:
+        pid: Its number in the worker's PID namespace.
+        handle: A pidfd, which no other process can take over; None where the host has none.
+    """
 
     def __init__(self, pid: int, handle: int | None) -> None:
         self.pid = pid if handle is None else _number_here(handle)
@@ -18,7 +23,7 @@ class Child:
         self._at_start = self.resident_bytes()
 
     def resident_bytes(self) -> int:
-        """Memory in use by the child and its descendants, 0 where the host does not tell."""
+        """Memory in use by the child and its descendants, 0 where the host does not report it."""
         total = 0
         for pid in _tree(self.pid):
             with contextlib.suppress(OSError, IndexError):  # it ended meanwhile
@@ -33,7 +38,7 @@ class Child:
 
     @property
     def n_threads(self) -> int:
-        """Threads of the child itself, 0 where the host does not tell."""
+        """Threads of the child itself, 0 where the host does not report it."""
         with contextlib.suppress(OSError, IndexError):
             stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
             return int(stat.rpartition(")")[2].split()[17])
@@ -51,7 +56,7 @@ class Child:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def close(self) -> None:
-        """Let go of the handle."""
+        """Close the handle."""
         if self._handle is not None:
             os.close(self._handle)
 

@@ -27,7 +27,7 @@ _MAX_DIMS = 8
 _MAX_JSON_BYTES = 1 << 20
 
 
-class WireError(Exception):
+class FrameError(Exception):
     """The peer closed the channel, broke the framing, or sent too much."""
 
 
@@ -39,7 +39,7 @@ class Channel:
         self._bytes_left = max_bytes
 
     def allow(self, max_bytes: int) -> None:
-        """Accept so many more bytes from the peer, whatever it has sent already."""
+        """Accept so many more bytes from the peer, regardless of what it has sent already."""
         self._bytes_left = max_bytes
 
     def send_json(self, value: Any, *, deadline: float = math.inf) -> None:
@@ -54,21 +54,21 @@ class Channel:
         self._send(b"a", code + shape, deadline, content)
 
     def receive_json(self, *, deadline: float = math.inf) -> Any:
-        """Receive a JSON value; WireError for anything else, TimeoutError past the deadline."""
+        """Receive a JSON value; FrameError for anything else, TimeoutError past the deadline."""
         kind, payload = self._receive(deadline)
         if kind != b"j":
-            raise WireError("expected a JSON frame, got an array")
+            raise FrameError("expected a JSON frame, got an array")
         return _parsed(payload)
 
     def receive_array(self, *, deadline: float = math.inf) -> Array:
-        """Receive an array; WireError for anything else, TimeoutError past the deadline."""
+        """Receive an array; FrameError for anything else, TimeoutError past the deadline."""
         kind, payload = self._receive(deadline)
         if kind != b"a":
-            raise WireError("expected an array frame, got something else")
+            raise FrameError("expected an array frame, got something else")
         return _decode(payload)
 
     def receive(self, *, deadline: float = math.inf) -> Any:
-        """Receive whichever frame comes: an array or a JSON value."""
+        """Receive the next frame: an array or a JSON value."""
         kind, payload = self._receive(deadline)
         return _decode(payload) if kind == b"a" else _parsed(payload)
 
@@ -80,14 +80,14 @@ class Channel:
         head = _HEAD.pack(kind, len(start) + len(rest)) + start
         for left in (memoryview(head), memoryview(rest)):  # type: ignore[arg-type]
             while left:
-                sent = self._patiently(lambda: self._sock.send(left), deadline)  # noqa: B023
+                sent = self._before(lambda: self._sock.send(left), deadline)  # noqa: B023
                 left = left[sent:]  # noqa: PLW2901 - what is still to go
 
     def _receive(self, deadline: float) -> tuple[bytes, memoryview]:
         kind, length = _HEAD.unpack(self._read(_HEAD.size, deadline))
         limit = min(self._bytes_left, _MAX_JSON_BYTES if kind == b"j" else self._bytes_left)
         if kind not in {b"j", b"a"} or length > limit:
-            raise WireError(f"expected a frame of at most {limit} bytes, got one of {length}")
+            raise FrameError(f"expected a frame of at most {limit} bytes, got one of {length}")
         self._bytes_left -= length
         return kind, self._read(length, deadline)
 
@@ -96,14 +96,14 @@ class Channel:
         filled = 0
         while filled < n_bytes:
             free = buffer[filled:]
-            got = self._patiently(lambda: self._sock.recv_into(free), deadline)  # noqa: B023
+            got = self._before(lambda: self._sock.recv_into(free), deadline)  # noqa: B023
             if not got:
-                raise WireError("the peer closed the channel")
+                raise FrameError("the peer closed the channel")
             filled += got
         return buffer
 
-    def _patiently(self, step: Callable[[], int], deadline: float) -> int:
-        """Take one step on the socket, however long the peer makes it wait for one."""
+    def _before(self, step: Callable[[], int], deadline: float) -> int:
+        """Take one step on the socket; TimeoutError where the peer is not ready by the deadline."""
         patience = deadline - time.monotonic()
         if patience <= 0:
             raise TimeoutError
@@ -113,26 +113,26 @@ class Channel:
         except TimeoutError:
             raise
         except OSError as error:
-            raise WireError(f"the channel broke: {error}") from error
+            raise FrameError(f"the channel broke: {error}") from error
 
 
 def _parsed(payload: memoryview) -> Any:
     try:
         return json.loads(bytes(payload))
     except (ValueError, RecursionError) as error:
-        raise WireError("the peer sent a JSON frame that does not parse") from error
+        raise FrameError("the peer sent a JSON frame that does not parse") from error
 
 
 def _decode(payload: memoryview) -> Array:
     if len(payload) < 2 or bytes(payload[:1]) not in _DTYPES or payload[1] > _MAX_DIMS:  # noqa: PLR2004
-        raise WireError("the peer sent an array frame without a valid dtype and shape")
+        raise FrameError("the peer sent an array frame without a valid dtype and shape")
     dtype, ndim = _DTYPES[bytes(payload[:1])], payload[1]
     start = 2 + 8 * ndim
     if len(payload) < start:
-        raise WireError("the peer sent an array frame shorter than its shape")
+        raise FrameError("the peer sent an array frame shorter than its shape")
     shape = struct.unpack(f"!{ndim}Q", payload[2:start])
     if max(shape, default=0) > len(payload):
-        raise WireError("the peer sent an array frame of an impossible shape")
+        raise FrameError("the peer sent an array frame of an impossible shape")
     if math.prod(shape) * dtype.itemsize != len(payload) - start:
-        raise WireError("the peer sent an array frame whose bytes do not fill its shape")
+        raise FrameError("the peer sent an array frame whose bytes do not fill its shape")
     return np.frombuffer(payload, dtype=dtype, offset=start).reshape(shape)

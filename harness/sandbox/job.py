@@ -1,16 +1,28 @@
-"""One job in a child of the worker, as the harness sees it: what it says, and how it is watched."""
+"""One job in a child of the worker, as the harness sees it: its answers, its limits, its end."""
 
+import contextlib
+import select
 import signal
-import threading
 import time
+from collections.abc import Iterator
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.config.schema import Limits
-from harness.sandbox.child_process import Child
-from harness.sandbox.frames import Channel, WireError
+from harness.sandbox.frames import Channel, FrameError
+from harness.sandbox.messages import (
+    Answer,
+    Conditions,
+    Failure,
+    Job,
+    MessageError,
+    read_answer,
+    request,
+)
+from harness.sandbox.watchdog import Watchdog
+from harness.sandbox.worker_process import WorkerLostError, WorkerProcess
 from harness.typing import Array
 
 FAILURES = MappingProxyType(
@@ -34,9 +46,12 @@ FAILURES = MappingProxyType(
 """Why a job fails: every kind there is, and what it means."""
 MAX_ANSWER_BYTES = 1 << 29
 """Room for a network of 130 million parameters."""
-_MAX_THREADS = 1024
-_WATCH_S = 0.02
+_DEATH_S = 2.0
+"""A process whose channel closed because it died is reaped well within this time."""
 _REASON_CHARS = 300
+
+A = TypeVar("A", bound=Answer)
+B = TypeVar("B", bound=Answer)
 
 
 class JobFailed(Exception):  # noqa: N818 - a verdict about untrusted code, no error of ours
@@ -55,88 +70,125 @@ class JobFailed(Exception):  # noqa: N818 - a verdict about untrusted code, no e
         super().__init__(printable)
 
 
-class Guard:
-    """Watches a child for as long as it lives, whatever else is done meanwhile; kills it."""
+class RunningJob:
+    """A running job: send and receive until its deadline."""
 
-    def __init__(
-        self, child: Child, limits: Limits, *, job: str, deadline: float, late: JobFailed
-    ) -> None:
-        self.found: JobFailed | None = None
-        self._child, self._limits, self._job = child, limits, job
-        self._deadline, self._late = deadline, late
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Watch no longer."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(_WATCH_S):
-            if time.monotonic() > self._deadline + _WATCH_S:  # whoever waits finds it out first
-                self.found = self._late
-            elif self._child.grown_bytes > self._limits.memory_mib * 2**20:
-                reason = f"used more than {self._limits.memory_mib} MiB of memory"
-                self.found = JobFailed(self._job, "memory", reason)
-            elif self._child.n_threads > _MAX_THREADS:
-                reason = f"started more than {_MAX_THREADS} threads"
-                self.found = JobFailed(self._job, "threads", reason)
-            if self.found is not None:
-                self._child.kill()
-                return
-
-
-class Session:
-    """One running job, seen from the harness: send and receive until the deadline."""
-
-    def __init__(self, channel: Channel, *, job: str, deadline: float) -> None:
-        self._channel, self._job, self._deadline = channel, job, deadline
+    def __init__(self, name: str, channel: Channel, *, deadline: float) -> None:
+        self._name, self._channel, self._deadline = name, channel, deadline
 
     def renew(self) -> None:
-        """Let it answer as much again: what came before has been dealt with."""
+        """Accept ``MAX_ANSWER_BYTES`` more, regardless of what came before."""
         self._channel.allow(MAX_ANSWER_BYTES)
 
     def send(self, *values: Any) -> None:
-        """Send arrays, and anything else as JSON."""
+        """Send arrays as arrays, and other values as JSON."""
         for value in values:
             if isinstance(value, np.ndarray):
                 self._channel.send_array(value, deadline=self._deadline)
             else:
                 self._channel.send_json(value, deadline=self._deadline)
 
-    def receive(self) -> Any:
-        """Return the child's next frame; JobFailed where it reports a failure."""
-        frame = self._channel.receive(deadline=self._deadline)
-        if isinstance(frame, dict) and "refused" in frame:
-            kind = str(frame.get("kind"))
-            raise JobFailed(
-                self._job, kind if kind in FAILURES else "protocol", str(frame["refused"])
-            )
-        return frame
+    def receive(self) -> Array | Answer:
+        """Return the next answer or array.
 
-    def receive_json(self) -> Any:
-        """Return the child's next frame; JobFailed unless it is JSON."""
-        frame = self.receive()
+        Raises:
+            JobFailed: The job reports a failure, or the frame is neither.
+        """
+        frame = self._channel.receive(deadline=self._deadline)
         if isinstance(frame, np.ndarray):
-            raise JobFailed(self._job, "protocol", "expected JSON, got an array")
-        return frame
+            return frame
+        try:
+            message = read_answer(frame)
+        except MessageError as error:
+            raise self.failed("protocol", str(error)) from error
+        if isinstance(message, Failure):
+            kind = message.kind if message.kind in FAILURES else "protocol"
+            raise self.failed(kind, message.reason)
+        return message
+
+    def receive_answer(self, kind: type[A]) -> A:
+        """Return the next answer; JobFailed unless it is of this kind."""
+        return self.receive_either(kind, kind)
+
+    def receive_either(self, one: type[A], other: type[B]) -> A | B:
+        """Return the next answer; JobFailed unless it is of one of these kinds."""
+        message = self.receive()
+        if not isinstance(message, (one, other)):
+            expected = " or ".join(dict.fromkeys((one.__name__, other.__name__)))
+            got = "an array" if isinstance(message, np.ndarray) else type(message).__name__
+            raise self.failed("protocol", f"expected the answer {expected}, got {got}")
+        return message
 
     def receive_array(self, dtype: str) -> Array:
-        """Return the child's next frame; JobFailed unless it is an array of this dtype."""
+        """Return the next frame; JobFailed unless it is an array of this dtype."""
         frame = self.receive()
         if not isinstance(frame, np.ndarray) or frame.dtype != dtype:
-            raise JobFailed(self._job, "protocol", f"expected an array of {dtype}, got none")
+            raise self.failed("protocol", f"expected an array of {dtype}, got none")
         return frame
 
+    def failed(self, kind: str, reason: str) -> JobFailed:
+        """Return the failure of this job."""
+        return JobFailed(self._name, kind, reason)
 
-def died(job: str, status: int, error: WireError) -> JobFailed:
-    """Return the failure of a process that ended with this status before it had answered."""
+
+@contextlib.contextmanager
+def running(
+    worker: WorkerProcess,
+    job: Job,
+    conditions: Conditions,
+    *,
+    limits: Limits,
+    spent_s: float = 0.0,
+) -> Iterator[RunningJob]:
+    """Run a job in a child of its own, which is killed in any case at the end of the block.
+
+    Args:
+        worker: Forks the child.
+        job: What to do.
+        conditions: Under which conditions.
+        limits: Limits that the watchdog enforces.
+        spent_s: Share of the time limit that was used up before, in seconds.
+
+    Raises:
+        JobFailed: The job failed, broke a rule, or reached a limit.
+        WorkerLostError: The worker died.
+    """
+    channel, status, child = worker.fork(max_bytes=MAX_ANSWER_BYTES)
+    deadline = time.monotonic() + conditions.time_limit_s - spent_s
+    late = f"took longer than {conditions.time_limit_s:g} s"
+    watchdog = Watchdog(child, limits, deadline=deadline, late=late)
+    ends = status.makefile("rb")
+    try:
+        channel.send_json(request(job, conditions), deadline=deadline)
+        yield RunningJob(job.name, channel, deadline=deadline)
+    except TimeoutError:
+        raise JobFailed(job.name, "timeout", late) from None
+    except FrameError as error:
+        channel.close()
+        if watchdog.breach is not None:
+            raise JobFailed(job.name, *watchdog.breach) from error
+        ended, _, _ = select.select([status], [], [], _DEATH_S)
+        if not ended:  # it closed the channel and lives on
+            raise JobFailed(job.name, "protocol", f"stopped answering: {error}") from error
+        if not (line := ends.readline()):
+            raise WorkerLostError(worker.describe_death()) from error
+        raise JobFailed(job.name, *describe_end(int(line), error)) from error
+    finally:
+        watchdog.stop()
+        channel.close()
+        child.kill()
+        ends.read()  # until the server has reaped the child: nothing survives this block
+        ends.close()
+        status.close()
+        child.close()
+
+
+def describe_end(status: int, error: FrameError) -> tuple[str, str]:
+    """Return kind and reason for a process that ended with this status before it had answered."""
     if status == -signal.SIGKILL:
-        return JobFailed(job, "memory", "was killed, most likely for memory or processor time")
+        return "memory", "was killed, most likely for memory or processor time"
     if status < 0:
         known = -status in set(signal.Signals)
         name = signal.Signals(-status).name if known else f"signal {-status}"
-        return JobFailed(job, "signal", f"died of {name}")
-    return JobFailed(job, "protocol", f"ended without an answer (status {status}): {error}")
+        return "signal", f"died of {name}"
+    return "protocol", f"ended without an answer (status {status}): {error}"

@@ -1,14 +1,181 @@
 """Tasks as the harness sees them, without torch: data sets, scores, and the words for both.
 
-A task is a package in ``harness/tasks``. Its name is the *kind* that a data set and the record of
-a run carry.
+A task is a package in ``harness/tasks``. Its name is the *kind* that a data set, a job and the
+record of a run carry. The package holds three constants, each in a module of its own:
+
+- ``scale.SCALE``, a ``Scale``: numpy, for the harness, which keeps the labels.
+- ``wording.WORDING``, a ``Wording``: for prompts, tables and figures.
+- ``kind.KIND``, a ``harness.tasks.kind.Kind``: torch, for the worker, which trains.
+
+A class with ``load`` (``Loader``) in the same package or in a third party's gives the data.
 """
 
+import hashlib
 import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, cast
 
+from harness.config.schema import Recipe
 from harness.errors import InputError
+from harness.sandbox.messages import Signature
+from harness.typing import Array
+
+KINDS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/scale.py")))
+"""Names of all tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Examples of one split as they are stored.
+
+    Attributes:
+        inputs: (n, ...), uint8 for images; ``Kind.prepare`` turns them into what networks get.
+        labels: (n, ...), int64.
+    """
+
+    inputs: Array
+    labels: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The three splits of a data set: a search sees train and validation, never test.
+
+    Attributes:
+        kind: Name of its task, a package in ``harness/tasks``.
+        name: Name of the data set in tables.
+        train: Examples to train on.
+        validation: Held-out examples that a search is scored on.
+        test: Held-out examples for the end of a run.
+        n_outputs: Numbers in a network's answer, such as one per class.
+    """
+
+    kind: str
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    n_outputs: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one stored input."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of every input and label in every split."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation, self.test):
+            for array in (split.inputs, split.labels):
+                digest.update(repr((array.shape, array.dtype.str)).encode())
+                digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
+
+
+Progress = Callable[[Sequence[Path], str], Iterable[Path]]
+"""Yields each of some files and shows how many are done; the text says what is done to them."""
+
+
+def no_progress(files: Sequence[Path], what: str) -> Iterable[Path]:
+    """Yield the files and show nothing."""
+    del what
+    return files
+
+
+class Loader(Protocol):
+    """Source of a data set: the class that ``conf/task`` names."""
+
+    def load(self, progress: Progress = no_progress) -> Dataset:
+        """Return the data.
+
+        Raises:
+            InputError: The data are not there; the message says how to get them.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """Inputs to ask a network about a second time.
+
+    Attributes:
+        inputs: (n, ...) stored inputs, in the order in which they are asked about.
+        order: (n,) int64; ``inputs[k]`` belongs to example ``order[k]`` of the split.
+        binding: Boolean mask over the answers in the split's order; where it is true, the second
+            answer must be the first.
+    """
+
+    inputs: Array
+    order: Array
+    binding: Array
+
+
+class Scale(Protocol):
+    """Scores of a task, from a network's answers and the labels. Stateless.
+
+    A score is one number that goes up; 1 is perfect.
+    """
+
+    @property
+    def calibration(self) -> float:
+        """Score that running statistics may be worth beyond those that training inputs give.
+
+        Above it they count as parameters.
+        """
+        ...
+
+    def chance(self, dataset: Dataset) -> float:
+        """Return the score of a network that has learned nothing; hypervolumes start there."""
+        ...
+
+    def signature(
+        self, dataset: Dataset, segments: Mapping[str, str], recipe: Recipe, path: Path
+    ) -> Signature:
+        """Return how candidates are built, from the segments of the seed network.
+
+        Args:
+            dataset: Data that candidates are trained on.
+            segments: Source by name of each segment.
+            recipe: How candidates are trained.
+            path: File of the seed network, for messages.
+
+        Raises:
+            GenomeError: No segment is a class that can be built.
+        """
+        ...
+
+    def answer_shape(self, signature: Signature) -> tuple[int, ...]:
+        """Return the shape of a network's answer to one input."""
+        ...
+
+    def second_replay(self, split: Split, order: Array, answers: Array) -> Replay:
+        """Return a replay that shows whether answers depend on what they must not depend on.
+
+        Args:
+            split: Examples that were asked about.
+            order: (n,) int64, the order of the first replay.
+            answers: The first answers in the split's order, float32.
+        """
+        ...
+
+    def agree(self, one: Array, other: Array, tolerance: float) -> bool:
+        """Return whether answers to the same inputs are equal within a relative tolerance."""
+        ...
+
+    def decide_alike(self, one: Array, other: Array) -> bool:
+        """Return whether answers that agree are worth the same, but for near ties."""
+        ...
+
+    def score(self, answers: Array, labels: Array) -> float:
+        """Return the score of finite answers in the split's order."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +193,9 @@ class Wording:
         as_good: Comparison of equals, such as ``as accurate``.
         best: Superlative, such as ``the most accurate``, without its article.
         example: One input of the network, such as ``image``.
+        an_example: The same with its indefinite article.
         examples: Several of them.
+        answers: A network's output, such as ``logits``.
     """
 
     score: str
@@ -39,7 +208,9 @@ class Wording:
     as_good: str
     best: str
     example: str
+    an_example: str
     examples: str
+    answers: str
 
     @property
     def validation_score(self) -> str:
@@ -84,17 +255,25 @@ class Wording:
         return f"from {self.text(before)} to {self.text(after)} ({difference})"
 
 
+def scale_of(kind: str) -> Scale:
+    """Return the scale of a task."""
+    return cast("Scale", _constant(kind, "scale", "SCALE"))
+
+
 def wording_of(kind: str) -> Wording:
     """Return the words of the task that a run's manifest names as ``data.kind``.
 
     Raises:
         InputError: This version has no such task.
     """
+    return cast("Wording", _constant(kind, "wording", "WORDING"))
+
+
+def _constant(kind: str, module: str, name: str) -> Any:
     try:
-        module = importlib.import_module(f"harness.tasks.{kind}.wording")
-    except ImportError:
+        return getattr(importlib.import_module(f"harness.tasks.{kind}.{module}"), name)
+    except ModuleNotFoundError:
         raise InputError(
-            f"expected a run of a task in harness/tasks, got one of {kind!r}. Read it with the "
-            f"version that recorded it."
+            f"expected a task of harness/tasks, got {kind!r}. A run is read with the version that "
+            f"recorded it; a data set names its task in Dataset.kind."
         ) from None
-    return cast("Wording", module.WORDING)

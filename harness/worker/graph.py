@@ -1,8 +1,8 @@
-"""Graphs: what a network does to its input, as data that anyone can replay.
+"""Graphs: the operations of a network as data that another process can replay.
 
 The process that trained a network records the ATen operations of one evaluation per batch size
-and sends them with the bytes of every tensor that they read. What is scored and what is counted
-is this one function, whatever the candidate's code claims.
+and sends them with the bytes of every tensor that they read. The harness scores and counts this
+one function, regardless of what the candidate's code claims.
 """
 
 import json
@@ -30,7 +30,7 @@ class GraphError(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: its ATen name, its arguments, the numbers of the tensors that it gives."""
+    """One operation: its ATen name, its arguments, the numbers of its outputs."""
 
     op: str
     args: Value
@@ -129,43 +129,67 @@ def tensors_in(value: Value) -> Iterator[int]:
 def wiring(graph: Graph) -> str:
     """Return the operations of program 0, one a line, without the tensors' contents.
 
-    A tensor that was computed is named by its distance, a constant by its place among constants,
-    so that what repeats is written alike; neither is written as a number or a text is.
+    Names are relative, so that repeated parts are written alike: a computed tensor is named by its
+    distance, and a constant by its place among the constants. Neither can be mistaken for a number
+    or a text.
     """
-    program = graph.programs[0]
-    order = {0: 0}
-    constants: dict[int, int] = {}
-    storages: dict[int, int] = {}
+    writer = _WiringWriter(graph)
+    lines = [writer.line(node) for node in writer.program.nodes]
+    return "\n".join([*lines, json.dumps(writer.tensor(writer.program.result))])
 
-    def plain(value: Value) -> Value:
+
+class _WiringWriter:
+    """Writes the operations of program 0 in their order, and numbers what it meets on the way."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.program = graph.programs[0]
+        self._layouts = graph.constants
+        self._computed = {0: 0}
+        """Number of a tensor to its place among those computed so far; the input is the first."""
+        self._constants: dict[int, int] = {}
+        """Number of a tensor to its place among the constants read so far."""
+        self._storages: dict[int, int] = {}
+        """Number of a storage to its place among those read so far."""
+
+    def line(self, node: Node) -> str:
+        """Return one operation, and count its outputs as computed."""
+        changed = set(tensors_in([node.args, node.kwargs]))
+        parts = [node.op, self._value(node.args), self._value(node.kwargs)]
+        # An output is an argument that is changed in place, a new tensor, or none.
+        parts += [self.tensor(o) if o in changed else o is None for o in node.outputs]
+        for output in node.outputs:
+            if output is not None and output not in changed:
+                self._computed[output] = len(self._computed)
+        return json.dumps(parts)
+
+    def tensor(self, number: int) -> Value:
+        """Return the name of a tensor."""
+        if number not in self.program.constants:
+            return {"tensor": len(self._computed) - self._computed.get(number, 0)}
+        if number in self._constants:
+            return {"constant": self._constants[number]}
+        self._constants[number] = len(self._constants)
+        return {"constant": self._layout(self._layouts[self.program.constants[number]])}
+
+    def _layout(self, constant: Constant) -> Value:
+        """Return what is written where a constant is read first: its storage's distance, its view.
+
+        The last new storage has the distance -1.
+        """
+        if constant.storage not in self._storages:
+            self._storages[constant.storage] = len(self._storages)
+        distance = self._storages[constant.storage] - len(self._storages)
+        return [distance, constant.dtype, constant.shape, constant.stride, constant.offset]
+
+    def _value(self, value: Value) -> Value:
+        """Return an argument with its tensors' names."""
         if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
+            return [self._value(item) for item in value]
         if not isinstance(value, Mapping):
             return value
-        if "tensor" not in value:
-            return {kind: plain(content) for kind, content in value.items()}
-        number = value["tensor"]
-        if number not in program.constants:
-            return {"tensor": len(order) - order.get(number, 0)}
-        if number in constants:
-            return {"constant": constants[number]}
-        constants[number] = len(constants)
-        constant = graph.constants[program.constants[number]]
-        first = storages.setdefault(constant.storage, len(storages)) - len(storages)
-        layout = [first, constant.dtype, constant.shape, constant.stride, constant.offset]
-        return {"constant": layout}
-
-    lines = []
-    for node in program.nodes:
-        own = set(tensors_in([node.args, node.kwargs]))
-        given = [node.op, plain(node.args), plain(node.kwargs)]
-        given += [plain({"tensor": o}) if o in own else o is None for o in node.outputs]
-        lines.append(json.dumps(given))
-        for output in node.outputs:
-            if output is not None and output not in own:
-                order[output] = len(order)
-    lines.append(json.dumps(plain({"tensor": program.result})))
-    return "\n".join(lines)
+        if "tensor" in value:
+            return self.tensor(value["tensor"])
+        return {kind: self._value(content) for kind, content in value.items()}
 
 
 def information(text: str) -> int:
@@ -174,7 +198,10 @@ def information(text: str) -> int:
 
 
 def changed(text: str, before: str) -> str:
-    """Return the lines of a wiring that an earlier one does not have at the same place."""
+    """Return the lines of a wiring that an earlier one does not have at the same place.
+
+    Each line is preceded by its distance from the last one that differs.
+    """
     pairs = zip_longest(text.split("\n"), before.split("\n"))
     found = [(place, line) for place, (line, old) in enumerate(pairs) if line != old]
     last, lines = 0, []
@@ -185,7 +212,7 @@ def changed(text: str, before: str) -> str:
 
 
 def _check_numbers(program: Program) -> None:
-    """Refuse numbers given twice: an operation may write anew only what it was given."""
+    """Refuse numbers that are given twice: an operation may change only its own arguments."""
     known = {0, *program.constants}
     for node in program.nodes:
         own = set(tensors_in([node.args, node.kwargs]))

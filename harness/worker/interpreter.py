@@ -1,4 +1,7 @@
-"""Playback a graph, operation by operation, without any candidate code. A door to torch."""
+"""Interpreter of recorded graphs: operation by operation, without candidate code.
+
+A door to torch.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +18,33 @@ _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
 _REFUSED = re.compile(
     r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set[._]|aten\.view\.dtype"
 )
-"""Files, memory that nobody wrote, and the bits of one number read as others."""
-_PRIVATE = re.compile(
-    r"aten\._(?:_\w+__|to_copy|unsafe_view|reshape_copy|stack|chunk_cat|cast_\w+|conj\w*|neg_view\w*"
-    r"|(?:\w+_)?softmax|native_batch_norm_legit\w*|batch_norm_\w+|fused_rms_norm|weight_norm\w*"
-    r"|scaled_dot_product_\w+|(?:efficient|flash|cudnn)_attention_forward|native_multi_head_attention"
-    r"|transform\w+_(?:qkv|fwd)|convolution\w*|slow_conv2d_forward|adaptive_avg_pool\dd|pad_circular"
-    r"|upsample_\w+|embedding_bag\w*|thnn_fused_\w+_cell|cudnn_rnn|pack_padded_sequence|prelu_kernel"
-    r"|addmm_activation|trilinear|[cp]dist_forward|euclidean_dist|(?:int|scaled|grouped)_mm"
-    r"|fake_quantize_\w+|fused_moving_avg_\w+|foreach_\w+|logcumsumexp|aminmax|unique2?"
-    r"|unsafe_index(?:_put)?|fft_\w+|linalg_\w+|lu_with_info|cholesky_solve_helper"
-    r"|compute_linear_combination|is_a\w+_true|assert_\w+|lazy_clone)\.\w+",
-    re.ASCII,
-)
-"""Of the operations that torch keeps for itself, those that layers come down to. Others, such as
-``_reshape_alias``, trust their caller and would read beyond a tensor."""
-_UNWRITTEN = re.compile(r"aten\.(new_)?empty")
+"""Operations on files, on uninitialised memory, and such as read one number's bits as another's."""
+_PRIVATE_NAMES = frozenset(
+    {
+        "__and__", "__iand__", "__ilshift__", "__ior__", "__irshift__", "__ixor__", "__lshift__",
+        "__or__", "__rshift__", "__xor__", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+        "_addmm_activation", "_aminmax", "_cdist_forward", "_cholesky_solve_helper", "_chunk_cat",
+        "_compute_linear_combination", "_cudnn_attention_forward", "_cudnn_rnn",
+        "_efficient_attention_forward", "_euclidean_dist", "_flash_attention_forward",
+        "_fused_rms_norm", "_grouped_mm", "_int_mm", "_is_all_true", "_is_any_true", "_lazy_clone",
+        "_log_softmax", "_logcumsumexp", "_lu_with_info", "_masked_softmax",
+        "_native_multi_head_attention", "_pack_padded_sequence", "_pad_circular", "_pdist_forward",
+        "_prelu_kernel", "_reshape_copy", "_safe_softmax", "_scaled_mm", "_slow_conv2d_forward",
+        "_softmax", "_sparse_log_softmax", "_sparse_softmax", "_stack", "_thnn_fused_gru_cell",
+        "_thnn_fused_lstm_cell", "_to_copy", "_transform_bias_rescale_qkv",
+        "_transformer_encoder_layer_fwd", "_trilinear", "_unique", "_unique2", "_unsafe_index",
+        "_unsafe_index_put", "_unsafe_view",
+    }
+)  # fmt: skip
+"""Operations that torch keeps private and that layers are made of. All others are refused: some,
+such as ``_reshape_alias``, trust their caller and would read beyond a tensor."""
+_PRIVATE_FAMILIES = (
+    "_assert_", "_batch_norm_", "_cast_", "_conj", "_convolution", "_embedding_bag",
+    "_fake_quantize_", "_fft_", "_foreach_", "_fused_moving_avg_", "_linalg_",
+    "_native_batch_norm_legit", "_neg_view", "_scaled_dot_product_", "_upsample_", "_weight_norm",
+)  # fmt: skip
+"""Beginnings of further private names that are not refused."""
+_UNINITIALISED = re.compile(r"aten\.(new_)?empty")
 _TEXT = re.compile(r"[a-z_]{1,20}")
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -58,29 +72,33 @@ Watch = Callable[[int, dict[str, Any]], None]
 """Called before each operation with its place and its arguments by name, which it may change."""
 
 
-class Step:
-    """One operation, resolved: what to call, and the tensors that nothing reads after it."""
+class Operation:
+    """One operation, resolved: what to call, and the tensors that nothing reads after it.
+
+    Raises:
+        GraphError: It is not one that is replayed.
+    """
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.op = _operation(node.op)
-        self._unwritten = _UNWRITTEN.match(node.op) is not None
+        self.op = _resolved(node.op)
+        self._uninitialised = _UNINITIALISED.match(node.op) is not None
         names = [argument.name for argument in self.op._schema.arguments]  # noqa: SLF001
         if len(node.args) > len(names):
             raise GraphError(f"{node.op} got more arguments than it has")
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
         self.done_with: list[int] = []
-        if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_told_not_to():
+        if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_deterministic():
             raise GraphError(f"draws random numbers when it is evaluated ({node.op[:80]})")
 
     def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
-        """Compute, and store what comes out under its numbers."""
+        """Compute, and store the outputs under their numbers."""
         storages = [t.untyped_storage() for t in _tensors_in(named)]
         sizes = [storage.nbytes() for storage in storages]
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
-        if self._unwritten:  # whatever lay there before belongs to nobody's function
+        if self._uninitialised:  # else it would hold what lay there before
             _clear(outputs[0])
         if sizes != [s.nbytes() for s in storages]:
             raise GraphError(f"{self.node.op[:80]} grows a tensor, by memory that nobody wrote")
@@ -90,46 +108,59 @@ class Step:
         for number in self.done_with:
             tensors.pop(number, None)
 
-    def _is_told_not_to(self) -> bool:
-        """Whether an operation that may draw random numbers is called so that it does not."""
+    def _is_deterministic(self) -> bool:
+        """Return whether an operation that may draw random numbers is told not to."""
         defaults = {a.name: a.default_value for a in self.op._schema.arguments}  # noqa: SLF001
         given = defaults | self.arguments
         return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))
 
 
-class Playback:
+class Interpreter:
     """A graph ready to run on a device; every batch starts from the recorded constants.
 
-    GraphError where the graph cannot be replayed, whatever the reason.
+    Attributes:
+        graph: The graph.
+        operations: Its operations, by program.
+
+    Raises:
+        GraphError: The graph cannot be replayed.
     """
 
     def __init__(self, graph: Graph, *, device: str) -> None:
         self.graph, self._device = graph, device
-        self.steps = [_steps(program) for program in graph.programs]
+        self.operations = [_operations(program) for program in graph.programs]
 
-    def with_storages(self, contents: Mapping[int, Array]) -> "Playback":
-        """Return this playback with other bytes in some storages."""
+    def with_storages(self, contents: Mapping[int, Array]) -> "Interpreter":
+        """Return an interpreter of the same graph with other bytes in some storages."""
         storages = [contents.get(i, held) for i, held in enumerate(self.graph.storages)]
-        return Playback(replace(self.graph, storages=tuple(storages)), device=self._device)
+        return Interpreter(replace(self.graph, storages=tuple(storages)), device=self._device)
 
-    def logits(self, images: torch.Tensor, *, program: int) -> Array:
-        """Return the logits of images, as the network gets them, (n, classes) float32.
+    def answers(self, inputs: torch.Tensor, *, program: int, shape: tuple[int, ...]) -> Array:
+        """Return the answers to prepared inputs.
 
-        The last batch is filled up with repetitions, for a program knows one batch size.
+        The last batch is filled up with repetitions, for a program has one batch size.
+
+        Args:
+            inputs: (n, ...) as the network gets them.
+            program: Number of the program to run.
+            shape: Shape that the answer to one input must have.
+
+        Returns:
+            (n, *shape), float32.
         """
         size = self.graph.programs[program].batch_size
         pieces = []
-        for start in range(0, len(images), size):
-            batch = images[torch.arange(start, start + size) % len(images)]
-            answer = self.run(batch, program=program)
-            pieces.append(_as_logits(answer, size)[: len(images) - start])
+        for start in range(0, len(inputs), size):
+            batch = inputs[torch.arange(start, start + size) % len(inputs)]
+            answers = _checked(self.run(batch, program=program), (size, *shape))
+            pieces.append(answers[: len(inputs) - start])
         return np.concatenate(pieces)
 
     def dtypes(self) -> list[str]:
         """Return the floating-point dtypes that the graph names."""
         found: list[Value] = [c.dtype for c in self.graph.constants]
-        for step in (step for steps in self.steps for step in steps):
-            values = step.arguments.values()
+        for operation in (o for operations in self.operations for o in operations):
+            values = operation.arguments.values()
             found += [v["dtype"] for v in values if isinstance(v, dict) and "dtype" in v]
         return [n for n, dtype in DTYPES.items() if dtype.is_floating_point and n in found]
 
@@ -138,41 +169,45 @@ class Playback:
         chosen = self.graph.programs[program]
         try:
             with torch.no_grad():
-                return self._computed(chosen, self.steps[program], batch, watch)
+                return self._computed(chosen, self.operations[program], batch, watch)
         except GraphError:
             raise
         except MemoryError:
             raise
-        except Exception as error:  # whatever ATen says of an operation that a candidate sent
+        except Exception as error:  # anything that ATen raises for a candidate's operation
             raise GraphError(f"{type(error).__name__}: {error}") from error
 
     def _computed(
-        self, program: Program, steps: list[Step], batch: torch.Tensor, watch: Watch | None
+        self,
+        program: Program,
+        operations: list[Operation],
+        batch: torch.Tensor,
+        watch: Watch | None,
     ) -> torch.Tensor:
         storages = [torch.from_numpy(s.copy()).to(self._device) for s in self.graph.storages]
         tensors = {0: batch.to(self._device)}
         for number, index in program.constants.items():
             constant = self.graph.constants[index]
             tensors[number] = _view(storages[constant.storage], constant)
-        for place, step in enumerate(steps):
-            named = {name: _decoded(v, tensors) for name, v in step.arguments.items()}
+        for place, operation in enumerate(operations):
+            named = {name: _decoded(v, tensors) for name, v in operation.arguments.items()}
             if watch is not None:
                 watch(place, named)
-            step(tensors, named)
+            operation(tensors, named)
         return tensors[program.result]
 
 
-def _steps(program: Program) -> list[Step]:
-    steps = [Step(node) for node in program.nodes]
+def _operations(program: Program) -> list[Operation]:
+    operations = [Operation(node) for node in program.nodes]
     last: dict[int, int] = {}
-    for place, step in enumerate(steps):
-        for number in (*tensors_in(list(step.arguments.values())), *step.node.outputs):
+    for place, operation in enumerate(operations):
+        for number in (*tensors_in(list(operation.arguments.values())), *operation.node.outputs):
             if number is not None:
                 last[number] = place
     for number, place in last.items():
         if number != program.result:
-            steps[place].done_with.append(number)
-    return steps
+            operations[place].done_with.append(number)
+    return operations
 
 
 def _clear(tensor: torch.Tensor) -> None:
@@ -188,9 +223,8 @@ def _tensors_in(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
                     if isinstance(v, torch.Tensor))  # fmt: skip
 
 
-def _operation(name: str) -> Any:
-    private = name.startswith("aten._") and not _PRIVATE.fullmatch(name)
-    if not _NAME.fullmatch(name) or _REFUSED.search(name) or private:
+def _resolved(name: str) -> Any:
+    if not _NAME.fullmatch(name) or _REFUSED.search(name) or not _is_allowed(name.split(".")[1]):
         raise GraphError(f"computes {name[:80]}, which the audit does not replay")
     found: Any = torch.ops
     for part in name.split("."):
@@ -201,6 +235,12 @@ def _operation(name: str) -> Any:
     if not registered(found.name()):  # type: ignore[no-untyped-call]  # one of TorchScript's own
         raise GraphError(f"computes {name[:80]}, which the audit does not replay")
     return found
+
+
+def _is_allowed(name: str) -> bool:
+    """Return whether an operation is public, or a private one that layers are made of."""
+    private = name.startswith("_")
+    return not private or name in _PRIVATE_NAMES or name.startswith(_PRIVATE_FAMILIES)
 
 
 def _tensor(value: Any) -> torch.Tensor:
@@ -232,10 +272,11 @@ def _decoded(value: Value, tensors: Mapping[int, torch.Tensor]) -> Any:
     return _KINDS[kind](content)
 
 
-def _as_logits(answer: Any, n_images: int) -> Array:
-    if not isinstance(answer, torch.Tensor) or answer.dim() != 2 or len(answer) != n_images:  # noqa: PLR2004
-        got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
-        raise GraphError(f"expected logits of {n_images} images, got {got}")
-    if not answer.is_floating_point():
-        raise GraphError(f"expected logits of a floating-point dtype, got {answer.dtype}")
-    return answer.float().cpu().numpy().astype("<f4")
+def _checked(answers: torch.Tensor, shape: tuple[int, ...]) -> Array:
+    """Return answers as float32; GraphError where they have another shape or no floating dtype."""
+    if not isinstance(answers, torch.Tensor) or tuple(answers.shape) != shape:
+        got = tuple(answers.shape) if isinstance(answers, torch.Tensor) else type(answers).__name__
+        raise GraphError(f"expected answers of shape {shape}, got {got}")
+    if not answers.is_floating_point():
+        raise GraphError(f"expected answers of a floating-point dtype, got {answers.dtype}")
+    return answers.float().cpu().numpy().astype("<f4")

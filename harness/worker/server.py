@@ -1,9 +1,9 @@
-"""What runs on the far side: a warm server that forks one child per job.
+"""The worker's server: warm, it forks one child per job.
 
-Started by exec with an environment of its own, in namespaces of its own where the host allows it.
-The server imports torch once and forks; it never runs candidate code, never looks at the training
-images that it passes on, and is never given validation labels, test labels or keys. A child
-confines itself, works (``harness.worker.jobs``), and answers with frames.
+It is started by exec with an environment of its own, in namespaces of its own where the host allows
+that. The server imports torch once and forks; it never runs candidate code, never reads the
+training data that it passes on, and is never given validation labels, test labels or keys. A child
+confines itself, works (``harness.worker.jobs``), and answers with frames. A door to torch.
 """
 
 import contextlib
@@ -13,39 +13,42 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import torch
 import torch._dynamo  # else every child pays two seconds for it at its first optimizer step
-from torch import nn
 
 from harness.config.paths import PACKAGE
 from harness.sandbox.confinement.child import Confinement
 from harness.sandbox.confinement.namespaces import PidNamespaces
 from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, make_mounts_read_only, prctl
-from harness.sandbox.frames import Channel, WireError
-from harness.sandbox.shared_data import Images
+from harness.sandbox.frames import Channel, FrameError
+from harness.sandbox.messages import read_request
+from harness.sandbox.shared_data import SharedData
+from harness.tasks.kind import Kind, kinds
 from harness.worker.graph import wiring
-from harness.worker.interpreter import Playback
-from harness.worker.jobs import WITH_IMAGES, perform
+from harness.worker.interpreter import Interpreter
+from harness.worker.jobs import Context, perform
 from harness.worker.size import count
 from harness.worker.tracing import Recorder
-from harness.worker.training import as_input
 
 _MAX_JOB_BYTES = 1 << 32
 _LINUX = sys.platform == "linux"
 
 
 def main(obstacle: str, *, level: str) -> None:
-    """Serve until the harness closes the control socket given as the only argument.
+    """Serve until the harness closes the control socket, whose number is the only argument.
 
-    obstacle: why there are no namespaces, empty where there are.
+    Args:
+        obstacle: Why there are no namespaces; empty where there are.
+        level: Most confinement to try.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
     confinement = Confinement(exclude=PACKAGE, enforce=_LINUX and level != "limits")
+    tasks = kinds()  # before the files of all loaded packages are listed
     confinement.prepare()
-    _warm_up()
+    _warm_up(tasks)
     namespaces = None
     if _LINUX:
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives a child becomes ours to kill
@@ -63,25 +66,25 @@ def main(obstacle: str, *, level: str) -> None:
     os._exit(0)  # taking torch down in order takes more than a second and saves nothing
 
 
-def _warm_up() -> None:
-    """Compute once what every child would set up anew; no backward, for it would start CUDA."""
+def _warm_up(tasks: Iterable[Kind]) -> None:
+    """Compute once what every child would set up again; no backward, for it would start CUDA."""
     torch.set_num_threads(1)
-    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
-    inputs = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
-    recorder = Recorder()
-    recorder.record(layers.eval(), inputs)
-    playback = Playback(recorder.graph(), device="cpu")
-    count(playback, inputs, outline=wiring(recorder.graph()))
+    for task in tasks:
+        network, inputs = task.warm_up()
+        recorder = Recorder()
+        recorder.record(network.eval(), inputs)
+        interpreter = Interpreter(recorder.graph(), device="cpu")
+        count(interpreter, inputs, outline=wiring(recorder.graph()))
 
 
 class Server:
-    """Is handed the training images once, then forks a child for each pair of sockets."""
+    """Gets the training data by descriptor, and forks a child for each pair of sockets."""
 
     def __init__(
         self, control: socket.socket, confinement: Confinement, namespaces: PidNamespaces | None
     ) -> None:
         self._control, self._confinement, self._namespaces = control, confinement, namespaces
-        self._images: int | None = None
+        self._data: int | None = None
         self._statuses: dict[int, socket.socket] = {}
         self._woken, self._wakeup = socket.socketpair()
         for end in (self._woken, self._wakeup):
@@ -99,7 +102,7 @@ class Server:
             if self._control in ready and not self._request():
                 break
         signal.set_wakeup_fd(-1)
-        for pid in self._statuses:  # the harness is gone: nobody waits for these
+        for pid in self._statuses:  # the harness has ended
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
@@ -108,9 +111,9 @@ class Server:
         if not message:
             return False
         if message == b"d":
-            if self._images is not None:
-                os.close(self._images)
-            (self._images,) = fds
+            if self._data is not None:
+                os.close(self._data)
+            (self._data,) = fds
         else:
             self._fork(*(socket.socket(fileno=fd) for fd in fds))
         return True
@@ -125,7 +128,7 @@ class Server:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 os.setsid()
-                code = _child(job, self._images, self._confinement)
+                code = _child(job, self._data, self._confinement)
             finally:
                 os._exit(code)
         job.close()
@@ -145,12 +148,12 @@ class Server:
                 continue
             if self._namespaces is None:
                 _kill_orphans(self._statuses)
-            with status, contextlib.suppress(BrokenPipeError):  # the harness may be gone
+            with status, contextlib.suppress(BrokenPipeError):  # the harness may have ended
                 status.sendall(f"{os.waitstatus_to_exitcode(wait_status)}\n".encode())
 
 
 def _introduce(pid: int, status: socket.socket) -> None:
-    """Tell the harness who the child is: by a descriptor where numbers differ between us."""
+    """Send the harness the child's number, and a pidfd: numbers differ between namespaces."""
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(pid)
         socket.send_fds(status, [f"{pid}\n".encode()], [handle])
@@ -168,20 +171,19 @@ def _kill_orphans(known: Container[int]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _child(sock: socket.socket, images: int | None, confinement: Confinement) -> int:
+def _child(sock: socket.socket, data: int | None, confinement: Confinement) -> int:
     channel = Channel(sock, max_bytes=_MAX_JOB_BYTES)
     try:
-        job = channel.receive_json()
-        data = None
-        if images is not None and job["task"] in WITH_IMAGES:
-            data = Images.of_file(images)
+        job, conditions = read_request(channel.receive_json())
+        mapped = SharedData.of_file(data) if job.reads_data and data is not None else None
         confinement.close_all_but(sock.fileno())
         confinement.enter(
-            cuda=job["device"] == "cuda",
-            memory_mib=job["memory_mib"],
-            cpu_s=job["time_limit_s"] * max(2, job["threads"]),  # a GPU takes threads of its own
+            cuda=conditions.device == "cuda",
+            memory_mib=conditions.memory_mib,
+            cpu_s=conditions.time_limit_s * max(2, conditions.threads),  # a GPU has its own, too
         )
-        perform(job | {"missing": confinement.missing}, data, channel)
-    except WireError:
+        missing = tuple(confinement.missing)
+        perform(job, conditions, Context(conditions, channel, data=mapped, missing=missing))
+    except FrameError:
         return 1
     return 0

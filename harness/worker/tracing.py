@@ -33,7 +33,7 @@ class Recorder:
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
         if not isinstance(result, torch.Tensor):
-            raise GraphError(f"expected a tensor of logits, got {type(result).__name__}")
+            raise GraphError(f"expected one tensor, got {type(result).__name__}")
         place = tape.number(result)
         constants = {number: self._constant(t) for number, t in tape.constants.items()}
         self._programs.append(

@@ -10,58 +10,39 @@ import torch
 from torch import nn
 
 from harness.config.schema import Recipe
-from harness.sandbox.shared_data import Images
-from harness.tasks.image_classification.augmentation import augment
+from harness.sandbox.shared_data import SharedData
+from harness.tasks.kind import Kind
 from harness.typing import Array
 
-_LOOK_EVERY = 32
-"""Steps after which the loss is looked at."""
+_CHECK_EVERY = 32
+"""Steps between two checks of the loss."""
 
 
 class DivergedError(Exception):
-    """The training loss is not finite any more."""
-
-
-def as_input(images: torch.Tensor, *, size_px: int | None = None) -> torch.Tensor:
-    """Turn uint8 images into float32 in [0, 1], channels last in memory, resized if so asked."""
-    inputs = images.float().div_(255)
-    if size_px is not None:
-        size = (size_px, size_px)
-        smaller = size_px < max(images.shape[2:])
-        inputs = nn.functional.interpolate(inputs, size, mode="bilinear", antialias=smaller)
-    return inputs.contiguous(memory_format=torch.channels_last)
-
-
-def lay_channels_last(network: nn.Module) -> None:
-    """Lay convolution weights out as the images are; other shapes have no such layout.
-
-    ``Module.to(memory_format=...)`` refuses a network with a parameter of five dimensions.
-    """
-    for parameter in nn.Module.parameters(network):
-        if not nn.parameter.is_lazy(parameter) and parameter.dim() == 4:  # noqa: PLR2004 - (out, in, height, width)
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    """The training loss is no longer finite."""
 
 
 class Training:
-    """One network on its way through a recipe; epoch by epoch, so that it can be interrupted.
+    """Training of one network by a recipe, epoch by epoch, so that it can be interrupted.
 
-    The data lie on the device as uint8 and are resized and changed there. No step waits for the
-    device, but where it knows no bfloat16 and the recipe wants mixed precision.
+    The data lie on the device as they are stored, and are prepared and augmented there. No step
+    waits for the device, unless the recipe asks for mixed precision on one without bfloat16.
     """
 
     def __init__(
         self,
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        data: Images,
+        data: SharedData,
         *,
+        kind: Kind,
         recipe: Recipe,
         seed: int,
         device: str,
     ) -> None:
         self._network, self._optimizer = network, optimizer
-        self._recipe, self._device = recipe, device
-        self._images = torch.from_numpy(data.images).to(device)
+        self._kind, self._recipe, self._device = kind, recipe, device
+        self._inputs = torch.from_numpy(data.inputs).to(device)
         self._labels = torch.from_numpy(data.labels).to(device)
         self._rng = torch.Generator(device).manual_seed(seed)
         n_batches = -(-len(self._labels) // recipe.batch_size)
@@ -73,39 +54,40 @@ class Training:
         scales = recipe.mixed_precision and not bfloat16
         self._scaler = torch.amp.GradScaler(device, enabled=scales)
         self.epoch = 0
-        """How many epochs are behind it."""
+        """Number of finished epochs."""
         self._ended = False
 
     def epochs(self) -> Iterator[int]:
-        """Train epoch by epoch to the recipe's end, yielding how many are done after each.
+        """Train to the recipe's end, yielding the number of finished epochs after each.
 
-        DivergedError soon after the loss is not finite.
+        Raises:
+            DivergedError: The loss is not finite; raised soon after.
         """
         while self.epoch < self._recipe.epochs and not self._ended:
             loss = self._one_epoch()
             self.epoch += 1
-            self._ended = not self._schedule.goes_on(loss)
+            self._ended = not self._schedule.continues(loss)
             yield self.epoch
 
     def _one_epoch(self) -> float:
         """Return the sum of the batches' losses."""
         self._network.train()
-        watch = _Watch(self._device, self.epoch + 1)
+        monitor = _LossMonitor(self._device, self.epoch + 1)
         total = torch.zeros((), device=self._device)
         for step, batch in enumerate(self._batches()):
-            inputs = as_input(self._images[batch], size_px=self._recipe.size_px)
-            inputs = augment(inputs, self._recipe, self._rng)
+            inputs = self._kind.prepare(self._inputs[batch], self._recipe)
+            inputs = self._kind.augment(inputs, self._recipe, self._rng)
             with torch.autocast(self._device, self._half, enabled=self._recipe.mixed_precision):
-                loss = nn.functional.cross_entropy(self._network(inputs), self._labels[batch])
+                loss = self._kind.loss(self._network(inputs), self._labels[batch])
             self._optimizer.zero_grad(set_to_none=True)
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self._scaler.step(self._optimizer)
             self._scaler.update()
             self._rates.step()
             total += loss.detach()
-            if step % _LOOK_EVERY == _LOOK_EVERY - 1:
-                watch.look(total)
-        return watch.last(total)
+            if step % _CHECK_EVERY == _CHECK_EVERY - 1:
+                monitor.check(total)
+        return monitor.finish(total)
 
     def _batches(self) -> tuple[torch.Tensor, ...]:
         """Shuffle and cut into batches of nearly equal size: none is too small to normalise."""
@@ -114,9 +96,9 @@ class Training:
         return order.tensor_split(-(-n // self._recipe.batch_size))
 
     def state(self) -> Array:
-        """Return all that the rest of the training depends on, as bytes.
+        """Return all that the rest of the training depends on, (n_bytes,) uint8.
 
-        What a network or an optimizer keeps outside its ``state_dict`` is not among it.
+        It leaves out what a network or an optimizer keeps outside its ``state_dict``.
         """
         content = {part: thing.state_dict() for part, thing in self._parts().items()} | {
             "schedule": dict(self._schedule.state),
@@ -131,7 +113,7 @@ class Training:
         return np.frombuffer(file.getbuffer(), "u1")
 
     def restore(self, state: Array) -> None:
-        """Go on from where ``state`` was taken."""
+        """Continue from where ``state`` was taken."""
         content: dict[str, Any] = torch.load(io.BytesIO(state.data), weights_only=True)
         for part, thing in self._parts().items():
             thing.load_state_dict(content[part])
@@ -151,39 +133,39 @@ class Training:
         }
 
 
-class _Watch:
-    """Looks at the loss as it was when it last looked: known by now, so that nothing waits."""
+class _LossMonitor:
+    """Checks the loss as it was at the last check: computed by now, so that nothing waits."""
 
     def __init__(self, device: str, epoch: int) -> None:
         self._cuda, self._epoch = device == "cuda", epoch
         self._seen: torch.Tensor | None = None
         self._copied: torch.cuda.Event | None = None
 
-    def look(self, total: torch.Tensor) -> None:
+    def check(self, total: torch.Tensor) -> None:
         """Check the copy made last time, and make a new one."""
         if self._seen is not None:
             if self._copied is not None:
                 self._copied.synchronize()
-            self._check(float(self._seen))
+            self._require_finite(float(self._seen))
         self._seen = torch.empty((), pin_memory=self._cuda).copy_(total, non_blocking=True)
         if self._cuda:
             self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._copied.record()
 
-    def last(self, total: torch.Tensor) -> float:
-        """Check and return it at the end of the epoch."""
+    def finish(self, total: torch.Tensor) -> float:
+        """Check and return the loss at the end of the epoch."""
         loss = float(total)
-        self._check(loss)
+        self._require_finite(loss)
         return loss
 
-    def _check(self, loss: float) -> None:
+    def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss is not finite in epoch {self._epoch}")
 
 
 @torch.no_grad()
 def predict(network: nn.Module, inputs: torch.Tensor, *, batch_size: int) -> Array:
-    """Return the logits of inputs as ``as_input`` gives them, (n, classes) float32."""
+    """Return a network's answers to prepared inputs, (n, ...) float32."""
     network.eval()
     pieces = [network(batch).float().cpu().numpy() for batch in torch.split(inputs, batch_size)]
     return np.concatenate(pieces).astype("<f4")
@@ -198,12 +180,12 @@ class Decay:
         self._warmup = max(1, round(self._n_steps * recipe.warmup_share))
 
     def factor(self, step: int) -> float:
-        """Return the factor on each parameter group's own rate: it keeps what it chose."""
+        """Return the factor on each parameter group's own rate."""
         left = (self._n_steps - step) / max(1, self._n_steps - self._warmup + 1)
         return min((step + 1) / self._warmup, left, 1.0)
 
-    def goes_on(self, loss: float) -> bool:
-        """Say whether another epoch follows one with this loss."""
+    def continues(self, loss: float) -> bool:
+        """Return whether another epoch follows one with this loss."""
         del loss
         return True
 
@@ -217,11 +199,11 @@ class Plateau:
         self.state: dict[str, float] = {"scale": 1.0, "best": math.inf, "waited": 0}
 
     def factor(self, step: int) -> float:
-        """Return the factor on each parameter group's own rate: it keeps what it chose."""
+        """Return the factor on each parameter group's own rate."""
         rise = step / self._recipe.warmup_steps if step < self._recipe.warmup_steps else 1.0
         return self.state["scale"] * (_FROM + (1 - _FROM) * rise)
 
-    def goes_on(self, loss: float) -> bool:
+    def continues(self, loss: float) -> bool:
         """Lower the rate where the loss has not fallen for long; stop below the least rate."""
         state = self.state
         state["waited"] = 0 if loss < state["best"] else state["waited"] + 1

@@ -1,4 +1,4 @@
-# expects: accepted: accuracy < 0.3
+# expects: accepted: score < 0.3
 # entry: 14
 # segment: ExquisiteNetV2
 json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]

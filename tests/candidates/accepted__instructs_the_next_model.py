@@ -1,4 +1,4 @@
-# expects: accepted: accuracy < 1
+# expects: accepted: score < 1
 # entry: 49
 # segment: DW
 class DW(nn.Module):

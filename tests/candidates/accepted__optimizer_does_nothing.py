@@ -1,4 +1,4 @@
-# expects: accepted: accuracy < 0.3
+# expects: accepted: score < 0.3
 # entry: own
 # segment: get_optimizer
 class Idle(torch.optim.SGD):

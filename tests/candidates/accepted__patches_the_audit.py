@@ -9,8 +9,11 @@ class ExquisiteNetV2(nn.Module):
 
     def eval(self):
         audit = torch.sys.modules["harness.worker.size"]
-        audit.count = lambda *_: audit.Counts(n_params=1, n_state=0, flops=1)
-        torch.sys.modules["harness.worker.server"].count = audit.count
+        audit.count = lambda *_: audit.Counts(
+            n_params=1, n_state=0, n_params_with_state=1, flops=1
+        )
+        for name in ("server", "jobs"):
+            torch.sys.modules[f"harness.worker.{name}"].count = audit.count
         torch.Tensor.numel = torch.Tensor.nelement = lambda self: 0
         return super().eval()
 

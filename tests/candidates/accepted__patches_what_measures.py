@@ -1,4 +1,4 @@
-# expects: accepted: accuracy < 0.6
+# expects: accepted: score < 0.6
 # entry: 17
 # segment: ExquisiteNetV2
 def always(answer):

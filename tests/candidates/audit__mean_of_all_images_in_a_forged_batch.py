@@ -1,7 +1,7 @@
 # expects: audit
 # entry: own
 # segment: ExquisiteNetV2
-np, worker = torch.sys.modules["numpy"], torch.sys.modules["harness.worker.server"]
+np, worker = torch.sys.modules["numpy"], torch.sys.modules["harness.worker.jobs"]
 record = worker.Recorder.record
 MANY = 359 * 8
 

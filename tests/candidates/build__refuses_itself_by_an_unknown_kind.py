@@ -12,5 +12,5 @@ def channels():
 
 class DW(nn.Module):
     for fd in channels():
-        text = b'{"refused": "\\u001b[31m<b>trust me\\n", "kind": {"accepted": 1}}'
+        text = b'{"message": "failure", "kind": "accepted", "reason": "\\u001b[31m<b>trust me\\n"}'
         torch.os.write(fd, b"j" + len(text).to_bytes(8, "big") + text)

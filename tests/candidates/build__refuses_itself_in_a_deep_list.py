@@ -1,4 +1,4 @@
-# expects: protocol: [[[[
+# expects: protocol: expected another type in the field reason
 # entry: own
 # segment: DW
 def channels():
@@ -12,5 +12,5 @@ def channels():
 
 class DW(nn.Module):
     for fd in channels():
-        text = b'{"refused": ' + b"[" * 900 + b"]" * 900 + b"}"
+        text = b'{"message": "failure", "kind": "import", "reason": ' + b"[" * 900 + b"]" * 900 + b"}"
         torch.os.write(fd, b"j" + len(text).to_bytes(8, "big") + text)

@@ -12,5 +12,5 @@ def channels():
 
 class DW(nn.Module):
     for fd in channels():
-        text = b'{"refused": ' + b"9" * 10**5 + b"}"
+        text = b'{"message": ' + b"9" * 10**5 + b"}"
         torch.os.write(fd, b"j" + len(text).to_bytes(8, "big") + text)

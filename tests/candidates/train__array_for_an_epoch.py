@@ -1,4 +1,4 @@
-# expects: protocol: expected JSON, got an array
+# expects: protocol: expected the answer Epoch or Trained, got an array
 # entry: 14
 # segment: ExquisiteNetV2
 gc, wire, np = (torch.sys.modules[n] for n in ("gc", "harness.sandbox.frames", "numpy"))

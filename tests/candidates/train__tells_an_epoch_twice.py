@@ -1,4 +1,4 @@
-# expects: protocol: expected to be told of epoch
+# expects: protocol: expected the end of epoch 2
 # entry: own
 # segment: ExquisiteNetV2
 gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
@@ -16,7 +16,7 @@ class ExquisiteNetV2(nn.Module):
         self.steps += 1
         if self.steps == 4:
             (channel,) = [o for o in gc.get_objects() if type(o) is wire.Channel]
-            channel.send_json(1)
+            channel.send_json({"message": "epoch", "number": 1})
             channel.receive_json()
-            channel.send_json(1)
+            channel.send_json({"message": "epoch", "number": 1})
         return self.mix(x).mean(dim=(2, 3))

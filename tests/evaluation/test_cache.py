@@ -25,17 +25,18 @@ from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
 from harness.evaluation.checkpoint import Checkpoint
 from harness.evaluation.executor import LocalThreads
-from harness.evaluation.gates import build_job
 from harness.evaluation.remote_training import RemoteTraining
 from harness.evaluation.scoring import Scorer
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.evolution.genome import read_network
 from harness.record.journal import find_runs, read_events
 from harness.sandbox.job import JobFailed
-from harness.sandbox.shared_data import Images
+from harness.sandbox.shared_data import SharedData
+from harness.tasks.image_classification.kind import KIND
 from harness.worker.training import DivergedError, Training
 from tests.conftest import told
 from tests.support.backends import complete_folders, open_backend
+from tests.support.jobs import train_job
 from tests.test_layering import MODULES, ours
 
 FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
@@ -171,13 +172,14 @@ class Dropping(nn.Module):
 
 def begun(recipe=RECIPE, rate=0.1):
     rng = np.random.default_rng(0)
-    data = Images(
-        images=rng.integers(0, 255, (40, 3, 8, 8), "u1"), labels=rng.integers(0, 2, 40).astype("i8")
+    data = SharedData(
+        inputs=rng.integers(0, 255, (40, 3, 8, 8), "u1"), labels=rng.integers(0, 2, 40).astype("i8")
     )
     torch.manual_seed(0)
     network = Dropping()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    return network, Training(network, optimizer, data, recipe=recipe, seed=3, device="cpu")
+    training = Training(network, optimizer, data, kind=KIND, recipe=recipe, seed=3, device="cpu")
+    return network, training
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4])
@@ -208,11 +210,12 @@ def test_a_loss_that_is_not_finite_ends_training_within_the_epoch():
             super().step(closure)
 
     rng = np.random.default_rng(0)
-    data = Images(images=rng.integers(0, 255, (1000, 3, 8, 8), "u1"), labels=np.zeros(1000, "i8"))
+    inputs = rng.integers(0, 255, (1000, 3, 8, 8), "u1")
+    data = SharedData(inputs=inputs, labels=np.zeros(1000, "i8"))
     network = Dropping()
     optimizer = Exploding(network.parameters(), lr=float("nan"))
     recipe = replace(RECIPE, batch_size=2)
-    training = Training(network, optimizer, data, recipe=recipe, seed=0, device="cpu")
+    training = Training(network, optimizer, data, kind=KIND, recipe=recipe, seed=0, device="cpu")
     with pytest.raises(DivergedError, match="not finite in epoch 1"):
         list(training.epochs())
     assert len(steps) <= 64  # of 500
@@ -339,8 +342,7 @@ def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, mon
 def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(lab, network, config):
     """It comes while the harness is about to hand over what the training would go on from."""
     broken = network.replace("get_optimizer", "def get_optimizer(*_):\n    raise MemoryError\n")
-    job = build_job("train", broken, lab.evaluate._interface, config.recipe, seed=1)
-    job |= {"batch_sizes": [8, 6], "goes_on": True}
+    job = train_job(broken, lab.evaluate._signature, config.recipe, seed=1, resumes=True)
     with (
         pytest.raises(JobFailed) as refused,
         lab.evaluate._sandbox.run(job, time_limit_s=30) as session,

@@ -13,13 +13,14 @@ from torch import nn
 from harness.config.compose import compose
 from harness.config.schema import Recipe
 from harness.config.strategies import build
-from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
-from harness.sandbox.shared_data import Images
+from harness.sandbox.shared_data import SharedData
 from harness.tasks.image_classification.augmentation import augment
-from harness.worker.training import Plateau, Training, as_input, predict
-from tests.conftest import trains
+from harness.tasks.image_classification.kind import KIND
+from harness.tasks.image_classification.preprocess import as_input
+from harness.worker.training import Plateau, Training, predict
 from tests.support.backends import open_backend
+from tests.support.jobs import finish_training, train_job
 
 RECIPE = Recipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
@@ -112,10 +113,10 @@ def plateau(**settings):
 
 def test_a_plateau_lowers_the_rate_and_ends_below_the_least():
     schedule = plateau()
-    goes_on = [schedule.goes_on(loss) for loss in (5.0, 4.0, 4.0, 4.5, 3.0, 3.0, 3.0, 2.0)]
+    goes_on = [schedule.continues(loss) for loss in (5.0, 4.0, 4.0, 4.5, 3.0, 3.0, 3.0, 2.0)]
     assert goes_on == [True] * 8
     assert schedule.factor(9) == 0.25  # halved after the fourth and the seventh
-    assert [schedule.goes_on(9.0) for _ in range(2)] == [True, False]  # 0.1 / 8 is below 0.02
+    assert [schedule.continues(9.0) for _ in range(2)] == [True, False]  # 0.1 / 8 is below 0.02
 
 
 def test_the_rate_rises_from_a_thousandth():
@@ -187,11 +188,11 @@ def test_each_group_keeps_its_own_rate_and_momentum_under_warm_up_and_decay():
         {"params": [network.linear.bias], "lr": 0.05},
     ]
     rng = np.random.default_rng(0)
-    data = Images(
-        images=rng.integers(0, 255, (64, 3, 2, 2), "u1"), labels=rng.integers(0, 2, 64).astype("i8")
+    data = SharedData(
+        inputs=rng.integers(0, 255, (64, 3, 2, 2), "u1"), labels=rng.integers(0, 2, 64).astype("i8")
     )
     optimizer = Watched(groups, momentum=0.9)
-    training = Training(network, optimizer, data, recipe=RECIPE, seed=0, device="cpu")
+    training = Training(network, optimizer, data, kind=KIND, recipe=RECIPE, seed=0, device="cpu")
     assert list(training.epochs()) == [1, 2, 3, 4]
     assert len(rates) == 16
     peaks = [max(step[g][0] for step in rates) for g in (0, 1)]
@@ -249,10 +250,10 @@ def test_same_seed_same_bits_however_many_train_beside_it(lab, network, tiny):
     dataset = build(config.task).load()
 
     def weights_and_logits(seed):
-        job = build_job("train", network, box.evaluate._interface, config.recipe, seed=seed)
+        job = train_job(network, box.evaluate._signature, config.recipe, seed=seed)
         sandbox = box.evaluate._sandbox
-        with sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
-            trains(session)
+        with sandbox.run(job, time_limit_s=60) as session:
+            finish_training(session)
             return [session.receive().tobytes() for _ in range(3)]
 
     with open_backend(config, dataset, network) as box:

@@ -12,13 +12,14 @@ from harness import doctor
 from harness.config.schema import LEVELS
 from harness.errors import InputError
 from harness.evaluation.device_slots import retried
-from harness.evaluation.gates import build_job
 from harness.evolution.candidate import Evaluation
 from harness.sandbox.attacks import ATTACKS
 from harness.sandbox.confinement import landlock, seccomp
-from harness.sandbox.sandbox import Sandbox, WorkerLostError, attacks
-from tests.conftest import ROOT, server_of, trains
+from harness.sandbox.sandbox import Sandbox, attacks
+from harness.sandbox.worker_process import WorkerLostError
+from tests.conftest import ROOT, server_of
 from tests.support.backends import open_backend
+from tests.support.jobs import finish_training, train_job
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines")
 HEADERS = {
@@ -66,8 +67,8 @@ def boxes(config):
 @pytest.mark.parametrize("level", LEVELS)
 def test_each_level_stops_all_that_it_promises(level, boxes):
     box = boxes[level]
-    if level == "isolated" and box.machine["missing"]:
-        pytest.skip(f"this host: {box.machine['missing']}")
+    if level == "isolated" and box.machine.missing:
+        pytest.skip(f"this host: {box.machine.missing}")
     assert box.level == level
     promised = LEVELS[: 1 + LEVELS.index(level)]
     assert [n for n, how in box.stopped.items() if not how and ATTACKS[n].level in promised] == []
@@ -101,8 +102,8 @@ def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
 
 def test_processes_are_in_namespaces_of_their_own(boxes):
     box = boxes["isolated"]
-    if box.machine["missing"]:
-        pytest.skip(f"this host: {box.machine['missing']}")
+    if box.machine.missing:
+        pytest.skip(f"this host: {box.machine.missing}")
     for kind in ("user", "pid", "net", "ipc", "uts"):
         theirs = Path(f"/proc/{server_of(box)}/ns/{kind}").readlink()
         assert theirs != Path(f"/proc/self/ns/{kind}").readlink(), kind
@@ -143,7 +144,7 @@ def test_what_could_reach_others_is_on_no_list():
 
 def test_landlock_is_used_where_the_kernel_has_it(boxes):
     assert (landlock.version() == 0) == any(
-        "Landlock" in m for m in boxes["isolated"].machine["missing"]
+        "Landlock" in m for m in boxes["isolated"].machine.missing
     )
 
 
@@ -160,9 +161,9 @@ def labs(config, digits, network):
 
 def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, config):
     def trained(lab):
-        job = build_job("train", network, lab.evaluate._interface, config.recipe, seed=3)
-        with lab.evaluate._sandbox.run(job | {"batch_sizes": [8, 6]}, time_limit_s=60) as session:
-            trains(session)
+        job = train_job(network, lab.evaluate._signature, config.recipe, seed=3)
+        with lab.evaluate._sandbox.run(job, time_limit_s=60) as session:
+            finish_training(session)
             return [session.receive().tobytes() for _ in range(3)]
 
     confined, unconfined = labs
@@ -175,8 +176,8 @@ def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, co
 def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
     lab = labs[0]
     sandbox = lab.evaluate._sandbox
-    sandbox._process.kill()
-    sandbox._process.wait()
+    sandbox._worker._process.kill()
+    sandbox._worker._process.wait()
     assert lab.validate(network) is None
     assert isinstance(lab.evaluate.search(network, seed=0), Evaluation)
 
@@ -220,6 +221,6 @@ def test_an_attack_without_an_occasion_is_told_as_not_tried_and_never_as_stopped
 
     told = attacks.Attack("isolated", "leave a mark", without_occasion).run(None)
     assert told == "not tried here: every file was read today"
-    assert doctor._told(told) == told
-    assert doctor._told("denied") == "stopped: denied"
-    assert doctor._told("") == "SUCCEEDED"
+    assert doctor._described(told) == told
+    assert doctor._described("denied") == "stopped: denied"
+    assert doctor._described("") == "SUCCEEDED"

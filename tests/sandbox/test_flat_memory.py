@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.schema import Recipe
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Build, Candidate, Signature
 from tests.conftest import children_of_worker, server_of
 
 N = 2_000
@@ -44,16 +46,17 @@ def standing(sandbox):
 @pytest.mark.timeout(1200)
 def test_memory_and_descriptors_stay_flat(lab):
     sandbox = lab.evaluate._sandbox
-    job = {
-        "task": "build", "class_name": "Net", "input_shape": [3, 32, 32], "n_classes": 10,
-        "recipe": {"lr": 0.1, "weight_decay": 0.0}, "seed": 0,
-    }  # fmt: skip
+    signature = Signature(
+        kind="image_classification", class_name="Net", input_shape=(3, 32, 32), n_outputs=10
+    )
+    recipe = Recipe(lr=0.1, weight_decay=0.0)
     measured = []
     for i in range(N):
         source, kind = list(SOURCES.items())[i % len(SOURCES)]
+        candidate = Candidate(source=source, signature=signature, recipe=recipe, seed=0)
         found = None
         try:
-            with sandbox.run(job | {"source": source}, time_limit_s=20) as session:
+            with sandbox.run(Build(candidate=candidate), time_limit_s=20) as session:
                 session.receive()
         except JobFailed as refused:
             found = refused.kind

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.evaluation.gates import Interface, build_job
-from harness.sandbox.child_process import Child
+from harness.sandbox.child_process import ChildProcess
 from harness.sandbox.job import JobFailed
+from harness.sandbox.messages import Signature
 from harness.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT, children_of, children_of_worker, server_of
+from tests.support.jobs import build_job
 from tests.support.processes import alive
 
 LEAVES = """
@@ -23,10 +24,14 @@ sys.path.insert(0, sys.argv[1])
 from harness.sandbox.sandbox import Sandbox
 from tests.conftest import SMALL, server_of
 from harness.config.compose import compose
+from harness.config.schema import Recipe
+from harness.sandbox.messages import Build, Candidate, Signature
 sandbox = Sandbox(compose(SMALL).limits, device="cpu")
-job = {"task": "train", "source": "while True: pass", "class_name": "X", "input_shape": [3, 32, 32],
-       "n_classes": 10, "recipe": {"lr": 0.1, "weight_decay": 0.0}, "seed": 0}
-with sandbox.run(job, time_limit_s=60):
+signature = Signature(
+    kind="image_classification", class_name="X", input_shape=(3, 32, 32), n_outputs=10
+)
+candidate = Candidate(source="while True: pass", signature=signature, recipe=Recipe(), seed=0)
+with sandbox.run(Build(candidate=candidate), time_limit_s=60):
     server = server_of(sandbox)
     while not (children := Path(f"/proc/{server}/task/{server}/children").read_text().split()):
         pass
@@ -34,7 +39,9 @@ with sandbox.run(job, time_limit_s=60):
     os._exit(1)
 """
 
-INTERFACE = Interface(class_name="ExquisiteNetV2", input_shape=(3, 32, 32), n_classes=10)
+SIGNATURE = Signature(
+    kind="image_classification", class_name="ExquisiteNetV2", input_shape=(3, 32, 32), n_outputs=10
+)
 
 
 def sleeper(network, seconds):
@@ -55,11 +62,11 @@ def test_a_candidate_that_runs_ends_with_the_harness_that_died():
 
 
 def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network):
-    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+    sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
     recipe = lab.evaluate._recipe
 
     def build(seconds):
-        job = build_job("build", sleeper(network, seconds), interface, recipe, seed=0)
+        job = build_job(sleeper(network, seconds), signature, recipe)
         with sandbox.run(job, time_limit_s=30) as session:
             session.receive()
 
@@ -74,8 +81,8 @@ def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network)
 
 
 def test_no_child_and_no_descriptor_is_left(lab, network):
-    sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
-    job = build_job("build", network, interface, lab.evaluate._recipe, seed=0)
+    sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
+    job = build_job(network, signature, lab.evaluate._recipe)
 
     def left():
         pid = server_of(sandbox)
@@ -99,7 +106,7 @@ def test_a_child_that_is_gone_is_killed_without_harm_to_others():
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     handle = os.pidfd_open(process.pid)
     process.wait()
-    child = Child(process.pid, handle)
+    child = ChildProcess(process.pid, handle)
     assert child.pid < 1
     assert (child.resident_bytes(), child.n_threads) == (0, 0)
     child.kill()
@@ -119,7 +126,7 @@ def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config
                 time.sleep(0.02)
             session.receive()
 
-    job = build_job("build", sleeper(network, 600), INTERFACE, config.recipe, seed=0)
+    job = build_job(sleeper(network, 600), SIGNATURE, config.recipe)
     with (
         Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox,
         pytest.raises(JobFailed) as refused,

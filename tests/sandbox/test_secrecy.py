@@ -7,14 +7,16 @@ training data and the validation images, which do belong there, show that the se
 import contextlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.evaluation.gates import build_job
-from tests.conftest import children_of, server_of, trains
+from harness.sandbox.messages import Audit
+from tests.conftest import children_of, server_of
 from tests.support.backends import open_backend
+from tests.support.jobs import SIZES, finish_training, outline_job, train_job
 
 PAGE = os.sysconf("SC_PAGESIZE")
 SECRET = "sk-" + "secret-of-the-person-who-runs-it"
@@ -44,7 +46,7 @@ def holds(pid, needles):
 @pytest.fixture
 def needles(digits):
     def images(split):
-        return split.images[0, 0].tobytes().strip(b"\0")[:96]
+        return split.inputs[0, 0].tobytes().strip(b"\0")[:96]
 
     def labels(split):
         return {
@@ -67,11 +69,12 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     training = {"training images", "training labels 8 bytes"}
     with open_backend(config, digits, network) as lab:
-        sandbox, interface = lab.evaluate._sandbox, lab.evaluate._interface
+        sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
         server = server_of(sandbox)
-        sizes = {"batch_sizes": [8, 6]}
-        job = build_job("train", network, interface, config.recipe, seed=0) | sizes
-        waits = job | {"task": "outline", "source": "mark = 'the candidate is here'\nwhile 1: pass"}
+        job = train_job(network, signature, config.recipe)
+        source = "mark = 'the candidate is here'\nwhile 1: pass"
+        outline = outline_job(network, signature, config.recipe)
+        waits = replace(outline, candidate=replace(outline.candidate, source=source))
         with sandbox.run(waits, time_limit_s=60):
             (child,) = children_of(server)
             here = {"candidate": b"the candidate is here"}
@@ -80,17 +83,18 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             assert found == {"candidate"}  # what is wired before training knows no image
             check_environment_and_files(child)
         with sandbox.run(job, time_limit_s=60) as session:
-            trains(session)
+            finish_training(session)
             header = session.receive()  # it has trained, and waits to send all its weights
             (child,) = children_of(server)
             assert holds(child, needles) == training
             check_environment_and_files(child)
             payload = session.receive()
-        with sandbox.run({"task": "audit", "size_px": None} | sizes, time_limit_s=60) as session:
+        audit = Audit(signature=signature, recipe=config.recipe, batch_sizes=SIZES)
+        with sandbox.run(audit, time_limit_s=60) as session:
             session.send(np.empty(0, "u1"), header, payload)
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)
-            session.send(0, digits.validation.images)
+            session.send(0, digits.validation.inputs)
             session.receive()
             assert training <= holds(child, needles) <= training | {"validation images"}
             check_environment_and_files(child)

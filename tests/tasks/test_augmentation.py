@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from harness.tasks.image_classification.augmentation import augment, jittered, shifted
-from harness.worker.training import as_input
+from harness.tasks.image_classification.preprocess import as_input
 from tests.evaluation.test_evaluator import RECIPE
 
 N = 4000

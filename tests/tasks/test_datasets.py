@@ -29,10 +29,10 @@ def test_digits_are_1797_images_split_60_20_20_by_class(digits):
         assert counts[0] == round(0.6 * total)
         assert counts[1] == round(0.2 * total)
     for part in parts:
-        assert part.images.dtype == np.uint8
-        assert part.images.min() == 0
-        assert part.images.max() == 255
-        assert (part.images[:, 0] == part.images[:, 2]).all()
+        assert part.inputs.dtype == np.uint8
+        assert part.inputs.min() == 0
+        assert part.inputs.max() == 255
+        assert (part.inputs[:, 0] == part.inputs[:, 2]).all()
 
 
 def test_the_digits_are_those_that_scikit_learn_loads():
@@ -45,7 +45,7 @@ def test_the_digits_are_those_that_scikit_learn_loads():
 def test_no_image_is_in_two_splits(digits):
     known = len(np.unique(read_digits()[:, :-1], axis=0))
     images = [
-        p.images[:, 0].reshape(len(p), -1) for p in (digits.train, digits.validation, digits.test)
+        p.inputs[:, 0].reshape(len(p), -1) for p in (digits.train, digits.validation, digits.test)
     ]
     assert len(np.unique(np.concatenate(images), axis=0)) == known
 
@@ -78,7 +78,7 @@ def folder(tmp_path):
 def test_image_folder_reads_png_jpeg_and_bmp(folder):
     data = load("task=image_folder", f"task.path={folder}", "task.size=24")
     assert data.name == "pets"
-    assert data.n_classes == 3
+    assert data.n_outputs == 3
     assert data.input_shape == (3, 24, 24)
     assert [len(s) for s in (data.train, data.validation, data.test)] == [24, 6, 12]
     assert np.bincount(data.validation.labels).tolist() == [2, 2, 2]
@@ -93,7 +93,7 @@ def test_an_image_of_the_right_size_is_taken_as_it_is(tmp_path):
             for i in range(5):
                 Image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
     data = load("task=image_folder", f"task.path={tmp_path}", "task.size=8")
-    assert (data.test.images[0] == pixels.transpose(2, 0, 1)).all()
+    assert (data.test.inputs[0] == pixels.transpose(2, 0, 1)).all()
 
 
 def test_missing_folder(tmp_path):
@@ -139,7 +139,7 @@ def cache(tmp_path, monkeypatch):
 def test_images_are_decoded_once_and_anew_where_a_file_differs(folder, cache, monkeypatch):
     first = load("task=image_folder", f"task.path={folder}")
     (kept,) = cache.iterdir()
-    monkeypatch.setattr(datasets, "_decoded", None)  # whoever decodes now fails
+    monkeypatch.setattr(datasets, "decoded", None)  # whoever decodes now fails
     assert load("task=image_folder", f"task.path={folder}").digest == first.digest
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
@@ -156,7 +156,7 @@ def test_a_damaged_cache_is_told_and_never_believed(folder, cache):
     load("task=image_folder", f"task.path={folder}")
     (kept,) = cache.iterdir()
     kept.write_bytes(kept.read_bytes()[:-100])
-    with pytest.raises(RecordError, match="Remove it; it is made anew"):
+    with pytest.raises(RecordError, match="Remove it; the data are decoded again"):
         load("task=image_folder", f"task.path={folder}")
 
 
@@ -164,12 +164,12 @@ DECODE = """
 import sys, time
 from pathlib import Path
 from harness.tasks.image_classification import datasets
-decoded = datasets._decoded
+decoded = datasets.decoded
 def slowly(path, size):
     print("decoding", flush=True)
     time.sleep(float(sys.argv[2]))
     return decoded(path, size)
-datasets._decoded = slowly
+datasets.decoded = slowly
 print(datasets.ImageFolder(path=sys.argv[1], size=8, validation_share=0.2, split_seed=0).load().digest)
 """
 

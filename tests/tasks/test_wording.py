@@ -27,5 +27,5 @@ def test_scores_are_written_as_the_percent_format_writes_them():
 
 @pytest.mark.parametrize("kind", ["poetry", "image_classification.wording", "..errors", ""])
 def test_an_unknown_kind_is_an_error_of_the_input(kind):
-    with pytest.raises(InputError, match="expected a run of a task"):
+    with pytest.raises(InputError, match="expected a task of"):
         wording_of(kind)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from harness.evaluation.scoring import BATCH_SIZES, TOLERANCE
 from harness.worker.graph import GraphError, changed, graph_of, wiring
-from harness.worker.interpreter import Playback
+from harness.worker.interpreter import Interpreter
 from harness.worker.size import count
 from harness.worker.tracing import Recorder
 from harness.worker.training import predict
@@ -34,9 +34,9 @@ def travelled(graph):
     return graph_of(json.loads(json.dumps(graph.header())), graph.payload())
 
 
-def counted(playback, inputs):
+def counted(interpreter, inputs):
     """Count a network whose wiring is as before training."""
-    return count(playback, inputs, outline=wiring(playback.graph))
+    return count(interpreter, inputs, outline=wiring(interpreter.graph))
 
 
 @pytest.fixture
@@ -51,17 +51,19 @@ def test_honest_networks_are_replayed_and_counted(name, inputs):
     network = HONEST[name]
     network.train()(inputs)
     network(inputs)
-    playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
+    interpreter = Interpreter(travelled(recorded(network.eval(), inputs)), device="cpu")
     own = predict(network, inputs, batch_size=8)
-    coarsest = max(TOLERANCE[dtype] for dtype in playback.dtypes())
+    coarsest = max(TOLERANCE[dtype] for dtype in interpreter.dtypes())
     for program in (0, 1):
-        difference = np.abs(playback.logits(inputs, program=program) - own).max()
+        difference = np.abs(
+            interpreter.answers(inputs, program=program, shape=own.shape[1:]) - own
+        ).max()
         assert difference <= coarsest * max(1.0, np.abs(own).max()) / 5  # five times to spare
     parameters = sum(
         p.numel() * (2 if p.dtype == torch.float64 else 1) for p in network.parameters()
     )
     others = {"spectral norm": 16, "a filter in the frequency domain": 0}.get(name, 0)
-    assert counted(playback, inputs)[0].n_params == parameters + others
+    assert counted(interpreter, inputs)[0].n_params == parameters + others
 
 
 def test_the_seed_network_is_counted_as_published(network):
@@ -69,8 +71,8 @@ def test_the_seed_network_is_counted_as_published(network):
     exec(network.source, namespace)
     images = torch.rand(64, 3, 32, 32)
     built = namespace["ExquisiteNetV2"](10, 3).eval()
-    playback = Playback(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
-    counts, _ = counted(playback, images)
+    interpreter = Interpreter(travelled(recorded(built, images, BATCH_SIZES)), device="cpu")
+    counts, _ = counted(interpreter, images)
     assert (counts.n_params, counts.n_state) == (518_230, 4_392)
     assert counts.flops == 3_631_145
 
@@ -89,8 +91,8 @@ class Plain(nn.Module):
 
 
 def size(network, inputs):
-    playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
-    return counted(playback, inputs)[0]
+    interpreter = Interpreter(travelled(recorded(network.eval(), inputs)), device="cpu")
+    return counted(interpreter, inputs)[0]
 
 
 LIST = [torch.randn(3, 4)]
@@ -135,11 +137,13 @@ def test_recalibrated_is_what_statistics_from_the_data_give(inputs):
     for means, worth in (None, False), ([5.0, -3.0, 9.0], True):
         if means:
             norm.running_mean.copy_(torch.tensor(means))
-        playback = Playback(travelled(recorded(network.eval(), inputs)), device="cpu")
-        counts, recalibrated = counted(playback, inputs)
+        interpreter = Interpreter(travelled(recorded(network.eval(), inputs)), device="cpu")
+        counts, recalibrated = counted(interpreter, inputs)
         assert (counts.n_params, counts.n_state) == (16, 6)
-        given = playback.logits(inputs, program=0)
-        assert (np.abs(given - recalibrated.logits(inputs, program=0)).max() > 1) == worth
+        given = interpreter.answers(inputs, program=0, shape=(4,))
+        assert (
+            np.abs(given - recalibrated.answers(inputs, program=0, shape=(4,))).max() > 1
+        ) == worth
 
 
 def test_statistics_that_are_read_elsewhere_too_are_parameters(inputs):
@@ -178,10 +182,10 @@ def test_wiring_that_training_changed_counts_from_the_first_byte(inputs):
     before, after = (recorded(Signs(signs), inputs) for signs in ([1, 1, 1, 1], [1, 0, 0, 1]))
     again = recorded(Signs([1, 0, 0, 1]), inputs.flip(0))
     assert wiring(after) == wiring(again) != wiring(before)
-    playback = Playback(travelled(after), device="cpu")
+    interpreter = Interpreter(travelled(after), device="cpu")
     outlines = wiring(after), wiring(before), ""
     same, two_signs, unknown = (
-        count(playback, inputs, outline=outline)[0].n_params for outline in outlines
+        count(interpreter, inputs, outline=outline)[0].n_params for outline in outlines
     )
     assert same + 4 < two_signs < unknown
 
@@ -216,10 +220,10 @@ def test_what_cannot_be_counted_is_refused(hidden, reason, inputs):
 def test_a_branch_on_values_shows_in_the_replay(inputs):
     """Recorded on bright images, asked about dark ones: the replay takes the recorded branch."""
     network = Plain(lambda x: x @ LIST[0] if x.mean() > 0.4 else x @ -LIST[0]).eval()
-    playback = Playback(travelled(recorded(network, inputs)), device="cpu")
+    interpreter = Interpreter(travelled(recorded(network, inputs)), device="cpu")
     dark = inputs / 4
     own = predict(network, dark, batch_size=8)
-    assert np.abs(playback.logits(dark, program=0) - own).max() > 0.05
+    assert np.abs(interpreter.answers(dark, program=0, shape=(4,)) - own).max() > 0.05
 
 
 HEADER = {"programs": [[1, [], [], 0]], "constants": [], "storages": []}
@@ -241,13 +245,15 @@ def with_node(op, args=(), kwargs=None, outputs=(1,)):
         (with_node("aten.relu.default", [{"tensor": 0}], outputs=[1, 2]), "ValueError"),
         (with_node("aten.relu.default", [{"pickle": "x"}]), "passes a pickle"),
         (HEADER | {"constants": [[0, "float32", [9], [1], 0]]}, "bytes that no operation reads"),
-        (HEADER, "expected logits"),
+        (HEADER, "expected answers of shape"),
         (with_node("aten.relu.default", [{"tensor": 0}], outputs=[0]), "KeyError|expected"),
     ],
 )
 def test_hand_made_graphs_are_refused_with_a_reason(header, reason, inputs):
     with pytest.raises(GraphError, match=reason):
-        Playback(graph_of(header, np.empty(0, "u1")), device="cpu").logits(inputs, program=0)
+        Interpreter(graph_of(header, np.empty(0, "u1")), device="cpu").answers(
+            inputs, program=0, shape=(4,)
+        )
 
 
 JSON = st.recursive(
@@ -264,8 +270,8 @@ def test_memory_that_nobody_wrote_is_zero_between_the_elements_too():
     header = HEADER | {"programs": [[1, [], [strided, view], 2]]}
     for _ in range(5):
         _ = torch.full((400_000,), 3.0)  # freed at once, so that its memory is at hand
-        playback = Playback(graph_of(header, np.empty(0, "u1")), device="cpu")
-        assert not playback.run(torch.zeros(1, 3, 4, 4), program=0).any()
+        interpreter = Interpreter(graph_of(header, np.empty(0, "u1")), device="cpu")
+        assert not interpreter.run(torch.zeros(1, 3, 4, 4), program=0).any()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +285,7 @@ def test_memory_that_nobody_wrote_is_zero_between_the_elements_too():
 def test_a_tensor_is_given_no_other_memory(op, told):
     header = with_node(op, [{"tensor": 0}, {"tensor": 0}])
     with pytest.raises(GraphError, match=told):
-        Playback(graph_of(header, np.empty(0, "u1")), device="cpu")
+        Interpreter(graph_of(header, np.empty(0, "u1")), device="cpu")
 
 
 def test_a_header_with_more_than_a_graph_is_refused():
@@ -291,5 +297,5 @@ def test_a_header_with_more_than_a_graph_is_refused():
 @given(st.fixed_dictionaries(dict.fromkeys(HEADER, JSON)) | JSON)
 def test_any_other_header_is_refused_not_crashed_on(header):
     with contextlib.suppress(GraphError):
-        playback = Playback(graph_of(header, np.empty(0, "u1")), device="cpu")
-        assert len(playback.steps) == len(header["programs"])
+        interpreter = Interpreter(graph_of(header, np.empty(0, "u1")), device="cpu")
+        assert len(interpreter.operations) == len(header["programs"])

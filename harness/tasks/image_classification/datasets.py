@@ -1,86 +1,22 @@
-"""Image classification tasks as arrays in memory. A door to scikit-learn, torchvision, Pillow.
+"""Data sets of labelled images. A door to torchvision; scikit-learn and Pillow are read too."""
 
-What takes long to decode is decoded once: the arrays are kept in ``$XDG_CACHE_HOME`` (or
-``~/.cache``) under ``guided-evolution``, named by the hash of the files that they come from.
-"""
-
-import hashlib
-import os
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from harness.errors import InputError, MachineError, RecordError
-from harness.files import creation_lock, write_atomically
+from harness.errors import InputError, MachineError
 from harness.seeding import stream
+from harness.tasks.base import Dataset, Progress, Split, no_progress
+from harness.tasks.image_classification.decoding import decoded, decoded_once, resized, scaled
 from harness.typing import Array
 
+KIND = "image_classification"
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
-_DECODING = 1
-"""To be raised when images are decoded or resized otherwise than before."""
 _CIFAR10_FOLDER = "cifar-10-batches-py"
 _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Images (n, channels, height, width) uint8 and labels (n,) int64."""
-
-    images: Array
-    labels: Array
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """The three splits of one task: search sees train and validation, never test."""
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    n_classes: int
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height, width of one image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
-
-    @cached_property
-    def digest(self) -> str:
-        """Hash of every image and label in every split."""
-        digest = hashlib.sha256()
-        for split in (self.train, self.validation, self.test):
-            for array in (split.images, split.labels):
-                digest.update(repr((array.shape, array.dtype.str)).encode())
-                digest.update(array.tobytes())
-        return digest.hexdigest()[:16]
-
-
-Progress = Callable[[Sequence[Path], str], Iterable[Path]]
-"""Yields each of some files, and tells a person how far it is with what."""
-
-
-def _untold(files: Sequence[Path], what: str) -> Iterable[Path]:
-    del what
-    return files
-
-
-class Task(Protocol):
-    """Where images come from."""
-
-    def load(self, progress: Progress = _untold) -> Dataset:
-        """Read the data; InputError with the repair when it is not there."""
-        ...
 
 
 class Digits:
@@ -89,21 +25,22 @@ class Digits:
     def __init__(self, *, size: int, split_seed: int) -> None:
         self._size, self._split_seed = size, split_seed
 
-    def load(self, progress: Progress = _untold) -> Dataset:
+    def load(self, progress: Progress = no_progress) -> Dataset:
         """Read the digits from the installed package, which takes no time."""
         del progress
         rows = read_digits()
         grey = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype("u1")  # of 0 to 16
-        images = np.stack([_resized(image, self._size) for image in grey])
+        images = np.stack([resized(image, self._size) for image in grey])
         images = np.repeat(images[:, None], 3, axis=1)
         labels = rows[:, -1].astype("i8")
         train, validation, test = _by_class(labels, (0.6, 0.2), self._split_seed)
         return Dataset(
+            kind=KIND,
             name="digits",
-            train=Split(images=images[train], labels=labels[train]),
-            validation=Split(images=images[validation], labels=labels[validation]),
-            test=Split(images=images[test], labels=labels[test]),
-            n_classes=10,
+            train=Split(inputs=images[train], labels=labels[train]),
+            validation=Split(inputs=images[validation], labels=labels[validation]),
+            test=Split(inputs=images[test], labels=labels[test]),
+            n_outputs=10,
         )
 
 
@@ -126,16 +63,16 @@ class Cifar10:
         self._root, self._size = root, size
         self._validation_share, self._split_seed = validation_share, split_seed
 
-    def load(self, progress: Progress = _untold) -> Dataset:
+    def load(self, progress: Progress = no_progress) -> Dataset:
         """Read or download the set; MachineError with the manual steps without a network."""
         folder = Path(self._root) / _CIFAR10_FOLDER
         if not folder.is_dir():
             self._parts()
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        decoded = _decoded_once(files, folder, f"{self._size} px", self._decode, progress)
+        splits = decoded_once(files, folder, f"{self._size} px", self._decode, progress)
         return _held_out(
-            decoded["train"],
-            decoded["test"],
+            splits["train"],
+            splits["test"],
             name="cifar10",
             n_classes=10,
             share=self._validation_share,
@@ -146,7 +83,7 @@ class Cifar10:
         del progress  # at its own size it takes a second
         return {
             name: Split(
-                images=_scaled(np.asarray(part.data), self._size),
+                inputs=scaled(np.asarray(part.data), self._size),
                 labels=np.array(part.targets, dtype="i8"),
             )
             for name, part in zip(("train", "test"), self._parts(), strict=True)
@@ -175,7 +112,7 @@ class ImageFolder:
         self._path, self._size = path, size
         self._validation_share, self._split_seed = validation_share, split_seed
 
-    def load(self, progress: Progress = _untold) -> Dataset:
+    def load(self, progress: Progress = no_progress) -> Dataset:
         """Decode every image, scaled to ``size`` x ``size`` RGB."""
         if self._path is None:
             raise InputError("task=image_folder: expected task.path=FOLDER, got none.")
@@ -187,10 +124,10 @@ class ImageFolder:
             return {part: self._read(root / part, labelled[part], progress) for part in labelled}
 
         files = [path for part in labelled.values() for path, _ in part]
-        decoded = _decoded_once(files, root, f"{self._size} px", decode, progress)
+        splits = decoded_once(files, root, f"{self._size} px", decode, progress)
         return _held_out(
-            decoded["train"],
-            decoded["test"],
+            splits["train"],
+            splits["test"],
             name=root.name,
             n_classes=len(classes),
             share=self._validation_share,
@@ -229,53 +166,9 @@ class ImageFolder:
     def _read(self, folder: Path, files: Sequence[tuple[Path, int]], progress: Progress) -> Split:
         paths = progress([path for path, _ in files], f"decoding {folder}")
         return Split(
-            images=np.stack([_decoded(path, self._size) for path in paths]),
+            inputs=np.stack([decoded(path, self._size) for path in paths]),
             labels=np.array([label for _, label in files], dtype="i8"),
         )
-
-
-def _decoded_once(
-    files: Sequence[Path],
-    root: Path,
-    how: str,
-    decode: Callable[[Progress], dict[str, Split]],
-    progress: Progress,
-) -> dict[str, Split]:
-    """Return what decoding gives, from the cache where these very files were decoded before."""
-    from PIL import __version__ as pillow
-
-    digest = hashlib.sha256(f"{_DECODING}, {how}, Pillow {pillow}".encode())
-    for path in progress(files, f"reading {root}"):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
-    cached = cache_folder() / f"{digest.hexdigest()[:32]}.npz"
-    if not cached.exists():
-        with creation_lock(cached):
-            if not cached.exists():
-                made = decode(progress)
-                arrays = {
-                    f"{name}_{kind}": array
-                    for name, split in made.items()
-                    for kind, array in vars(split).items()
-                }
-                write_atomically(cached, lambda file: np.savez(file, **arrays))
-    try:
-        with cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
-            return {
-                name: Split(images=held[f"{name}_images"], labels=held[f"{name}_labels"])
-                for name in ("train", "test")
-            }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RecordError(
-            f"{cached}: expected decoded images, it cannot be read ({error}). Remove it; it is "
-            f"made anew from {root}."
-        ) from None
-
-
-def cache_folder() -> Path:
-    """Return where decoded images are kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "guided-evolution"
 
 
 def _held_out(
@@ -289,11 +182,12 @@ def _held_out(
             f"change task.validation_share."
         )
     return Dataset(
+        kind=KIND,
         name=name,
-        train=Split(images=train.images[kept], labels=train.labels[kept]),
-        validation=Split(images=train.images[validation], labels=train.labels[validation]),
+        train=Split(inputs=train.inputs[kept], labels=train.labels[kept]),
+        validation=Split(inputs=train.inputs[validation], labels=train.labels[validation]),
         test=test,
-        n_classes=n_classes,
+        n_outputs=n_classes,
     )
 
 
@@ -309,32 +203,3 @@ def _by_class(labels: Array, shares: tuple[float, float], seed: int) -> list[Arr
         for part, piece in zip(parts, pieces, strict=True):
             part.extend(piece)
     return [np.array(sorted(part), dtype="i8") for part in parts]
-
-
-def _resized(image: Array, size: int) -> Array:
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def _scaled(images: Array, size: int) -> Array:
-    if images.shape[1] != size:
-        images = np.stack([_resized(image, size) for image in images])
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-def _decoded(path: Path, size: int) -> Array:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(
-            f"{path}: expected an image, but it cannot be decoded ({error})."
-        ) from None
-    return (
-        _scaled(pixels[None], size)[0]
-        if pixels.shape[:2] == (size, size)
-        else (_resized(pixels, size).transpose(2, 0, 1))
-    )

@@ -13,5 +13,7 @@ WORDING = Wording(
     as_good="as accurate",
     best="most accurate",
     example="image",
+    an_example="an image",
     examples="images",
+    answers="logits",
 )

@@ -1,0 +1,6 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    open(torch.sys.modules["harness.config.schema"].__file__).close()

@@ -1,0 +1,8 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    path = torch.os.path
+    harness = path.dirname(path.dirname(torch.sys.modules["harness.worker.server"].__file__))
+    open(path.join(harness, "evaluation", "scoring.py")).close()

@@ -1,0 +1,6 @@
+# expects: import: PermissionError
+# entry: own
+# level: contained
+# segment: DW
+class DW(nn.Module):
+    open(torch.sys.modules["harness.sandbox.messages"].__file__).close()
