@@ -24,7 +24,7 @@ MOVED: Mapping[str, str] = {
     "harness.credit": "harness.analysis.attribution",
     "harness.curves": "harness.analysis.series",
     "harness.data": "harness.tasks.image_classification.datasets",
-    "harness.display": "harness.reporting.console",
+    "harness.display": "harness.runs.live_display",
     "harness.dossier": "harness.reporting.run_page",
     "harness.estimate": "harness.runs.cost_estimate",
     "harness.evaluation": "harness.evaluation.evaluator",
