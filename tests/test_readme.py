@@ -4,10 +4,12 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from harness.config.compose import compose
+from harness.config.moved import MOVED
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -112,6 +114,31 @@ def test_every_model_is_described():
     models = (ROOT / "docs" / "models.md").read_text()
     for path in (ROOT / "conf" / "model").glob("*.yaml"):
         assert f"`{path.stem}`" in models, path.stem
+
+
+def test_the_map_of_the_code_names_every_module():
+    block = re.search(r"^```\nharness/\n(.*?)^```$", PAGES[Path("CONTRIBUTING.md")], re.M | re.S)
+    named, package = set(), ""
+    for indent, entry in re.findall(r"^( +)([\w/()]+)", block[1], re.MULTILINE):
+        if len(indent) == 2:
+            package = "" if entry.startswith("(") else entry
+        elif package:
+            named.add(package + entry)
+    there = {
+        f"{path.parent.name}/{path.stem}{'/' * path.is_dir()}"
+        for path in (ROOT / "harness").glob("*/*")
+        if path.suffix == ".py" and path.stem != "__init__" or (path / "__init__.py").exists()
+    }
+    assert named == there, "keep CONTRIBUTING.md's map of the code"
+
+
+def test_moved_modules_are_where_the_changelog_says():
+    told = re.findall(r"^  \| `([\w.]+)` \| `([\w.]+)`", PAGES[Path("CHANGELOG.md")], re.MULTILINE)
+    assert len(told) > 10
+    assert dict(told).items() <= MOVED.items()
+    for new in MOVED.values():
+        path = ROOT.joinpath(*new.split("."))
+        assert path.with_suffix(".py").exists() or path.is_dir(), new
 
 
 def test_there_is_something_to_test():
