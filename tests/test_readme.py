@@ -117,7 +117,9 @@ def test_every_model_is_described():
 
 
 def test_the_map_of_the_code_names_every_module():
-    block = re.search(r"^```\nharness/\n(.*?)^```$", PAGES[Path("CONTRIBUTING.md")], re.M | re.S)
+    block = re.search(
+        r"^```\nharness/\n(.*?)^```$", PAGES[Path("CONTRIBUTING.md")], re.MULTILINE | re.DOTALL
+    )
     named, package = set(), ""
     for indent, entry in re.findall(r"^( +)([\w/()]+)", block[1], re.MULTILINE):
         if len(indent) == 2:
@@ -127,7 +129,7 @@ def test_the_map_of_the_code_names_every_module():
     there = {
         f"{path.parent.name}/{path.stem}{'/' * path.is_dir()}"
         for path in (ROOT / "harness").glob("*/*")
-        if path.suffix == ".py" and path.stem != "__init__" or (path / "__init__.py").exists()
+        if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").exists()
     }
     assert named == there, "keep CONTRIBUTING.md's map of the code"
 
