@@ -1,6 +1,6 @@
 """Train and score one network: ``python -m harness.evaluate FILE [--json]``.
 
-Prints validation accuracy, number of parameters and seconds, or the gate that refused the network.
+Prints the validation score, number of parameters and seconds, or the gate that refused the network.
 The same command resumes a long training that was interrupted. No training is repeated.
 """
 

@@ -151,5 +151,5 @@ def _cannot_write(folder: Path, error: OSError) -> InputError:
     return InputError(
         f"{folder}: expected a folder that can be written, it cannot ({error.strerror}). Make room "
         f"there or choose another: runs_dir=FOLDER for runs, --out FOLDER for tables, "
-        f"XDG_CACHE_HOME for decoded images."
+        f"XDG_CACHE_HOME for decoded data."
     )

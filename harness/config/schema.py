@@ -113,7 +113,7 @@ class Recipe:
     mixed_precision: bool = False
     """Train with half precision where torch holds that to be safe; networks are scored in full."""
     keep_best: bool = False
-    """Take the network as it was after the epoch with the best validation accuracy, not the last.
+    """Take the network as it was after the epoch with the best validation score, not the last.
     Training is told nothing of it: it offers every epoch's network, and the choice is made here."""
 
 
@@ -217,7 +217,7 @@ class Limits:
     threads: int = MISSING
     """CPU threads per candidate; part of a run's identity, since results depend on it."""
     flops: int | None = None
-    """Floating-point operations per image that a network may take; null is no limit."""
+    """Floating-point operations per input that a network may take; null is no limit."""
 
 
 @dataclass(kw_only=True)
@@ -227,7 +227,7 @@ class Final:
     seeds: int = MISSING
     """Fresh training seeds for the selected network and the seed network."""
     tolerance: float = MISSING
-    """The selected network is the smallest one this close to the seed's validation accuracy."""
+    """The selected network is the smallest one this close to the seed's validation score."""
     hall_of_fame: int = MISSING
     """So many of the networks that no other dominates, over the whole run, are kept as files and
     re-trained; where there are more, those that SPEA2 would keep."""

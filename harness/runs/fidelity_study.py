@@ -1,7 +1,7 @@
 """Rank correlation of scores after few epochs and after all, for ``python -m harness.fidelity``.
 
 Trains networks of a run for few epochs and for all of the recipe's, and prints how well the two
-rankings by accuracy agree. ``fidelity=halving`` relies on that agreement; it also weighs sizes,
+rankings by score agree. ``fidelity=halving`` relies on that agreement; it also weighs sizes,
 which do not depend on epochs. Trainings are cached, so none is done twice.
 """
 
@@ -26,6 +26,7 @@ from harness.record.journal import find_runs
 from harness.reporting.console import show_table
 from harness.runs.recorded_run import load_dataset, load_recorded
 from harness.seeding import stream
+from harness.tasks.base import wording_of
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
 _SHARES = (0.11,)
@@ -119,9 +120,10 @@ def correlate(
         backend = executors.open(config, load_dataset(recorded, config), recorded.network)
         whole = scores(backend, networks, seed=seed, epochs=None)
         measured = {e: scores(backend, networks, seed=seed, epochs=e) for e in epochs}
+    score = wording_of(recorded.manifest.data.kind).validation_score
     show_table(
         rows(measured, whole),
-        title=f"{folder.name}: validation accuracy after few epochs against {config.recipe.epochs}",
+        title=f"{folder.name}: {score} after few epochs against {config.recipe.epochs}",
         notes=[
             "Rank correlation: Spearman's, of networks drawn from those that the run trained, all "
             "with the run's training seed. 1: few epochs give the same order; 0: they tell nothing."

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
 from harness.evolution.genome import Genome, read_network
 from harness.reporting.console import tracked
+from harness.tasks.base import Wording, wording_of
 
 COULD_NOT_RUN = 2
 
@@ -68,11 +70,12 @@ def _judge(
     network = read_network(file)
     dataset = build(config.task).load(tracked)
     with closing(Executors()) as executors:
-        backend = executors.open(config, dataset, network, on_epoch=_print_epoch)
+        on_epoch = partial(_print_epoch, wording_of(dataset.kind))
+        backend = executors.open(config, dataset, network, on_epoch=on_epoch)
         return judge(backend, network, config.seed)
 
 
-def _print_epoch(epoch: int, spent_s: float, score: float | None) -> None:
+def _print_epoch(wording: Wording, epoch: int, spent_s: float, score: float | None) -> None:
     """Print progress on stderr, which no program reads."""
-    scored = "" if score is None else f", validation accuracy {score:.2%}"
+    scored = "" if score is None else f", {wording.validation_score} {wording.text(score)}"
     print(f"epoch {epoch}: {spent_s:.1f} s{scored}", file=sys.stderr, flush=True)

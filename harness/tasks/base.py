@@ -32,7 +32,7 @@ class Split:
     """Examples of one split as they are stored.
 
     Attributes:
-        inputs: (n, ...), uint8 for images; ``Kind.prepare`` turns them into what networks get.
+        inputs: (n, ...); ``Kind.prepare`` turns them into what networks get.
         labels: (n, ...), int64.
     """
 
