@@ -40,6 +40,13 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it, and show that a candidate reads no file of the harness there."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-n0", "-m", "wheel", *session.posargs)
+
+
+@nox.session(default=False)
 def simulation(session: nox.Session) -> None:
     """Judge the statistics by thousands of simulated studies whose truth is known."""
     session.install("-e", ".[dev]")
