@@ -131,7 +131,7 @@ def played(asking, tmp_path, executor, monkeypatch):
 def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, most):
     result, comparison, seen = played(thinks, f"budget.{limit}", "llm_workers=8")
     name = limit.split("=")[0]
-    notes = " ".join(comparison.notes)
+    notes = " ".join(describe_comparison(comparison).notes)
     assert f"full, seed 0: ended by budget.{name}; calls not sent:" in notes
     assert result.complete
     assert len(result.calls) == len(seen)
@@ -176,7 +176,7 @@ def test_a_repaired_answer_is_counted_apart(played):
     assert (
         "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children whose last "
         "answer was repaired passed the gates."
-    ) in comparison.notes
+    ) in describe_comparison(comparison).notes
 
 
 def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, asking, monkeypatch):
