@@ -20,7 +20,10 @@ def main() -> None:
         parser.exit(2, f"error: {file}: expected a file to write ({error.strerror}).\n")
     except HarnessError as error:
         parser.exit(error.exit_status, f"error: {error}\n")
-    print(f"{file}: {file.stat().st_size:,} bytes. To replay it: python -m harness.replay {file}")
+    print(
+        f"{file}: {file.stat().st_size:,} bytes. To replay it: "
+        f"python -m harness.replay {file} --out FOLDER"
+    )
 
 
 if __name__ == "__main__":
