@@ -27,10 +27,15 @@ _DECISIVE = (
 
 
 class TrainingCache:
-    """Outcomes of trainings in a folder, by the values that decide them."""
+    """Outcomes of trainings in a folder, by the values that decide them.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        folder: The folder.
+        save_every_s: Seconds between the checkpoints of one training.
+    """
+
+    def __init__(self, folder: Path, *, save_every_s: float = 300) -> None:
+        self._folder, self._save_every_s = folder, save_every_s
 
     def once(
         self, inputs: Mapping[str, Any], train: Callable[[CheckpointFile], Outcome]
@@ -53,7 +58,7 @@ class TrainingCache:
         with creation_lock(path):
             if (cached := _read(path)) is not None:
                 return cached
-            checkpoints = CheckpointFile(path.with_suffix(".npz"))
+            checkpoints = CheckpointFile(path.with_suffix(".npz"), every_s=self._save_every_s)
             outcome = train(checkpoints)
             if not getattr(outcome, "machine_dependent", False):
                 _write(path, inputs, outcome)

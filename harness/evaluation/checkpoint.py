@@ -1,5 +1,6 @@
 """Checkpoints of long trainings: a file each, from which an interrupted training continues."""
 
+import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +29,21 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """The file of one training's checkpoint; a new checkpoint replaces the one before."""
+    """The file of one training's checkpoint; a new checkpoint replaces the one before.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: The file.
+        every_s: Seconds between checkpoints.
+    """
+
+    def __init__(self, path: Path, *, every_s: float) -> None:
+        self._path, self._every_s = path, every_s
+        self._since = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint was loaded or saved long enough ago."""
+        return time.monotonic() - self._since >= self._every_s
 
     def load(self) -> Checkpoint | None:
         """Return the checkpoint, None if there is none.
@@ -39,6 +51,7 @@ class CheckpointFile:
         Raises:
             RecordError: The file cannot be read.
         """
+        self._since = time.monotonic()
         if not self._path.exists():
             return None
         try:
@@ -60,6 +73,7 @@ class CheckpointFile:
         numbers = np.array([checkpoint.epoch, checkpoint.spent_s, checkpoint.score])
         arrays = (numbers, checkpoint.state, *checkpoint.network)
         write_atomically(self._path, lambda file: np.savez(file, *arrays))
+        self._since = time.monotonic()
 
     def clear(self) -> None:
         """Remove the checkpoint."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
-from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
+from harness.evaluation.checkpoint import CheckpointFile
 from harness.evaluation.device_slots import Device
 from harness.evaluation.remote_training import BestEpoch, CannotRestore, RemoteTraining, failure
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
@@ -55,7 +55,6 @@ class Evaluator:
         seed_network: The network whose training tells how much GPU memory a candidate takes.
         machine: What the outcome depends on of this machine.
         cache: Outcomes of earlier trainings; None to train in any case.
-        save_every_s: Seconds between checkpoints of one training.
         on_epoch: Called after each epoch.
     """
 
@@ -70,13 +69,12 @@ class Evaluator:
         seed_network: Genome,
         machine: Mapping[str, Any],
         cache: TrainingCache | None,
-        save_every_s: float,
         on_epoch: OnEpoch | None = None,
     ) -> None:
         self._sandbox, self._device, self._dataset = sandbox, device, dataset
         self._signature, self._recipe = signature, recipe
-        self._seed_network, self._machine, self._cache = seed_network, machine, cache
-        self._save_every_s, self._on_epoch = save_every_s, on_epoch
+        self._seed_network, self._machine = seed_network, machine
+        self._cache, self._on_epoch = cache, on_epoch
         self._data = SharedData(inputs=dataset.train.inputs, labels=dataset.train.labels)
         self._scorer = Scorer(sandbox, dataset, signature, recipe)
         sandbox.hold(self._data)
@@ -158,8 +156,7 @@ class Evaluator:
         checkpoint = checkpoints.load() if checkpoints else None
         epoch, spent_s = (checkpoint.epoch, checkpoint.spent_s) if checkpoint else (0, 0.0)
         best = BestEpoch.after(checkpoint)
-        saved = time.monotonic()
-        start = saved - spent_s
+        start = time.monotonic() - spent_s
         job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=checkpoint is not None)
         limit_s = self._sandbox.limits.train_s
         with self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running:
@@ -168,14 +165,13 @@ class Evaluator:
                 training.restore(checkpoint.state)
             while training.next_epoch():
                 network = training.network() if trial.recipe.keep_best else None
-                is_due = time.monotonic() - saved >= self._save_every_s
-                state = training.state(wanted=checkpoints is not None and is_due)
+                state = training.state(wanted=checkpoints is not None and checkpoints.is_due)
                 score = self._rate(network, outline, best) if network else None
+                spent_s = time.monotonic() - start
                 if self._on_epoch:
-                    self._on_epoch(training.epoch, time.monotonic() - start, score)
+                    self._on_epoch(training.epoch, spent_s, score)
                 if checkpoints and state is not None:
-                    saved = time.monotonic()
-                    checkpoints.save(_checkpoint(training, state, saved - start, best))
+                    checkpoints.save(best.checkpoint(training.epoch, state, spent_s))
             if trial.genome == self._seed_network:  # other candidates could state what they like
                 self._device.learn(training.peak_mib or 0)
             network = best.network if trial.recipe.keep_best else training.network()
@@ -205,15 +201,3 @@ class Evaluator:
             if failed.kind in MACHINE_DEPENDENT:
                 raise
             return np.empty(0, "u1")
-
-
-def _checkpoint(
-    training: RemoteTraining, state: Array, spent_s: float, best: BestEpoch
-) -> Checkpoint:
-    return Checkpoint(
-        epoch=training.epoch,
-        state=state,
-        spent_s=spent_s,
-        score=best.score if best.network else 0.0,
-        network=best.network or (),
-    )

@@ -122,8 +122,7 @@ class LocalThreads:
             config.recipe,
             seed_network=network,
             machine=_decisive_machine(sandbox, config),
-            cache=TrainingCache(Path(config.runs_dir) / FOLDER) if self._caches else None,
-            save_every_s=config.save_every_s,
+            cache=self._cache(config),
             on_epoch=on_epoch,
         )
         return Backend(
@@ -141,6 +140,11 @@ class LocalThreads:
         """Stop the worker."""
         self._worker = None
         self._stack.close()
+
+    def _cache(self, config: Config) -> TrainingCache | None:
+        if not self._caches:
+            return None
+        return TrainingCache(Path(config.runs_dir) / FOLDER, save_every_s=config.save_every_s)
 
     def _warm_worker(self, config: Config) -> tuple[Sandbox, Device]:
         """Return the worker, started again if its settings have changed."""

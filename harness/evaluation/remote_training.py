@@ -94,6 +94,11 @@ class BestEpoch:
             return cls()
         return cls(score=checkpoint.score, network=Offer(*checkpoint.network))
 
+    def checkpoint(self, epoch: int, state: Array, spent_s: float) -> Checkpoint:
+        """Return the checkpoint of a training after an epoch, in this state."""
+        score, network = (self.score, self.network) if self.network else (0.0, ())
+        return Checkpoint(epoch=epoch, state=state, spent_s=spent_s, score=score, network=network)
+
     def add(self, network: Offer, score: float) -> None:
         """Compare the network of one more epoch."""
         if self.network is None or score > self.score:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.loading import read_run, read_runs
+from harness.analysis.loading import read_run
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.schema import Config
 from harness.config.strategies import build
@@ -16,7 +16,7 @@ from harness.evaluation.executor import Executor, Executors
 from harness.evolution.genome import read_network
 from harness.llm.model import Model
 from harness.record.events import RunCompleted
-from harness.record.journal import JOURNAL_NAME, Journal
+from harness.record.journal import Journal, is_complete
 from harness.record.study import Decisions
 from harness.record.wandb_mirror import mirrored
 from harness.reporting.console import tracked
@@ -55,7 +55,7 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
             f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
             f"compare=[]."
         )
-    results = {s.folder: result for s in specs if (result := _read_complete(s.folder))}
+    results = {spec.folder: read_run(spec.folder) for spec in specs if is_complete(spec.folder)}
     todo = [spec for spec in specs if spec.folder not in results]
     models = [_model(spec) for spec in todo]  # a missing key is found before any work
     if todo:
@@ -95,12 +95,6 @@ def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult
         )
         with mirrored(config.tracking, folder):
             return run(config, spec.network, arm, backend, journal)
-
-
-def _read_complete(folder: Path) -> RunResult | None:
-    """Return the result of a complete run; None if there is none."""
-    runs = read_runs([folder]) if (folder / JOURNAL_NAME).exists() else []
-    return next((result for result in runs if result.complete), None)
 
 
 def _model(spec: RunSpec) -> Model | None:
