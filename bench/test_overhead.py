@@ -24,7 +24,7 @@ from harness.runs.composed_arm import compose_arm
 from harness.runs.manifest import manifest_of
 from harness.runs.run import run
 from harness.runs.spec import specify
-from harness.sandbox.attacks import Target
+from harness.sandbox.attack_target import Target
 from harness.sandbox.messages import Attack, Build
 from tests.support.backends import open_backend
 from tests.support.jobs import candidate

@@ -1,7 +1,7 @@
-"""Real attacks on the host, run from inside a confined process to see which of them succeed.
+"""Attacks on the host from inside a confined process, to see which of them succeed.
 
-``doctor`` and the start of every run use them, and so do the tests. Each attempt returns what it
-achieved, or raises what stopped it.
+``doctor``, the start of every run and the tests use them. Each attempt returns if it succeeds, and
+raises what stopped it if it does not.
 """
 
 import contextlib
@@ -10,12 +10,13 @@ import os
 import resource
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from harness.sandbox.attack_target import Target
 
 _HARMLESS_VARIABLES = frozenset(
     {
@@ -26,61 +27,28 @@ _HARMLESS_VARIABLES = frozenset(
 )  # fmt: skip
 
 NOT_TRIED = "not tried here: "
-"""Begins what is told of an attack that this host gives no occasion for."""
+"""Beginning of the text on an attack that this host gives no occasion for."""
 
 
 class NotTriedError(Exception):
     """This host gives no occasion for the attack."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What the harness laid out for the attacks."""
-
-    folder: str
-    """A folder with a file ``secret``, readable and writable for this user."""
-    pid: int
-    """The harness, whose environment holds ``MARKER``."""
-    tcp: int
-    """Port on loopback where the harness listens."""
-    udp: int
-    abstract: str
-    """Name of a listening Unix socket in the abstract namespace."""
-
-
-@contextlib.contextmanager
-def target() -> Iterator[Target]:
-    """Lay out files and listening sockets, outside the confined process."""
-    name = f"guided-evolution-{os.getpid()}-{time.monotonic_ns()}"
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for file in ("secret", "doomed"):
-            (folder / file).write_text("secret", encoding="ascii")
-        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        udp.bind(("127.0.0.1", 0))
-        abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
-        if sys.platform == "linux":
-            abstract.bind(f"\0{name}")
-            abstract.listen()
-        yield Target(
-            folder=str(folder),
-            pid=os.getpid(),
-            tcp=tcp.getsockname()[1],
-            udp=udp.getsockname()[1],
-            abstract=name,
-        )
-
-
 @dataclass(frozen=True)
 class Attack:
-    """One attempt: which level must stop it, what it tries, how."""
+    """One attempt.
+
+    Attributes:
+        level: The level of confinement from which on it must be stopped.
+        tries: What it tries, for people.
+        attempt: Raises what stopped it.
+        cpu_only: Whether a GPU's driver needs what it uses.
+    """
 
     level: str
     tries: str
     attempt: Callable[[Target], None]
     cpu_only: bool = False
-    """A GPU's driver needs what this attack uses."""
 
     def run(self, target: Target) -> str:
         """Return what stopped the attack, or why it was not tried; empty where nothing did."""
@@ -188,7 +156,7 @@ def _fork(_: Target) -> None:
 
 
 def _execute(_: Target) -> None:
-    os.execv("/bin/true", ["true"])  # noqa: S606 - the attack; where it succeeds, nobody answers
+    os.execv("/bin/true", ["true"])  # noqa: S606 - the attack; where it succeeds, there is no answer
 
 
 def _new_user(_: Target) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from harness.config.schema import Recipe
-from harness.sandbox.attacks import Target
+from harness.sandbox.attack_target import Target
 
 _TAG = "message"
 

@@ -1,7 +1,7 @@
-"""Parsing of source text that nobody vouches for; every parse goes through ``syntax_tree``.
+"""Parser for untrusted source text; every parse goes through ``syntax_tree``.
 
-A confined process parses a text first: what makes the parser hang, crash or take gigabytes does
-so there. A text that it came through is parsed here as well, by the same interpreter.
+A confined process parses a text first: a text that makes the parser hang, crash or take gigabytes
+does so there. A text that it survives is parsed here as well, by the same version of Python.
 """
 
 import ast
@@ -36,7 +36,13 @@ compare cpython#106905)."""
 
 
 def syntax_tree(source: str) -> ast.Module:
-    """Parse a source, as ``ast.parse`` does; ValueError where that takes too much."""
+    """Parse a source as ``ast.parse`` does.
+
+    Raises:
+        SyntaxError: As from ``ast.parse``.
+        ValueError: The source is too large, or takes too much to parse.
+        MachineError: The confined process does not answer.
+    """
     size = len(source.encode(errors="surrogatepass"))
     if size > MAX_SOURCE_BYTES:
         raise ValueError(f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}")
@@ -68,12 +74,12 @@ def defined_names(source: str) -> list[str]:
 
 @lru_cache(maxsize=512)
 def _tried(source: str) -> tuple[str, str, int]:
-    """Name, message and line of the error that parsing ends in, the name empty for none."""
+    """Return name, message and line of the error that parsing raises; no name for none."""
     return _Reader.running().read(source)
 
 
 class _Reader:
-    """The near side of the confined process: one for this process, started when first needed."""
+    """The confined process, seen from this one: a single one, started at the first use."""
 
     _one: "_Reader | None" = None
 
@@ -119,12 +125,12 @@ class _Reader:
 
 
 def serve() -> None:
-    """Parse one source per line of standard input, each in a child that gave everything up."""
+    """Parse one source per line of standard input, each in a confined child."""
     from harness.sandbox.confinement.child import Confinement
 
     confinement = Confinement(exclude=PACKAGE, enforce=sys.platform == "linux")
     confinement.prepare()
-    # So that what comes through here is parsed, and walked, where the stack is deeper already.
+    # Lower than in the harness, which parses and walks a text that passes on a deeper stack.
     sys.setrecursionlimit(_MAX_DEPTH)
     for request in sys.stdin.buffer:
         near, far = os.pipe()

@@ -15,6 +15,7 @@ from typing import IO, Self
 from harness.config.schema import LEVELS, Limits
 from harness.errors import InputError, MachineError
 from harness.sandbox import attacks
+from harness.sandbox.attack_target import lay_out
 from harness.sandbox.job import JobFailed, RunningJob, running
 from harness.sandbox.messages import Attack, Attacked, Conditions, Job, Machine, Probe
 from harness.sandbox.shared_data import SharedData
@@ -193,7 +194,7 @@ class Sandbox:
             n for n, a in attacks.ATTACKS.items() if n != last and (cpu or not a.cpu_only)
         )
         stopped: dict[str, str] = {}
-        with attacks.target() as target:
+        with lay_out() as target:
             for group in (names, (last,)):
                 try:
                     attack = Attack(target=target, attacks=group)

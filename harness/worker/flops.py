@@ -1,8 +1,8 @@
-"""Count the operations of a computation, products exactly and anything else by its elements.
+"""Floating-point operations of a computation: products exactly, all others by their elements.
 
-torch's own counter knows products and convolutions. Those that torch fuses on a CPU are added here;
-every other operation counts one for each element that it reads or writes, whichever are more, so
-that no loop is free. A door to torch.
+torch's own counter has products and convolutions. Products that torch fuses on a CPU are added
+here. Every other operation counts one for each element that it reads or writes, whichever are more,
+so that no loop is free. A door to torch.
 """
 
 import math
@@ -24,7 +24,7 @@ def counted(computation: Callable[[], object]) -> int:
 
 
 class _Elements(TorchDispatchMode):
-    """Adds up the elements of operations that are no products, views aside."""
+    """Sums the elements of operations that are neither products nor views."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -45,7 +45,7 @@ def _tensors_in(values: Any) -> list[torch.Tensor]:
 
 
 def _recurrent(layer_input: Any, *weights: Any, **_: Any) -> int:
-    """Every step of a recurrent layer multiplies by both weight matrices."""
+    """Each step of a recurrent layer multiplies by both weight matrices."""
     steps, batch, _width = layer_input
     return sum(2 * steps * batch * math.prod(shape) for shape in weights[:2])
 
@@ -59,7 +59,7 @@ def _multiplied(one: Any, other: Any, *_: Any, **__: Any) -> int:
 
 
 def _attended(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """Every query meets every key, and every weight every value."""
+    """Products of all queries with all keys, and of all weights with all values."""
     return int(2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
 
@@ -72,7 +72,7 @@ def _projected_and_attended(
 
 
 def _encoded(source: Any, width: int, _heads: int, *others: Any, **_: Any) -> int:
-    """Attention with its projections, then the two products of the layer's own."""
+    """Attention with its projections, then the two products of the feed-forward part."""
     batch, steps, _ = source
     matrices = [s for s in others if isinstance(s, (tuple, torch.Size)) and len(s) == 2]  # noqa: PLR2004
     feed_forward = sum(2 * batch * steps * math.prod(shape) for shape in matrices[-2:])
@@ -93,4 +93,4 @@ _FUSED = {
     _ATEN._transformer_encoder_layer_fwd: _encoded,  # noqa: SLF001
     _ATEN._cdist_forward: _measured_apart,  # noqa: SLF001
 }
-"""Products that torch's counter does not know, by what they come down to."""
+"""Products that torch's counter lacks, with the functions that count them."""

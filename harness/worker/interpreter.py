@@ -101,7 +101,7 @@ class Operation:
         if self._uninitialised:  # else it would hold what lay there before
             _clear(outputs[0])
         if sizes != [s.nbytes() for s in storages]:
-            raise GraphError(f"{self.node.op[:80]} grows a tensor, by memory that nobody wrote")
+            raise GraphError(f"{self.node.op[:80]} grows a tensor, by uninitialised memory")
         for number, output in zip(self.node.outputs, outputs, strict=True):
             if number is not None:
                 tensors[number] = _tensor(output)

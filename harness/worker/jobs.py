@@ -50,7 +50,7 @@ from harness.worker.tracing import Recorder
 from harness.worker.training import Training, predict
 
 _SAMPLE = 256
-"""Training inputs on which a network and its replay must agree; as many calibrate anew."""
+"""Training inputs on which a network and its replay must agree; as many recalibrate."""
 _AT_ONCE = 512
 _M_PERTURB = -6
 """glibc's ``malloc.h``: freed bytes are overwritten with a value, new ones with its complement."""

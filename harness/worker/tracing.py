@@ -1,7 +1,7 @@
-"""Record what a network computes, operation by operation. A door to torch.
+"""Tracing: record what a network computes, operation by operation. A door to torch.
 
-Runs in the process that ran candidate code, so what it returns is no more than an offer: the
-clean process replays it and the harness scores the replay.
+It runs in the process that ran candidate code, so its result is not trusted: the clean process
+replays the graph, and the harness scores the replay.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from harness.worker.graph import MAX_NODES, Constant, Graph, GraphError, Node, P
 
 
 class Recorder:
-    """Records programs of one network; tensors that several of them read are kept once."""
+    """Records programs of one network; a tensor that several of them read is kept once."""
 
     def __init__(self) -> None:
         self._programs: list[Program] = []
@@ -23,7 +23,11 @@ class Recorder:
         self._kept: list[torch.Tensor] = []
 
     def record(self, network: Any, inputs: torch.Tensor) -> torch.Tensor:
-        """Evaluate the network on a batch, keep what it did, return its answer."""
+        """Evaluate the network on a batch, record its operations, and return its answers.
+
+        Raises:
+            GraphError: The evaluation cannot be recorded.
+        """
         tape = _Tape(inputs)
         fused = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # else its operations are not counted
@@ -71,7 +75,7 @@ class Recorder:
 
 
 class _Tape(TorchDispatchMode):
-    """Numbers tensors by identity; holds on to each, so that no identity is used twice."""
+    """Numbers tensors by identity, and keeps each alive, so that no identity is used twice."""
 
     def __init__(self, inputs: torch.Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

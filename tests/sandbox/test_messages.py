@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import Recipe
-from harness.sandbox.attacks import Target
+from harness.sandbox.attack_target import Target
 from harness.sandbox.messages import (
     _ANSWERS,
     _JOBS,

@@ -1,4 +1,7 @@
-"""What a child gives up before it runs candidate code, in order, each for good."""
+"""Confinement of a child before it runs candidate code: descriptors, limits, files, system calls.
+
+No step can be undone.
+"""
 
 import os
 import resource
@@ -21,19 +24,25 @@ _CPU_MARGIN_S = 10
 
 @dataclass(kw_only=True)
 class Confinement:
-    """The part of the confinement that is prepared once, before any child is forked."""
+    """Confinement that is prepared once, before any child is forked.
+
+    Attributes:
+        exclude: Folder of the harness's code, sub-packages included, which no candidate may read.
+        enforce: Whether to restrict files and system calls, or to set limits alone.
+        missing: Why this host cannot restrict files or system calls.
+    """
 
     exclude: Path
-    """Folder of the harness's own code, which no candidate needs to read."""
     enforce: bool
-    """Restrict files and system calls, or set limits alone."""
     missing: list[str] = field(default_factory=list)
-    """Why this host cannot restrict files or system calls."""
     _rulesets: dict[bool, landlock.Ruleset] = field(default_factory=dict)
     _filters: dict[bool, bytes] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Find out what the kernel offers; needs all imports done, for it lists their files."""
+        """Compile rules and filters for this kernel.
+
+        Call it after all imports: the files of loaded packages stay readable.
+        """
         if not self.enforce:
             return
         if landlock.version():
@@ -47,7 +56,7 @@ class Confinement:
             self.missing.append("seccomp filters are written for x86_64 and aarch64 only")
 
     def close_all_but(self, fd: int) -> None:
-        """Close every descriptor but this one; the standard three lead nowhere from now on."""
+        """Close every descriptor but this one, and point the standard three to /dev/null."""
         silence = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(silence, standard)
@@ -56,7 +65,13 @@ class Confinement:
             os.closerange(low + 1, high)
 
     def enter(self, *, cuda: bool, memory_mib: int, cpu_s: float) -> None:
-        """Confine this process; what it was given before, memory and descriptors, stays."""
+        """Confine this process; it keeps its memory and its open descriptors.
+
+        Args:
+            cuda: Whether it may use a GPU.
+            memory_mib: Memory that it may use, in MiB.
+            cpu_s: Processor time that it may use, in seconds.
+        """
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -77,7 +92,10 @@ class Confinement:
 
 
 def limit(*, cuda: bool, memory_mib: int, cpu_s: float) -> None:
-    """Limit memory, processor time, files. CUDA reserves far more addresses than it uses."""
+    """Set limits on memory, processor time and files.
+
+    With CUDA there is none on addresses, of which it reserves far more than it uses.
+    """
     _set(resource.RLIMIT_CORE, 0)
     if not cuda:  # the driver sizes memory files
         _set(resource.RLIMIT_FSIZE, 0)

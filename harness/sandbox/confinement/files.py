@@ -1,6 +1,6 @@
-"""Which files a candidate's process may read: Python's, and those of what torch is made of.
+"""Files that a candidate's process may read: Python's, and those of the packages torch needs.
 
-No package that merely lies beside them, since some ship data sets with their labels.
+Other packages in the same folder are left out, since some ship data sets with their labels.
 """
 
 import os
@@ -20,7 +20,9 @@ _CUDA_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/
 def readable(*, cuda: bool, exclude: Path) -> list[str]:
     """List files and folders for a process that has imported all that it needs.
 
-    exclude: folder of the harness's own code.
+    Args:
+        cuda: Whether it uses a GPU.
+        exclude: Folder of the harness's code.
     """
     found = {*_standard_library(), *_packages(exclude), *_loaded_libraries(), *_DEVICES}
     if cuda:
@@ -31,7 +33,7 @@ def readable(*, cuda: bool, exclude: Path) -> list[str]:
 
 
 def devices(*, cuda: bool) -> list[str]:
-    """List the device nodes that a GPU needs, and where a process may name its threads."""
+    """List the device nodes that a GPU needs, and the folder to name threads in."""
     if not cuda:
         return []
     nodes = [str(node) for node in Path("/dev").glob("nvidia*")]
@@ -45,7 +47,7 @@ def _standard_library() -> Iterator[str]:
 
 
 def _packages(exclude: Path) -> Iterator[str]:
-    """Yield what is loaded from where packages are installed, whole packages each."""
+    """Yield the installed packages of which a module is loaded."""
     sites = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     for file in {Path(f) for f in files if f}:

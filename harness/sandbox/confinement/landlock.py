@@ -1,7 +1,7 @@
-"""Landlock: read what is listed, write nothing, connect to nothing, signal nobody outside.
+"""Landlock: a process reads listed files only, writes none, connects nowhere, signals no other.
 
 Linux 5.13 or newer (kernel documentation, userspace-api/landlock). Works without privileges.
-What an older version cannot restrict is left to seccomp; ``doctor`` tells by trying.
+Seccomp has to stop what an older version cannot restrict; ``doctor`` shows it by trying.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _ASK_VERSION = 1
 _PATH_BENEATH = 1
 _READ_FILE, _READ_DIR, _WRITE_FILE, _IOCTL_DEVICE = 1 << 2, 1 << 3, 1 << 1, 1 << 15
 _FILE_RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 5: 16}
-"""From which version on how many rights over files exist."""
+"""Version of Landlock to the number of rights over files from then on."""
 _TCP_SINCE, _SCOPES_SINCE = 4, 6
 _BIND_AND_CONNECT, _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11, 0b11
 
@@ -31,7 +31,7 @@ def version() -> int:
 
 
 class Ruleset:
-    """What stays readable, and the devices that stay usable; for any number of processes."""
+    """Rules for files that stay readable and devices that stay usable."""
 
     def __init__(self, readable: Iterable[str], devices: Iterable[str] = ()) -> None:
         known = version()

@@ -14,14 +14,14 @@ _CGROUP, _HOSTNAME, _IPC, _USER, _PID, _NETWORK = (
     0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
 )  # fmt: skip
 KINDS = ("cgroup", "uts", "ipc", "user", "pid", "net", "mnt")
-"""As ``/proc/PID/ns`` calls them."""
+"""Their names in ``/proc/PID/ns``."""
 
 
 def enter() -> str:
-    """Go on in a new process in namespaces of its own; return why not where the host forbids it.
+    """Continue in a new process in new namespaces; return why the host forbids it, if it does.
 
-    To be called with one thread and before anything large is loaded, for it forks. The process
-    that called waits and ends as the new one ends.
+    Call it with one thread and before anything large is loaded, for it forks. The calling process
+    waits, and ends as the new one ends.
     """
     uid, gid = os.getuid(), os.getgid()
     try:

@@ -1,8 +1,7 @@
-"""Seccomp: the system calls that computing needs, and no other.
+"""Seccomp: an allow-list of the system calls that computing needs.
 
-An allow-list: what is not in it fails with EPERM, and so does what a later kernel adds, except
-that ``clone3`` fails with ENOSYS, upon which the C library falls back to ``clone``, whose flags
-a filter can see.
+All others fail with EPERM, those that a later kernel adds included. ``clone3`` fails with ENOSYS,
+so that the C library falls back to ``clone``, whose flags a filter can see.
 """
 
 import ctypes
@@ -62,7 +61,7 @@ _TABLES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
 _ONLY_WITH_CUDA = frozenset(
     {"memfd_create", "set_mempolicy", "mbind", "mlock", "munlock", "ftruncate"}
 )
-"""The driver sizes memory files and asks for locked pages; a CPU has no need of them."""
+"""The driver sizes memory files and asks for locked pages; on a CPU nothing needs them."""
 _BY_ARGUMENT: dict[str, tuple[int, frozenset[int]]] = {
     "prlimit64": (0, frozenset({0})),  # this process only
     "sched_setaffinity": (0, frozenset({0})),  # this thread only
@@ -77,7 +76,7 @@ _BY_ARGUMENT: dict[str, tuple[int, frozenset[int]]] = {
 
 
 def supported() -> bool:
-    """Say whether this processor's system calls are known here."""
+    """Return whether this processor's system calls are known here."""
     return platform.machine() in _TABLES
 
 
@@ -112,7 +111,7 @@ def _program(architecture: int, numbers: dict[str, int], *, cuda: bool) -> Itera
 
 
 def _rule(name: str, *, cuda: bool) -> Iterator[bytes]:
-    """What to do with a call of this name; every path returns."""
+    """Yield the instructions for a call of this name; every path returns."""
     if name == "clone3":
         yield _instruction(_RETURN, _ERRNO | errno.ENOSYS)
     elif name == "clone":  # threads, in the same namespaces

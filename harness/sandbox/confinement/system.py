@@ -47,7 +47,7 @@ def setns(fd: int, kind: int) -> None:
 
 
 def make_mounts_read_only() -> None:
-    """Let nothing below the root be written, times of access included; for this mount namespace."""
+    """Make all mounts of this mount namespace read-only, times of access included."""
     here, recursive, read_only = -100, 0x8000, 1  # AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY
     attributes = (ctypes.c_uint64 * 4)(read_only, 0, 0, 0)
     mount_setattr = 442  # on all architectures
@@ -57,7 +57,7 @@ def make_mounts_read_only() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, for good together with no_new_privs."""
+    """Drop every capability; with no_new_privs, none can be regained."""
     version = 0x20080522  # _LINUX_CAPABILITY_VERSION_3: two words of 32 bits for each set
     header = (ctypes.c_uint32 * 2)(version, 0)
     if _LIBC.capset(header, (ctypes.c_uint32 * 6)()) != 0:

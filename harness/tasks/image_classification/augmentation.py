@@ -12,9 +12,15 @@ from harness.config.schema import Recipe
 
 
 def augment(batch: torch.Tensor, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
-    """Mirror, jitter and translate a batch of inputs, (n, channels, height, width) in [0, 1].
+    """Mirror, jitter and translate images at random.
 
-    rng: a generator of the batch's device.
+    Args:
+        batch: (n, channels, height, width), float32 in [0, 1].
+        recipe: Which changes to make, and how large.
+        rng: Generator on the batch's device.
+
+    Returns:
+        Images of the same shape, channels last in memory.
     """
     if recipe.flip:
         batch = torch.where(_half(batch, rng), batch.flip(3), batch)
@@ -31,7 +37,10 @@ def _half(batch: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
 
 
 def jittered(batch: torch.Tensor, reach: float, rng: torch.Generator) -> torch.Tensor:
-    """Brightness, contrast, saturation in random order: blends with black, mean grey, own grey."""
+    """Change brightness, contrast and saturation in random order.
+
+    They are blends with black, with the mean grey, and with the pixel's own grey.
+    """
     draws = torch.rand(2, 3, len(batch), generator=rng, device=batch.device)
     order, factors = draws[0].argsort(0), 1 + reach * (2 * draws[1] - 1)
     for change, factor in zip(order[..., None, None, None], factors[..., None, None, None]):  # noqa: B905
@@ -43,7 +52,7 @@ def jittered(batch: torch.Tensor, reach: float, rng: torch.Generator) -> torch.T
 
 
 def _grey(batch: torch.Tensor) -> torch.Tensor:
-    """Brightness of each pixel, (n, 1, height, width), by the weights of ITU-R BT.601."""
+    """Return each pixel's brightness, (n, 1, height, width), by the weights of ITU-R BT.601."""
     if batch.shape[1] != 3:  # noqa: PLR2004 - red, green, blue
         return batch.mean(1, keepdim=True)
     red, green, blue = batch[:, 0:1], batch[:, 1:2], batch[:, 2:3]
@@ -53,7 +62,7 @@ def _grey(batch: torch.Tensor) -> torch.Tensor:
 def shifted(batch: torch.Tensor, reach: float, share: float, rng: torch.Generator) -> torch.Tensor:
     """Translate this share of the images by up to ``reach`` pixels each way; black moves in.
 
-    The distance is uniform and then rounded, as RandomAffine does it.
+    The distance is uniform and then rounded, as in torchvision's RandomAffine.
     """
     n, _, height, width = batch.shape
     device, border = batch.device, round(reach)
