@@ -234,3 +234,9 @@ def test_cifar10_is_read_from_its_files_and_then_from_the_cache(tmp_path, cache,
     assert [len(s) for s in (first.train, first.validation, first.test)] == [80, 20, 20]
     monkeypatch.setattr(datasets.Cifar10, "_parts", None)  # torchvision is not asked again
     assert load(*settings).digest == first.digest
+
+
+@pytest.mark.parametrize("loader", [datasets.Digits, datasets.Cifar10, datasets.ImageFolder])
+def test_a_loader_names_its_task_before_it_loads(loader):
+    """Plans and estimates need the task of a data set that may not be on this machine."""
+    assert loader.kind == "image_classification"

@@ -22,6 +22,8 @@ _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 class Digits:
     """Scikit-learn's 1,797 handwritten digits, enlarged, in three channels, split 60/20/20."""
 
+    kind = KIND
+
     def __init__(self, *, size: int, split_seed: int) -> None:
         self._size, self._split_seed = size, split_seed
 
@@ -58,6 +60,8 @@ def read_digits() -> Array:
 
 class Cifar10:
     """Torchvision's CIFAR-10 (Krizhevsky 2009), downloaded on first use."""
+
+    kind = KIND
 
     def __init__(self, *, root: str, size: int, validation_share: float, split_seed: int) -> None:
         self._root, self._size = root, size
@@ -105,6 +109,8 @@ class Cifar10:
 
 class ImageFolder:
     """Any tree ``train/<class>/*`` and ``test/<class>/*`` of JPEG, PNG or BMP files."""
+
+    kind = KIND
 
     def __init__(
         self, *, path: str | None, size: int, validation_share: float, split_seed: int
