@@ -17,7 +17,7 @@ BASE = {"errors", "seeding", "typing", "files", "terminal"}
 MOST_MODULES, MOST_ENTRIES = 13, 32
 DOORS = {
     "hydra": {"config.compose", "runs.launch"},
-    "omegaconf": {"config.compose", "runs.launch"},
+    "omegaconf": {"config.compose", "config.yaml_files", "runs.launch"},
     "openai": {"llm.openai_client"}, "wandb": {"record.wandb_mirror"},
     "moocore": {"evolution.pareto"}, "sqlite3": {"record.journal"}, "rich": {"reporting.console"},
     "matplotlib": {"reporting.plot_style"}, "pygments": {"reporting.run_page"},

@@ -12,8 +12,8 @@ from typing import Any
 from harness.analysis.metric import Within
 from harness.claims.claim import Claim
 from harness.claims.statement import ABOUT, MEAN
-from harness.config.compose import read_yaml
 from harness.config.schema import MISSING
+from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
 
 ARMS, CLAIMS = "arms.yaml", "claims.yaml"

@@ -1,15 +1,14 @@
-"""From the command line to a typed configuration. A door to Hydra.
+"""Composition of command-line overrides into a typed configuration. A door to Hydra.
 
-Every command composes here, so every command takes the same overrides and refuses the same
-mistakes, before any work, with exit status 2.
+All commands compose here, so they accept the same overrides and reject the same mistakes, with exit
+status 2 and before any work.
 """
 
 import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -22,14 +21,14 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.identity import unrecorded_settings
 from harness.config.paths import CONF, ROOT
 from harness.config.plugins import third_party_arms
 from harness.config.schema import Config, problems
 from harness.config.strategies import strategy_class, with_import_paths
+from harness.config.yaml_files import one_sentence
 from harness.errors import InputError
 
 _RENAMED = {"search.i_select_on_test_data": "search.acknowledge_test_selection"}
@@ -53,7 +52,11 @@ OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=T
 
 
 def compose(overrides: Sequence[str]) -> Config:
-    """Compose ``conf/`` with command-line overrides; InputError in one sentence if it cannot be."""
+    """Compose ``conf/`` with command-line overrides.
+
+    Raises:
+        InputError: The overrides do not fit; the message is one sentence.
+    """
     _check_names(overrides)
     overrides = profile_first(overrides)
     try:
@@ -87,39 +90,12 @@ def compose_comparison(config: Config, overrides: Sequence[str]) -> list[Config]
     return list({c.arm: c for c in [config, *others]}.values())
 
 
-def read_yaml(schema: Any, path: Path) -> Any:
-    """Read a file into a schema's class; InputError in one sentence where it does not fit."""
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
-    except ConfigKeyError as error:
-        kind = cast("Any", error.object_type).__name__.removesuffix("Entry").lower()
-        where = ".".join(str(error.full_key).split(".")[:-1]) or f"in a {kind}"
-        known = ", ".join(f.name for f in dataclasses.fields(cast("Any", error.object_type)))
-        raise InputError(f"{path}: {where}: expected {known}, got {error.key}.") from None
-    except MissingMandatoryValue as error:
-        raise InputError(f"{path}: expected {error.full_key}, it is missing.") from None
-    except OmegaConfBaseException as error:
-        told = str(error.msg or error).splitlines()[0].rstrip(".")
-        raise InputError(f"{path}: {error.full_key or 'as a whole'}: {told}.") from None
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {one_sentence(error)}") from None
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        return OmegaConf.load(path)
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be read ({error.strerror}).") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected YAML ({one_sentence(error)}).") from None
-
-
 def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
     """Rebuild the configuration of a recorded run.
 
     Args:
-        known: The settings in its manifest. What was not recorded, since it changes no outcome,
-            gets the plainest value.
+        known: The settings in its manifest. Settings that change no outcome are not recorded and
+            get the value ``unrecorded`` of the schema.
         overrides: What another machine needs, such as ``device=cuda``.
 
     Raises:
@@ -145,7 +121,7 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
 
 
 def typed(node: DictConfig) -> Config:
-    """Return a composed node, checked; InputError where a value has no meaning."""
+    """Return a composed node as a checked configuration; InputError for an impossible value."""
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
     for problem in problems(config):
@@ -156,9 +132,9 @@ def typed(node: DictConfig) -> Config:
 
 
 def profile_first(arguments: Sequence[str]) -> list[str]:
-    """Put a profile before what differs from it, such as an ablation, for the last one wins.
+    """Move profiles before other overrides, such as an ablation, because the last one wins.
 
-    Flags and their values stay where they are.
+    Flags and their values keep their places.
     """
     overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
     ordered = iter(sorted(overrides, key=lambda override: not override.startswith("+profile=")))
@@ -166,7 +142,7 @@ def profile_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _check_names(overrides: Sequence[str]) -> None:
-    """InputError where an arm would run under a name that is not its own."""
+    """Raise InputError if an arm would run under another name, or a setting was renamed."""
     keys = {override.lstrip("+").split("=")[0] for override in overrides}
     for key in sorted(keys & set(_RENAMED)):
         raise InputError(f"{key}: expected {_RENAMED[key]}, its name since version 0.2.0.")
@@ -180,7 +156,7 @@ def _check_names(overrides: Sequence[str]) -> None:
 
 
 def _check_arguments(name: str, node: Any) -> None:
-    """InputError where a strategy has no constructor, or one without the argument given to it."""
+    """Raise InputError if a strategy has no class, or its constructor does not take an argument."""
     if not isinstance(node.get("_target_"), str):
         raise InputError(f"{name}: expected an arm that says {name}._target_, this one does not.")
     parameters = inspect.signature(strategy_class(node["_target_"])).parameters
@@ -200,7 +176,7 @@ def _check_arguments(name: str, node: Any) -> None:
 
 
 def expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the overrides of every job that a command line means."""
+    """Yield the overrides of every job of a command line, one without ``--multirun``."""
     flags = get_args_parser().parse_args(arguments)
     if flags.help or flags.hydra_help or flags.info:
         return
@@ -217,11 +193,3 @@ def expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
         raise InputError(one_sentence(error)) from None
     for combination in itertools.product(*choices):
         yield list(combination)
-
-
-def one_sentence(error: Exception) -> str:
-    """Return what a library says of a mistake, without line ends and its search path."""
-    told = str(error).split("Config search path:")[0]
-    lines = (line.strip() for line in told.splitlines())
-    kept = (line for line in lines if line and not line.startswith(("object_type", "See https")))
-    return "; ".join(kept).replace(":; ", ": ")

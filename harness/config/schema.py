@@ -1,8 +1,9 @@
-"""The schema of the configuration: what may be set, of which type, in which unit, in which role.
+"""The schema of the configuration: every setting with its type, unit and role.
 
-Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work
-is done. Strategies (task, proposer, model, selection, fidelity, executor, tracking) are nodes with
-``_target_``; they are checked by the constructors they name. Not frozen: Hydra must fill them.
+Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work.
+Strategies (task, proposer, model, selection, fidelity, executor, tracking) are nodes with
+``_target_``, checked against the constructors that they name. The classes are not frozen, because
+Hydra fills them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 MISSING: Any = "???"
-"""What omegaconf takes for a value that must be given."""
+"""OmegaConf's mark of a mandatory value."""
 
 
 class Role(Enum):
@@ -34,7 +35,7 @@ ARGUMENT_ROLES: Mapping[str, Role] = {
         Role.TRANSPORT,
     ),
 }  # fmt: skip
-"""Roles of the strategies' own arguments; those that are not here decide the outcome."""
+"""Roles of the strategies' own arguments; any other argument decides the outcome."""
 
 
 def setting(role: Role, default: Any = MISSING, *, unrecorded: Any = None) -> Any:
@@ -42,14 +43,14 @@ def setting(role: Role, default: Any = MISSING, *, unrecorded: Any = None) -> An
 
     Args:
         role: What the setting decides.
-        default: Its value where ``conf/`` says nothing.
+        default: Its value where ``conf/`` sets none.
         unrecorded: Its value in a configuration that is rebuilt from a record without it.
     """
     return field(default=default, metadata={"role": role, "unrecorded": unrecorded})
 
 
 LEVELS = ("limits", "contained", "isolated")
-"""How far a candidate is confined, from weak to strong; each holds what those before it hold."""
+"""Levels of confinement, from weak to strong; each includes those before it."""
 FULL = "Full"
 """Class of the fidelity under which every network gets all epochs."""
 CHOICES = {
@@ -86,7 +87,7 @@ class Recipe:
     """How a network is trained."""
 
     epochs: int = MISSING
-    """How many, or with ``plateau`` at most how many."""
+    """Number of epochs; with ``plateau`` the most."""
     batch_size: int = MISSING
     lr: float = MISSING
     weight_decay: float = MISSING
@@ -101,20 +102,20 @@ class Recipe:
     plateau_epochs: int = 1
     min_lr: float = 0.0
     size_px: int | None = None
-    """Resize every image to so many pixels in height and width, bilinearly, on the device."""
+    """Resize every image to this height and width in pixels, bilinearly, on the device."""
     flip: bool = MISSING
-    """Mirror half of the training images; wrong for digits and text."""
+    """Mirror half of the training images; unsuitable for digits and text."""
     jitter: float = 0.0
     """Change brightness, contrast and saturation of half of them by up to this share each."""
     shift_px: float = MISSING
-    """Translate training images by up to so many pixels in each direction, rounded."""
+    """Translate training images by up to this many pixels in each direction, rounded."""
     shift_p: float = 1.0
     """Share of training images that are translated."""
     mixed_precision: bool = False
-    """Train with half precision where torch holds that to be safe; networks are scored in full."""
+    """Train with half precision where torch considers it safe; scoring has full precision."""
     keep_best: bool = False
-    """Take the network as it was after the epoch with the best validation score, not the last.
-    Training is told nothing of it: it offers every epoch's network, and the choice is made here."""
+    """Keep the network of the epoch with the best validation score, not of the last. The worker
+    sends the network of every epoch; the harness chooses, and the worker learns nothing of it."""
 
 
 @dataclass(kw_only=True)
@@ -124,7 +125,7 @@ class Sizes:
     founders: int = MISSING
     offspring: int = MISSING
     elites: int = MISSING
-    """Those that live on, where selection has elites."""
+    """How many individuals survive, where selection has elites."""
 
 
 @dataclass(kw_only=True)
@@ -133,10 +134,10 @@ class Rates:
 
     p_mate: float = MISSING
     p_mutate: float = MISSING
-    """Chance of a mutation after mating; who does not mate is mutated for certain. At 0 there is
-    no mutation but the founders', and who has no mate beside it mates with any that differs."""
+    """Chance of a mutation after mating; a parent without mate always mutates. At 0 only founders
+    mutate, and a parent whose neighbour is no mate mates with any individual that differs."""
     mate_identical: bool = False
-    """Mate parents that have no segment to exchange, too, as the published code does."""
+    """Mate also parents without a segment to exchange, as the published code does."""
 
 
 @dataclass(kw_only=True)
@@ -145,34 +146,34 @@ class Eot:
 
     probability: float = setting(Role.PART, unrecorded=0.0)
     strict: bool = setting(Role.PART, unrecorded=False)
-    """Show elites only that gained in one objective and lost in none."""
+    """Show only elites that gained in one objective and lost in none."""
 
 
 @dataclass(kw_only=True)
 class Search:
-    """What the search is scored on."""
+    """Which split scores the search."""
 
     split: str = MISSING
     """``validation``, or ``test`` to show what selecting on the test set does."""
     acknowledge_test_selection: bool = setting(Role.RUNTIME, unrecorded=True)
     """Must be true where the split is ``test``: the test scores of such a run are worthless."""
     retrain: bool = MISSING
-    """Train with a seed of its own for each proposal, networks proposed before included."""
+    """Train each proposal with another seed, also a network that was proposed before."""
 
 
 @dataclass(kw_only=True)
 class Confirm:
-    """Whether a score has to hold on other training seeds before it is relied upon."""
+    """Confirmation of scores by re-training on extra seeds."""
 
     seeds: int = 0
-    """Fresh seeds on which networks are re-trained, and scored on the validation split, before
-    they serve as examples of Evolution of Thought, or one is selected among them. Not charged to
-    the budget; 0 takes the search's word."""
+    """How many extra seeds re-train a network, scored on the validation split, before it serves as
+    an example of Evolution of Thought or may be selected at the end. Not charged to the budget; 0
+    disables confirmation."""
 
 
 @dataclass(kw_only=True)
 class Budget:
-    """Limits of one run; the first one reached ends it, null is no limit."""
+    """Limits of one run; the first one reached ends it. Null is no limit."""
 
     evaluations: int = MISSING
     proposals: int = MISSING
@@ -181,16 +182,16 @@ class Budget:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     tokens: int | None = None
-    """Prompt and completion tokens. Before a call is sent the most that it may cost is reserved, so
-    that no limit on calls, tokens or cost is overspent."""
+    """Prompt and completion tokens. The most that a call may cost is reserved before it is sent, so
+    no limit on calls, tokens or cost is overspent."""
     cost: float | None = None
-    """In the currency of ``conf/prices``, which must know every model that is asked."""
+    """In the currency of ``conf/prices``, which must have the price of every model asked."""
     train_s: float | None = None
 
 
 @dataclass(kw_only=True)
 class Price:
-    """What a million tokens of one model cost, in any one currency."""
+    """Price of a million tokens of one model, in any one currency."""
 
     prompt: float = MISSING
     completion: float = MISSING
@@ -198,52 +199,52 @@ class Price:
 
 @dataclass(kw_only=True)
 class Sandbox:
-    """How far a candidate must be confined."""
+    """Required confinement of candidates."""
 
     level: str = MISSING
-    """``limits``, ``contained`` or ``isolated``: a run refuses to start where the host offers
-    less, and takes the most that the host offers."""
+    """``limits``, ``contained`` or ``isolated``: the least; a run uses the strongest level that the
+    host offers, and does not start below this one."""
 
 
 @dataclass(kw_only=True)
 class Limits:
-    """What one candidate may use; beyond it the candidate is killed and rejected."""
+    """Limits of one candidate, which is killed and rejected beyond them."""
 
     build_s: float = MISSING
     train_s: float = MISSING
     memory_mib: int = MISSING
-    """Memory of its own. Address space beyond that of the worker at its start (not on a GPU,
-    whose driver reserves far more than it uses), and resident memory."""
+    """Limit on resident memory, and on address space beyond that of the worker at its start (not on
+    a GPU, whose driver reserves far more than it uses)."""
     threads: int = MISSING
     """CPU threads per candidate; part of a run's identity, since results depend on it."""
     flops: int | None = None
-    """Floating-point operations per input that a network may take; null is no limit."""
+    """Floating-point operations per input; null is no limit."""
 
 
 @dataclass(kw_only=True)
 class Final:
-    """How the result is measured after the search, on the test split."""
+    """Measurement of the result on the test split, after the search."""
 
     seeds: int = MISSING
-    """Fresh training seeds for the selected network and the seed network."""
+    """Extra training seeds for the selected network and the seed network."""
     tolerance: float = MISSING
     """The selected network is the smallest one this close to the seed's validation score."""
     hall_of_fame: int = MISSING
-    """So many of the networks that no other dominates, over the whole run, are kept as files and
-    re-trained; where there are more, those that SPEA2 would keep."""
+    """How many networks of the run's Pareto front are kept as files and re-trained; of more, those
+    that SPEA2 would keep."""
 
 
 @dataclass(kw_only=True)
 class Config:
-    """Everything that ``python -m harness`` can be told."""
+    """All settings of ``python -m harness``."""
 
     ablation: str = setting(Role.ARM)
-    """What ``+ablation=`` chose."""
+    """The choice of ``+ablation=``."""
     arm: str = setting(Role.ARM, "${ablation}")
     """Name of the arm: the ablation, marked where its answers are not its own."""
     seed: int = setting(Role.ARM)
     compare: list[str] = setting(Role.RUNTIME, unrecorded=())
-    """Arms that run beside the composed one, at the same seed and budget."""
+    """Arms that also run, at the same seed and budget."""
     network: Network = field(default_factory=Network)
     task: Any = MISSING
     recipe: Recipe = field(default_factory=Recipe)
@@ -251,7 +252,7 @@ class Config:
     model: Any = setting(Role.PART, unrecorded={})
     prompts: Any = setting(Role.PART, unrecorded={})
     prices: dict[str, Price] = field(default_factory=dict)
-    """By the name under which a model is asked; a model that is not here has an unknown price."""
+    """By the name by which a model is asked; the price of any other model is unknown."""
     selection: Any = setting(Role.ARM)
     fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
     sizes: Sizes = field(default_factory=Sizes, metadata={"role": Role.ARM})
@@ -264,23 +265,24 @@ class Config:
     sandbox: Sandbox = field(default_factory=Sandbox)
     final: Final = field(default_factory=Final)
     study: str | None = setting(Role.RUNTIME, None)
-    """Recorded study whose scores drive selection, so that its prompts come out the same. A run's
-    identity holds the digest of what is in it."""
+    """Recorded study whose scores drive selection, so that the prompts are the same. The identity
+    of a run holds the digest of its content."""
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
     """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)
     workers: int | None = setting(Role.RUNTIME, unrecorded=1)
-    """Candidates trained at once; results do not depend on it. Null: as many as pay, one for each
-    ``limits.threads`` cores; a GPU takes one at a time but at ``sandbox.level=limits``."""
+    """Candidates trained at once; results do not depend on it. Null: one for each
+    ``limits.threads`` cores, memory permitting; a GPU takes one at a time except at
+    ``sandbox.level=limits``."""
     deterministic: bool = False
-    """Make a GPU give the same bits each time, which costs time; a CPU does so anyway."""
+    """Make results on a GPU reproducible bit by bit, which costs time; on a CPU they always are."""
     save_every_s: float = setting(Role.RUNTIME, 300.0)
-    """How often a long training leaves what it needs to go on after an interruption."""
+    """Seconds between checkpoints of a long training."""
     llm_workers: int = setting(Role.RUNTIME, unrecorded=1)
-    """LLM calls under way at once; results do not depend on it."""
+    """LLM calls in flight; results do not depend on it."""
     runs_dir: str = setting(Role.RUNTIME, unrecorded="")
     wait_s: float = setting(Role.RUNTIME, unrecorded=0.0)
-    """How long to wait for another process that holds the same run."""
+    """How long to wait for another process that works on the same run, in seconds."""
     display: str = setting(Role.RUNTIME, unrecorded="plain")
     """``auto``, ``live`` or ``plain``."""
     tracking: Any = setting(Role.RUNTIME, unrecorded={"mode": "off"})
@@ -292,7 +294,7 @@ def is_full(fidelity: Mapping[str, Any]) -> bool:
 
 
 def problems(config: Config) -> Iterator[str]:
-    """Say, in a sentence each, which values no run could have."""
+    """Yield a sentence for each value that no run can have."""
     for name, choices in CHOICES.items():
         if (value := attrgetter(name)(config)) not in choices:
             yield f"{name}: expected one of {', '.join(choices)}, got {value}."
@@ -309,7 +311,7 @@ def problems(config: Config) -> Iterator[str]:
         yield (
             "fidelity=halving: expected a recipe that ends after recipe.epochs, "
             "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "
-            "recipe.schedule=decay with as many epochs as you mean."
+            "recipe.schedule=decay with the number of epochs you want."
         )
     if config.search.split == "test" and not config.search.acknowledge_test_selection:
         yield (

@@ -1,0 +1,50 @@
+"""YAML files with a schema, such as those of a reproduction. A door to OmegaConf."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
+
+from harness.errors import InputError
+
+
+def read_yaml(schema: Any, path: Path) -> Any:
+    """Return a YAML file as an object of a schema's class.
+
+    Raises:
+        InputError: The file cannot be read or does not fit; the message is one sentence.
+    """
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
+    except ConfigKeyError as error:
+        kind = cast("Any", error.object_type).__name__.removesuffix("Entry").lower()
+        where = ".".join(str(error.full_key).split(".")[:-1]) or f"in a {kind}"
+        known = ", ".join(f.name for f in dataclasses.fields(cast("Any", error.object_type)))
+        raise InputError(f"{path}: {where}: expected {known}, got {error.key}.") from None
+    except MissingMandatoryValue as error:
+        raise InputError(f"{path}: expected {error.full_key}, it is missing.") from None
+    except OmegaConfBaseException as error:
+        reason = str(error.msg or error).splitlines()[0].rstrip(".")
+        raise InputError(f"{path}: {error.full_key or 'as a whole'}: {reason}.") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: {one_sentence(error)}") from None
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return OmegaConf.load(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read ({error.strerror}).") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected YAML ({one_sentence(error)}).") from None
+
+
+def one_sentence(error: Exception) -> str:
+    """Return an error message of a library in one line, without its search path."""
+    message = str(error).split("Config search path:")[0]
+    lines = (line.strip() for line in message.splitlines())
+    kept = (line for line in lines if line and not line.startswith(("object_type", "See https")))
+    return "; ".join(kept).replace(":; ", ": ")
