@@ -90,7 +90,11 @@ def no_progress(files: Sequence[Path], what: str) -> Iterable[Path]:
 
 
 class Loader(Protocol):
-    """Source of a data set: the class that ``conf/task`` names."""
+    """Source of a data set: the class that ``conf/task`` names.
+
+    A class may declare the ``kind`` of its data as a class attribute; then an estimate of costs
+    need not load them.
+    """
 
     def load(self, progress: Progress = no_progress) -> Dataset:
         """Return the data.
