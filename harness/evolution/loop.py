@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from harness.config.schema import Rates, Sizes
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Individual, Proposal, Rejection, Variation
+from harness.evolution.candidate import (
+    Evaluation,
+    Individual,
+    Outcome,
+    Proposal,
+    Rejection,
+    Variation,
+)
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Confirm, Context, Gates, Proposer, demand_of
 from harness.evolution.search import Assess, Recorder
@@ -46,30 +53,17 @@ def evolve(
 ) -> None:
     """Evolve until the budget is spent; the recorder gets every proposal and generation.
 
-    Args:
-        reference: The seed network, evaluated.
-        proposer: Mutates and mates genomes.
-        selection: Chooses parents and survivors.
-        gates: For proposers that repair rejected code.
-        confirm: For proposers that show evaluated networks as examples.
-        assess: Returns the outcomes of proposals.
-        sizes: Founders, offspring and elites.
-        rates: Chances of the operators.
-        ledger: The budget.
-        record: Records proposals and generations.
-        seed: Seed of the run.
-        llm_workers: How many children may ask an LLM at once.
+    The arguments that ``search.Search`` lacks belong to the arm: how it varies and selects, its
+    sizes, rates and budget, its seed, and how many children may ask an LLM at once.
     """
     population = selection.start(reference)
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
         elites = selection.elites(population) if population else []
-        plans: list[MatingPlan] = []
-        if population:
-            rng = stream(seed, "parents", generation)
-            parents = selection.parents(population, n=sizes.offspring, rng=rng)
-            plans = pair_up(parents, population, rates, seed=seed, generation=generation)
+        rng = stream(seed, "parents", generation)
+        parents = selection.parents(population, n=sizes.offspring, rng=rng) if population else []
+        plans = pair_up(parents, population, rates, seed=seed, generation=generation)
         founding = not plans  # the first generation, or no parent has a mate
         if founding:
             plans = [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
@@ -94,16 +88,21 @@ def evolve(
             children = list(pool.map(lambda p, c: reproduce(p, proposer, c), plans, contexts))
         proposals = [proposal for proposal in children if proposal is not None]
 
-        offspring = []
-        for proposal, outcome in zip(proposals, assess(proposals), strict=True):
+        outcomes = assess(proposals)
+        for proposal, outcome in zip(proposals, outcomes, strict=True):
             ledger.charge(outcome)
             record.proposal(generation, proposal, outcome)
-            if not isinstance(outcome, Rejection) and isinstance(proposal.child, Genome):
-                offspring.append(
-                    Individual(step=proposal.step, genome=proposal.child, evaluation=outcome)
-                )
-        population = selection.survivors(elites, offspring)
+        population = selection.survivors(elites, evaluated(proposals, outcomes))
         record.generation(generation, population)
+
+
+def evaluated(proposals: Sequence[Proposal], outcomes: Sequence[Outcome]) -> list[Individual]:
+    """Return the children that were evaluated, as individuals."""
+    return [
+        Individual(step=proposal.step, genome=proposal.child, evaluation=outcome)
+        for proposal, outcome in zip(proposals, outcomes, strict=True)
+        if isinstance(outcome, Evaluation) and isinstance(proposal.child, Genome)
+    ]
 
 
 def pair_up(
