@@ -128,7 +128,7 @@ class DrawnOutcomes:
     def _outcome(self, proposal: Proposal) -> Outcome:
         child = proposal.child
         refusal = child if isinstance(child, Rejection) else self.gates(child)
-        rng = stream(self.seed, "outcome", proposal.step)
+        rng = stream(self.seed, "fate", proposal.step)
         return refusal or Evaluation(
             score=rng.random(), n_params=rng.randrange(1, 10**6), train_s=0.0
         )
