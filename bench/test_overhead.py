@@ -71,10 +71,13 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
         open_backend(chosen, digits, network) as lab,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
-        journal.record(manifest_of(specify(chosen, digits, network), lab.machine))
+        manifest = manifest_of(specify(chosen, digits, network), lab.machine)
+        journal.record(manifest)
         at_once = replace(lab, evaluate=AtOnce())
         scripted = Scripted(answers=answers)
-        arm = compose_arm(chosen, journal, model=scripted, chance=0.1, decisions=Decisions())
+        arm = compose_arm(
+            chosen, journal, model=scripted, data=manifest.data, decisions=Decisions()
+        )
         benchmark.pedantic(lambda: run(chosen, network, arm, at_once, journal), rounds=1)
         level = lab.machine["sandbox"]
     times = [b - a for (a, _), (b, refused) in pairwise(told) if not refused]
