@@ -15,8 +15,8 @@ from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
 from harness.evaluation.checkpoint import CheckpointFile
 from harness.evaluation.device_slots import Device
-from harness.evaluation.remote_training import BestEpoch, CannotRestore, RemoteTraining, failure
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
+from harness.evaluation.training_job import BestEpoch, CannotRestore, RemoteTraining, failure
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed

@@ -25,8 +25,8 @@ from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
 from harness.evaluation.checkpoint import Checkpoint
 from harness.evaluation.executor import LocalThreads
-from harness.evaluation.remote_training import RemoteTraining
 from harness.evaluation.scoring import Scorer
+from harness.evaluation.training_job import RemoteTraining
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.evolution.genome import read_network
 from harness.record.journal import find_runs, read_events
@@ -146,7 +146,7 @@ def test_the_code_that_decides_a_training_is_part_of_its_key_and_no_other(tmp_pa
 
 def test_the_key_covers_every_module_that_a_training_loads():
     """What training and scoring import belongs to the key, unless it can change no outcome."""
-    start = ("evaluation.evaluator", "evaluation.remote_training", "worker.server", "worker.jobs")
+    start = ("evaluation.evaluator", "evaluation.training_job", "worker.server", "worker.jobs")
     loaded, found = list(start), set(start)
     while loaded:
         for name in ours(MODULES[loaded.pop()]):
@@ -331,7 +331,7 @@ def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, uncu
 
 
 def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, monkeypatch):
-    monkeypatch.setattr("harness.evaluation.remote_training.MAX_STATE_BYTES", 100)
+    monkeypatch.setattr("harness.evaluation.training_job.MAX_STATE_BYTES", 100)
     assert isinstance(cut.train(cut.network), Evaluation)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, lr=0.05)
