@@ -24,7 +24,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the fast suite: on the CPU, offline, under ten minutes; arguments go to pytest.
+    """Run the fast suite: on the CPU, offline, under five minutes; arguments go to pytest.
 
     ``nox -s tests -- -m slow`` runs what takes minutes.
     """

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.record.journal import read_events
 from harness.tasks.image_classification.datasets import read_digits
 from tests.support.backends import open_backend
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests share the cores; torch is imported later
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
 SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"
@@ -55,7 +57,20 @@ class Net(nn.Module):
 notes = "not a class"
 '''
 
+LONGEST = (
+    "test_commands", "test_replay", "test_llm_runs", "test_run", "test_cache", "test_reproductions",
+    "test_evaluator", "test_recipes", "test_confinement", "test_studies", "test_candidates",
+    "test_pytest_plugin", "test_figures", "test_html", "test_fidelity_study", "test_third_party",
+    "test_openai_client", "test_secrecy", "test_syntax_edits", "test_proposers",
+)  # fmt: skip
+"""Files of tests that take longest, the longest first."""
 TIMES = {"train_s", "at", "latency_s"}
+
+
+def pytest_collection_modifyitems(items):
+    """Let workers begin with the longest files, so that all of them end at about the same time."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 def told(folder):
@@ -114,6 +129,17 @@ def executor():
     """One warm worker for whole runs; what they train is remembered in their own folders."""
     with closing(LocalThreads()) as opened:
         yield opened
+
+
+@pytest.fixture
+def untrained(executor, tmp_path):
+    """Opens a backend with that worker, in which no network has been trained yet."""
+
+    def opened(config, dataset, network, **settings):
+        chosen = replace(config, runs_dir=str(tmp_path))
+        return executor.open(chosen, dataset, network, **settings)
+
+    return opened
 
 
 @pytest.fixture(scope="session", autouse=True)

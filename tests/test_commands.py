@@ -1,5 +1,6 @@
 """The commands as a user types them: real processes, exit status, what they print."""
 
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from tests.conftest import ARMS, ROOT, SEED_NETWORK, SMALL, children_of
 from tests.support.commands import run, run_main
 from tests.support.processes import alive
 
-FOUNDERS = ("sizes.founders=4", "budget.evaluations=1")
+FOUNDERS = ("sizes.founders=4", "budget.evaluations=1", "task.size=16")
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,7 @@ class TestBadInput:
 
     def test_an_answer_that_is_not_recorded(self, tmp_path):
         command = (f"runs_dir={tmp_path}", "compare=[]", "seed=0", "sizes.founders=7", *SMALL[:2],
-                   "budget.evaluations=7")  # fmt: skip
+                   "budget.evaluations=7", "task.size=16")  # fmt: skip
         done = run(*command)
         assert done.returncode == 2
         told = done.stderr.strip().splitlines()[-1]
@@ -234,18 +235,19 @@ class TestOneFile:
         assert (done.returncode, done.stdout) == (2, "")
 
     def test_evaluate_tells_of_each_epoch_and_trains_no_network_twice(self, tmp_path):
-        settings = ("recipe.epochs=2", "--json", f"runs_dir={tmp_path}")
-        done = run(SEED_NETWORK, *settings, module="harness.evaluate")
+        settings = ("recipe.epochs=2", "task.size=16", f"runs_dir={tmp_path}")
+        done = run(SEED_NETWORK, *settings, "--json", module="harness.evaluate")
         assert done.returncode == 0
         assert '"n_params": 518230' in done.stdout
         assert '"score"' in done.stdout
         assert re.fullmatch(r"epoch 1: [\d.]+ s\nepoch 2: [\d.]+ s\n", done.stderr)
         again = run(SEED_NETWORK, *settings, module="harness.evaluate")
-        assert (again.stdout, again.stderr) == (done.stdout, "")
-        told = run(SEED_NETWORK, *settings[::2], module="harness.evaluate")
-        assert told.returncode == 0
-        assert "n_params: 518,230\n" in told.stdout
-        assert "validation" not in told.stdout  # it was not scored on test images
+        assert (again.returncode, again.stderr) == (0, "")
+        assert "n_params: 518,230\n" in again.stdout
+        measured = json.loads(done.stdout)
+        for name in ("score", "train_s"):
+            assert f"{name}: {measured[name]:.4g}\n" in again.stdout
+        assert "validation" not in again.stdout  # it was not scored on test images
 
     def test_a_reason_that_the_terminal_cannot_show_is_told_all_the_same(self, tmp_path):
         bad = tmp_path / "bad.py"

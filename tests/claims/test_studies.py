@@ -114,10 +114,10 @@ def render_of(out):
     )
 
 
-def test_the_default_command_takes_the_course_of_the_first_half(tmp_path):
+def test_the_default_command_takes_the_course_of_the_first_half(tmp_path, executor):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
     config = compose([*SMALL, "sizes.founders=6", "sizes.offspring=6", f"runs_dir={tmp_path}"])
-    (folder,) = complete_folders([config])
+    (folder,) = complete_folders([config], executor)
     run, recorded = read_run(folder), load_study(STUDIES[0]).decisions.outcomes
     assert run.manifest.study["model"] == "Claude (Anthropic)"
     assert run.seed_objectives.score < 0.6 < recorded["seed"].score

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from harness.config.strategies import build
 from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
 from harness.evaluation.checkpoint import Checkpoint
-from harness.evaluation.executor import LocalThreads
 from harness.evaluation.scoring import Scorer
 from harness.evaluation.training_job import RemoteTraining
 from harness.evolution.candidate import Evaluation, Rejection
@@ -238,20 +236,19 @@ def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tm
     assert sorted(times[0]) == sorted(times[1])
 
 
-def test_comments_and_formatting_do_not_make_another_training(network, tiny, tmp_path):
+def test_comments_and_formatting_do_not_make_another_training(network, tiny, tmp_path, executor):
     config = compose([*tiny, f"runs_dir={tmp_path}"])
     own = build(config.task).load()
-    with closing(LocalThreads()) as executor:
-        evaluate = executor.open(config, own, network).evaluate
-        first = evaluate.search(network, seed=1)
-        commented = network.replace("DW", f"# another comment\n{network['DW']}\n\n\n# more")
-        assert commented.source != network.source
-        assert evaluate.search(commented, seed=1) == first
-        (path,) = (tmp_path / FOLDER).glob("*.json")
-        assert json.loads(path.read_text())["training"]["genome"] == network.digest
-        evaluate.search(network, seed=2)
-        evaluate.search(network, seed=1, epochs=2)
-        assert len(list((tmp_path / FOLDER).glob("*.json"))) == 3
+    evaluate = executor.open(config, own, network).evaluate
+    first = evaluate.search(network, seed=1)
+    commented = network.replace("DW", f"# another comment\n{network['DW']}\n\n\n# more")
+    assert commented.source != network.source
+    assert evaluate.search(commented, seed=1) == first
+    (path,) = (tmp_path / FOLDER).glob("*.json")
+    assert json.loads(path.read_text())["training"]["genome"] == network.digest
+    evaluate.search(network, seed=2)
+    evaluate.search(network, seed=1, epochs=2)
+    assert len(list((tmp_path / FOLDER).glob("*.json"))) == 3
 
 
 class Stopped(BaseException):
@@ -261,10 +258,10 @@ class Stopped(BaseException):
 class Cut:
     """Trains a genome in pieces: stops after an epoch, goes on in another backend."""
 
-    def __init__(self, quick, box, runs_dir):
+    def __init__(self, quick, executor, runs_dir):
         settings = [*quick, "recipe.epochs=4", "save_every_s=0", f"runs_dir={runs_dir}"]
         self.config = compose(settings)
-        self.box = box
+        self.executor = executor
         self.dataset = build(self.config.task).load()
         self.network = read_network(Path(self.config.network.path))
         self.folder, self.heard = runs_dir / FOLDER, []
@@ -276,24 +273,18 @@ class Cut:
                 raise Stopped
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
-        lab = self.box.open(config, self.dataset, self.network, on_epoch=hear)
+        lab = self.executor.open(config, self.dataset, self.network, on_epoch=hear)
         return replace(lab.evaluate.search(genome, seed=1), train_s=0)
 
 
-@pytest.fixture(scope="module")
-def box():
-    with closing(LocalThreads()) as opened:
-        yield opened
+@pytest.fixture
+def cut(quick, executor, tmp_path):
+    return Cut(quick, executor, tmp_path / "pieces")
 
 
 @pytest.fixture
-def cut(quick, box, tmp_path):
-    return Cut(quick, box, tmp_path / "pieces")
-
-
-@pytest.fixture
-def uncut(quick, box, tmp_path):
-    return Cut(quick, box, tmp_path / "whole")
+def uncut(quick, executor, tmp_path):
+    return Cut(quick, executor, tmp_path / "whole")
 
 
 @pytest.mark.parametrize("keep_best", [False, True])
@@ -398,21 +389,19 @@ def test_another_level_or_limit_is_another_training(cut):
         assert len(list(cut.folder.glob("*.json"))) == n + 1
 
 
-def test_a_killed_run_ends_as_one_that_was_not(quick, tmp_path):
+def test_a_killed_run_ends_as_one_that_was_not(quick, tmp_path, executor):
     settings = [
         *quick, "+ablation=random_mutation", "compare=[]", "recipe.epochs=12", "save_every_s=0",
         "budget.evaluations=1", "sizes.founders=1",
     ]  # fmt: skip
-    runs = {}
-    for name in ("whole", "pieces"):
-        command = [sys.executable, "-m", "harness", *settings, f"runs_dir={tmp_path / name}"]
-        if name == "pieces":
-            begun = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-            while not list((tmp_path / name / FOLDER).glob("*.npz")):
-                assert begun.poll() is None
-                time.sleep(0.001)
-            begun.send_signal(signal.SIGKILL)
-            begun.wait()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        (runs[name],) = find_runs(tmp_path / name)
-    assert told(runs["whole"]) == told(runs["pieces"])
+    (whole,) = complete_folders([compose([*settings, f"runs_dir={tmp_path / 'whole'}"])], executor)
+    command = [sys.executable, "-m", "harness", *settings, f"runs_dir={tmp_path / 'pieces'}"]
+    begun = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "pieces" / FOLDER).glob("*.npz")):
+        assert begun.poll() is None
+        time.sleep(0.001)
+    begun.send_signal(signal.SIGKILL)
+    begun.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (pieces,) = find_runs(tmp_path / "pieces")
+    assert told(whole) == told(pieces)

@@ -27,22 +27,21 @@ RECIPE = Recipe(
 )
 
 
-def test_the_seed_network_learns(config, digits, network):
-    with open_backend(
-        replace(config, recipe=replace(config.recipe, epochs=4)), digits, network
-    ) as lab:
-        outcome = lab.evaluate.search(network, seed=1)
+def test_the_seed_network_learns(untrained, config, digits, network):
+    longer = replace(config, recipe=replace(config.recipe, epochs=4))
+    outcome = untrained(longer, digits, network).evaluate.search(network, seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.score > 0.9
     assert outcome.n_params == 518_230
 
 
 def test_same_seed_same_bits_in_another_worker_other_seed_other_network(
-    config, digits, network, lab
+    config, digits, network, lab, untrained
 ):
-    with open_backend(config, digits, network) as other:
-        first, again = lab.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
-        third = other.evaluate.search(network, seed=6)
+    other = untrained(config, digits, network)
+    assert other.evaluate._sandbox is not lab.evaluate._sandbox
+    first, again = lab.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
+    third = other.evaluate.search(network, seed=6)
     assert isinstance(first, Evaluation)
     assert replace(first, train_s=0) == replace(again, train_s=0)
     assert replace(first, train_s=0) != replace(third, train_s=0)
@@ -69,7 +68,7 @@ def test_score_is_the_share_of_right_labels_computed_outside(lab, network, digit
     assert final.score == pytest.approx(np.mean(digits.test.labels == 3))
 
 
-def test_the_best_epoch_is_kept_by_validation_and_never_told(config, digits, network):
+def test_the_best_epoch_is_kept_by_validation_and_never_told(untrained, config, digits, network):
     """An optimizer that sets all to zero in the last epoch: the network before is what counts."""
     forgets = """class Forgetful(torch.optim.SGD):
     steps = 0
@@ -89,19 +88,21 @@ def get_optimizer(model, lr, weight_decay, nesterov):
 """
     genome = network.replace("get_optimizer", forgets)
     best = replace(config, recipe=replace(config.recipe, epochs=3, keep_best=True))
-    with open_backend(best, digits, network) as lab:
-        assert lab.evaluate.search(genome, seed=1).score > 0.3
-        assert lab.evaluate.final(genome, seed=1).score > 0.3
+    evaluate = untrained(best, digits, network).evaluate
+    assert evaluate.search(genome, seed=1).score > 0.3
+    assert evaluate.final(genome, seed=1).score > 0.3
 
 
-def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(tiny, network):
+def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
+    untrained, tiny, network
+):
     config = compose([
         *tiny, "recipe=ge2024", "recipe.size_px=48", "recipe.shift_px=2", "recipe.epochs=3",
     ])  # fmt: skip
     dataset = build(config.task).load()
-    with open_backend(config, dataset, network) as lab:
-        assert lab.validate(network) is None
-        outcome = lab.evaluate.search(network, seed=1)
+    lab = untrained(config, dataset, network)
+    assert lab.validate(network) is None
+    outcome = lab.evaluate.search(network, seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
 
@@ -246,7 +247,7 @@ def test_parameters_of_any_number_of_dimensions_train(lab, network):
 
 def test_same_seed_same_bits_however_many_train_beside_it(lab, network, tiny):
     """Two threads each, one after the other and then three at once on whatever cores there are."""
-    config = compose([*tiny, "limits.threads=2", "recipe.epochs=3"])
+    config = compose([*tiny, "limits.threads=2", "recipe.epochs=2"])
     dataset = build(config.task).load()
 
     def weights_and_logits(seed):

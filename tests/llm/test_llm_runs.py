@@ -31,17 +31,16 @@ def asking(quick):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, asking):
+def alone(tmp_path_factory, asking, executor):
     """The run as it goes when nothing happens, one call at a time."""
-    folder = tmp_path_factory.mktemp("alone")
-    with serving() as server:
+    runs_dir = tmp_path_factory.mktemp("alone")
+    with serving() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
         server.always = thinks
-        done = run(
-            *asking, f"model.base_url={server.url}", f"runs_dir={folder}", "llm_workers=1", env=KEY
-        )
+        settings = [*asking, f"model.base_url={server.url}", f"runs_dir={runs_dir}"]
+        (folder,) = complete_folders([compose([*settings, "llm_workers=1"])], executor)
         assert server.most_under_way == 1
-    assert done.returncode == 0, done.stderr
-    return next(folder.glob("full-s0-*"))
+    return folder
 
 
 def test_1_and_8_concurrent_calls_end_in_the_same_events(alone, asking, tmp_path):

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,7 +17,6 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
-from harness.evaluation.executor import LocalThreads
 from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
 from harness.record.archive import read_archive, write_archive
@@ -162,29 +160,28 @@ def test_what_comes_out_otherwise_is_refused_by_name(recorded, tmp_path):
 
 
 def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_anew(
-    recorded, tmp_path, tiny
+    recorded, tmp_path, tiny, executor
 ):
     path = next(o for o in tiny if o.startswith("task.path="))
-    with closing(LocalThreads()) as executor:
-        for one in load_recorded([recorded]):
-            folder = retrain(one, tmp_path, executor, [path]).folder
-            assert told(folder) == told(one.source)  # the same machine measures the same
-            assert differences(one, folder) == [["network", "recorded", "measured here"]]
-            content = everything(folder)["manifest"][0]
-            asks = one.name.startswith("full")
-            assert (content["study"] is not None) == asks
-        worse = Evaluation(score=0.111, n_params=7, train_s=1.0)
-        changed = tuple(
-            replace(e, event=replace(e.event, measured=worse))
-            if isinstance(e.event, ChildDecided) and isinstance(e.event.measured, Evaluation) else e
-            for e in one.entries
-        )  # fmt: skip
-        rows = differences(replace(one, entries=changed), folder)
-        assert len(rows) == 1 + 6
-        assert rows[1][1] == "accuracy 11.10%, 7 parameters"
-        other = with_manifest(one, data=replace(one.manifest.data, digest="x"))
-        with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
-            retrain(other, tmp_path / "other", executor, [path])
+    for one in load_recorded([recorded]):
+        folder = retrain(one, tmp_path, executor, [path]).folder
+        assert told(folder) == told(one.source)  # the same machine measures the same
+        assert differences(one, folder) == [["network", "recorded", "measured here"]]
+        content = everything(folder)["manifest"][0]
+        asks = one.name.startswith("full")
+        assert (content["study"] is not None) == asks
+    worse = Evaluation(score=0.111, n_params=7, train_s=1.0)
+    changed = tuple(
+        replace(e, event=replace(e.event, measured=worse))
+        if isinstance(e.event, ChildDecided) and isinstance(e.event.measured, Evaluation) else e
+        for e in one.entries
+    )  # fmt: skip
+    rows = differences(replace(one, entries=changed), folder)
+    assert len(rows) == 1 + 6
+    assert rows[1][1] == "accuracy 11.10%, 7 parameters"
+    other = with_manifest(one, data=replace(one.manifest.data, digest="x"))
+    with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
+        retrain(other, tmp_path / "other", executor, [path])
 
 
 def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
@@ -323,11 +320,8 @@ def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
         replay(evil, tmp_path)
 
 
-def test_retraining_asks_where_the_data_lie(recorded, tmp_path):
-    with (
-        closing(LocalThreads()) as executor,
-        pytest.raises(InputError, match=r"--set task\.path=FOLDER"),
-    ):
+def test_retraining_asks_where_the_data_lie(recorded, tmp_path, executor):
+    with pytest.raises(InputError, match=r"--set task\.path=FOLDER"):
         retrain(load_recorded([recorded])[0], tmp_path, executor, [])
 
 

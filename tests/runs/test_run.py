@@ -1,6 +1,7 @@
 """One run in this process, with a real worker and seconds of training."""
 
 import csv
+from contextlib import closing
 from dataclasses import replace
 from random import Random
 
@@ -14,6 +15,7 @@ from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import GenomeError, InputError, MachineError, RecordError
 from harness.evaluation.assessor import Assessor
+from harness.evaluation.executor import LocalThreads
 from harness.evaluation.memo import Memo
 from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
@@ -139,12 +141,12 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(runs, composed, tmp_path, 
     assert is_complete(resumed)
 
 
-def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path):
+def test_a_seed_network_that_fails_a_gate_ends_the_command(composed, tmp_path, executor):
     bad = tmp_path / "bad.py"
     bad.write_text(SEED_NETWORK.read_text().replace("nn.Dropout(0.5)", "nn.Dropout(undefined)"))
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={bad}")
     with pytest.raises(InputError, match=r"passes every gate, but lint refused it: F821"):
-        complete_folders([config])
+        complete_folders([config], executor)
 
 
 def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
@@ -164,11 +166,13 @@ def test_the_seed_alone_is_trained_again_and_again_each_time_on_another_seed(
     }
 
 
-def test_backends_share_a_worker_while_it_fits_and_only_the_last_is_open(
-    quick, digits, network, executor
-):
+def test_backends_share_a_worker_while_it_fits_and_only_the_last_is_open(quick, digits, network):
     """The jobs of a multirun go on after one that failed, on their own images."""
-    config = compose([*quick])
+    with closing(LocalThreads()) as executor:
+        check_sharing(executor, compose([*quick]), digits, network)
+
+
+def check_sharing(executor, config, digits, network):
     bad = Genome.parse("# segment: f\ndef f():\n    pass\n")
     first = executor.open(config, digits, network)
     second = executor.open(replace(config, save_every_s=1), digits, network)
@@ -191,14 +195,14 @@ def test_a_users_own_network_evolves(composed, tmp_path, executor):
     assert read_run(folder).evaluations == 3
 
 
-def test_a_run_held_by_another_process_is_not_run_twice(runs, composed, tmp_path):
+def test_a_run_held_by_another_process_is_not_run_twice(runs, composed, tmp_path, executor):
     config = composed(tmp_path, "+ablation=random_mutation", "wait_s=0")
     name = runs[0][1].name
     with (
         Journal(tmp_path / name, wait_s=0),
         pytest.raises(RecordError, match="no other process works on"),
     ):
-        complete_folders([config])
+        complete_folders([config], executor)
 
 
 def test_training_that_the_machine_cut_short_is_marked(composed, tmp_path):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from harness.evaluation.device_slots import retried
 from harness.evolution.candidate import Evaluation
 from harness.sandbox.attacks import ATTACKS
 from harness.sandbox.confinement import landlock, seccomp
-from harness.sandbox.sandbox import Sandbox, attacks
+from harness.sandbox.sandbox import attacks
 from harness.sandbox.worker_process import WorkerLostError
 from tests.conftest import ROOT, server_of
 from tests.support.backends import open_backend
@@ -54,14 +55,20 @@ print(*files.readable(cuda=True, exclude=PACKAGE), sep="\\n")
 
 
 @pytest.fixture(scope="module")
-def boxes(config):
+def labs(config, digits, network):
+    """The same backend at each level."""
+    any_level = replace(config, device="cpu", sandbox=replace(config.sandbox, level="limits"))
+    with ExitStack() as stack:
+        yield {
+            level: stack.enter_context(open_backend(any_level, digits, network, confinement=level))
+            for level in LEVELS
+        }
+
+
+@pytest.fixture(scope="module")
+def boxes(labs):
     """A sandbox of each level."""
-    opened = {
-        level: Sandbox(config.limits, level="limits", most=level, device="cpu") for level in LEVELS
-    }
-    yield opened
-    for box in opened.values():
-        box.close()
+    return {level: lab.evaluate._sandbox for level, lab in labs.items()}
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -148,17 +155,6 @@ def test_landlock_is_used_where_the_kernel_has_it(boxes):
     )
 
 
-@pytest.fixture(scope="module")
-def labs(config, digits, network):
-    """The same backend, confined and not."""
-    free = replace(config, sandbox=replace(config.sandbox, level="limits"))
-    with (
-        open_backend(config, digits, network) as confined,
-        open_backend(free, digits, network, confinement="limits") as unconfined,
-    ):
-        yield confined, unconfined
-
-
 def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, config):
     def trained(lab):
         job = train_job(network, lab.evaluate._signature, config.recipe, seed=3)
@@ -166,15 +162,15 @@ def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, co
             finish_training(session)
             return [session.receive().tobytes() for _ in range(3)]
 
-    confined, unconfined = labs
+    confined, unconfined = labs["isolated"], labs["limits"]
     assert trained(confined) == trained(unconfined)  # graph, weights, logits
-    outcomes = [lab.evaluate.search(network, seed=3) for lab in labs]
+    outcomes = [lab.evaluate.search(network, seed=3) for lab in (confined, unconfined)]
     assert isinstance(outcomes[0], Evaluation)
     assert replace(outcomes[0], train_s=0) == replace(outcomes[1], train_s=0)
 
 
 def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
-    lab = labs[0]
+    lab = labs["isolated"]
     sandbox = lab.evaluate._sandbox
     sandbox._worker._process.kill()
     sandbox._worker._process.wait()
@@ -205,10 +201,11 @@ def test_doctor_says_what_was_stopped_and_its_status_tells():
     assert "torch 2." in done.stdout
 
 
-def test_a_gpu_works_from_inside_the_sandbox(config, digits, network):
+def test_a_gpu_works_from_inside_the_sandbox(boxes, config, digits, network):
+    if not boxes["isolated"].machine["cuda"]:
+        pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
     with open_backend(replace(config, device="auto"), digits, network) as lab:
-        if lab.machine["device"] != "cuda":
-            pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
+        assert lab.machine["device"] == "cuda"
         assert lab.validate(network) is None
         outcome = lab.evaluate.search(network, seed=0)
     assert isinstance(outcome, Evaluation)
