@@ -113,7 +113,7 @@ def tiny(tmp_path_factory):
             where.mkdir(parents=True)
             for i in chosen:
                 Image.fromarray((images[i] * 15).astype("u1")).save(where / f"{i}.png")
-    return (*SMALL, "task=image_folder", f"task.path={folder}")
+    return (*SMALL, "task=image_folder", "task.size=16", f"task.path={folder}")
 
 
 @pytest.fixture(scope="session")

@@ -202,7 +202,7 @@ def test_doctor_says_what_was_stopped_and_its_status_tells():
 
 
 def test_a_gpu_works_from_inside_the_sandbox(boxes, config, digits, network):
-    if not boxes["isolated"].machine["cuda"]:
+    if not boxes["isolated"].machine.cuda:
         pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
     with open_backend(replace(config, device="auto"), digits, network) as lab:
         assert lab.machine["device"] == "cuda"
