@@ -364,8 +364,8 @@ def test_a_mistake_on_the_command_line_is_one_sentence(words, told):
     assert told in done.stderr
 
 
-def test_the_example_of_contributing_is_one(tmp_path):
-    text = (ROOT / "CONTRIBUTING.md").read_text()
+def test_the_example_of_the_documentation_is_one(tmp_path):
+    text = (ROOT / "docs" / "reproductions.md").read_text()
     arms, claims = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     reproduction = read_reproduction(write_paper(tmp_path, arms=arms, claims=claims))
     assert [c.name for c in reproduction.claims] == [
