@@ -24,7 +24,9 @@ from tests.conftest import told
 from tests.support.backends import complete_folders
 
 POINTS = st.lists(
-    st.builds(Objectives, st.floats(0.1, 1.0), st.integers(1, 10**6)), min_size=0, max_size=12
+    st.builds(Objectives, st.integers(100, 1000).map(lambda n: n / 1000), st.integers(1, 10**6)),
+    min_size=0,
+    max_size=12,
 )
 
 

@@ -208,11 +208,18 @@ def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, mod
         time.sleep(0.2)
         says()(handler)
 
+    full = threading.Barrier(8)
+
+    def together(handler):
+        full.wait(20)  # answers only when all eight are under way
+        says()(handler)
+
     asked = model(concurrency=8)
-    server.always = slowly
+    server.always = together
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(asked.complete, [request(f"g0.c{k}.mutation") for k in range(24)]))
     assert server.most_under_way == 8
+    server.always = slowly
     wave = threading.Barrier(8)
 
     def refused(handler):
