@@ -23,7 +23,11 @@ def main() -> None:
     parser.add_argument("runs_dir", type=Path)
     parser.add_argument("--out", type=Path, help="folder to write to (default: RUNS_DIR)")
     parser.add_argument("--reference", metavar="ARM", help="arm that the others are compared with")
-    parser.add_argument("--measure", choices=comparable_metrics(), default=MEASURE)
+    parser.add_argument(
+        "--measure", metavar="METRIC", default=MEASURE,
+        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: "
+        f"{MEASURE})",
+    )  # fmt: skip
     arguments = parser.parse_args()
     with exit_on_error():
         below = runs_below(arguments.runs_dir)

@@ -25,8 +25,9 @@ def main() -> None:
         "--reference", metavar="ARM", help="arm that the others are compared with (default: full)"
     )
     parser.add_argument(
-        "--measure", choices=comparable_metrics(), default=MEASURE,
-        help="metric of the comparison; choose it before you look",
+        "--measure", metavar="METRIC", default=MEASURE,
+        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: "
+        f"{MEASURE}); choose it before you look",
     )  # fmt: skip
     arguments = parser.parse_args()
     with exit_on_error():

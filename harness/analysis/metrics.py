@@ -11,6 +11,7 @@ from harness.analysis.run_result import RunResult
 from harness.analysis.stats import mean
 from harness.analysis.trajectory import anytime, evaluations_to_target
 from harness.errors import InputError
+from harness.tasks.base import Wording
 
 
 def metric(name: str) -> Metric:
@@ -29,6 +30,24 @@ def metrics_of(table: str) -> list[Metric]:
 def comparable_metrics() -> list[str]:
     """Return the names of the metrics that arms can be compared by."""
     return [name for name, one in METRICS.items() if one.comparable]
+
+
+def comparable_metric(name: str, wording: Wording) -> Metric:
+    """Return a metric that arms can be compared by.
+
+    Args:
+        name: Its name, an alias, or either with the task's word for the score, as
+            ``test_accuracy``.
+        wording: The task's words.
+
+    Raises:
+        InputError: No such metric.
+    """
+    canonical = name.replace(wording.score, "score")
+    for one in METRICS.values():
+        if one.comparable and canonical in {one.name, *one.aliases}:
+            return one
+    raise InputError(f"--measure: expected one of {', '.join(comparable_metrics())}, got {name}.")
 
 
 def claimable_metrics() -> list[str]:

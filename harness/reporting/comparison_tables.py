@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, paired_differences, seeds_text
 from harness.analysis.metric import COST, RESULTS, Metric
-from harness.analysis.metrics import metric, metrics_of
+from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
 from harness.analysis.stats import Difference
 from harness.reporting import footnotes
@@ -37,6 +37,7 @@ def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Do
         comparison: Runs that may be compared.
         measure: Name of the metric by which arms are compared with the reference.
     """
+    chosen = comparable_metric(measure, comparison.wording)
     apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
     reference = comparison.reference
     return Document(
@@ -44,7 +45,7 @@ def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Do
         headings=tuple(dict.fromkeys([*apart, *map(_source_of_answers, comparison.arms)])),
         tables=(
             _results(comparison),
-            *([_differences(comparison, metric(measure))] if comparison.others else []),
+            *([_differences(comparison, chosen)] if comparison.others else []),
             _cost(comparison),
         ),
         headline=_parameters_saved(comparison),

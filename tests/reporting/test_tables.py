@@ -190,6 +190,9 @@ def test_reference_and_measure_are_chosen(study):
     assert float(mine["difference"]) == pytest.approx(mean)
     with pytest.raises(InputError, match="--reference: expected an arm of the table, one of full"):
         compare(found, reference="none")
+    assert mine == row(found, "full", reference="random_mutation", measure="test_accuracy")
+    with pytest.raises(InputError, match="--measure: expected one of test_score, "):
+        described(found, "csv", measure="beauty")
     done = command(study, "--measure", "anytime", "--reference", "no_eot", module="harness.table")
     assert "Against no_eot: anytime hypervolume" in done.stdout
 
