@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.modules import HARNESS, MODULES, imports, ours
 
 ORDER = (
     "base", "config", "sandbox", "tasks", "evolution", "record", ("llm", "worker", "evaluation"),
@@ -27,12 +28,6 @@ DOORS = {
     "PIL": {"tasks.image_classification.decoding"},
     "scipy": {"analysis.stats"},
 }  # fmt: skip
-HARNESS = ROOT / "harness"
-MODULES = {
-    ".".join(path.relative_to(HARNESS).with_suffix("").parts): path
-    for path in sorted(HARNESS.rglob("*.py"))
-    if path.stem != "__init__"
-}
 COMMANDS = {name for name in MODULES if "." not in name} - BASE
 LEVEL = {
     package: level
@@ -47,25 +42,6 @@ def package_of(module):
     if rest or first in LEVEL:
         return first
     return "base" if first in BASE else "commands"
-
-
-def imports(path):
-    """Yield the dotted names that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative import"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def ours(path):
-    """Yield the modules of the harness that a file imports."""
-    for name in imports(path):
-        rest = name.removeprefix("harness.")
-        if rest != name and rest in MODULES:
-            yield rest
 
 
 def test_every_package_has_its_place():

@@ -9,29 +9,18 @@ from hypothesis import strategies as st
 
 from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
 from baselines.random_mutation import RandomMutation
-from harness.config.compose import compose
-from harness.config.strategies import build
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
-from harness.llm.model import Completion
 from harness.llm.offline import Scripted
-from harness.tasks.image_classification.wording import WORDING
-from tests.support.proposers import ProposerContract, SegmentContract
-
-ANSWERS = [
-    "```python\nclass DW(nn.Module):\n    pass\n```",
-    "```python\nclass SE(nn.Module):\n    pass\n```",
-    "No code today.",
-]
-
-
-def built(arm):
-    return build(compose([f"+ablation={arm}"]).proposer)
-
-
-def guided(model, *overrides):
-    return build(compose(overrides).proposer, model=model, wording=WORDING)
+from tests.support.proposers import (
+    ANSWERS,
+    Listener,
+    ProposerContract,
+    SegmentContract,
+    built,
+    guided,
+)
 
 
 class TestRandomMutation(SegmentContract):
@@ -140,20 +129,6 @@ class TestCrossoverAsPublished(ProposerContract):
             place = network.names.index(variation.segment)
             assert child[variation.segment] == network[variation.segment]
             assert "new = 1" in (child[network.names[place - 1]] if place else child.header)
-
-
-class Listener:
-    """A model that keeps what it was asked and echoes the segment's code."""
-
-    def __init__(self, *, finish_reason=None):
-        self.requests, self._finish_reason = [], finish_reason
-
-    def complete(self, request):
-        self.requests.append(request)
-        text = f"```python\nclass {request.segment}:\n    new = 1\n```"
-        return Completion(
-            text=text, model="listener", date="2026-01-01", finish_reason=self._finish_reason
-        )
 
 
 class CutOffReviews(Listener):

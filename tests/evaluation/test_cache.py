@@ -35,7 +35,7 @@ from harness.worker.training import DivergedError, Training
 from tests.conftest import told
 from tests.support.backends import complete_folders, open_backend
 from tests.support.jobs import train_job
-from tests.test_layering import MODULES, ours
+from tests.support.modules import MODULES, ours
 
 FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
 RECIPE = Recipe(

@@ -18,9 +18,9 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
-from tests.baselines.test_proposers import guided
 from tests.conftest import told
 from tests.support.backends import complete_folders
+from tests.support.proposers import guided
 
 
 def individual(step, genome, score, n_params):

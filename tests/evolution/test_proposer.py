@@ -11,7 +11,8 @@ from harness.analysis.loading import read_runs
 from harness.evolution.budget import Demand
 from harness.evolution.candidate import Rejection
 from harness.evolution.proposer import Proposer, demand_of, labels_of
-from tests.baselines.test_proposers import Listener, TestGuided, guided
+from harness.llm.offline import Scripted
+from tests.support.proposers import ANSWERS, Listener, ProposerFixtures, guided
 from tests.support.records import record_run
 
 
@@ -42,7 +43,11 @@ def test_declarations_are_read_of_a_class_or_an_instance():
     assert demand_of(OwnInstance()) == Demand(calls=0, tokens=None)
 
 
-class TestGuidedDeclares(TestGuided):
+class TestGuidedDeclares(ProposerFixtures):
+    @pytest.fixture
+    def proposer(self):
+        return guided(Scripted(answers=ANSWERS))
+
     @pytest.mark.parametrize("repairs", [0, 3])
     def test_no_child_asks_more_than_declared(self, network, context, repairs):
         listener = Listener()

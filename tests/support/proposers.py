@@ -6,16 +6,49 @@ from dataclasses import replace
 import pytest
 
 from baselines.random_mutation import RandomMutation
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import MatingPlan, reproduce
 from harness.evolution.proposer import Context
+from harness.llm.model import Completion
+from harness.tasks.image_classification.wording import WORDING
 
 CONCEIVED = {"mutation": (False, True), "mating": (True, False), "both": (True, True)}
 
 
-class ProposerContract:
-    """Subclass it with a fixture ``proposer``."""
+ANSWERS = [
+    "```python\nclass DW(nn.Module):\n    pass\n```",
+    "```python\nclass SE(nn.Module):\n    pass\n```",
+    "No code today.",
+]
+
+
+def built(arm):
+    return build(compose([f"+ablation={arm}"]).proposer)
+
+
+def guided(model, *overrides):
+    return build(compose(overrides).proposer, model=model, wording=WORDING)
+
+
+class Listener:
+    """A model that keeps what it was asked and echoes the segment's code."""
+
+    def __init__(self, *, finish_reason=None):
+        self.requests, self._finish_reason = [], finish_reason
+
+    def complete(self, request):
+        self.requests.append(request)
+        text = f"```python\nclass {request.segment}:\n    new = 1\n```"
+        return Completion(
+            text=text, model="listener", date="2026-01-01", finish_reason=self._finish_reason
+        )
+
+
+class ProposerFixtures:
+    """What a proposer meets in a run; subclass it with a fixture ``proposer``."""
 
     @pytest.fixture
     def proposer(self):
@@ -59,6 +92,10 @@ class ProposerContract:
             for name, (mates, mutates) in CONCEIVED.items()
             if not mates or len(members) > 1
         }
+
+
+class ProposerContract(ProposerFixtures):
+    """What every proposer keeps; subclass it with a fixture ``proposer``."""
 
     def test_one_proposal_comes_of_each_conception_and_its_parents_are_members(
         self, proposer, conceived, members, context

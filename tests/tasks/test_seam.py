@@ -2,7 +2,7 @@
 
 import re
 
-from tests.test_layering import HARNESS, MODULES
+from tests.support.modules import HARNESS, MODULES
 
 WORDS = re.compile(
     r"\b(?:images?|n_classes|classes|pixels?|accuracy|accuracies|accurate)\b", re.IGNORECASE
