@@ -68,18 +68,18 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
             told.append((time.perf_counter(), isinstance(event.outcome, Rejection)))
 
     with (
-        open_backend(chosen, digits, network) as lab,
+        open_backend(chosen, digits, network) as backend,
         Journal(tmp_path / "run", wait_s=0, listener=listen) as journal,
     ):
-        manifest = manifest_of(specify(chosen, digits, network), lab.machine)
+        manifest = manifest_of(specify(chosen, digits, network), backend.machine)
         journal.record(manifest)
-        at_once = replace(lab, evaluate=AtOnce())
+        at_once = replace(backend, evaluate=AtOnce())
         scripted = Scripted(answers=answers)
         arm = compose_arm(
             chosen, journal, model=scripted, data=manifest.data, decisions=Decisions()
         )
         benchmark.pedantic(lambda: run(chosen, network, arm, at_once, journal), rounds=1)
-        level = lab.machine["sandbox"]
+        level = backend.machine["sandbox"]
     times = [b - a for (a, _), (b, refused) in pairwise(told) if not refused]
     benchmark.extra_info |= {
         "a candidate, from proposal to record, median": f"{1e3 * statistics.median(times):.0f} ms",
@@ -91,9 +91,9 @@ def test_from_proposal_to_record(benchmark, config, digits, network, tmp_path):
 
 def test_all_gates(benchmark, config, digits, network):
     fresh = (network.replace("DW", f"{network['DW']}\n\n\nN = {n}\n") for n in range(10**6))
-    with open_backend(config, digits, network) as lab:
+    with open_backend(config, digits, network) as backend:
         benchmark.pedantic(
-            lab.validate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5
+            backend.validate, setup=lambda: ((next(fresh),), {}), rounds=40, warmup_rounds=5
         )
 
 
@@ -108,11 +108,11 @@ def test_gate(benchmark, gate, network):
 def test_confined_process(benchmark, trains, digits, level, task):
     """Fork, confine, do nothing or build, end."""
     nothing = Attack(attacks=(), target=NOBODY)
-    with trains(digits, most=level) as (box, job):
+    with trains(digits, most=level) as (sandbox, job):
         does = nothing if task == "nothing" else Build(candidate=job.candidate)
 
         def once():
-            with box.run(does, time_limit_s=30) as session:
+            with sandbox.run(does, time_limit_s=30) as session:
                 session.receive()
 
         benchmark.pedantic(once, rounds=40, warmup_rounds=5)
@@ -122,8 +122,8 @@ def test_confined_process(benchmark, trains, digits, level, task):
 def test_trust(benchmark, config, digits, network, part):
     """What it costs on digits that a score can be believed: none of it is training."""
     recipe = replace(config.recipe, epochs=1)
-    with open_backend(replace(config, recipe=recipe), digits, network) as lab:
-        evaluate, images = lab.evaluate, digits.validation
+    with open_backend(replace(config, recipe=recipe), digits, network) as backend:
+        evaluate, images = backend.evaluate, digits.validation
         chosen = candidate(network, evaluate._signature, recipe)
         outline = evaluate._outline(chosen)
         trial = Trial(genome=network, recipe=recipe, splits=["validation"], seed=0)

@@ -172,7 +172,7 @@ def digits(config):
 
 
 @pytest.fixture(scope="session")
-def lab(config, digits, network):
+def backend(config, digits, network):
     """One backend with a real worker, for every test that only reads from it."""
     with open_backend(config, digits, network) as opened:
         yield opened

@@ -89,12 +89,12 @@ def test_a_changed_kernel_keeps_the_images_size(kernel, stride):
 SOURCES = {name: NETWORK[name] for name in NETWORK.names}
 
 
-def test_most_first_mutants_of_the_seed_build(lab):
+def test_most_first_mutants_of_the_seed_build(backend):
     """A baseline whose mutants die is a straw man: at least four of five must pass every gate."""
     passed = 0
     for i in range(30):
         name, source, _ = mutated(SOURCES, rng=Random(i))
-        passed += lab.validate(NETWORK.replace(name, source)) is None
+        passed += backend.validate(NETWORK.replace(name, source)) is None
     assert passed >= 24
 
 

@@ -273,8 +273,8 @@ class Cut:
                 raise Stopped
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
-        lab = self.executor.open(config, self.dataset, self.network, on_epoch=hear)
-        return replace(lab.evaluate.search(genome, seed=1), train_s=0)
+        backend = self.executor.open(config, self.dataset, self.network, on_epoch=hear)
+        return replace(backend.evaluate.search(genome, seed=1), train_s=0)
 
 
 @pytest.fixture
@@ -330,13 +330,13 @@ def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, mon
     assert isinstance(cut.train(cut.network, lr=0.05), Evaluation)
 
 
-def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(lab, network, config):
+def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(backend, network, config):
     """It comes while the harness is about to hand over what the training would go on from."""
     broken = network.replace("get_optimizer", "def get_optimizer(*_):\n    raise MemoryError\n")
-    job = train_job(broken, lab.evaluate._signature, config.recipe, seed=1, resumes=True)
+    job = train_job(broken, backend.evaluate._signature, config.recipe, seed=1, resumes=True)
     with (
         pytest.raises(JobFailed) as refused,
-        lab.evaluate._sandbox.run(job, time_limit_s=30) as session,
+        backend.evaluate._sandbox.run(job, time_limit_s=30) as session,
     ):
         RemoteTraining(session, config.recipe, epoch=0).restore(np.zeros(10**7, "u1"))
     assert refused.value.kind == "memory"
@@ -384,8 +384,10 @@ def test_another_level_or_limit_is_another_training(cut):
         n = len(list(cut.folder.glob("*.json")))
         config = replace(cut.config, **settings)
         most = "limits" if "sandbox" in settings else "isolated"
-        with open_backend(config, cut.dataset, cut.network, confinement=most, cache=True) as lab:
-            assert replace(lab.evaluate.search(cut.network, seed=1), train_s=0) == first
+        with open_backend(
+            config, cut.dataset, cut.network, confinement=most, cache=True
+        ) as backend:
+            assert replace(backend.evaluate.search(cut.network, seed=1), train_s=0) == first
         assert len(list(cut.folder.glob("*.json"))) == n + 1
 
 

@@ -118,7 +118,7 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
     assert not verdicts
 
 
-def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
+def test_a_cpu_takes_as_many_as_it_has_threads_for(config, backend, monkeypatch):
     monkeypatch.setattr(executor, "_cores", lambda: 8)
     monkeypatch.setattr(executor, "_memory_mib", lambda: 8 * config.limits.memory_mib)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
@@ -127,7 +127,7 @@ def test_a_cpu_takes_as_many_as_it_has_threads_for(config, lab, monkeypatch):
             executor._candidates_at_once(replace(config, workers=workers, limits=limits))
             == expected
         )
-    assert lab.evaluate._device.slots.n is None
+    assert backend.evaluate._device.slots.n is None
 
 
 @pytest.mark.parametrize(("share", "workers"), [(100, 8), (3.5, 3), (0.5, 1)])

@@ -36,18 +36,18 @@ def test_the_seed_network_learns(untrained, config, digits, network):
 
 
 def test_same_seed_same_bits_in_another_worker_other_seed_other_network(
-    config, digits, network, lab, untrained
+    config, digits, network, backend, untrained
 ):
     other = untrained(config, digits, network)
-    assert other.evaluate._sandbox is not lab.evaluate._sandbox
-    first, again = lab.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
+    assert other.evaluate._sandbox is not backend.evaluate._sandbox
+    first, again = backend.evaluate.search(network, seed=5), other.evaluate.search(network, seed=5)
     third = other.evaluate.search(network, seed=6)
     assert isinstance(first, Evaluation)
     assert replace(first, train_s=0) == replace(again, train_s=0)
     assert replace(first, train_s=0) != replace(third, train_s=0)
 
 
-def test_score_is_the_share_of_right_labels_computed_outside(lab, network, digits):
+def test_score_is_the_share_of_right_labels_computed_outside(backend, network, digits):
     """A network that always answers class 3 scores the share of threes, whatever it claims."""
     body = """class ExquisiteNetV2(nn.Module):
     accuracy = 1.0
@@ -60,10 +60,10 @@ def test_score_is_the_share_of_right_labels_computed_outside(lab, network, digit
         logits = self.mix(x).mean(dim=(2, 3))
         return logits if self.training else logits * 0 + F.one_hot(torch.tensor(3), 10)
 """
-    outcome = lab.evaluate.search(network.replace("ExquisiteNetV2", body), seed=0)
+    outcome = backend.evaluate.search(network.replace("ExquisiteNetV2", body), seed=0)
     assert isinstance(outcome, Evaluation)
     assert outcome.score == pytest.approx(np.mean(digits.validation.labels == 3))
-    final = lab.evaluate.final(network.replace("ExquisiteNetV2", body), seed=0)
+    final = backend.evaluate.final(network.replace("ExquisiteNetV2", body), seed=0)
     assert isinstance(final, Evaluation)
     assert final.score == pytest.approx(np.mean(digits.test.labels == 3))
 
@@ -100,9 +100,9 @@ def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
         *tiny, "recipe=ge2024", "recipe.size_px=48", "recipe.shift_px=2", "recipe.epochs=3",
     ])  # fmt: skip
     dataset = build(config.task).load()
-    lab = untrained(config, dataset, network)
-    assert lab.validate(network) is None
-    outcome = lab.evaluate.search(network, seed=1)
+    backend = untrained(config, dataset, network)
+    assert backend.validate(network) is None
+    outcome = backend.evaluate.search(network, seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
 
@@ -149,19 +149,19 @@ def test_augmentation_is_what_it_says():
     assert 0 <= jittered.min() <= jittered.max() <= 1
 
 
-def test_more_operations_than_allowed_are_refused(lab, network, monkeypatch):
-    sandbox = lab.evaluate._sandbox
-    needed = lab.evaluate.search(network, seed=0).flops
+def test_more_operations_than_allowed_are_refused(backend, network, monkeypatch):
+    sandbox = backend.evaluate._sandbox
+    needed = backend.evaluate.search(network, seed=0).flops
     for cap, kind in ((needed - 1, "cap"), (needed, None)):
         monkeypatch.setattr(sandbox, "limits", replace(sandbox.limits, flops=cap))
-        assert getattr(lab.evaluate.search(network, seed=0), "kind", None) == kind
+        assert getattr(backend.evaluate.search(network, seed=0), "kind", None) == kind
 
 
-def test_the_evolved_optimizer_is_the_one_that_trains(lab, network):
+def test_the_evolved_optimizer_is_the_one_that_trains(backend, network):
     frozen = """def get_optimizer(model, lr, weight_decay, nesterov):
     return torch.optim.SGD(model.parameters(), lr=0.0)
 """
-    outcome = lab.evaluate.search(network.replace("get_optimizer", frozen), seed=1)
+    outcome = backend.evaluate.search(network.replace("get_optimizer", frozen), seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.score < 0.35
 
@@ -231,7 +231,7 @@ def test_no_harness_module_starts_torch_in_the_process_that_keeps_the_labels():
     assert done.stdout == "False\n"
 
 
-def test_parameters_of_any_number_of_dimensions_train(lab, network):
+def test_parameters_of_any_number_of_dimensions_train(backend, network):
     """A network that torch's own ``to(memory_format=...)`` would refuse."""
     body = (
         network["DW"]
@@ -241,23 +241,23 @@ def test_parameters_of_any_number_of_dimensions_train(lab, network):
         .replace("self.act(self.dw(x))", "self.act(self.dw(x)) * self.gate[0]")
     )
     genome = network.replace("DW", body)
-    assert lab.validate(genome) is None
-    assert isinstance(lab.evaluate.search(genome, seed=0), Evaluation)
+    assert backend.validate(genome) is None
+    assert isinstance(backend.evaluate.search(genome, seed=0), Evaluation)
 
 
-def test_same_seed_same_bits_however_many_train_beside_it(lab, network, tiny):
+def test_same_seed_same_bits_however_many_train_beside_it(network, tiny):
     """Two threads each, one after the other and then three at once on whatever cores there are."""
     config = compose([*tiny, "limits.threads=2", "recipe.epochs=2"])
     dataset = build(config.task).load()
 
     def weights_and_logits(seed):
-        job = train_job(network, box.evaluate._signature, config.recipe, seed=seed)
-        sandbox = box.evaluate._sandbox
+        job = train_job(network, backend.evaluate._signature, config.recipe, seed=seed)
+        sandbox = backend.evaluate._sandbox
         with sandbox.run(job, time_limit_s=60) as session:
             finish_training(session)
             return [session.receive().tobytes() for _ in range(3)]
 
-    with open_backend(config, dataset, network) as box:
+    with open_backend(config, dataset, network) as backend:
         alone = [weights_and_logits(seed) for seed in range(3)]
         with ThreadPoolExecutor(3) as pool:
             together = list(pool.map(weights_and_logits, range(3)))

@@ -29,21 +29,21 @@ def on_gpu(config, digits, network):
 def test_deterministic_gives_the_same_score_and_the_bits_of_the_weights_twice(on_gpu, network):
     outcomes = []
     for _ in range(2):
-        with on_gpu(deterministic=True) as lab:
-            outcomes.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+        with on_gpu(deterministic=True) as backend:
+            outcomes.append(replace(backend.evaluate.search(network, seed=1), train_s=0))
     assert isinstance(outcomes[0], Evaluation)
     assert outcomes[0] == outcomes[1]
 
 
 def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
-    with on_gpu() as lab:
-        lab.evaluate.search(network, seed=1)
-        assert lab.evaluate._device.slots.n == 1
-    with on_gpu(sandbox=replace(config.sandbox, level="limits"), workers=3) as lab:
-        lab.evaluate.search(network, seed=1)
-        assert lab.evaluate._device.slots.n > 1
+    with on_gpu() as backend:
+        backend.evaluate.search(network, seed=1)
+        assert backend.evaluate._device.slots.n == 1
+    with on_gpu(sandbox=replace(config.sandbox, level="limits"), workers=3) as backend:
+        backend.evaluate.search(network, seed=1)
+        assert backend.evaluate._device.slots.n > 1
         with ThreadPoolExecutor(3) as pool:
-            outcomes = list(pool.map(lambda s: lab.evaluate.search(network, seed=s), range(3)))
+            outcomes = list(pool.map(lambda s: backend.evaluate.search(network, seed=s), range(3)))
         assert all(isinstance(outcome, Evaluation) for outcome in outcomes)
 
 
@@ -58,13 +58,13 @@ def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none
     outcomes = []
     for name in ("whole", "pieces"):
         kept = replace(config, runs_dir=str(tmp_path / name))
-        with open_backend(kept, dataset, network, cache=True) as lab:
+        with open_backend(kept, dataset, network, cache=True) as backend:
             if name == "pieces":
                 with monkeypatch.context() as patch:
                     patch.setattr(CheckpointFile, "save", interrupted(CheckpointFile.save))
                     with pytest.raises(KeyboardInterrupt):
-                        lab.evaluate.search(network, seed=1)
-            outcomes.append(replace(lab.evaluate.search(network, seed=1), train_s=0))
+                        backend.evaluate.search(network, seed=1)
+            outcomes.append(replace(backend.evaluate.search(network, seed=1), train_s=0))
     assert isinstance(outcomes[0], Evaluation)
     assert outcomes[0] == outcomes[1]
 

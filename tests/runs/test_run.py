@@ -235,10 +235,10 @@ class TestDuplicates:
     """Assessed with a real worker; equal up to comments is the same network."""
 
     @pytest.fixture
-    def assessed(self, lab, config, tmp_path):
+    def assessed(self, backend, config, tmp_path):
         def assess(*generations, workers=1):
             with Journal(tmp_path / str(workers), wait_s=0) as journal:
-                recorded = Memo(replace(lab, workers=workers), journal)
+                recorded = Memo(replace(backend, workers=workers), journal)
                 judge = Assessor(recorded, NETWORK, config, Decisions(), Full())
                 proposals = [
                     [

@@ -59,8 +59,8 @@ ALL = [
 
 
 @pytest.fixture(scope="module")
-def labs(config, digits, network):
-    """Laboratories that wait for no hanging candidate, one per level, opened when first asked."""
+def backends(config, digits, network):
+    """A backend for each level that waits for no hanging candidate, opened when first used."""
     limits = replace(config.limits, build_s=10, train_s=10, memory_mib=768)
     sandbox = replace(config.sandbox, level="limits")
     chosen = replace(config, limits=limits, sandbox=sandbox)
@@ -73,13 +73,13 @@ def labs(config, digits, network):
 
 
 @pytest.fixture
-def strict(labs, request):
+def strict(backends, request):
     """The backend of the test's level."""
     level = getattr(request, "param", "isolated")
-    lab = labs(level)
-    if lab.machine["sandbox"] != level:
-        pytest.skip(f"this host does not reach {level}: {lab.machine['missing']}")
-    return lab
+    backend = backends(level)
+    if backend.machine["sandbox"] != level:
+        pytest.skip(f"this host does not reach {level}: {backend.machine['missing']}")
+    return backend
 
 
 def files_of(*folders):

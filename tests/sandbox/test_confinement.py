@@ -55,7 +55,7 @@ print(*files.readable(cuda=True, exclude=PACKAGE), sep="\\n")
 
 
 @pytest.fixture(scope="module")
-def labs(config, digits, network):
+def backends(config, digits, network):
     """The same backend at each level."""
     any_level = replace(config, device="cpu", sandbox=replace(config.sandbox, level="limits"))
     with ExitStack() as stack:
@@ -66,35 +66,37 @@ def labs(config, digits, network):
 
 
 @pytest.fixture(scope="module")
-def boxes(labs):
+def sandboxes(backends):
     """A sandbox of each level."""
-    return {level: lab.evaluate._sandbox for level, lab in labs.items()}
+    return {level: backend.evaluate._sandbox for level, backend in backends.items()}
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_each_level_stops_all_that_it_promises(level, boxes):
-    box = boxes[level]
-    if level == "isolated" and box.machine.missing:
-        pytest.skip(f"this host: {box.machine.missing}")
-    assert box.level == level
+def test_each_level_stops_all_that_it_promises(level, sandboxes):
+    sandbox = sandboxes[level]
+    if level == "isolated" and sandbox.machine.missing:
+        pytest.skip(f"this host: {sandbox.machine.missing}")
+    assert sandbox.level == level
     promised = LEVELS[: 1 + LEVELS.index(level)]
-    assert [n for n, how in box.stopped.items() if not how and ATTACKS[n].level in promised] == []
+    assert [
+        n for n, how in sandbox.stopped.items() if not how and ATTACKS[n].level in promised
+    ] == []
 
 
-def test_the_attacks_are_real_for_without_confinement_they_succeed(boxes):
+def test_the_attacks_are_real_for_without_confinement_they_succeed(sandboxes):
     for name in (
         "read a file", "list a folder", "write a file", "truncate a file", "delete a file",
         "change a mode", "change times", "signal", "TCP", "UDP", "listen",
         "abstract socket", "fork", "execute", "shared memory", "processes",
         "limits of others", "signal by owner",
     ):  # fmt: skip
-        assert boxes["limits"].stopped[name] == "", name
+        assert sandboxes["limits"].stopped[name] == "", name
 
 
-def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(boxes, monkeypatch):
-    monkeypatch.setattr(boxes["contained"], "required", "isolated")
+def test_a_level_that_the_host_does_not_reach_is_refused_in_one_sentence(sandboxes, monkeypatch):
+    monkeypatch.setattr(sandboxes["contained"], "required", "isolated")
     with pytest.raises(InputError, match=r"expected a host .* this one reaches contained"):
-        boxes["contained"].require_level()
+        sandboxes["contained"].require_level()
 
 
 def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
@@ -107,12 +109,12 @@ def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
     assert "the host forbids user namespaces" in refusal
 
 
-def test_processes_are_in_namespaces_of_their_own(boxes):
-    box = boxes["isolated"]
-    if box.machine.missing:
-        pytest.skip(f"this host: {box.machine.missing}")
+def test_processes_are_in_namespaces_of_their_own(sandboxes):
+    sandbox = sandboxes["isolated"]
+    if sandbox.machine.missing:
+        pytest.skip(f"this host: {sandbox.machine.missing}")
     for kind in ("user", "pid", "net", "ipc", "uts"):
-        theirs = Path(f"/proc/{server_of(box)}/ns/{kind}").readlink()
+        theirs = Path(f"/proc/{server_of(sandbox)}/ns/{kind}").readlink()
         assert theirs != Path(f"/proc/self/ns/{kind}").readlink(), kind
 
 
@@ -149,33 +151,33 @@ def test_what_could_reach_others_is_on_no_list():
         }  # fmt: skip
 
 
-def test_landlock_is_used_where_the_kernel_has_it(boxes):
+def test_landlock_is_used_where_the_kernel_has_it(sandboxes):
     assert (landlock.version() == 0) == any(
-        "Landlock" in m for m in boxes["isolated"].machine.missing
+        "Landlock" in m for m in sandboxes["isolated"].machine.missing
     )
 
 
-def test_an_honest_network_gives_the_same_bits_confined_or_not(labs, network, config):
-    def trained(lab):
-        job = train_job(network, lab.evaluate._signature, config.recipe, seed=3)
-        with lab.evaluate._sandbox.run(job, time_limit_s=60) as session:
+def test_an_honest_network_gives_the_same_bits_confined_or_not(backends, network, config):
+    def trained(backend):
+        job = train_job(network, backend.evaluate._signature, config.recipe, seed=3)
+        with backend.evaluate._sandbox.run(job, time_limit_s=60) as session:
             finish_training(session)
             return [session.receive().tobytes() for _ in range(3)]
 
-    confined, unconfined = labs["isolated"], labs["limits"]
+    confined, unconfined = backends["isolated"], backends["limits"]
     assert trained(confined) == trained(unconfined)  # graph, weights, logits
-    outcomes = [lab.evaluate.search(network, seed=3) for lab in (confined, unconfined)]
+    outcomes = [backend.evaluate.search(network, seed=3) for backend in (confined, unconfined)]
     assert isinstance(outcomes[0], Evaluation)
     assert replace(outcomes[0], train_s=0) == replace(outcomes[1], train_s=0)
 
 
-def test_a_worker_that_died_is_started_again_and_the_job_with_it(labs, network):
-    lab = labs["isolated"]
-    sandbox = lab.evaluate._sandbox
+def test_a_worker_that_died_is_started_again_and_the_job_with_it(backends, network):
+    backend = backends["isolated"]
+    sandbox = backend.evaluate._sandbox
     sandbox._worker._process.kill()
     sandbox._worker._process.wait()
-    assert lab.validate(network) is None
-    assert isinstance(lab.evaluate.search(network, seed=0), Evaluation)
+    assert backend.validate(network) is None
+    assert isinstance(backend.evaluate.search(network, seed=0), Evaluation)
 
 
 def test_a_worker_that_dies_every_time_ends_the_command():
@@ -201,13 +203,13 @@ def test_doctor_says_what_was_stopped_and_its_status_tells():
     assert "torch 2." in done.stdout
 
 
-def test_a_gpu_works_from_inside_the_sandbox(boxes, config, digits, network):
-    if not boxes["isolated"].machine.cuda:
+def test_a_gpu_works_from_inside_the_sandbox(sandboxes, config, digits, network):
+    if not sandboxes["isolated"].machine.cuda:
         pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
-    with open_backend(replace(config, device="auto"), digits, network) as lab:
-        assert lab.machine["device"] == "cuda"
-        assert lab.validate(network) is None
-        outcome = lab.evaluate.search(network, seed=0)
+    with open_backend(replace(config, device="auto"), digits, network) as backend:
+        assert backend.machine["device"] == "cuda"
+        assert backend.validate(network) is None
+        outcome = backend.evaluate.search(network, seed=0)
     assert isinstance(outcome, Evaluation)
     assert outcome.n_params == 518_230
 

@@ -44,8 +44,8 @@ def standing(sandbox):
 
 @pytest.mark.hostile
 @pytest.mark.timeout(1200)
-def test_memory_and_descriptors_stay_flat(lab):
-    sandbox = lab.evaluate._sandbox
+def test_memory_and_descriptors_stay_flat(backend):
+    sandbox = backend.evaluate._sandbox
     signature = Signature(
         kind="image_classification", class_name="Net", input_shape=(3, 32, 32), n_outputs=10
     )

@@ -61,9 +61,9 @@ def test_a_candidate_that_runs_ends_with_the_harness_that_died():
     assert not any(map(alive, pids))
 
 
-def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network):
-    sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
-    recipe = lab.evaluate._recipe
+def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(backend, network):
+    sandbox, signature = backend.evaluate._sandbox, backend.evaluate._signature
+    recipe = backend.evaluate._recipe
 
     def build(seconds):
         job = build_job(sleeper(network, seconds), signature, recipe)
@@ -80,9 +80,9 @@ def test_a_candidate_that_ends_is_not_held_up_by_one_started_later(lab, network)
     second.join()
 
 
-def test_no_child_and_no_descriptor_is_left(lab, network):
-    sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
-    job = build_job(network, signature, lab.evaluate._recipe)
+def test_no_child_and_no_descriptor_is_left(backend, network):
+    sandbox, signature = backend.evaluate._sandbox, backend.evaluate._signature
+    job = build_job(network, signature, backend.evaluate._recipe)
 
     def left():
         pid = server_of(sandbox)

@@ -68,8 +68,8 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
     """The one that runs a candidate never sees what is scored; no one but us sees a label of it."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     training = {"training images", "training labels 8 bytes"}
-    with open_backend(config, digits, network) as lab:
-        sandbox, signature = lab.evaluate._sandbox, lab.evaluate._signature
+    with open_backend(config, digits, network) as backend:
+        sandbox, signature = backend.evaluate._sandbox, backend.evaluate._signature
         server = server_of(sandbox)
         job = train_job(network, signature, config.recipe)
         source = "mark = 'the candidate is here'\nwhile 1: pass"
