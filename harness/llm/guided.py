@@ -168,7 +168,7 @@ class Guided:
         )
 
     def progress(self, genome: Genome, context: Context) -> str:
-        """Return what a plain mutation is told of the search so far; here nothing."""
+        """Return what a plain mutation says about the search so far; here nothing."""
         del genome, context
         return ""
 

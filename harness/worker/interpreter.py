@@ -109,7 +109,7 @@ class Operation:
             tensors.pop(number, None)
 
     def _is_deterministic(self) -> bool:
-        """Return whether an operation that may draw random numbers is told not to."""
+        """Return whether the arguments of an operation keep it from drawing random numbers."""
         defaults = {a.name: a.default_value for a in self.op._schema.arguments}  # noqa: SLF001
         given = defaults | self.arguments
         return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))

@@ -133,3 +133,34 @@ def test_an_arm_that_would_run_under_another_name_is_refused(installed, tmp_path
                    env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})  # fmt: skip
     assert done.returncode == 2
     assert "say 'ablation: coin_flips'; it would run under the name full" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("harness.population", "harness.evolution.candidate"),
+        ("harness.proposal", "harness.evolution.proposer"),
+        ("baselines.edits", "baselines.syntax_edits"),
+    ],
+)
+@pytest.mark.parametrize("imported", ["with the package", "when the arm is composed"])
+def test_an_import_path_of_version_0_1_0_is_answered_with_the_new_one(
+    installed, tmp_path, old, new, imported
+):
+    site = installed["PYTHONPATH"].split(":")[0]
+    broken = tmp_path / "broken"
+    subprocess.run(["cp", "-r", site, broken], check=True)
+    package = broken / "coin_flips"
+    if imported == "with the package":
+        package.joinpath("__init__.py").write_text(f"import {old}\n")
+    else:
+        package.joinpath("arm.py").write_text(f"from {old} import Variation\n")
+        yaml = package / "conf" / "ablation" / "coin_flips.yaml"
+        yaml.write_text(
+            yaml.read_text().replace("coin_flips.CoinFlips", "coin_flips.arm.CoinFlips")
+        )
+    done = harness("+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]",
+                   env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})  # fmt: skip
+    assert done.returncode == 2
+    assert f"{old} is {new} since version 0.2.0: import it from there." in done.stderr
+    assert "Traceback" not in done.stderr

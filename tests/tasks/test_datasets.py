@@ -139,7 +139,7 @@ def cache(tmp_path, monkeypatch):
 def test_images_are_decoded_once_and_anew_where_a_file_differs(folder, cache, monkeypatch):
     first = load("task=image_folder", f"task.path={folder}")
     (kept,) = cache.iterdir()
-    monkeypatch.setattr(datasets, "decoded", None)  # whoever decodes now fails
+    monkeypatch.setattr(datasets, "decoded", None)  # decoding again would fail
     assert load("task=image_folder", f"task.path={folder}").digest == first.digest
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
