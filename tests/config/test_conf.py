@@ -17,6 +17,7 @@ from harness.errors import InputError
 from harness.runs.spec import specify
 from harness.tasks.image_classification.wording import WORDING
 from tests.conftest import ARMS, ROOT
+from tests.support.configs import composed
 from tests.support.proposers import ProposerContract
 
 FILES = sorted(
@@ -70,15 +71,17 @@ def test_every_strategy_class_is_reachable_from_a_yaml():
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
     said = ["model=exchange", "search.acknowledge_test_selection=true"]
-    full, other = compose(said), compose([f"+ablation={arm}", *said])
+    full, other = (vars(composed(*arms, *said)) for arms in ([], [f"+ablation={arm}"]))
     listed = yaml.safe_load((CONF / "ablation" / f"{arm}.yaml").read_text())
     exchanged = {key.split("/")[-1] for group in listed.pop("defaults", []) for key in group}
-    for config in (full, other):
-        config.proposer.pop("model", None)
-    for name, value in vars(full).items():
-        if value != getattr(other, name):
+    for name, value in full.items():
+        one, another = (
+            {k: v for k, v in given.items() if k != "model"} if name == "proposer" else given
+            for given in (value, other[name])
+        )
+        if one != another:
             assert name in {*listed, *exchanged, "arm", "model"}
-    assert other.arm == other.ablation == arm
+    assert other["arm"] == other["ablation"] == arm
 
 
 GUIDED = {
@@ -124,7 +127,7 @@ def leaves(value, name=""):
 def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
     said = ["model=scripted", "search.acknowledge_test_selection=true"]
     full, other = (
-        leaves(asdict(compose([f"+ablation={name}", *said]))) for name in ("full", arm)
+        leaves(asdict(composed(f"+ablation={name}", *said))) for name in ("full", arm)
     )  # fmt: skip
     differing = {k: other.get(k) for k in full.keys() | other.keys() if full.get(k) != other.get(k)}
     gone = {
@@ -138,7 +141,7 @@ def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
 
 def test_every_arm_that_asks_an_llm_is_written_there():
     said = ["model=scripted", "search.acknowledge_test_selection=true"]
-    asking = {a for a in ARMS if "model" in compose([f"+ablation={a}", *said]).proposer}
+    asking = {a for a in ARMS if "model" in composed(f"+ablation={a}", *said).proposer}
     assert asking == GUIDED.keys()
 
 
@@ -153,7 +156,7 @@ def test_every_proposer_keeps_the_contract():
         if made is not None and cls is not ProposerContract:
             tested.add(type(made.__wrapped__(cls())))
     said = ["model=scripted", "search.acknowledge_test_selection=true"]
-    targets = {compose([f"+ablation={arm}", *said]).proposer["_target_"] for arm in ARMS}
+    targets = {composed(f"+ablation={arm}", *said).proposer["_target_"] for arm in ARMS}
     assert {get_object(target) for target in targets} == tested
 
 
@@ -229,7 +232,7 @@ class TestIdentity:
     def of(self, digits, network, monkeypatch):
         monkeypatch.setenv("OPENAI_API_KEY", "any")
         return lambda *overrides: (
-            specify(compose(["+ablation=random_mutation", *overrides]), digits, network).identity
+            specify(composed("+ablation=random_mutation", *overrides), digits, network).identity
         )
 
     @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from harness.config.compose import compose, restored
+from harness.config.compose import restored
 from harness.config.identity import comparison_digest, digest_of, identity
 from harness.config.strategies import (
     TARGET,
@@ -15,6 +15,7 @@ from harness.config.strategies import (
     with_import_paths,
 )
 from tests.conftest import ARMS, SMALL
+from tests.support.configs import composed
 
 MODULE_PATH = re.compile(r"\b(?:harness|baselines)(?:\.\w+){2,}")
 
@@ -53,7 +54,7 @@ def moved(value):
 class TestArm:
     @pytest.fixture
     def config(self, arm):
-        return compose([*SETTINGS, f"+ablation={arm}"])
+        return composed(*SETTINGS, f"+ablation={arm}")
 
     def test_its_identity_holds_no_module_path(self, config):
         assert not MODULE_PATH.findall(json.dumps(known(config)))
@@ -83,7 +84,7 @@ class TestArm:
 
 
 def test_all_arms_have_identities_of_their_own_and_one_comparison():
-    identities = [known(compose([*SETTINGS, f"+ablation={arm}"])) for arm in ARMS]
+    identities = [known(composed(*SETTINGS, f"+ablation={arm}")) for arm in ARMS]
     assert len(ARMS) == 24
     assert len({digest_of(one) for one in identities}) == len(ARMS)
     assert len({comparison_digest(one) for one in identities}) == 1

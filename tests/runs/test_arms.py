@@ -1,4 +1,4 @@
-"""Every arm that ships, on real images, from one command. Minutes: ``nox -s tests -- -m slow``."""
+"""Every arm that ships, from one command. Takes minutes: ``nox -s tests -- -m slow``."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import pytest
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.record.journal import find_runs
-from tests.conftest import ARMS, SMALL
+from tests.conftest import ARMS
 from tests.support.commands import run, run_main
 
 
@@ -19,10 +19,10 @@ def proposer_of(arm):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tmp_path):
+def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tiny, tmp_path):
     done = run(
         "-m", f"+ablation={','.join(ARMS)}", "seed=0,1", "compare=[]", "model=pool",
-        "search.acknowledge_test_selection=true", f"runs_dir={tmp_path}", *SMALL,
+        "search.acknowledge_test_selection=true", f"runs_dir={tmp_path}", *tiny,
         "budget.evaluations=3", timeout_s=1500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
