@@ -1,5 +1,6 @@
 """What many tests share: the seed network, the digits, one warm worker."""
 
+import gc
 import os
 from contextlib import closing
 from dataclasses import replace
@@ -71,6 +72,12 @@ def pytest_collection_modifyitems(items):
     """Let workers begin with the longest files, so that all of them end at about the same time."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from searching what was imported, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def told(folder):
