@@ -13,7 +13,7 @@ from harness.claims.evidence import Evidence, collect_evidence, matches
 from harness.claims.judge import NOT_RUN, Verdict
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
 from harness.config.compose import compose
-from harness.config.identity import settings_of
+from harness.config.identity import is_free, settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
@@ -24,11 +24,6 @@ OURS = ROOT / "reproductions"
 """Folder of the reproductions that come with this package."""
 ANOTHER_LLM = ("model=", "model.")
 """Settings that choose another LLM."""
-FREE = (
-    "runs_dir=", "device=", "workers=", "llm_workers=", "save_every_s=", "display=", "tracking=",
-    "model.base_url=", "model.key_env=",
-)  # fmt: skip
-"""Settings that do not change a result: where and how fast it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +58,7 @@ class Reproduction:
     @property
     def changed(self) -> tuple[str, ...]:
         """Settings of the user under which the runs are not those of the plan."""
-        return tuple(o for o in self.overrides if not o.startswith(FREE))
+        return tuple(o for o in self.overrides if not is_free(o))
 
     def config(self, comparison: str, arm: str, seed: int) -> Config:
         """Compose the configuration of one of its runs.

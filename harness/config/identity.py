@@ -14,7 +14,8 @@ from harness.config.plugins import third_party
 from harness.config.schema import ARGUMENT_ROLES, Config, Role
 from harness.config.strategies import TARGET, with_stable_names
 
-_NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART})
+_NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT})
+_FREE = frozenset({Role.RUNTIME, Role.DEVICE, Role.TRANSPORT})
 
 
 def _role(f: "Field[Any]") -> Role:
@@ -30,6 +31,15 @@ def role_of(setting: str) -> Role:
         return Role.SHARED
     own = _role(known[first])
     return ARGUMENT_ROLES.get(rest.rpartition(".")[2], own) if rest else own
+
+
+def is_free(override: str) -> bool:
+    """Return whether a setting leaves a reproduction's result as it is.
+
+    Args:
+        override: A setting as it is typed, such as ``device=cuda``.
+    """
+    return role_of(override.lstrip("+~").partition("=")[0]) in _FREE
 
 
 def settings_with(*roles: Role) -> frozenset[str]:
@@ -104,7 +114,7 @@ def _identifying(value: Any, *, within_model: bool = False) -> Any:
             if _role(f) not in _NOT_IDENTITY
         }
     if isinstance(value, Mapping):
-        left_out = {Role.RUNTIME, Role.TRANSPORT} if within_model else {Role.RUNTIME}
+        left_out = _NOT_IDENTITY | ({Role.TRANSPORT} if within_model else set())
         return {
             k: _identifying(v, within_model=within_model or k == "model")
             for k, v in value.items()

@@ -23,12 +23,14 @@ class Role(Enum):
     ARM = "decides the outcome; arms of one comparison may differ in it"
     DEVICE = "decides the last bits of the outcome; a reproduction may run on another device"
     PART = "copied into the proposer's node, which identifies it"
+    CONTENT = "names a file or folder; the digest of its content decides the outcome"
     RUNTIME = "decides where a run lies and how fast it is, not its outcome"
     TRANSPORT = "decides how a model is reached, not its answers"
 
 
 ARGUMENT_ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("path", "folder", "root", "study", "runs_dir"), Role.RUNTIME),
+    **dict.fromkeys(("path", "folder", "root", "study"), Role.CONTENT),
+    "runs_dir": Role.RUNTIME,
     **dict.fromkeys(
         ("base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
          "backoff_max_s", "patience_s", "settle_s"),
@@ -79,7 +81,7 @@ SHARES = (
 class Network:
     """The seed network: a file with marked segments."""
 
-    path: str = setting(Role.RUNTIME, unrecorded="the recorded seed network")
+    path: str = setting(Role.CONTENT, unrecorded="the recorded seed network")
 
 
 @dataclass(kw_only=True)
@@ -264,7 +266,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     sandbox: Sandbox = field(default_factory=Sandbox)
     final: Final = field(default_factory=Final)
-    study: str | None = setting(Role.RUNTIME, None)
+    study: str | None = setting(Role.CONTENT, None)
     """Recorded study whose scores drive selection, so that the prompts are the same. The identity
     of a run holds the digest of its content."""
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})

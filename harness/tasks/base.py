@@ -227,11 +227,6 @@ class Wording:
         return f"test {self.score}"
 
     @property
-    def training_examples(self) -> str:
-        """Name of the examples that networks are trained on."""
-        return f"training {self.examples}"
-
-    @property
     def validation_examples(self) -> str:
         """Name of the held-out examples that a search sees."""
         return f"validation {self.examples}"

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from harness.config.compose import restored
-from harness.config.identity import comparison_digest, digest_of, identity
+from harness.config.identity import comparison_digest, digest_of, identity, is_free
 from harness.config.strategies import (
     TARGET,
     installed_strategies,
@@ -88,3 +88,18 @@ def test_all_arms_have_identities_of_their_own_and_one_comparison():
     assert len(ARMS) == 24
     assert len({digest_of(one) for one in identities}) == len(ARMS)
     assert len({comparison_digest(one) for one in identities}) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "free"),
+    [
+        ("runs_dir=x", True), ("device=cuda", True), ("workers=2", True), ("display=plain", True),
+        ("tracking=wandb", True), ("executor=local", True), ("executor.cache=false", True),
+        ("model.base_url=http://x", True), ("model.key_env=KEY", True), ("wait_s=1", True),
+        ("model=openai", False), ("model.name=x", False), ("network.path=x.py", False),
+        ("task.path=x", False), ("study=x.zip", False), ("recipe.epochs=1", False),
+        ("+profile=ge2024", False), ("selection.score_only=true", False),
+    ],
+)  # fmt: skip
+def test_what_leaves_a_reproduction_as_it_is_follows_from_the_roles(override, free):
+    assert is_free(override) == free
