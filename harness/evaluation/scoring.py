@@ -98,7 +98,7 @@ class Scorer:
         one, other = first[second.binding], answers[second.binding]
         wording = self._wording
         depends = (
-            f"the answer to {wording.an_example} depends on the {wording.examples} beside it, "
+            f"the answer to {wording.an_example} depends on the {wording.examples} in its batch, "
             f"their order or their number"
         )
         self._require_equal(one, other, tolerance, depends)

@@ -1,4 +1,4 @@
-# expects: audit: beside it
+# expects: audit: in its batch
 # entry: own
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):
