@@ -1,5 +1,7 @@
 """The contributor's vocabulary: ``nox -l`` lists it, ``nox -s NAME -- ARGS`` runs it."""
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -37,6 +39,18 @@ def hostile(session: nox.Session) -> None:
     """Feed every hostile candidate to the sandbox, at every level that this host offers."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-n0", "-m", "hostile", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Change graphs, frames, archives, journals and answers at random, ten minutes for each.
+
+    ``FUZZ_SECONDS`` and ``FUZZ_SEED`` are read from the environment.
+    """
+    session.install("-e", ".[dev]")
+    seconds = os.environ.get("FUZZ_SECONDS", "600")
+    environment = {"FUZZ_SECONDS": seconds}
+    session.run("pytest", "-s", "--timeout=3600", "tests/fuzz", *session.posargs, env=environment)
 
 
 @nox.session(default=False)
