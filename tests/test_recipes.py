@@ -3,274 +3,160 @@
 import csv
 import io
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
 
+from harness.record.journal import read_events
 from tests.conftest import ROOT, SMALL
-from tests.support.paper import write_paper
+from tests.recipes import arms, evaluation, llm, outputs
+from tests.recipes.checkout import Checkout, Guide, is_named, paths
 
-COPIED = ("baselines", "conf", "harness", "reproductions", "tests")
-ARM = '''"""Coin flips: every child drops out another share of the last features."""
-
-import re
-
-from harness.evolution.candidate import Variation
-from harness.evolution.genome import Genome
-from harness.evolution.proposer import Context
-
-
-class CoinFlips:
-    """Draws the dropout rate of a segment.
-
-    Args:
-        segment: Name of the segment.
-    """
-
-    def __init__(self, *, segment: str) -> None:
-        self._segment = segment
-
-    def mutate(self, genome: Genome, context: Context) -> tuple[Genome, Variation]:
-        """Replace the rate by a random one."""
-        rate = f"nn.Dropout({context.rng('coin').random():.6f})"
-        source = re.sub(r"nn\\.Dropout\\([\\d.]+\\)", rate, genome[self._segment])
-        variation = Variation(operator="flip", segment=self._segment)
-        return genome.replace(self._segment, source), variation
-
-    def mate(self, genome: Genome, mate: Genome, context: Context) -> tuple[Genome, Variation]:
-        """Take the mate's rate."""
-        del context
-        variation = Variation(operator="mating", segment=self._segment)
-        return genome.replace(self._segment, mate[self._segment]), variation
-'''
-ARM_YAML = """# @package _global_
-# Baseline without an LLM: coin flips.
-defaults:
-  - override /proposer: none
-
-ablation: coin_flips
-arm: coin_flips
-proposer:
-  _target_: baselines.coin_flips.CoinFlips
-  segment: ExquisiteNetV2
-"""
-ARM_TEST = """
-
-class TestCoinFlips(ProposerContract):
-    @pytest.fixture
-    def proposer(self):
-        return built("coin_flips")
-"""
-GATE = '''def brevity(genome: Genome) -> str | None:
-    """Refuse long lines: nobody reads them."""
-    lines = genome.source.split("\\n")
-    return "a line is longer than 200 characters" if max(map(len, lines)) > 200 else None
-
-
-'''
-GATE_ENTRY = (
-    '    Gate(name="brevity", kind="prolix", meaning="lines too long to read", check=brevity),\n'
-)
-CANDIDATE = f"""# expects: prolix: longer than 200 characters
-# entry: own
-# segment: DW
-SEED
-# {"x" * 200}
-"""
-METRIC = """    Metric(
-        name="front_size",
-        heading="networks on the front",
-        phrase="networks on the front",
-        value=lambda run: len(run.front),
-        table=RESULTS,
-        comparable=True,
-    ),
-"""
-FIGURE = '''"""Sizes of the networks on each front."""
-
-from typing import Any
-
-from harness.analysis.comparison import Comparison
-from harness.reporting import plot_style
-from harness.reporting.figures.figure import Figure
-
-
-def _draw(comparison: Comparison) -> Any:
-    drawn, axes = plot_style.figure(width=4, height=3)
-    for run in comparison.runs:
-        sizes = [c.objectives.n_params for c in run.front if c.objectives]
-        axes[0][0].plot(sizes, linestyle="none", marker="o")
-    return drawn
-
-
-FIGURE = Figure(
-    name="sizes", title="Sizes", caption="Parameters of each network.", draw=_draw, position=7
-)
-'''
-FIGURE_TEST = """
-
-def test_sizes_are_drawn(study, tmp_path):
-    assert draw("sizes", compare(study), tmp_path)
-"""
-DATASET = '''class FewDigits:
-    """The first of the digits, as fast to train on as a test wants it."""
-
-    def __init__(self, *, n: int) -> None:
-        self._n = n
-
-    def load(self, progress: Progress | None = None) -> Dataset:
-        """Read the digits and keep the first of each split."""
-        del progress
-        whole = Digits(size=32, split_seed=0).load()
-        few = {
-            name: Split(**{part: array[: self._n] for part, array in vars(split).items()})
-            for name, split in vars(whole).items()
-            if isinstance(split, Split)
-        }
-        return Dataset(**vars(whole) | few | {"name": "few_digits"})
-
-
-'''
-DATASET_YAML = """# The first handwritten digits of each split.
-_target_: harness.tasks.image_classification.datasets.FewDigits
-n: 60
-"""
-
-
-PAPER_ARMS = "comparisons: {few: {arms: [coin_flips], seeds: [0]}}"
-PAPER_CLAIMS = """
-title: "A paper"
-sections:
-  fronts:
-    title: Fronts
-    source: A paper, table 1
-    claims:
-      - {name: two, says: two on the front, comparison: few, arm: coin_flips, measure: front_size, published: 2}
-"""
-
-
-class Checkout:
-    """A copy of the repository that a contributor edits; remembers which files."""
-
-    def __init__(self, folder):
-        self.folder, self.edited = folder, []
-        for name in COPIED:
-            shutil.copytree(
-                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        shutil.copy(ROOT / "pyproject.toml", folder)
-
-    def write(self, name, text):
-        """Add a file."""
-        assert not (self.folder / name).exists()
-        (self.folder / name).write_text(text)
-        self.edited.append(name)
-
-    def edit(self, name, *changes):
-        """Insert texts before others in one file, or at its end."""
-        text = (self.folder / name).read_text()
-        for before, inserted in changes:
-            assert text.count(before) == 1 or not before, before
-            place = text.index(before) if before else len(text)
-            text = text[:place] + inserted + text[place:]
-        (self.folder / name).write_text(text)
-        self.edited.append(name)
-
-    def recipe(self):
-        """Return the files edited since the last recipe."""
-        files, self.edited = set(self.edited), []
-        return files
-
-    def run(self, *command, module="harness"):
-        return subprocess.run(
-            [sys.executable, "-m", module, *map(str, command)],
-            capture_output=True, text=True, check=False, cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder)},
-        )  # fmt: skip
+RECIPES = {
+    "Add an arm": [arms.arm, arms.arm_with_a_selection],
+    "Add a gate": [evaluation.gate],
+    "Add a metric": [outputs.metric],
+    "Add a figure": [outputs.figure],
+    "Add a dataset": [evaluation.dataset],
+    "Add an executor": [evaluation.executor],
+    "Add a fidelity": [arms.fidelity],
+    "Add a model": [llm.model, llm.server],
+    "Change or add a prompt": [llm.prompt],
+    "Add an attack": [evaluation.attack],
+    "Add a reproduction": [outputs.reproduction],
+}
+"""The recipes by their headings, each as often as it has ways to follow it."""
+ALSO = {
+    "arm": arms.also_for_an_arm,
+    "gate": evaluation.also_for_a_gate,
+    "model": llm.also_for_a_model,
+}
+"""What a change also touches."""
+FILES = {
+    "arm": 3, "arm_with_a_selection": 4, "gate": 2, "metric": 2, "figure": 2, "dataset": 3,
+    "executor": 3, "fidelity": 3, "model": 3, "server": 1, "prompt": 2, "attack": 3,
+    "reproduction": 3,
+}  # fmt: skip
+"""How many files each recipe takes, its test included."""
+WRITTEN = {
+    "tests/baselines/test_proposers.py": "CoinFlips",
+    "tests/baselines/test_selection.py": "the_youngest_lives",
+    "tests/sandbox/test_candidates.py": "isolated-brevity or isolated-build__gives",
+    "tests/sandbox/test_confinement.py": "gets_a_second_name",
+    "tests/reporting/test_tables.py": "networks_on_the_front",
+    "tests/reporting/test_figures.py": "sizes_are_drawn",
+    "tests/tasks/test_datasets.py": "few_digits",
+    "tests/evaluation/test_executor.py": "one_by_one",
+    "tests/evolution/test_fidelity.py": "shortlist",
+    "tests/llm/test_model.py": "parrot",
+    "tests/llm/test_prompts.py": "say_please",
+    "tests/config/test_conf.py": "polite or model/ours",
+    "tests/test_readme.py": "is_described",
+    "tests/claims/test_reproductions.py": "its_table and few",
+    "reproductions/few/test_claims.py": "test_claim",
+}
+"""Tests that were written, and tests of the project that see what was written."""
+HUMAN_WORK = {"README.md": "# A paper\n", "__init__.py": '"""A paper."""\n'}
+"""What docs/reproductions.md asks for besides."""
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A checkout in which every recipe was followed, and the files that each of them took."""
     copy = Checkout(tmp_path_factory.mktemp("checkout"))
-    copy.files = {}
-
-    copy.write("baselines/coin_flips.py", ARM)
-    copy.write("conf/ablation/coin_flips.yaml", ARM_YAML)
-    copy.edit("tests/baselines/test_proposers.py", ("", ARM_TEST))
-    copy.files["arm"] = copy.recipe()
-
-    copy.edit(
-        "harness/evaluation/gates.py",
-        ("def parse(genome: Genome)", GATE), ('    Gate(name="parse"', GATE_ENTRY),
-    )  # fmt: skip
-    copy.write("tests/candidates/brevity__long_line.py", CANDIDATE)
-    copy.files["gate"] = copy.recipe()
-
-    copy.edit(
-        "harness/analysis/metrics.py",
-        (")\nMETRICS = ", METRIC),
-    )
-    copy.files["metric"] = copy.recipe()
-
-    copy.write("harness/reporting/figures/sizes.py", FIGURE)
-    copy.edit("tests/reporting/test_figures.py", ("", FIGURE_TEST))
-    copy.files["figure"] = copy.recipe()
-
-    copy.edit("harness/tasks/image_classification/datasets.py", ("class Cifar10", DATASET))
-    copy.write("conf/task/few_digits.yaml", DATASET_YAML)
-    copy.files["dataset"] = copy.recipe()
+    copy.files = {way: copy.follow(way) for ways in RECIPES.values() for way in ways}
+    copy.also = {change: copy.follow(way) for change, way in ALSO.items()}
     return copy
 
 
 @pytest.fixture(scope="module")
 def runs(checkout):
-    """The new arm, run for real on the new data set."""
-    folder = checkout.folder / "runs"
-    command = ("+ablation=coin_flips", "compare=[]", "task=few_digits", *SMALL)
-    done = checkout.run(*command, f"runs_dir={folder}")
+    """Both new arms, run for real with all else that is new."""
+    chosen = (
+        "+ablation=youngest", "compare=[coin_flips]", "task=few_digits", "executor=one_by_one",
+        "model=parrot", "prompts=polite", *SMALL, "recipe.epochs=2",
+    )  # fmt: skip
+    done = checkout.run(*chosen, f"runs_dir={checkout.folder / 'runs'}")
     assert done.returncode == 0, done.stderr
-    return folder
+    return checkout.folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def table(checkout, runs):
+    """The table of the new reproduction."""
+    folder = checkout.folder / "reproductions" / "few"
+    for name, text in HUMAN_WORK.items():
+        (folder / name).write_text(text)
+    done = checkout.run("few", "table", f"runs_dir={runs}", module="reproductions")
+    assert done.returncode == 0, done.stderr
+    return (folder / "table.md").read_text()
+
+
+@pytest.mark.parametrize("heading", RECIPES)
+def test_a_recipe_names_the_files_that_it_takes(heading, checkout):
+    """A file that it names in the overview is needed; a file that is needed is named."""
+    guide = Guide()
+    edited = set().union(*(checkout.files[way] for way in RECIPES[heading]))
+    for file in edited:
+        assert is_named(file, paths(guide.row(heading) + guide.section(heading))), file
+    for path in paths(guide.row(heading)):
+        assert any(is_named(file, [path]) for file in edited | WRITTEN.keys()), path.pattern
+
+
+@pytest.mark.parametrize("change", ALSO)
+def test_what_a_change_also_touches_is_listed(change, checkout):
+    listed = paths(Guide().also(change))
+    assert listed
+    assert all(is_named(file, listed) for file in checkout.also[change])
+    assert len(listed) == len(checkout.also[change])
 
 
 def test_each_takes_as_many_files_as_it_says(checkout):
-    counts = {name: len(files) for name, files in checkout.files.items()}
-    assert counts == {"arm": 3, "gate": 2, "metric": 1, "figure": 2, "dataset": 2}
+    counts = {way.__name__: len(files) for way, files in checkout.files.items()}
+    assert counts == FILES
 
 
-def test_what_they_write_passes_their_tests(checkout):
-    """The arm keeps the contract, the gate refuses its candidate, the figure is drawn."""
-    tests = (
-        "tests/baselines/test_proposers.py", "tests/sandbox/test_candidates.py",
-        "tests/reporting/test_figures.py",
+def test_every_recipe_of_the_overview_is_followed():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    anchors = re.findall(r"^\| \[an? [\w ]+\]\(#([\w-]+)\) \|", text, re.MULTILINE)
+    assert anchors == [heading.lower().replace(" ", "-") for heading in RECIPES]
+
+
+def test_what_they_write_passes_their_tests(checkout, runs, table):
+    """The arms keep their contracts, the gate refuses its candidate, the figure is drawn."""
+    del table
+    done = checkout.run(
+        "-q", "-n0", "-m", "", "-rA", f"--harness-override=runs_dir={runs}",
+        "-k", " or ".join(f"({chosen})" for chosen in WRITTEN.values()), *WRITTEN, module="pytest",
     )  # fmt: skip
-    chosen = "CoinFlips or isolated-brevity or sizes_are_drawn"
-    done = checkout.run("-q", "-n0", "-m", "", "-k", chosen, *tests, module="pytest")
     assert done.returncode == 0, done.stdout
-    counts = re.search(r"(\d+) passed(?:, (\d+) skipped)?", done.stdout)
-    assert int(counts[1]) > 6, done.stdout
+    for file, chosen in WRITTEN.items():
+        assert re.search(rf"^(PASSED|SKIPPED).*{file}", done.stdout, re.MULTILINE), chosen
 
 
-def test_an_arm_runs_on_a_data_set(runs):
-    (run,) = runs.glob("coin_flips-s0-*")
-    manifest = json.loads((run / "config.json").read_text())
-    assert manifest["proposer"]["_target_"] == "baselines.CoinFlips"
-    assert list((run / "front").iterdir())
+def test_arms_run_on_what_is_new(runs):
+    settings = {}
+    for arm in ("coin_flips", "youngest"):
+        (run,) = runs.glob(f"{arm}-s0-*")
+        settings[arm] = json.loads((run / "config.json").read_text())
+        manifest, *events = [event.content for event in read_events(run)]
+        assert manifest["data"]["name"] == "few_digits"
+        assert manifest["machine"]["where"] == "here"
+        assert list((run / "front").iterdir())
+        asked = [content for content in events if "prompt" in content]
+        assert all(content["model"] == "parrot" for content in asked)
+        assert not any("You are improving" in content["prompt"] for content in asked)
+        assert bool(asked) == (arm == "youngest")
+    assert settings["coin_flips"]["proposer"]["_target_"] == "baselines.CoinFlips"
+    assert settings["youngest"]["selection"]["_target_"] == "baselines.Youngest"
 
 
-def test_a_metric_is_a_column_a_key_and_a_measure(checkout, runs):
+def test_a_metric_is_a_column_a_key_and_a_measure(checkout, runs, table):
     done = checkout.run(runs, "--format", "csv", "--measure", "front_size", module="harness.table")
     assert done.returncode == 0, done.stderr
     (row,) = (r for r in csv.DictReader(io.StringIO(done.stdout)) if r["arm"] == "coin_flips")
     assert float(row["front_size"]) >= 1
-    paper = write_paper(checkout.folder / "paper", arms=PAPER_ARMS, claims=PAPER_CLAIMS)
-    done = checkout.run(paper, "table", f"runs_dir={runs}", "--out", paper, module="reproductions")
-    assert done.returncode == 0, done.stderr
-    assert "| two on the front " in (paper / "table.md").read_text()
+    assert "| some on the front " in table
 
 
 def test_a_figure_is_in_the_report_as_is_the_metric(checkout, runs):
@@ -281,3 +167,14 @@ def test_a_figure_is_in_the_report_as_is_the_metric(checkout, runs):
     page = (runs / "report.html").read_text()
     assert "Parameters of each network." in page
     assert "networks on the front" in page
+
+
+def test_the_command_for_the_golden_prompts_writes_them(checkout):
+    (command,) = re.findall(
+        r"```sh\n(.*?)```", Guide().section("Change or add a prompt"), re.DOTALL
+    )
+    golden = checkout.folder / "tests" / "golden" / "prompts.txt"
+    golden.unlink()
+    done = checkout.start("sh", "-c", command)
+    assert done.returncode == 0, done.stderr
+    assert golden.read_text() == (ROOT / "tests" / "golden" / "prompts.txt").read_text()

@@ -1,0 +1,1 @@
+"""What a contributor writes when following CONTRIBUTING's recipes, one module per recipe."""
