@@ -1,4 +1,4 @@
-"""Exit of a command: on an error with one sentence and a status, on Ctrl-C at once."""
+"""What a command prints, and its exit: with one sentence on an error, at once on Ctrl-C."""
 
 import contextlib
 import os
@@ -8,8 +8,19 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from harness.errors import HarnessError
+from harness.text import visible
 
 _INTERRUPTED = 128 + signal.SIGINT
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print a text at once, ``visible``, since parts of it may come from anybody.
+
+    Args:
+        text: One or more lines.
+        error: Whether it goes to standard error.
+    """
+    print(visible(text), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 @contextlib.contextmanager
@@ -27,7 +38,7 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
 
 def fail(error: HarnessError, status: int | None = None) -> NoReturn:
     """End the command with the error's message, and its status unless another is given."""
-    print(f"error: {error}", file=sys.stderr)
+    say(f"error: {error}", error=True)
     raise SystemExit(error.exit_status if status is None else status)
 
 

@@ -24,7 +24,7 @@ from harness.evaluation.executor import Executors
 from harness.reporting.console import show_table
 from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
-from harness.terminal import exit_on_interrupt, fail
+from harness.terminal import exit_on_interrupt, fail, say
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     for one in document.tables:
         rows = rows_of(one.columns, one.rows)
         show_table(rows, title=one.title, notes=list(one.notes), text=True)
-    print("", *document.headings, document.headline, *document.notes, sep="\n")
+    say("\n".join(["", *document.headings, document.headline, *document.notes]))
 
 
 def table(reproduction: Reproduction, out: Path | None) -> None:

@@ -24,10 +24,9 @@ from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Built, Candidate, Signature
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
 from harness.sandbox.sandbox import Sandbox
+from harness.text import INVISIBLE
 
 _RUFF_TIMEOUT_S = 20
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Categories of Unicode: control, format, surrogate, private use, line and paragraph separators."""
 
 # Rules by which code cannot run as written; none is about style.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
@@ -69,7 +68,7 @@ def intake(genome: Genome) -> str | None:
         return f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}"
     for number, line in enumerate(genome.source.split("\n"), start=1):
         for character in line:
-            if character != "\t" and unicodedata.category(character) in _INVISIBLE:
+            if character != "\t" and unicodedata.category(character) in INVISIBLE:
                 return f"line {number} holds the invisible character U+{ord(character):04X}"
     if _cut_again(genome) != genome.names:
         return "the answer holds segment markers, which belong to the harness"

@@ -8,6 +8,7 @@ from typing import Any
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives
 from harness.sandbox.job import FAILURES, JobFailed
+from harness.text import reason_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +62,13 @@ class Rejection:
     kind: str
     """Why, as one of ``evaluation.gates.KINDS``."""
     reason: str
-    """One line, for tables and for prompts."""
+    """One line of at most ``text.REASON_CHARACTERS``, for tables and for prompts."""
     train_s: float | None = None
     """Training time of a network that was stopped on a rung, in seconds."""
+
+    def __post_init__(self) -> None:
+        """Make the reason one line, whoever gave it: a gate, ruff, a candidate or a record."""
+        object.__setattr__(self, "reason", reason_of(self.reason))
 
     @property
     def machine_dependent(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from string import Template
 
 from harness.sandbox.parser import syntax_tree
+from harness.text import visible
 
 _SMALLEST_SHARE = 0.0005
 """Smallest share that is shown as a number: a smaller one would be 0.0%."""
@@ -106,7 +107,7 @@ class Prompts:
 
     def repair_text(self, *, request: str, answer: str, reason: str) -> str:
         """Render a request again, with the refused answer and the gate's reason."""
-        texts = {"request": request.strip(), "answer": answer, "reason": reason}
+        texts = {"request": request.strip(), "answer": visible(answer), "reason": visible(reason)}
         return Template(self.repair).substitute(texts).strip() + "\n"
 
     def _changes(self, score_change: str, params_change: str) -> dict[str, str]:
@@ -117,7 +118,8 @@ class Prompts:
 
     def _render(self, text: str, *, header: str, **values: str) -> str:
         rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
-        return Template(text).substitute(values, rules=rules).strip() + "\n"
+        shown = {name: visible(value) for name, value in values.items()}  # code may be an answer's
+        return Template(text).substitute(shown, rules=rules).strip() + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from random import Random
 
 from harness.errors import MachineError
 from harness.llm.model import Completion, Failure
+from harness.terminal import say
 
 _OPENS_AFTER = 3
 """Consecutive failures after which the circuit opens: only one call at a time tries."""
@@ -119,7 +120,7 @@ class RateLimiter:
 
     def _succeed(self) -> None:
         if self._paused_at is not None:
-            print(f"{self.endpoint} answers again; the run continues.", flush=True)
+            say(f"{self.endpoint} answers again; the run continues.")
         self.answered, self._paused_at, self._failures = True, None, 0
         self._concurrency = min(self._max_concurrency, self._concurrency + 1 / self._concurrency)
 
@@ -135,8 +136,7 @@ class RateLimiter:
             self._concurrency = max(1.0, self._concurrency / 2)
         if self._failures >= _OPENS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
             self._paused_at = self._paused_at or now
-            print(
+            say(
                 f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
-                f"ends the run; run the same command to continue.",
-                flush=True,
+                f"ends the run; run the same command to continue."
             )

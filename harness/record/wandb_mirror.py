@@ -24,6 +24,7 @@ from harness.record.events import (
     RunCompleted,
 )
 from harness.record.journal import read_entries
+from harness.text import each_text, visible
 
 _POLL_S = 0.5
 _MARK = "tracking.done"
@@ -149,7 +150,7 @@ def _init(
         group=f"{manifest.data.name}-{manifest.comparison}",
         job_type=job_type or manifest.arm,
         name=name,
-        config=manifest.content,
+        config=each_text(manifest.content, visible),
         dir=str(folder),
         settings=wandb.Settings(console="off", x_disable_stats=True, silent=True),
     )

@@ -9,6 +9,8 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from harness.text import visible
+
 _PIPE_WIDTH = 200
 _REFRESH_PER_S = 4
 _MANY = 5000
@@ -43,14 +45,14 @@ class Panel:
 
     def print(self, line: str) -> None:
         """Print a line."""
-        self._console.print(line, soft_wrap=True)
+        self._console.print(visible(line), soft_wrap=True)
 
     def __rich__(self) -> Table:
         panel = Table.grid(padding=(0, 2))
         panel.add_column(style="bold")
         panel.add_column()
         for row in self._rows():
-            panel.add_row(*row)
+            panel.add_row(*map(visible, row))
         return panel
 
 
@@ -86,7 +88,7 @@ def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: boo
         rows = [list(row) for row in zip(*rows, strict=True)]
     table = _headed(rows[0], title, text=text)
     for row in rows[1:]:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     _show(console, table, notes)
 
 
@@ -104,19 +106,22 @@ def show_sections(
     header = next(iter(sections.values()))[0][0]
     table = _headed([header, *names], title)
     for heading, rows in sections.items():
-        table.add_row(Text(heading, style="bold"), *[""] * len(names))
+        table.add_row(Text(visible(heading), style="bold"), *[""] * len(names))
         by_name = {row[0]: row for row in rows[1:]}
         for i, column in enumerate(rows[0][1:], 1):
-            table.add_row(column, *(by_name[n][i] if n in by_name else "" for n in names))
+            cells = (by_name[n][i] if n in by_name else "" for n in names)
+            table.add_row(*map(visible, (column, *cells)))
         table.add_section()
     _show(_wide_console(), table, notes)
 
 
 def _headed(header: Sequence[str], title: str, *, text: bool = False) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(
+        title=visible(title), title_justify="left", title_style="bold", header_style="bold"
+    )
     for i, name in enumerate(header):
         table.add_column(
-            name,
+            visible(name),
             justify="right" if i and not text else "left",
             overflow="fold",
             no_wrap=not i and not text,
@@ -136,16 +141,15 @@ def _show(console: Console, table: Table, notes: Sequence[str]) -> None:
     console.print()
     console.print(table)
     for note in notes:
-        console.print(note, soft_wrap=not console.is_terminal)
+        console.print(visible(note), soft_wrap=not console.is_terminal)
 
 
 def show_lines(lines: Iterable[str]) -> None:
-    """Print lines, those of a diff in colour, without the control characters in them."""
+    """Print lines, those of a diff in colour, with the invisible characters in them as escapes."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:
-        plain = "".join(c if c.isprintable() or c == "\t" else " " for c in line)
-        style = next((style for start, style in _DIFF.items() if plain.startswith(start)), "")
-        console.print(Text(plain, style=style))
+        style = next((style for start, style in _DIFF.items() if line.startswith(start)), "")
+        console.print(Text(visible(line), style=style))
 
 
 _DIFF = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}

@@ -195,6 +195,21 @@ def latex(text: str) -> str:
     return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
 
 
+_MARKUP = re.compile(r"<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:])")
+"""Where text begins a tag, a character reference or the target of a link."""
+_FORMULA = ("=", "+", "-", "@")
+
+
+def markdown(text: str) -> str:
+    """Return text of which Markdown makes no tag and no link."""
+    return _MARKUP.sub(r"\\\g<0>", text)
+
+
+def spreadsheet(cell: Any) -> Any:
+    """Return the cell of a CSV file so that a spreadsheet takes no text for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
 def rows_of(columns: Sequence[Column], rows: Sequence[Values]) -> list[list[str]]:
     """Return a header and the rows, written for readers."""
     return [[c.heading for c in columns], *([c.text(row) for c in columns] for row in rows)]

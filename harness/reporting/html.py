@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
+from html import escape as escaped
 from pathlib import Path
 
 from harness.analysis.comparison import Comparison
@@ -21,6 +21,7 @@ from harness.reporting.formatting import rows_of
 from harness.reporting.run_page import run_details
 from harness.reporting.summary import folder_of
 from harness.reporting.tables import Document, Table, write_tables
+from harness.text import one_line
 
 _ASSETS = Path(__file__).with_name("assets")
 _PAGE = "report.html"
@@ -118,6 +119,11 @@ def _packed(name: str, run: RunResult) -> str:
     text = json.dumps(run_details(run), ensure_ascii=False).encode(errors="backslashreplace")
     data = base64.b64encode(gzip.compress(text, mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{data}</script>\n'
+
+
+def escape(text: str) -> str:
+    """Return a text as one line that HTML shows as it stands."""
+    return escaped(one_line(text))
 
 
 def _asset(name: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from harness.analysis.run_result import Candidate, RunResult
 from harness.record.events import CallAnswered
 from harness.record.journal import read_events
 from harness.reporting.lineage import describe_outcome, describe_variation
+from harness.text import each_text, visible
 
 _CONTEXT = 3
 _CLASSES = {
@@ -27,7 +28,10 @@ Token = tuple[str, str]
 
 
 def run_details(run: RunResult) -> dict[str, Any]:
-    """Return a run's front with lineages, its refusals, the candidates shown, and its manifest."""
+    """Return a run's front with lineages, its refusals, the candidates shown, and its manifest.
+
+    All texts are ``visible``.
+    """
     asked = {
         event.step: event for event in read_events(run.folder) if isinstance(event, CallAnswered)
     }
@@ -36,7 +40,7 @@ def run_details(run: RunResult) -> dict[str, Any]:
     refused = [c.step for c in run.candidates if not c.valid]
     shown = {*refused, *(step for lineage in lineages.values() for step in lineage)}
     sources = {"seed": run.seed_source} | {c.step: c.source for c in run.candidates}
-    return {
+    details = {
         "front": [
             {"step": c.step, "outcome": describe_outcome(run, c), "lineage": lineages[c.step]}
             for c in front
@@ -49,29 +53,25 @@ def run_details(run: RunResult) -> dict[str, Any]:
         },
         "manifest": json.dumps(run.manifest.content, indent=2, sort_keys=True, ensure_ascii=False),
     }
+    return {name: each_text(detail, visible) for name, detail in details.items()}
 
 
 def _individual(
     run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, CallAnswered]
 ) -> dict[str, Any]:
     return {
-        "outcome": visible(describe_outcome(run, candidate)),
+        "outcome": describe_outcome(run, candidate),
         "of": " and ".join(candidate.parents),
-        "made": [visible(describe_variation(run, variation)) for variation in candidate.variations],
+        "made": [describe_variation(run, variation) for variation in candidate.variations],
         "changes": list(_changes(parent, candidate.source)) if candidate.source else [],
         "asked": [
-            {"step": step, "model": visible(asked[step].model),
-             "prompt": visible(asked[step].prompt), "answer": visible(asked[step].answer)}
+            {"step": step, "model": asked[step].model,
+             "prompt": asked[step].prompt, "answer": asked[step].answer}
             for variation in candidate.variations
             for step in variation.calls
             if step in asked
         ],
     }  # fmt: skip
-
-
-def visible(text: str) -> str:
-    """Return a text with invisible characters, such as changes of direction, as escapes."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
 
 
 def _changes(before: str, after: str) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The summary at the end of a command: tables on the terminal, tables and a figure as files."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
 from harness.reporting.figures.catalog import draw
 from harness.reporting.formatting import rows_of
 from harness.reporting.tables import Document, write_tables
+from harness.terminal import say
 
 
 def print_comparison(
@@ -45,7 +45,7 @@ def folder_of(comparison: Comparison, runs_dir: Path) -> Path:
 def print_damaged(below: Below) -> int:
     """Print the journals that could not be read; return the exit status of the command."""
     for one in below.damaged:
-        print(f"left out: {one}", file=sys.stderr)
+        say(f"left out: {one}", error=True)
     return RecordError.exit_status if below.damaged else 0
 
 
@@ -60,7 +60,7 @@ def _print_tables(document: Document) -> None:
         for heading, rows in tables.items():
             show_table(rows, title=f"{title}\n{heading}", notes=[])
             title = document.title
-        print("\n".join(notes))
+        say("\n".join(notes))
 
 
 def _print_places(comparison: Comparison, folder: Path) -> None:
@@ -71,4 +71,4 @@ def _print_places(comparison: Comparison, folder: Path) -> None:
         selected = (
             f", the selected network is {FRONT}/{run.selected.step}.py" if run.selected else ""
         )
-        print(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{selected}")
+        say(f"{run.arm}, seed {run.seed}: journal and networks in {run.folder}{selected}")

@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.reporting.formatting import Column, Values, flat, latex, plain, rows_of
+from harness.reporting.formatting import (
+    Column,
+    Values,
+    flat,
+    latex,
+    markdown,
+    plain,
+    rows_of,
+    spreadsheet,
+)
+from harness.text import each_text, one_line
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 STYLES = tuple(SUFFIXES)
@@ -35,6 +45,11 @@ class Table:
     rows: tuple[Values, ...]
     notes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Make each text one line, whoever wrote it: names of arms and models, reasons, records."""
+        for name in ("title", "rows", "notes"):
+            object.__setattr__(self, name, each_text(getattr(self, name), one_line))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
@@ -55,6 +70,11 @@ class Document:
     headline: str
     notes: tuple[str, ...]
     reference: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make each text one line, as those of tables."""
+        for name in ("title", "headings", "headline", "notes", "reference"):
+            object.__setattr__(self, name, each_text(getattr(self, name), one_line))
 
 
 def render(document: Document, style: str) -> str:
@@ -91,7 +111,7 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
         rows: A header and the rows.
         n_text: Number of columns from the left that hold texts; the others hold numbers.
     """
-    rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    rows = [[markdown(cell).replace("|", r"\|") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     pad = [str.ljust] * n_text + [str.rjust] * (len(widths) - n_text)
     lines = [
@@ -104,12 +124,17 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
 
 
 def _markdown(document: Document) -> str:
-    parts = [f"**{document.title}**", "  \n".join(f"*{line}*" for line in document.headings)]
+    headings = "  \n".join(f"*{markdown(line)}*" for line in document.headings)
+    parts = [f"**{markdown(document.title)}**", headings]
     for table in document.tables:
-        notes = "\n".join(f"- {note}" for note in table.notes)
-        parts += [f"**{table.title}**", aligned(rows_of(table.columns, table.rows)), notes]
-    notes = "\n".join(f"- {note}" for note in document.notes)
-    return "\n\n".join(part for part in (*parts, document.headline, notes) if part) + "\n"
+        rows = rows_of(table.columns, table.rows)
+        parts += [f"**{markdown(table.title)}**", aligned(rows), _listed(table.notes)]
+    parts += [markdown(document.headline), _listed(document.notes)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _listed(notes: Sequence[str]) -> str:
+    return "\n".join(f"- {markdown(note)}" for note in notes)
 
 
 def _latex(document: Document) -> str:
@@ -171,7 +196,7 @@ def _csv(*documents: Document) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(names), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: spreadsheet(cell) for name, cell in row.items()} for row in rows)
     return text.getvalue()
 
 

@@ -22,7 +22,7 @@ from harness.config.schema import Config
 from harness.errors import HarnessError, InputError
 from harness.files import check_writable
 from harness.reporting.summary import print_comparison
-from harness.terminal import exit_on_interrupt, fail
+from harness.terminal import exit_on_interrupt, fail, say
 
 _RESULT = "result.json"
 
@@ -60,7 +60,7 @@ def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
                 raise
             if not isinstance(error, HarnessError):
                 traceback.print_exc()  # a defect of this package; the other jobs continue
-            print(f"job {' '.join(overrides)}: {error}", file=sys.stderr)
+            say(f"job {' '.join(overrides)}: {error}", error=True)
         finally:
             (folder / _RESULT).write_text(json.dumps(result))
 
@@ -84,6 +84,6 @@ class Summary(Callback):
             )
         failed = [r for r in results if r["failed"]]
         for result in failed:
-            print(f"failed: {' '.join(result['overrides'])}: {result['failed']}", file=sys.stderr)
+            say(f"failed: {' '.join(result['overrides'])}: {result['failed']}", error=True)
         if failed:
             raise SystemExit(1)

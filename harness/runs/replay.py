@@ -50,6 +50,7 @@ from harness.runs.run import run
 from harness.runs.runner import write_config, write_front
 from harness.runs.spec import specify
 from harness.tasks.base import wording_of
+from harness.terminal import say
 
 _ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused, NetworkGated)
 """Events that a re-training takes from the record: answers, and the refusals that prompts quote."""
@@ -244,14 +245,14 @@ def replay_all(
             else:
                 results.append(replay(recorded, out))
                 n = len(recorded.entries)
-                print(f"{recorded.name}: {n} events, all as recorded", flush=True)
+                say(f"{recorded.name}: {n} events, all as recorded")
     print_comparison(results, out)
 
 
 def _show_differences(recorded: RecordedRun, folder: Path) -> None:
     rows = differences(recorded, folder)
     n = len(_measured(recorded.events))
-    print(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded", flush=True)
+    say(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded")
     if len(rows) > 1:
         show_table(rows, title="Measured differently", notes=[], text=True)
 

@@ -22,6 +22,7 @@ from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_
 from harness.evolution.genome import Genome, read_network
 from harness.reporting.console import tracked
 from harness.tasks.base import Wording, wording_of
+from harness.terminal import say
 
 COULD_NOT_RUN = 2
 
@@ -53,7 +54,7 @@ def judge_file(
     if arguments.json:
         print(json.dumps({"accepted": accepted} | content))
     elif isinstance(outcome, Rejection):
-        print(f"rejected by {outcome.gate}: {outcome.reason}")
+        say(f"rejected by {outcome.gate}: {outcome.reason}")
     elif isinstance(outcome, Evaluation):
         for name, value in content.items():
             print(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")

@@ -23,6 +23,7 @@ from harness.sandbox.messages import (
 )
 from harness.sandbox.watchdog import Watchdog
 from harness.sandbox.worker_process import WorkerLostError, WorkerProcess
+from harness.text import reason_of
 from harness.typing import Array
 
 FAILURES = MappingProxyType(
@@ -48,7 +49,6 @@ MAX_ANSWER_BYTES = 1 << 29
 """Room for a network of 130 million parameters."""
 _DEATH_S = 2.0
 """A process whose channel closed because it died is reaped well within this time."""
-_REASON_CHARS = 300
 
 A = TypeVar("A", bound=Answer)
 B = TypeVar("B", bound=Answer)
@@ -60,14 +60,13 @@ class JobFailed(Exception):  # noqa: N818 - a verdict about untrusted code, no e
     Attributes:
         job: Name of the job, such as ``train``.
         kind: One of ``FAILURES``.
-        reason: One printable line.
+        reason: One line.
     """
 
     def __init__(self, job: str, kind: str, reason: str) -> None:
         self.job, self.kind = job, kind
-        printable = "".join(c if c.isprintable() else " " for c in reason[:_REASON_CHARS])
-        self.reason = printable
-        super().__init__(printable)
+        self.reason = reason_of(reason)
+        super().__init__(self.reason)
 
 
 class RunningJob:

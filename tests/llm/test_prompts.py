@@ -91,3 +91,13 @@ def test_nothing_is_left_to_fill_in_and_code_is_shown_as_it_is(prompts):
     for name, text in rendered(prompts):
         assert CODE in text
         assert "$" not in text.replace("new = $2", ""), name
+
+
+def test_no_answer_puts_an_invisible_character_into_a_prompt(prompts):
+    odd = "x = '\x1b[2J\u202e\ud800'\r\n\ty = 1"
+    shown = "x = '\\u001b[2J\\u202e\\ud800'\\u000d\n\ty = 1"
+    repair = prompts.repair_text(request="Write.", answer=odd, reason=odd)
+    review = prompts.review_text(segment="A", before=odd, code=odd, header=HEADER)
+    for text in (repair, review):
+        assert text.count(shown) == 2
+        assert odd not in text

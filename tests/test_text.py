@@ -1,0 +1,118 @@
+"""What servers, candidates and tools say is shown so that it acts on nobody."""
+
+import csv
+import io
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis.attribution import Contribution
+from harness.errors import InputError
+from harness.evaluation.gates import STATIC_GATES
+from harness.evolution.candidate import Rejection
+from harness.evolution.genome import Genome
+from harness.reporting.attribution_table import render_contributions
+from harness.reporting.console import show_lines, show_sections, show_table
+from harness.reporting.formatting import ARM, Column
+from harness.reporting.tables import STYLES, Document, Table, render
+from harness.terminal import fail, say
+from harness.text import INVISIBLE, REASON_CHARACTERS, each_text, one_line, reason_of, visible
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202e\x9b\u2028|<img src=x>[a](http://b)&amp;\ud800"
+
+
+def invisible(text, but="\n"):
+    return [c for c in text if unicodedata.category(c) in INVISIBLE and c not in but]
+
+
+def test_invisible_characters_become_escapes_and_the_rest_stays():
+    assert visible("a\u202eb\tc\n\x1b\r\U000e0001") == "a\\u202eb\tc\n\\u001b\\u000d\\U000e0001"
+    assert visible("é – 你好 \u00a0 x\n\ty") == "é – 你好 \u00a0 x\n\ty"
+    assert one_line("a\r\nb\tc\u2028d\x1b") == "a  b c d\\u001b"
+    assert reason_of("x" * 50_000) == "x" * REASON_CHARACTERS
+    assert len(reason_of("\x1b" * 50_000)) == REASON_CHARACTERS
+    assert each_text({"\x1b": [("\x07", 1, None)]}, visible) == {"\\u001b": [("\\u0007", 1, None)]}
+
+
+@given(st.text(alphabet=st.characters()))
+def test_no_text_keeps_an_invisible_character(text):
+    assert not invisible(visible(text), but="\n\t")
+    assert not invisible(one_line(text), but="")
+    assert visible(visible(text)) == visible(text)
+
+
+@pytest.mark.parametrize("gate", STATIC_GATES, ids=lambda gate: gate.name)
+def test_the_reason_of_every_gate_is_a_short_line(gate):
+    long = "x" * 50_000
+    sources = {
+        "intake": f"\x1b[2J{long}",
+        "parse": f"def {long}(:\n",
+        "lint": f"__all__ = ['\\x1b[31m\\n{long}']\n",
+        "imports": f"import {long}\n",
+    }
+    refusal = gate.refusal(Genome.parse(f"# segment: A\nA = 1\n{sources[gate.name]}"))
+    assert 0 < len(refusal.reason) <= REASON_CHARACTERS
+    assert not invisible(refusal.reason, but="")
+
+
+def test_a_rejection_that_anybody_makes_has_a_short_line_for_a_reason():
+    reason = Rejection(gate="mine", kind="mine", reason=f"{HOSTILE}{'y' * 50_000}").reason
+    assert len(reason) == REASON_CHARACTERS
+    assert not invisible(reason, but="")
+
+
+@pytest.fixture
+def document():
+    said = Column(name="said", heading="said")
+    row = {"arm": f"=cmd|{HOSTILE}", "said": HOSTILE}
+    table = Table(name="t", title=HOSTILE, columns=(ARM, said), rows=(row,), notes=(HOSTILE,))
+    return Document(
+        title=HOSTILE, headings=(HOSTILE,), tables=(table,), headline=HOSTILE, notes=(HOSTILE,)
+    )
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_tables_hold_no_invisible_characters_in_any_style(document, style):
+    text = render(document, style)
+    assert not invisible(text)
+    n_lines = {"markdown": 15, "csv": 2}.get(style)
+    assert n_lines is None or len(text.splitlines()) == n_lines
+
+
+def test_markdown_makes_no_tag_link_or_cell_of_a_text(document):
+    text = render(document, "markdown")
+    assert "<img" not in text.replace(r"\<img", "")
+    assert "](http" not in text
+    assert "&amp" not in text.replace(r"\&amp", "")
+    (row,) = [line for line in text.splitlines() if "=cmd" in line]
+    assert row.replace(r"\|", "").count("|") == 3
+
+
+def test_a_spreadsheet_finds_no_formula(document):
+    (row,) = csv.DictReader(io.StringIO(render(document, "csv")))
+    assert row["arm"].startswith("'=cmd")
+    one = Contribution(
+        comparison="+1", arm="-1", by="@x", name="=1+1", proposed=1, accepted=0, improving=0,
+        on_front=0,
+    )  # fmt: skip
+    _, row = csv.reader(io.StringIO(render_contributions([one], "csv")))
+    assert row == ["'+1", "'-1", "'@x", "'=1+1", "1", "0", "0", "0"]
+    assert json.loads(render_contributions([one], "json"))[0]["name"] == "=1+1"
+
+
+def test_no_command_prints_an_invisible_character(capsys):
+    say(HOSTILE)
+    say(HOSTILE, error=True)
+    with pytest.raises(SystemExit):
+        fail(InputError(HOSTILE))
+    show_lines([HOSTILE, f"+{HOSTILE}"])
+    rows = [["name", HOSTILE], [HOSTILE, HOSTILE]]
+    show_table(rows, title=HOSTILE, notes=[HOSTILE])
+    show_sections({HOSTILE: rows}, title=HOSTILE, notes=[HOSTILE])
+    out, err = capsys.readouterr()
+    assert not invisible(out + err)
+    assert "\\u001b" in out
+    assert "\\u001b" in err
