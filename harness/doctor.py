@@ -11,7 +11,8 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from harness.config.compose import compose
-from harness.config.schema import LEVELS, Recipe
+from harness.config.schema import LEVELS
+from harness.config.tasks import KINDS, recipe_of
 from harness.errors import HarnessError
 from harness.record.journal import SQLITE
 from harness.reporting.console import show_table
@@ -20,7 +21,6 @@ from harness.sandbox.confinement import landlock
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
-from harness.tasks.base import KINDS
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -87,8 +87,9 @@ def _described(how: str) -> str:
 
 def _outcome(sandbox: Sandbox, source: str) -> str:
     signature = Signature(kind=KINDS[0], class_name="None", input_shape=(3, 8, 8), n_outputs=2)
+    recipe = recipe_of(KINDS[0])()
     candidate = Candidate(
-        source=f"import torch\n{source}", signature=signature, recipe=Recipe(), seed=0
+        source=f"import torch\n{source}", signature=signature, recipe=recipe, seed=0
     )
     try:
         with sandbox.run(Build(candidate=candidate), time_limit_s=sandbox.limits.build_s) as job:

@@ -28,6 +28,7 @@ from harness.config.paths import CONF, ROOT
 from harness.config.plugins import third_party_arms
 from harness.config.schema import Config, problems
 from harness.config.strategies import strategy_class, with_import_paths
+from harness.config.tasks import KINDS, recipe_of
 from harness.config.yaml_files import one_sentence
 from harness.errors import InputError
 
@@ -47,6 +48,8 @@ class ThirdParty(SearchPathPlugin):
 
 Plugins.instance().register(ThirdParty)
 ConfigStore.instance().store(name="schema", node=Config)
+for _kind in KINDS:
+    ConfigStore.instance().store(group="task_settings", name=_kind, node=recipe_of(_kind))
 OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
 OmegaConf.register_new_resolver("times", lambda a, b: int(a) * int(b), replace=True)
 
@@ -90,23 +93,26 @@ def compose_comparison(config: Config, overrides: Sequence[str]) -> list[Config]
     return list({c.arm: c for c in [config, *others]}.values())
 
 
-def restored(known: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -> Config:
     """Rebuild the configuration of a recorded run.
 
     Args:
         known: The settings in its manifest. Settings that change no outcome are not recorded and
             get the value ``unrecorded`` of the schema.
         overrides: What another machine needs, such as ``device=cuda``.
+        kind: Name of its task.
 
     Raises:
-        InputError: This version has no such configuration.
+        InputError: This version has no such configuration, or no such task.
     """
     fields = {f.name for f in dataclasses.fields(Config)} - {"network", "study"}
     kept = {key: with_import_paths(value) for key, value in known.items() if key in fields}
     try:
         node = OmegaConf.merge(
             OmegaConf.structured(Config),
+            {"recipe": OmegaConf.structured(recipe_of(kind))},
             with_import_paths(unrecorded_settings()),
+            {"recipe": unrecorded_settings(recipe_of(kind))},
             kept,
             OmegaConf.from_dotlist(list(overrides)),
         )

@@ -1,14 +1,15 @@
 """The schema of the configuration: every setting with its type, unit and role.
 
-Hydra merges ``conf/`` into these classes, so a misspelt key or a wrong type fails before any work.
-Strategies (task, proposer, model, selection, fidelity, executor, tracking) are nodes with
-``_target_``, checked against the constructors that they name. The classes are not frozen, because
-Hydra fills them.
+Hydra merges ``conf/`` into these dataclasses, so a misspelt key or a wrong type fails before any
+work. They are not frozen, because Hydra fills them. Strategies (task, proposer, model, selection,
+fidelity, executor, tracking) are nodes with ``_target_``, checked against the constructors that
+they name.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from math import inf
 from operator import attrgetter
 from typing import Any
 
@@ -40,15 +41,38 @@ ARGUMENT_ROLES: Mapping[str, Role] = {
 """Roles of the strategies' own arguments; any other argument decides the outcome."""
 
 
-def setting(role: Role, default: Any = MISSING, *, unrecorded: Any = None) -> Any:
-    """Return a field of this role.
+@dataclass(frozen=True)
+class Range:
+    """Numbers that a setting may have."""
+
+    least: float
+    most: float
+    words: str
+
+
+SHARE = Range(0, 1, "a share from 0 to 1")
+AT_LEAST_0 = Range(0, inf, "a number of at least 0")
+AT_LEAST_1 = Range(1, inf, "a number of at least 1")
+
+
+def setting(
+    role: Role = Role.SHARED,
+    default: Any = MISSING,
+    *,
+    unrecorded: Any = None,
+    within: Range | None = None,
+) -> Any:
+    """Return a field of a settings class.
 
     Args:
         role: What the setting decides.
         default: Its value where ``conf/`` sets none.
         unrecorded: Its value in a configuration that is rebuilt from a record without it.
+        within: Numbers that it may have, None aside.
     """
-    return field(default=default, metadata={"role": role, "unrecorded": unrecorded})
+    return field(
+        default=default, metadata={"role": role, "unrecorded": unrecorded, "within": within}
+    )
 
 
 LEVELS = ("limits", "contained", "isolated")
@@ -62,19 +86,6 @@ CHOICES = {
     "search.split": ("validation", "test"),
     "recipe.schedule": ("decay", "plateau"),
 }
-AT_LEAST_ONE = (
-    "sizes.founders", "sizes.offspring", "sizes.elites", "budget.evaluations", "budget.proposals",
-    "final.hall_of_fame", "recipe.plateau_epochs", "recipe.epochs",
-    "recipe.batch_size", "limits.threads", "final.seeds", "workers", "llm_workers",
-)  # fmt: skip
-SHARES = (
-    "rates.p_mate",
-    "rates.p_mutate",
-    "eot.probability",
-    "recipe.warmup_share",
-    "recipe.shift_p",
-    "final.tolerance",
-)
 
 
 @dataclass(kw_only=True)
@@ -86,11 +97,15 @@ class Network:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """How a network is trained."""
+    """How a network is trained, whatever the task.
 
-    epochs: int = MISSING
+    Each task has a subclass, ``RECIPE`` in its module ``recipe``, that adds its own settings;
+    ``recipe`` in a configuration is an object of it.
+    """
+
+    epochs: int = setting(within=AT_LEAST_1)
     """Number of epochs; with ``plateau`` the most."""
-    batch_size: int = MISSING
+    batch_size: int = setting(within=AT_LEAST_1)
     lr: float = MISSING
     weight_decay: float = MISSING
     schedule: str = "decay"
@@ -98,21 +113,11 @@ class Recipe:
     zero. ``plateau``: it rises over ``warmup_steps`` from a thousandth, is multiplied by
     ``plateau_factor`` when the training loss has not fallen for ``plateau_epochs``, and training
     stops when it is below ``min_lr``. Both are factors on each parameter group's own rate."""
-    warmup_share: float = 0.0
+    warmup_share: float = setting(default=0.0, within=SHARE)
     warmup_steps: int = 0
     plateau_factor: float = 1.0
-    plateau_epochs: int = 1
+    plateau_epochs: int = setting(default=1, within=AT_LEAST_1)
     min_lr: float = 0.0
-    size_px: int | None = None
-    """Resize every image to this height and width in pixels, bilinearly, on the device."""
-    flip: bool = MISSING
-    """Mirror half of the training images; unsuitable for digits and text."""
-    jitter: float = 0.0
-    """Change brightness, contrast and saturation of half of them by up to this share each."""
-    shift_px: float = MISSING
-    """Translate training images by up to this many pixels in each direction, rounded."""
-    shift_p: float = 1.0
-    """Share of training images that are translated."""
     mixed_precision: bool = False
     """Train with half precision where torch considers it safe; scoring has full precision."""
     keep_best: bool = False
@@ -124,9 +129,9 @@ class Recipe:
 class Sizes:
     """How many individuals make a generation."""
 
-    founders: int = MISSING
-    offspring: int = MISSING
-    elites: int = MISSING
+    founders: int = setting(within=AT_LEAST_1)
+    offspring: int = setting(within=AT_LEAST_1)
+    elites: int = setting(within=AT_LEAST_1)
     """How many individuals survive, where selection has elites."""
 
 
@@ -134,8 +139,8 @@ class Sizes:
 class Rates:
     """Chances of the operators, equal for every arm unless an ablation says otherwise."""
 
-    p_mate: float = MISSING
-    p_mutate: float = MISSING
+    p_mate: float = setting(within=SHARE)
+    p_mutate: float = setting(within=SHARE)
     """Chance of a mutation after mating; a parent without mate always mutates. At 0 only founders
     mutate, and a parent whose neighbour is no mate mates with any individual that differs."""
     mate_identical: bool = False
@@ -146,7 +151,7 @@ class Rates:
 class Eot:
     """Evolution of Thought: a mutation that reflects on what an elite's change did."""
 
-    probability: float = setting(Role.PART, unrecorded=0.0)
+    probability: float = setting(Role.PART, unrecorded=0.0, within=SHARE)
     strict: bool = setting(Role.PART, unrecorded=False)
     """Show only elites that gained in one objective and lost in none."""
 
@@ -167,7 +172,7 @@ class Search:
 class Confirm:
     """Confirmation of scores by re-training on extra seeds."""
 
-    seeds: int = 0
+    seeds: int = setting(default=0, within=AT_LEAST_0)
     """How many extra seeds re-train a network, scored on the validation split, before it serves as
     an example of Evolution of Thought or may be selected at the end. Not charged to the budget; 0
     disables confirmation."""
@@ -177,8 +182,8 @@ class Confirm:
 class Budget:
     """Limits of one run; the first one reached ends it. Null is no limit."""
 
-    evaluations: int = MISSING
-    proposals: int = MISSING
+    evaluations: int = setting(within=AT_LEAST_1)
+    proposals: int = setting(within=AT_LEAST_1)
     generations: int | None = None
     llm_calls: int | None = None
     prompt_tokens: int | None = None
@@ -217,7 +222,7 @@ class Limits:
     memory_mib: int = MISSING
     """Limit on resident memory, and on address space beyond that of the worker at its start (not on
     a GPU, whose driver reserves far more than it uses)."""
-    threads: int = MISSING
+    threads: int = setting(within=AT_LEAST_1)
     """CPU threads per candidate; part of a run's identity, since results depend on it."""
     flops: int | None = None
     """Floating-point operations per input; null is no limit."""
@@ -227,11 +232,11 @@ class Limits:
 class Final:
     """Measurement of the result on the test split, after the search."""
 
-    seeds: int = MISSING
+    seeds: int = setting(within=AT_LEAST_1)
     """Extra training seeds for the selected network and the seed network."""
-    tolerance: float = MISSING
+    tolerance: float = setting(within=SHARE)
     """The selected network is the smallest one this close to the seed's validation score."""
-    hall_of_fame: int = MISSING
+    hall_of_fame: int = setting(within=AT_LEAST_1)
     """How many networks of the run's Pareto front are kept as files and re-trained; of more, those
     that SPEA2 would keep."""
 
@@ -272,7 +277,7 @@ class Config:
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
     """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)
-    workers: int | None = setting(Role.RUNTIME, unrecorded=1)
+    workers: int | None = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
     """Candidates trained at once; results do not depend on it. Null: one for each
     ``limits.threads`` cores, memory permitting; a GPU takes one at a time except at
     ``sandbox.level=limits``."""
@@ -280,7 +285,7 @@ class Config:
     """Make results on a GPU reproducible bit by bit, which costs time; on a CPU they always are."""
     save_every_s: float = setting(Role.RUNTIME, 300.0)
     """Seconds between checkpoints of a long training."""
-    llm_workers: int = setting(Role.RUNTIME, unrecorded=1)
+    llm_workers: int = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
     """LLM calls in flight; results do not depend on it."""
     runs_dir: str = setting(Role.RUNTIME, unrecorded="")
     wait_s: float = setting(Role.RUNTIME, unrecorded=0.0)
@@ -300,15 +305,7 @@ def problems(config: Config) -> Iterator[str]:
     for name, choices in CHOICES.items():
         if (value := attrgetter(name)(config)) not in choices:
             yield f"{name}: expected one of {', '.join(choices)}, got {value}."
-    for name in AT_LEAST_ONE:
-        value = attrgetter(name)(config)
-        if value is not None and value < 1:
-            yield f"{name}: expected a number of at least 1, got {value}."
-    if config.confirm.seeds < 0:
-        yield f"confirm.seeds: expected a number of at least 0, got {config.confirm.seeds}."
-    for name in SHARES:
-        if not 0 <= (value := attrgetter(name)(config)) <= 1:
-            yield f"{name}: expected a share from 0 to 1, got {value}."
+    yield from _misfits(config)
     if config.recipe.schedule == "plateau" and not is_full(config.fidelity):
         yield (
             "fidelity=halving: expected a recipe that ends after recipe.epochs, "
@@ -321,3 +318,16 @@ def problems(config: Config) -> Iterator[str]:
             "every test score of its run worthless. To demonstrate this, set "
             "search.acknowledge_test_selection=true."
         )
+
+
+def _misfits(settings: Any, prefix: str = "") -> Iterator[str]:
+    """Yield a sentence for each value out of its range, and each setting that ``+`` invented."""
+    known = {f.name: f.metadata.get("within") for f in fields(settings)}
+    for name, value in vars(settings).items():
+        within = known.get(name)
+        if name not in known:
+            yield f"{prefix}{name}: expected one of {', '.join(known)}; there is no such setting."
+        elif is_dataclass(value):
+            yield from _misfits(value, f"{prefix}{name}.")
+        elif within and value is not None and not within.least <= value <= within.most:
+            yield f"{prefix}{name}: expected {within.words}, got {value}."

@@ -20,8 +20,8 @@ from harness.files import creation_lock, write_atomically
 
 FOLDER = ".trainings"
 _DECISIVE = (
-    "evaluation", "sandbox", "tasks", "worker", "config/schema.py", "evolution/candidate.py",
-    "evolution/genome.py", "files.py", "seeding.py", "typing.py",
+    "evaluation", "sandbox", "tasks", "worker", "config/schema.py", "config/tasks.py",
+    "evolution/candidate.py", "evolution/genome.py", "files.py", "seeding.py", "typing.py",
 )  # fmt: skip
 """Code that decides the outcome of a training: what gates, trains and scores, and its imports."""
 

@@ -21,7 +21,7 @@ from harness.evaluation.evaluator import Evaluator, OnEpoch
 from harness.evaluation.gates import Validator
 from harness.evolution.genome import Genome
 from harness.sandbox.sandbox import Sandbox
-from harness.tasks.base import Dataset, scale_of
+from harness.tasks.base import Dataset, require_own_recipe, scale_of
 
 
 class Executor(Protocol):
@@ -109,6 +109,7 @@ class LocalThreads:
         on_epoch: OnEpoch | None = None,
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
+        require_own_recipe(dataset, config.recipe)
         sandbox, device = self._warm_worker(config)
         segments = {name: network[name] for name in network.names}
         signature = scale_of(dataset.kind).signature(

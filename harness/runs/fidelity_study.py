@@ -112,7 +112,10 @@ def correlate(
         raise InputError(f"{run_dir}: expected the folder of one run, got {len(folders)}.")
     (folder,) = folders
     (recorded,) = load_recorded([folder])
-    config = restored(recorded.manifest.settings, [*overrides, f"runs_dir={folder.parent}"])
+    manifest = recorded.manifest
+    config = restored(
+        manifest.settings, [*overrides, f"runs_dir={folder.parent}"], kind=manifest.data.kind
+    )
     epochs = _epochs(config, epochs)
     networks = _networks(read_run(folder), n_networks)
     seed = training_seed(config.seed)

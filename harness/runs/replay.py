@@ -147,7 +147,7 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
         RecordError: An event differs from the recorded one.
         ReplayMiss: Something is needed that the record does not hold.
     """
-    config = restored(recorded.manifest.settings, [])
+    config = restored(recorded.manifest.settings, [], kind=recorded.manifest.data.kind)
     nothing = NoBackend()
     backend = Backend(validate=nothing, evaluate=nothing)
     decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
@@ -172,7 +172,11 @@ def retrain(
     Returns:
         The result of the new run, whose folder is within ``out``.
     """
-    config = restored(recorded.manifest.settings, [*overrides, f"runs_dir={out}"])
+    config = restored(
+        recorded.manifest.settings,
+        [*overrides, f"runs_dir={out}"],
+        kind=recorded.manifest.data.kind,
+    )
     dataset = load_dataset(recorded, config)
     backend = executor.open(config, dataset, recorded.network)
     asks = _model(config) is not None

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from harness.config.schema import Recipe
+from harness.config.tasks import recipe_of
 from harness.sandbox.attack_target import Target
 
 _TAG = "message"
@@ -44,7 +45,7 @@ class Candidate:
     Attributes:
         source: Python source that defines the class and ``get_optimizer``.
         signature: How it is built.
-        recipe: How it is trained.
+        recipe: How it is trained, an object of the task's own class.
         seed: Seed of torch's generators.
     """
 
@@ -318,6 +319,8 @@ def read_answer(frame: Any) -> Answer:
 def _read(kind: Any, content: Mapping[str, Any]) -> Any:
     """Construct a dataclass from JSON values, and the dataclasses among its fields."""
     hints = get_type_hints(kind)
+    if hints.get("recipe") is Recipe:
+        hints["recipe"] = recipe_of(content["signature"]["kind"])
     values = dict(content)
     for name, value in values.items():
         if is_dataclass(hints[name]):

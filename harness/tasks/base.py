@@ -1,8 +1,9 @@
 """Tasks as the harness sees them, without torch: data sets, scores, and the words for both.
 
 A task is a package in ``harness/tasks``. Its name is the *kind* that a data set, a job and the
-record of a run carry. The package holds three constants, each in a module of its own:
+record of a run carry. The package holds four constants, each in a module of its own:
 
+- ``recipe.RECIPE``, a subclass of ``harness.config.schema.Recipe``: the task's own settings.
 - ``scale.SCALE``, a ``Scale``: numpy, for the harness, which keeps the labels.
 - ``wording.WORDING``, a ``Wording``: for prompts, tables and figures.
 - ``kind.KIND``, a ``harness.tasks.kind.Kind``: torch, for the worker, which trains.
@@ -11,7 +12,6 @@ A class with ``load`` (``Loader``) in the same package or in a third party's giv
 """
 
 import hashlib
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from harness.config.schema import Recipe
+from harness.config.tasks import constant_of, recipe_of
 from harness.errors import InputError
 from harness.sandbox.messages import Signature
 from harness.typing import Array
-
-KINDS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/scale.py")))
-"""Names of all tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +138,14 @@ class Scale(Protocol):
         ...
 
     def signature(
-        self, dataset: Dataset, segments: Mapping[str, str], recipe: Recipe, path: Path
+        self, dataset: Dataset, segments: Mapping[str, str], recipe: Any, path: Path
     ) -> Signature:
         """Return how candidates are built, from the segments of the seed network.
 
         Args:
             dataset: Data that candidates are trained on.
             segments: Source by name of each segment.
-            recipe: How candidates are trained.
+            recipe: How candidates are trained, an object of the task's ``RECIPE``.
             path: File of the seed network, for messages.
 
         Raises:
@@ -256,7 +254,7 @@ class Wording:
 
 def scale_of(kind: str) -> Scale:
     """Return the scale of a task."""
-    return cast("Scale", _constant(kind, "scale", "SCALE"))
+    return cast("Scale", constant_of(kind, "scale", "SCALE"))
 
 
 def wording_of(kind: str) -> Wording:
@@ -265,14 +263,15 @@ def wording_of(kind: str) -> Wording:
     Raises:
         InputError: This version has no such task.
     """
-    return cast("Wording", _constant(kind, "wording", "WORDING"))
+    return cast("Wording", constant_of(kind, "wording", "WORDING"))
 
 
-def _constant(kind: str, module: str, name: str) -> Any:
-    try:
-        return getattr(importlib.import_module(f"harness.tasks.{kind}.{module}"), name)
-    except ModuleNotFoundError:
+def require_own_recipe(dataset: Dataset, recipe: Recipe) -> None:
+    """InputError unless a recipe has the settings of the data's task."""
+    own = recipe_of(dataset.kind)
+    if not isinstance(recipe, own):
         raise InputError(
-            f"expected a task of harness/tasks, got {kind!r}. A run is read with the version that "
-            f"recorded it; a data set names its task in Dataset.kind."
-        ) from None
+            f"task: expected a recipe with the settings of {dataset.kind}, the task of "
+            f"{dataset.name}, got {type(recipe).__name__}. Let the YAML in "
+            f"conf/task override /task_settings@recipe: {dataset.kind}."
+        )

@@ -1,18 +1,18 @@
 """Tasks as the worker sees them: how networks are built, trained and asked. A door to torch."""
 
-import importlib
-from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
 
-from harness.config.schema import Recipe
+from harness.config.tasks import KINDS, constant_of
 from harness.sandbox.messages import Signature
 
 
 class Kind(Protocol):
     """What networks of one task get and give. Stateless.
+
+    A ``recipe`` is an object of the task's own ``RECIPE``.
 
     Attributes:
         answers: Name of a network's output in messages, such as ``logits``.
@@ -28,7 +28,7 @@ class Kind(Protocol):
         """Change the memory layout of parameters, where another is faster."""
         ...
 
-    def prepare(self, stored: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    def prepare(self, stored: torch.Tensor, recipe: Any) -> torch.Tensor:
         """Turn stored inputs, (n, ...), into what a network gets, on the same device."""
         ...
 
@@ -40,7 +40,7 @@ class Kind(Protocol):
         """Return n prepared inputs drawn from torch's global generator."""
         ...
 
-    def augment(self, inputs: torch.Tensor, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
+    def augment(self, inputs: torch.Tensor, recipe: Any, rng: torch.Generator) -> torch.Tensor:
         """Change prepared training inputs at random.
 
         Args:
@@ -68,10 +68,9 @@ class Kind(Protocol):
 
 def kind_of(name: str) -> Kind:
     """Return the kind of the task of this name."""
-    return cast("Kind", importlib.import_module(f"harness.tasks.{name}.kind").KIND)
+    return cast("Kind", constant_of(name, "kind", "KIND"))
 
 
 def kinds() -> list[Kind]:
     """Import and return all kinds: a confined process cannot read the harness's files any more."""
-    packages = sorted(path.parent.name for path in Path(__file__).parent.glob("*/kind.py"))
-    return [kind_of(name) for name in packages]
+    return [kind_of(name) for name in KINDS]

@@ -77,7 +77,11 @@ class TestArm:
         for name in names:
             path = installed_strategies()[name]
             assert strategy_class(path).__name__ == name.partition(".")[2]
-        assert known(restored(recorded, [])) | {"data": "d", "network": "n"} == recorded
+        assert (
+            known(restored(recorded, [], kind="image_classification"))
+            | {"data": "d", "network": "n"}
+            == recorded
+        )
         assert list(targets(with_import_paths(recorded["proposer"]))) == list(
             targets(config.proposer)
         )

@@ -18,7 +18,6 @@ from torch import nn
 
 from harness.config.compose import compose
 from harness.config.paths import PACKAGE
-from harness.config.schema import Recipe
 from harness.config.strategies import build
 from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
@@ -31,6 +30,7 @@ from harness.record.journal import find_runs, read_events
 from harness.sandbox.job import JobFailed
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.image_classification.kind import KIND
+from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.worker.training import DivergedError, Training
 from tests.conftest import told
 from tests.support.backends import complete_folders, open_backend
@@ -38,7 +38,7 @@ from tests.support.jobs import train_job
 from tests.support.modules import MODULES, ours
 
 FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
-RECIPE = Recipe(
+RECIPE = ImageRecipe(
     epochs=5, batch_size=8, lr=0.1, weight_decay=0.0, flip=True, jitter=0.2, shift_px=1,
     schedule="plateau", plateau_epochs=1, plateau_factor=0.5, min_lr=1e-9,
 )  # fmt: skip

@@ -11,18 +11,18 @@ import torch
 from torch import nn
 
 from harness.config.compose import compose
-from harness.config.schema import Recipe
 from harness.config.strategies import build
 from harness.evolution.candidate import Evaluation
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.image_classification.augmentation import augment
 from harness.tasks.image_classification.kind import KIND
 from harness.tasks.image_classification.preprocess import as_input
+from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.worker.training import Plateau, Training, predict
 from tests.support.backends import open_backend
 from tests.support.jobs import finish_training, train_job
 
-RECIPE = Recipe(
+RECIPE = ImageRecipe(
     epochs=4, batch_size=16, lr=0.1, weight_decay=0.0, warmup_share=0.25, flip=True, shift_px=2
 )
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.schema import Recipe
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
+from harness.tasks.image_classification.recipe import ImageRecipe
 from tests.conftest import children_of_worker, server_of
 
 N = 2_000
@@ -49,7 +49,7 @@ def test_memory_and_descriptors_stay_flat(backend):
     signature = Signature(
         kind="image_classification", class_name="Net", input_shape=(3, 32, 32), n_outputs=10
     )
-    recipe = Recipe(lr=0.1, weight_decay=0.0)
+    recipe = ImageRecipe(lr=0.1, weight_decay=0.0)
     measured = []
     for i in range(N):
         source, kind = list(SOURCES.items())[i % len(SOURCES)]

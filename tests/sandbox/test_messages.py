@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config.schema import Recipe
 from harness.sandbox.attack_target import Target
 from harness.sandbox.messages import (
     _ANSWERS,
@@ -37,9 +36,10 @@ from harness.sandbox.messages import (
     read_request,
     request,
 )
+from harness.tasks.image_classification.recipe import ImageRecipe
 
 SIGNATURE = Signature(kind="sounds", class_name="Net", input_shape=(1, 8), n_outputs=3)
-RECIPE = Recipe(epochs=2, batch_size=8, lr=0.1, weight_decay=0.0, flip=False, shift_px=1.0)
+RECIPE = ImageRecipe(epochs=2, batch_size=8, lr=0.1, weight_decay=0.0, flip=False, shift_px=1.0)
 CANDIDATE = Candidate(source="class Net: ...", signature=SIGNATURE, recipe=RECIPE, seed=2**63)
 JOBS = [
     Probe(),

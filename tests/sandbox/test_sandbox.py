@@ -24,13 +24,13 @@ sys.path.insert(0, sys.argv[1])
 from harness.sandbox.sandbox import Sandbox
 from tests.conftest import SMALL, server_of
 from harness.config.compose import compose
-from harness.config.schema import Recipe
+from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.sandbox.messages import Build, Candidate, Signature
 sandbox = Sandbox(compose(SMALL).limits, device="cpu")
 signature = Signature(
     kind="image_classification", class_name="X", input_shape=(3, 32, 32), n_outputs=10
 )
-candidate = Candidate(source="while True: pass", signature=signature, recipe=Recipe(), seed=0)
+candidate = Candidate(source="while True: pass", signature=signature, recipe=ImageRecipe(), seed=0)
 with sandbox.run(Build(candidate=candidate), time_limit_s=60):
     server = server_of(sandbox)
     while not (children := Path(f"/proc/{server}/task/{server}/children").read_text().split()):

@@ -17,7 +17,7 @@ EXPLORE = """
 import os, sys
 from harness.config.compose import compose
 from harness.config.paths import PACKAGE
-from harness.config.schema import Recipe
+from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
@@ -37,7 +37,7 @@ raise ValueError(f"opened {{len(own)}} of {n} files of the harness, {{len(known)
 signature = Signature(
     kind="image_classification", class_name="Net", input_shape=(3, 8, 8), n_outputs=2
 )
-candidate = Candidate(source=source, signature=signature, recipe=Recipe(), seed=0)
+candidate = Candidate(source=source, signature=signature, recipe=ImageRecipe(), seed=0)
 with Sandbox(compose([]).limits, most="contained", device="cpu") as sandbox:
     print(sandbox.level, len(files))
     try:

@@ -9,12 +9,12 @@ from scipy.stats import chisquare, ks_2samp
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from harness.config.schema import Recipe
 from harness.tasks.image_classification.augmentation import augment, jittered, shifted
 from harness.tasks.image_classification.preprocess import as_input
+from harness.tasks.image_classification.recipe import ImageRecipe
 
 N = 4000
-PUBLISHED = Recipe(flip=True, jitter=0.05, shift_px=0.05 * 32, shift_p=0.5)
+PUBLISHED = ImageRecipe(flip=True, jitter=0.05, shift_px=0.05 * 32, shift_p=0.5)
 THEIRS = v2.Compose([
     v2.RandomHorizontalFlip(0.5),
     v2.RandomApply([v2.ColorJitter(0.05, 0.05, 0.05)], 0.5),

@@ -8,10 +8,10 @@ device, so that no step waits for it.
 import torch
 from torch.nn.functional import pad
 
-from harness.config.schema import Recipe
+from harness.tasks.image_classification.recipe import ImageRecipe
 
 
-def augment(batch: torch.Tensor, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
+def augment(batch: torch.Tensor, recipe: ImageRecipe, rng: torch.Generator) -> torch.Tensor:
     """Mirror, jitter and translate images at random.
 
     Args:

@@ -6,10 +6,10 @@ A door to torch.
 import torch
 from torch import nn
 
-from harness.config.schema import Recipe
 from harness.sandbox.messages import Signature
 from harness.tasks.image_classification.augmentation import augment
 from harness.tasks.image_classification.preprocess import as_input, lay_channels_last
+from harness.tasks.image_classification.recipe import ImageRecipe
 
 
 class ImageClassification:
@@ -25,7 +25,7 @@ class ImageClassification:
         """Lay convolution weights out channels last, as the images are."""
         lay_channels_last(network)
 
-    def prepare(self, stored: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    def prepare(self, stored: torch.Tensor, recipe: ImageRecipe) -> torch.Tensor:
         """Turn uint8 images, (n, channels, height, width), into float32 in [0, 1]."""
         return as_input(stored, size_px=recipe.size_px)
 
@@ -37,7 +37,9 @@ class ImageClassification:
         """Return images of uniform noise."""
         return torch.rand((n, *signature.input_shape), device=device)
 
-    def augment(self, inputs: torch.Tensor, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
+    def augment(
+        self, inputs: torch.Tensor, recipe: ImageRecipe, rng: torch.Generator
+    ) -> torch.Tensor:
         """Mirror, jitter and translate images as the recipe says."""
         return augment(inputs, recipe, rng)
 

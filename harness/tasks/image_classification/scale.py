@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.schema import Recipe
 from harness.sandbox.messages import Signature
 from harness.tasks.base import Dataset, Replay, Split
+from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.tasks.image_classification.signature import signature_of
 from harness.typing import Array
 
@@ -27,7 +27,7 @@ class Accuracy:
         return 1 / dataset.n_outputs
 
     def signature(
-        self, dataset: Dataset, segments: Mapping[str, str], recipe: Recipe, path: Path
+        self, dataset: Dataset, segments: Mapping[str, str], recipe: ImageRecipe, path: Path
     ) -> Signature:
         """Return the class to build: the seed network's last segment that is a class."""
         return signature_of(dataset, segments, recipe, path)

@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.config.schema import Recipe
 from harness.errors import GenomeError
 from harness.sandbox.messages import Signature
 from harness.tasks.base import Dataset
+from harness.tasks.image_classification.recipe import ImageRecipe
 
 
 def signature_of(
-    dataset: Dataset, segments: Mapping[str, str], recipe: Recipe, path: Path
+    dataset: Dataset, segments: Mapping[str, str], recipe: ImageRecipe, path: Path
 ) -> Signature:
     """Return how candidates are built; ``Scale.signature`` has the arguments."""
     channels, height, width = dataset.input_shape
