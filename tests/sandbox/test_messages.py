@@ -38,7 +38,9 @@ from harness.sandbox.messages import (
 )
 from harness.tasks.image_classification.recipe import ImageRecipe
 
-SIGNATURE = Signature(kind="sounds", class_name="Net", input_shape=(1, 8), n_outputs=3)
+SIGNATURE = Signature(
+    kind="image_classification", class_name="Net", input_shape=(1, 8), n_outputs=3
+)
 RECIPE = ImageRecipe(epochs=2, batch_size=8, lr=0.1, weight_decay=0.0, flip=False, shift_px=1.0)
 CANDIDATE = Candidate(source="class Net: ...", signature=SIGNATURE, recipe=RECIPE, seed=2**63)
 JOBS = [
