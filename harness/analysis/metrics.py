@@ -117,26 +117,28 @@ _ALL = (
         "itself; selection luck included. Mean over runs.",
     ),
     Metric(
-        name="pick_in_search",
+        name="selected_search_score",
         heading="selected: val. {task.short} {task.unit}, in search",
         phrase="{task.validation_score} of the selected network in the search",
         value=_selected_in_search,
         table=RESULTS,
         of_seed=lambda run: [run.seed_objectives.score],
         quantity=Quantity.SCORE,
+        aliases=("pick_in_search",),
         note="selected: the smallest network of a run's front within {tolerance} of the seed "
         "network's {task.validation_score}, or the {task.best} where none is. In search: its score "
         "in the one training that selected it, luck included. Re-trained: the same network on "
         "{final_seeds} fresh seeds. {test_split}",
     ),
     Metric(
-        name="pick_retrained",
+        name="selected_retrained_score",
         heading="selected: val. {task.short} {task.unit}, re-trained",
         phrase="{task.validation_score} of the selected network, re-trained",
         value=_selected_retrained,
         table=RESULTS,
         of_seed=lambda run: run.retrained.get("seed", ()),
         quantity=Quantity.SCORE,
+        aliases=("pick_retrained",),
     ),
     Metric(
         name="test_score",

@@ -77,6 +77,11 @@ def test_every_name_is_of_one_metric():
     assert set(claimable_metrics()) == METRICS.keys() - {"train_s"}
 
 
+def test_claims_may_use_names_of_0_1_0():
+    assert metric("pick_in_search") is METRICS["selected_search_score"]
+    assert metric("pick_retrained") is METRICS["selected_retrained_score"]
+
+
 def test_every_table_has_a_value_for_each_of_its_columns(runs):
     for table in describe_comparison(compare(runs)).tables:
         for row in table.rows:

@@ -58,8 +58,8 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     assert result.selected.step in result.confirmed
     row = describe_comparison(compare([result])).tables[0].rows[1]
     assert len(result.retrained[result.selected.step]) == 1
-    assert row["pick_in_search"] == result.selected.objectives.score
-    assert row["pick_retrained"] == result.retrained[result.selected.step][0]
+    assert row["selected_search_score"] == result.selected.objectives.score
+    assert row["selected_retrained_score"] == result.retrained[result.selected.step][0]
     text = render(describe_comparison(compare([result])), "markdown")
     assert f"one was selected by these scores: {len(result.confirmed)}." in text
 

@@ -100,8 +100,8 @@ def test_an_arm_that_was_selected_on_test_data_is_marked_wherever_it_is_named(tm
             assert "saw the test split, except where marked (selected on test data)." in text
     assert row(runs, "seed network") == row([*runs, *marked], "seed network")
     mine = row([*runs, *marked], "test_selection (selected on test data)")
-    assert mine["pick_in_search"] == mine["best_validation"] == ""  # it never had one
-    assert float(mine["pick_retrained"]) == pytest.approx(0.975)
+    assert mine["selected_search_score"] == mine["best_validation"] == ""  # it never had one
+    assert float(mine["selected_retrained_score"]) == pytest.approx(0.975)
     assert mine["difference"] == mine["p"] == ""  # what it scored is measured by another rule
     with pytest.raises(InputError, match="expected an arm of the table, one of full, random"):
         compare([*runs, *marked], reference="test_selection (selected on test data)")
@@ -216,7 +216,7 @@ def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
     assert "late, seed 0: not complete; the same command resumes it." in text
 
 
-def test_the_pick_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
+def test_the_selected_network_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
     children = [
         ("g0.a", evaluated(0.97, 400)),
         ("g0.b", evaluated(0.969, 300)),
