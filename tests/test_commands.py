@@ -84,6 +84,8 @@ def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, 
     table = done.stdout[done.stdout.rindex(": up to 1 evaluations per run, seeds 0 to 1") :]
     assert "random_mutation" in table
     assert "supports no conclusion" not in table
+    written = [path.read_text() for path in tmp_path.glob("comparison-*/table.md")]
+    assert run_main(tmp_path, "--format", "markdown", module="harness.table").stdout in written
     assert (tmp_path / ".hydra").is_dir()
 
 

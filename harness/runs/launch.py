@@ -1,20 +1,17 @@
 """Run one configuration or a sweep from the command line. A door to Hydra."""
 
-import json
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from harness.analysis.loading import read_runs
+from harness.analysis.run_result import RunResult
 from harness.config.compose import compose, expanded, profile_first, typed
 from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms
@@ -24,66 +21,58 @@ from harness.files import check_writable
 from harness.reporting.summary import print_comparison
 from harness.terminal import exit_on_interrupt, fail, say
 
-_RESULT = "result.json"
 
-
-def launch(job: Callable[[Config, list[str]], list[Path]]) -> NoReturn:
+def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
     """Run a job for one configuration, or for each of a multirun, and exit with its status.
 
-    Every configuration is composed once before the first job, so that a mistake costs nothing.
+    Every configuration is composed once before the first job, so that a mistake costs nothing. A
+    job of a multirun that fails does not end the others; one table of all jobs ends it.
 
     Args:
-        job: Gets the configuration and its overrides, and returns its run folders.
+        job: Gets the configuration and its overrides, and returns the results of its runs.
     """
     sys.argv[1:] = profile_first(sys.argv[1:])
+    flags = get_args_parser().parse_args(sys.argv[1:])
     try:
         list(third_party_arms())
-        for config in [compose(overrides) for overrides in expanded(sys.argv[1:])]:
-            if not get_args_parser().parse_args(sys.argv[1:]).cfg:
-                check_writable(Path(config.runs_dir))
+        configs = [compose(overrides) for overrides in expanded(sys.argv[1:])]
+        for config in [] if flags.cfg else configs:
+            check_writable(Path(config.runs_dir))
     except InputError as error:
         fail(error)
+    results: dict[Path, RunResult] = {}
+    failures: list[str] = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
     def entry(node: DictConfig) -> None:
         overrides = [str(o) for o in HydraConfig.get().overrides.task]
-        multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        result: dict[str, Any] = {"overrides": overrides, "runs": [], "failed": None}
         try:
-            result["runs"] = [str(path) for path in job(typed(node), overrides)]
+            results.update({result.folder: result for result in job(typed(node), overrides)})
+        except HarnessError as error:
+            if not flags.multirun:
+                fail(error)
+            failures.append(f"{' '.join(overrides)}: {error}")
         except Exception as error:
-            result["failed"] = str(error) if isinstance(error, HarnessError) else repr(error)
-            if not multirun:
-                if isinstance(error, HarnessError):
-                    fail(error)
+            if not flags.multirun:
                 raise
-            if not isinstance(error, HarnessError):
-                traceback.print_exc()  # a defect of this package; the other jobs continue
-            say(f"job {' '.join(overrides)}: {error}", error=True)
-        finally:
-            (folder / _RESULT).write_text(json.dumps(result))
+            traceback.print_exc()  # a defect of this package; the other jobs continue
+            failures.append(f"{' '.join(overrides)}: {error!r}")
+        else:
+            return
+        say(f"job {failures[-1]}", error=True)
 
     exit_on_interrupt()
     entry()
-    raise SystemExit(0)
+    if flags.multirun:
+        _end_multirun(configs, list(results.values()), failures)
+    raise SystemExit(1 if failures else 0)
 
 
-class Summary(Callback):
-    """Ends a multirun with one table of all jobs, and an exit status that counts failures."""
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the table of all jobs' runs; exit with status 1 if a job failed."""
-        folder = Path(config.hydra.sweep.dir)
-        results = [json.loads(p.read_text()) for p in sorted(folder.glob(f"*/{_RESULT}"))]
-        runs = {Path(path): None for result in results for path in result["runs"]}
-        if runs:
-            tracking = OmegaConf.to_container(config.tracking, resolve=True)
-            print_comparison(
-                read_runs(list(runs)), Path(config.runs_dir), cast("dict[str, Any]", tracking)
-            )
-        failed = [r for r in results if r["failed"]]
-        for result in failed:
-            say(f"failed: {' '.join(result['overrides'])}: {result['failed']}", error=True)
-        if failed:
-            raise SystemExit(1)
+def _end_multirun(
+    configs: Sequence[Config], results: Sequence[RunResult], failures: Sequence[str]
+) -> None:
+    """Print one table of all jobs, and the jobs that failed."""
+    if results:
+        print_comparison(results, Path(configs[0].runs_dir), configs[0].tracking)
+    for failure in failures:
+        say(f"failed: {failure}", error=True)
