@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from harness.errors import HarnessError
 from harness.record.archive import write_archive
+from harness.terminal import exit_on_error
 
 
 def main() -> None:
@@ -14,16 +14,12 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", help="default: the run's name, here")
     arguments = parser.parse_args()
     file = arguments.file or Path(f"{arguments.run_dir.resolve().name}.zip")
-    try:
+    with exit_on_error():
         write_archive(arguments.run_dir, file)
-    except OSError as error:
-        parser.exit(2, f"error: {file}: expected a file to write ({error.strerror}).\n")
-    except HarnessError as error:
-        parser.exit(error.exit_status, f"error: {error}\n")
-    print(
-        f"{file}: {file.stat().st_size:,} bytes. To replay it: "
-        f"python -m harness.replay {file} --out FOLDER"
-    )
+        print(
+            f"{file}: {file.stat().st_size:,} bytes. To replay it: "
+            f"python -m harness.replay {file} --out FOLDER"
+        )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class LockHeldError(Exception):
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that readers and crashes see all of it or nothing.
+    """Write a file so that readers and crashes see all of it or nothing; a link is replaced.
 
     The caller must be the only one to write this file, for instance by its ``creation_lock``.
 
@@ -36,9 +36,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     Raises:
         InputError: The folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")  # one left by a crash is overwritten
+    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)  # left by a crash, or a link that somebody else put there
+        with part.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

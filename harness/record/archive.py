@@ -8,13 +8,15 @@ proposed, ``config.json`` the settings, ``packages.txt`` the versions installed,
 import hashlib
 import json
 import re
-import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from harness.errors import RecordError
+from harness.errors import InputError, RecordError
+from harness.files import write_atomically
+from harness.record.bounded_json import count_values, parse_json
 from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
@@ -27,25 +29,42 @@ from harness.record.events import (
     read_event,
 )
 from harness.record.journal import JOURNAL_NAME, read_entries
+from harness.record.sealed_zip import packed, read_members
 
 ARCHIVE_FORMAT = 1
-_CONTENTS, _EVENTS = "archive.json", "events.jsonl"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_NAME = re.compile(r"\w[\w.~-]*")
+_CONTENTS, _EVENTS, _SOURCES = "archive.json", "events.jsonl", "sources/"
+_NAME = re.compile(r"\w[\w.~-]{0,127}")
+_STEP = re.compile(r"seed|g\d{1,9}\.c\d{1,9}")
 _NEEDED = frozenset[type[Event]]({Manifest, ReferenceEvaluated, RunCompleted})
-_UNREADABLE = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, TypeError,
-    AttributeError,
-    RuntimeError,  # encrypted, or packed in a way that zipfile does not know
-)  # fmt: skip
-"""What reading a damaged archive raises."""
-_MOST_BYTES = 1 << 30
-"""Larger parts are not unpacked."""
+_MOST_VALUES = 2_000_000
+"""Of all events together; a run of 24 evaluations has 5,000."""
+_LATEST = 1e11
+"""Seconds since 1970 that a date can have."""
 
 
 def write_archive(folder: Path, file: Path) -> None:
-    """Write the archive of a complete run; RecordError where the run is not complete."""
-    entries = complete_entries(folder)
+    """Write the archive of a complete run.
+
+    Raises:
+        RecordError: The run is not complete, or none that can be replayed from an archive.
+        InputError: The file is there and no archive, or cannot be written.
+    """
+    if file.is_symlink() or (file.exists() and not _is_archive(file)):
+        raise InputError(
+            f"{file}: expected a new file, or an archive to replace, found something else. Name "
+            f"another file."
+        )
+    if not _NAME.fullmatch(folder.resolve().name):
+        raise RecordError(
+            f"{folder}: expected the folder of a run, named by letters, digits, '.', '~', '-' and "
+            f"'_'. Rename it."
+        )
+    archive = _archive(folder.resolve().name, complete_entries(folder))
+    _read(BytesIO(archive), file)  # before a file is replaced by one that nobody can read
+    write_atomically(file, lambda opened: opened.write(archive))
+
+
+def _archive(run: str, entries: Sequence[Entry]) -> bytes:
     encoded = {
         name: text.encode("utf-8", "surrogateescape") for name, text in sorted(_parts(entries))
     }
@@ -54,13 +73,19 @@ def write_archive(folder: Path, file: Path) -> None:
         "format": ARCHIVE_FORMAT,
         "journal_format": JOURNAL_FORMAT,
         "version": manifest.settings["version"],
-        "run": folder.name,
+        "run": run,
         "sha256": {name: hashlib.sha256(part).hexdigest() for name, part in encoded.items()},
     }
     table = json.dumps(contents, indent=2, sort_keys=True) + "\n"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, part in {_CONTENTS: table.encode(), **encoded}.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), part, zipfile.ZIP_DEFLATED)
+    return packed({_CONTENTS: table.encode(), **encoded})
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return _CONTENTS in read_members(opened)
+    except (OSError, ValueError):
+        return False
 
 
 def _parts(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
@@ -87,35 +112,69 @@ def read_archive(file: Path) -> tuple[str, list[Entry]]:
         RecordError: The archive is damaged, incomplete, or of another format.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            contents = json.loads(_part(archive, _CONTENTS))
-            _require_formats(file, contents)
-            run = contents["run"]
-            if not _NAME.fullmatch(run):
-                raise ValueError(f"{run!r} is not the name of a run")
-            parts = {name: _part(archive, name) for name in dict(contents["sha256"])}
-            held = set(archive.namelist()) - {_CONTENTS}
+        with file.open("rb") as opened:
+            return _read(opened, file)
+    except OSError as error:
+        raise _damaged(file, str(error.strerror)) from None
+
+
+def _read(opened: IO[bytes], file: Path) -> tuple[str, list[Entry]]:
+    try:
+        parts = read_members(opened)
+        if _CONTENTS not in parts:
+            raise ValueError(f"it has no {_CONTENTS}")
+        contents = parse_json(parts.pop(_CONTENTS))
+        _require_formats(file, contents)
+        run, hashes = contents["run"], dict(contents["sha256"])
+        if not _NAME.fullmatch(run):
+            raise ValueError(f"{_shown(run)} is not the name of a run")
+        for name in sorted(hashes.keys() & parts.keys()):
+            if hashlib.sha256(parts[name]).hexdigest() != hashes[name]:
+                raise ValueError(f"{_shown(name)} does not match its hash")
+        if hashes.keys() != parts.keys():
+            names = ", ".join(map(_shown, sorted(hashes.keys() ^ parts.keys())[:3]))
+            raise ValueError(f"{_CONTENTS} and its parts differ in {names}")
+        entries = list(_entries(parts, version=contents["journal_format"]))
+        for problem in _problems(entries, parts):
+            raise ValueError(problem)
     except RecordError:
         raise
-    except _UNREADABLE as error:
-        raise _damaged(file, repr(error)) from None
-    for name, digest in contents["sha256"].items():
-        if hashlib.sha256(parts[name]).hexdigest() != digest:
-            raise _damaged(file, f"{name} does not match its hash")
-    if held != set(parts):
-        names = ", ".join(sorted(held ^ set(parts)))
-        raise _damaged(file, f"{_CONTENTS} and its parts differ in {names}")
-    try:
-        entries = [
-            _entry(json.loads(line), version=contents["journal_format"])
-            for line in parts[_EVENTS].splitlines()
-        ]
-    except MALFORMED as error:
-        raise _damaged(file, repr(error)) from None
+    except (*MALFORMED, ArithmeticError, RecursionError) as error:
+        why = str(error) if type(error) is ValueError else repr(error)
+        raise _damaged(file, why) from None
+    return run, entries
+
+
+def _entries(parts: Mapping[str, bytes], *, version: int) -> Iterator[Entry]:
+    lines = parts[_EVENTS].decode("utf-8").splitlines()
+    n = 0
+    for line in lines:
+        n += count_values(line)
+        if n > _MOST_VALUES:
+            raise ValueError(f"its events have more than {_MOST_VALUES:,} values")
+        stored = parse_json(line)
+        at = stored["at"]
+        if not isinstance(at, int | float) or not abs(at) < _LATEST:
+            raise ValueError(f"its journal has an event at {_shown(at)}, which is no time")
+        yield Entry(event=read_event(stored["key"], stored["content"], version=version), at=at)
+
+
+def _problems(entries: Sequence[Entry], parts: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield what an archive's journal lacks, has twice, or says otherwise than its other parts."""
     if missing := _NEEDED - {type(entry.event) for entry in entries}:
         lacks = ", ".join(sorted(event.KIND for event in missing))
-        raise _damaged(file, f"its journal lacks {lacks}")
-    return run, entries
+        yield f"its journal lacks {lacks}"
+    keys = Counter(entry.event.key for entry in entries)
+    for key in (key for key, n in keys.items() if n > 1):
+        yield f"its journal has {_shown(key)} twice"
+    said = {_EVENTS: "", **{name: text for name, text in _parts(entries) if name != _EVENTS}}
+    for name in sorted(said.keys() ^ parts.keys()):
+        yield f"{_shown(name)} is {'no' if name in parts else 'a missing'} part of its run"
+    for name in (name for name in said if name.startswith(_SOURCES)):
+        if not _STEP.fullmatch(name.removeprefix(_SOURCES).removesuffix(".py")):
+            yield f"{_shown(name)} is not named by a step of a run"
+        if parts[name] != said[name].encode("utf-8", "surrogateescape"):
+            yield f"{_shown(name)} is not the network of its journal"
 
 
 def complete_entries(folder: Path) -> list[Entry]:
@@ -131,25 +190,19 @@ def complete_entries(folder: Path) -> list[Entry]:
     return entries
 
 
-def _entry(line: Mapping[str, Any], *, version: int) -> Entry:
-    return Entry(event=read_event(line["key"], line["content"], version=version), at=line["at"])
-
-
 def _require_formats(file: Path, contents: Mapping[str, Any]) -> None:
     known = {"format": {ARCHIVE_FORMAT}, "journal_format": set(READABLE_FORMATS)}
     for name, formats in known.items():
-        if contents[name] not in formats:
+        if type(contents[name]) is not int or contents[name] not in formats:
             raise RecordError(
-                f"{file}: expected an archive of {name} {max(formats)}, found {contents[name]}. "
-                f"Use the version of this package that wrote it: guided-evolution "
-                f"{contents['version']}."
+                f"{file}: expected an archive of {name} {max(formats)}, found "
+                f"{_shown(contents[name])}. Use the version of this package that wrote it: "
+                f"guided-evolution {_shown(contents['version'])}."
             )
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _MOST_BYTES:
-        raise ValueError(f"{name} is larger than {_MOST_BYTES} bytes")
-    return archive.read(name)
+def _shown(value: object) -> str:
+    return ascii(str(value)[:80])[1:-1]
 
 
 def _damaged(file: Path, why: str) -> RecordError:

@@ -1,0 +1,55 @@
+"""JSON from somebody else: its depth, numbers and size in memory are bounded before it is parsed.
+
+A parser turns two bytes (``[]``) into 64, recurses once for each bracket, and spends quadratic time
+on a long number.
+"""
+
+import itertools
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+MOST_VALUES = 100_000
+"""Of one text; an event has some hundreds at most."""
+MOST_DEPTH = 32
+_STRING = re.compile(r'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # one without end as well: in linear time
+_LONG_NUMBER = re.compile(r"[-+.\w]{41}")
+_NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse a JSON text.
+
+    Raises:
+        ValueError: It is no JSON, or nested deeper, with more values or with longer numbers than
+            any that this package writes.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    count_values(text)
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def count_values(text: str) -> int:
+    """Return how many values a JSON text has, without parsing it; ValueError beyond a bound."""
+    outside = _STRING.sub("", text)
+    if _LONG_NUMBER.search(outside):
+        raise ValueError("a number has more than 40 characters")
+    n = sum(outside.count(mark) for mark in "[{,:") + 1
+    if n > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES:,} values")
+    brackets = _NOT_BRACKETS.sub("", outside)
+    if max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0) > MOST_DEPTH:
+        raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels")
+    return n
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"expected a finite number, got {text}")

@@ -1,0 +1,113 @@
+"""A zip file from somebody else: its sums are bounded before a member is unpacked or held.
+
+Only what ``python -m harness.export`` writes is read: files, stored or deflated, each name once,
+and none of the format's extensions (comments, encryption, links, zip64, bytes before or after).
+"""
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+MOST_MEMBERS = 20_000
+MOST_BYTES = 256 << 20
+"""All members unpacked. A run of 24 evaluations has 0.6 MB."""
+_MOST_PACKED = 64 << 20
+_MOST_RATIO = 100
+_FREE_BYTES = 1 << 20
+"""So much may be packed at any ratio."""
+_MOST_NAME = 128
+_END = struct.Struct("<4s4H2LH")
+_END_MARK, _ZIP64_MARK = b"PK\x05\x06", b"PK\x06\x07"
+_ZIP64_BYTES = 20
+_ENTRY_BYTES = 46
+_UNREADABLE = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, RuntimeError,
+    NotImplementedError,
+)  # fmt: skip
+"""What zipfile raises for a damaged file."""
+
+
+def read_members(file: IO[bytes]) -> dict[str, bytes]:
+    """Unpack all members of a zip file, by name.
+
+    Raises:
+        ValueError: It is damaged, or none that this package writes; the message is a clause.
+    """
+    try:
+        n = _require_plain_end(file)
+        with zipfile.ZipFile(file) as archive:
+            infos = archive.infolist()
+            if len(infos) != n:
+                raise ValueError(f"it lists {len(infos)} members and counts {n}")
+            for problem in _problems(infos, file.seek(0, io.SEEK_END)):
+                raise ValueError(problem)
+            return {info.filename: _unpacked(archive, info) for info in infos}
+    except _UNREADABLE as error:
+        raise ValueError(str(error) or type(error).__name__) from None
+
+
+def packed(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip file of these members, equal to the byte for equal ones."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _require_plain_end(file: IO[bytes]) -> int:
+    """Return the number of members by the last record, which bounds what zipfile will hold."""
+    size = file.seek(0, io.SEEK_END)
+    if size > _MOST_PACKED:
+        raise ValueError(f"it has {size:,} bytes, more than {_MOST_PACKED:,}")
+    if size < _END.size:
+        raise ValueError("it is no zip file, or ends early")
+    file.seek(max(0, size - _END.size - _ZIP64_BYTES))
+    last = file.read()
+    fields: tuple[Any, ...] = _END.unpack(last[-_END.size :])
+    mark, disk, first_disk, here, n, length, start, comment = fields
+    if mark != _END_MARK or comment:
+        raise ValueError("it is no zip file, ends early, or has a comment")
+    if last.startswith(_ZIP64_MARK) or disk or first_disk or here != n:
+        raise ValueError("it is a zip file of a kind that export does not write (zip64, parts)")
+    if n > MOST_MEMBERS:
+        raise ValueError(f"it has {n:,} members, more than {MOST_MEMBERS:,}")
+    if start + length + _END.size != size or length > n * (_ENTRY_BYTES + _MOST_NAME):
+        raise ValueError("its list of members does not fit the file")
+    return int(n)
+
+
+def _problems(infos: list[zipfile.ZipInfo], size: int) -> Iterator[str]:
+    names: set[str] = set()
+    for info in infos:
+        name = ascii(info.filename[:_MOST_NAME])
+        if info.filename in names:
+            yield f"it has {name} twice"
+        names.add(info.filename)
+        if info.flag_bits & 1:
+            yield f"{name} is encrypted"
+        if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG} or info.is_dir():
+            yield f"{name} is a link or a folder, not a file"
+        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            yield f"{name} is packed by another method than deflate"
+    unpacked, held = (
+        sum(getattr(info, name) for info in infos) for name in ("file_size", "compress_size")
+    )
+    if unpacked > MOST_BYTES:
+        yield f"it unpacks to {unpacked:,} bytes, more than {MOST_BYTES:,}"
+    if unpacked > _FREE_BYTES + _MOST_RATIO * held:
+        yield f"it unpacks to {unpacked:,} bytes, more than {_MOST_RATIO} times its size"
+    if held > size:
+        yield "its members overlap"
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with archive.open(info) as part:
+        content = part.read(info.file_size + 1)  # without a size it unpacks before it counts
+    if len(content) != info.file_size:
+        raise ValueError(f"{info.filename!a} has another size than it declares")
+    return content
