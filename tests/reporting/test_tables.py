@@ -1,11 +1,8 @@
 """The table from journals alone: golden files, arithmetic, honesty."""
 
-import csv
-import io
 import json
 import random
 import re
-import sqlite3
 
 import pytest
 
@@ -14,37 +11,15 @@ from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.stats import mean_interval, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
-from harness.record.events import read_event
-from harness.record.journal import JOURNAL_NAME, Journal
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import latex
-from harness.reporting.tables import STYLES, SUFFIXES, render, render_all
+from harness.reporting.tables import STYLES, SUFFIXES, render
 from tests.conftest import ROOT
 from tests.support.commands import run_main as command
-from tests.support.records import LINT, SLOW, evaluated, manifest, record_run
+from tests.support.records import LINT, SLOW, evaluated, record_run
+from tests.support.tables import described, row
 
 GOLDEN = ROOT / "tests" / "golden"
-
-
-@pytest.fixture
-def runs(tmp_path):
-    study = {"model": "some_LLM 50%", "date": "2026-01-02"}
-    record_run(
-        tmp_path / "a", arm="full", seed=0, study=study,
-        children=[
-            ("g0.c0", evaluated(0.975, 600)), ("g0.c1", LINT),
-            ("g0.c2", evaluated(0.99, 2000)), ("g1.c0", SLOW),
-        ],
-    )  # fmt: skip
-    record_run(
-        tmp_path / "b", arm="random_mutation", seed=0, tokens=0,
-        children=[("g0.c0", evaluated(0.9, 500)), ("g0.c1", evaluated(0.981, 990))],
-    )  # fmt: skip
-    record_run(
-        tmp_path / "c", arm="guided~pool:full", seed=0, tokens=None,
-        children=[("g0.c0", evaluated(0.5, 100))],
-    )  # fmt: skip
-    return read_runs([tmp_path / "a", tmp_path / "b", tmp_path / "c"])
 
 
 @pytest.fixture(scope="module")
@@ -74,37 +49,6 @@ def test_golden(study, style):
     (comparison,) = comparisons(runs_below(study).runs)
     golden = GOLDEN / f"table.{SUFFIXES[style]}"
     assert render(describe_comparison(comparison), style) == golden.read_text()
-
-
-def described(runs, style, *, reference=None, **chosen):
-    """The tables of runs that may be compared, as text."""
-    return render(describe_comparison(compare(runs, reference=reference), **chosen), style)
-
-
-def row(runs, arm, **chosen):
-    """A row of all tables together, as CSV has it."""
-    rows = csv.DictReader(io.StringIO(described(runs, "csv", **chosen)))
-    return next(r for r in rows if r["arm"] == arm)
-
-
-def test_an_arm_that_was_selected_on_test_data_is_marked_wherever_it_is_named(tmp_path, runs):
-    record_run(
-        tmp_path / "d", arm="test_selection", seed=0, split="test",
-        children=[("g0.c0", evaluated(0.99, 600))],
-    )  # fmt: skip
-    marked = read_runs([tmp_path / "d"])
-    for style in STYLES:
-        text = described([*runs, *marked], style)
-        assert "selection (selected on test data)" in text.replace("\\", "")
-        if style != "csv":
-            assert "saw the test split, except where marked (selected on test data)." in text
-    assert row(runs, "seed network") == row([*runs, *marked], "seed network")
-    mine = row([*runs, *marked], "test_selection (selected on test data)")
-    assert mine["selected_search_score"] == mine["best_validation"] == ""  # it never had one
-    assert float(mine["selected_retrained_score"]) == pytest.approx(0.975)
-    assert mine["difference"] == mine["p"] == ""  # what it scored is measured by another rule
-    with pytest.raises(InputError, match="expected an arm of the table, one of full, random"):
-        compare([*runs, *marked], reference="test_selection (selected on test data)")
 
 
 def test_numbers_by_hand(runs):
@@ -205,17 +149,6 @@ def test_no_interval_of_accuracies_leaves_what_scores_can_be(tmp_path):
     assert 0.9 < float(seed["test_score_low"]) < 0.97
 
 
-def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
-    record_run(
-        tmp_path / "d", arm="late", seed=0, complete=False, children=[("g0.c0", evaluated(0.9, 9))]
-    )
-    text = described([*runs, *read_runs([tmp_path / "d"])], "markdown")
-    late = row([*runs, *read_runs([tmp_path / "d"])], "late")
-    assert late["seeds"] == "0/1"
-    assert {late[name] for name in ("hypervolume", "test_score", "difference")} == {""}
-    assert "late, seed 0: not complete; the same command resumes it." in text
-
-
 def test_the_selected_network_is_the_smallest_within_the_tolerance_else_the_most_accurate(tmp_path):
     children = [
         ("g0.a", evaluated(0.97, 400)),
@@ -234,86 +167,6 @@ def test_the_selected_network_is_the_smallest_within_the_tolerance_else_the_most
     far = read_run(tmp_path / "far")
     assert far.selected is not None
     assert (far.selected.step, far.within_noise) == ("g0.a", False)
-
-
-def test_it_says_what_it_does_not_show(runs):
-    document = describe_comparison(compare(runs))
-    notes = " ".join(document.notes)
-    assert "One seed: a demonstration, supports no conclusion." in notes
-    assert "no evidence of GE" in notes
-    assert "which may not happen on another machine: 1." in notes
-    assert (
-        "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in document.headings
-    )
-    assert "guided~pool:full none (0 of 1 runs)" in document.headline
-    assert "full 40.0 % fewer parameters (1 of 1 runs; when re-trained 1)" in document.headline
-
-
-def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):
-    children = [("g0.c0", evaluated(0.9, 500))]
-    record_run(tmp_path / "a", arm="full", seed=0, children=children)
-    record_run(
-        tmp_path / "b", arm="full", seed=0, children=children, comparison="other", evaluations=9
-    )
-    found = read_runs([tmp_path / "a", tmp_path / "b"])
-    first, other = map(describe_comparison, comparisons(found))
-    assert not any("not comparable" in heading for heading in first.headings)
-    assert other.headings[0] == (
-        "not comparable with the first table: budget.evaluations is 9, not 3"
-    )
-    several = [first, other]
-    assert [one["title"] for one in json.loads(render_all(several, "json"))] == [
-        first.title, other.title,
-    ]  # fmt: skip
-    rows = list(csv.DictReader(io.StringIO(render_all(several, "csv"))))
-    assert [r["comparison"] for r in rows] == [first.title] * 2 + [other.title] * 2
-
-
-def test_a_damaged_journal_is_named_and_the_rest_shown(tmp_path, runs):
-    whole = tmp_path / "a" / JOURNAL_NAME
-    for name in ("cut", "rubbish", "changed"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / JOURNAL_NAME).write_bytes(whole.read_bytes())
-    cut = tmp_path / "cut" / JOURNAL_NAME
-    cut.write_bytes(cut.read_bytes()[:9000])
-    (tmp_path / "rubbish" / JOURNAL_NAME).write_bytes(b"no journal" * 999)
-    with sqlite3.connect(tmp_path / "changed" / JOURNAL_NAME) as db:
-        db.execute("UPDATE event SET json = '{}' WHERE key = 'proposal/g0.c1'")
-    db.close()
-    done = command(tmp_path, module="harness.table")
-    assert done.returncode == 2
-    assert "| random_mutation " in done.stdout
-    for name in ("cut", "rubbish", "changed"):
-        assert f"left out: {tmp_path / name}" in done.stderr
-    assert "Traceback" not in done.stderr
-    for name in ("a", "b", "c"):
-        (tmp_path / name / JOURNAL_NAME).unlink()
-    done = command(tmp_path, module="harness.table")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert str(tmp_path / "cut") in done.stderr
-
-
-def test_a_folder_without_runs_says_so(tmp_path):
-    done = command(tmp_path, module="harness.table")
-    assert done.returncode == 2
-    assert "expected a folder with runs, found no journal in it" in done.stderr
-
-
-def test_settings_tell_arms_of_one_name_apart_and_seeds_share_a_row(tmp_path):
-    children = [("g0.c0", evaluated(0.9, 500))]
-    for name, seed, variant in (("a", 0, "1111"), ("b", 1, "1111"), ("c", 0, "2222")):
-        record_run(tmp_path / name, arm="full", seed=seed, children=children, variant=variant)
-    (comparison,) = comparisons(read_runs([tmp_path / n for n in "abc"]))
-    assert [(r["arm"], r["seeds"]) for r in describe_comparison(comparison).tables[0].rows[1:]] == [
-        ("full (1111)", "2/2"), ("full (2222)", "1/2"),
-    ]  # fmt: skip
-    assert "supports no conclusion" not in " ".join(describe_comparison(comparison).notes)
-
-
-def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
-    with Journal(tmp_path / "begun", wait_s=0) as journal:
-        journal.record(manifest())
-    assert read_runs([tmp_path / "begun"]) == []
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_them(runs):
@@ -343,56 +196,3 @@ def test_json_parses(runs):
         "seed network", "full", "random_mutation", "guided~pool:full",
     ]  # fmt: skip
     assert content["reference"] == "full"
-
-
-def test_a_known_price_gives_a_cost(tmp_path):
-    price = {"prompt": 10.0, "completion": 50.0}
-    children = [("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT)]
-    record_run(tmp_path / "a", arm="full", seed=0, children=children, price=price)
-    runs = read_runs([tmp_path / "a"])
-    assert row(runs, "full")["cost"] == "0.004"  # twice 100 and 20 tokens, by the million
-
-
-def test_every_llm_of_an_ensemble_has_a_row_with_its_validity_and_usage(tmp_path):
-    children = [
-        ("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT), ("g0.c2", LINT), ("g0.c3", LINT),
-    ]  # fmt: skip
-    record_run(tmp_path / "a", arm="full", seed=0, children=children, members=("big", "small"))
-    runs = read_runs([tmp_path / "a"])
-    assert row(runs, "full")["valid"] == "0.25"
-    big, small = row(runs, "full, asking big"), row(runs, "full, asking small")
-    assert (big["valid"], big["calls"], big["prompt_tokens"]) == ("0.5", "2.0", "200.0")
-    assert (small["valid"], small["calls"], small["prompt_tokens"]) == ("0.0", "2.0", "200.0")
-    assert big["hypervolume"] == small["parameters"] == ""
-
-
-def test_arms_that_differ_in_their_llm_bear_its_name(tmp_path):
-    children = [("g0.c0", evaluated(0.9, 500))]
-    for name in ("gpt", "qwen"):
-        record_run(tmp_path / name, arm="full", seed=0, children=children, variant=name, asked=name)
-    (comparison,) = comparisons(read_runs([tmp_path / "gpt", tmp_path / "qwen"]))
-    assert [r["arm"] for r in describe_comparison(comparison).tables[0].rows[1:]] == [
-        "full (gpt)",
-        "full (qwen)",
-    ]
-
-
-def test_what_calls_came_to_is_said(tmp_path):
-    details = [{"repairs": "2"}, {"repairs": "1"}, {"extraction": "left out B"}]
-    children = [("g0.c0", LINT), ("g0.c1", evaluated(0.9, 500)), ("g0.c2", LINT)]
-    record_run(tmp_path, arm="full", seed=0, children=children, details=details)
-    with Journal(tmp_path, wait_s=0) as journal:
-        failure = {"told": "", "latency_s": 1.0}
-        reserved = {"calls": 1, "prompt_tokens": 20, "completion_tokens": 10, "cost": 0.5}
-        journal.record(read_event("sent/g0.c0.mutation/0", {"asked": "a", "reserved": reserved}))
-        journal.record(read_event("failed/g0.c0.mutation/0", failure | {"kind": "timeout"}))
-        journal.record(read_event("sent/g0.c0.mutation/1", {"asked": "a", "reserved": reserved}))
-        journal.record(read_event("failed/g0.c0.mutation/1", failure | {"kind": "rate"}))
-        journal.record(read_event("sent/g0.c0.mutation/2", {"asked": "a", "reserved": reserved}))
-        journal.record(read_event("refused/g1.c0.mutation", {"limit": "tokens"}))
-    notes = " ".join(describe_comparison(compare(read_runs([tmp_path]))).notes)
-    assert "asked 3 times to repair what a gate refused; 1 of 2 children whose last answer" in notes
-    assert "may have been billed: 1, with at most 30 tokens and 0.5; not in the table." in notes
-    assert "ended by budget.tokens; calls not sent: 1." in notes
-    assert "answers with more than requested, or under another name: 1." in notes
-    assert "Measured on cpu with torch 2.9, Python 3.11.7, sandbox isolated, by" in notes

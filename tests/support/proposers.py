@@ -33,6 +33,12 @@ def guided(model, *overrides):
     return build(compose(overrides).proposer, model=model, wording=WORDING)
 
 
+def varied(proposer, network, context, n=200):
+    """Mutate n times, each at another step; return what each says it did."""
+    steps = (replace(context, step=f"g1.c{k}") for k in range(n))
+    return [proposer.mutate(network, step)[1] for step in steps]
+
+
 class Listener:
     """A model that keeps what it was asked and echoes the segment's code."""
 

@@ -1,0 +1,182 @@
+"""A training that is cut into pieces ends as one that is not."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.config.compose import compose
+from harness.config.strategies import build
+from harness.evaluation.cache import FOLDER
+from harness.evaluation.scoring import Scorer
+from harness.evaluation.training_job import RemoteTraining
+from harness.evolution.candidate import Evaluation
+from harness.evolution.genome import read_network
+from harness.record.journal import find_runs
+from harness.sandbox.job import JobFailed
+from tests.conftest import told
+from tests.support.backends import complete_folders, open_backend
+from tests.support.jobs import train_job
+
+
+class Stopped(BaseException):
+    """Stands for whatever ends a process."""
+
+
+class Cut:
+    """Trains a genome in pieces: stops after an epoch, goes on in another backend."""
+
+    def __init__(self, quick, executor, runs_dir):
+        settings = [*quick, "recipe.epochs=4", "save_every_s=0", f"runs_dir={runs_dir}"]
+        self.config = compose(settings)
+        self.executor = executor
+        self.dataset = build(self.config.task).load()
+        self.network = read_network(Path(self.config.network.path))
+        self.folder, self.heard = runs_dir / FOLDER, []
+
+    def train(self, genome, *, stop_after=None, **recipe):
+        def hear(epoch, spent_s, score):
+            self.heard.append(epoch)
+            if epoch == stop_after:
+                raise Stopped
+
+        config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
+        backend = self.executor.open(config, self.dataset, self.network, on_epoch=hear)
+        return replace(backend.evaluate.search(genome, seed=1), train_s=0)
+
+
+@pytest.fixture
+def cut(quick, executor, tmp_path):
+    return Cut(quick, executor, tmp_path / "pieces")
+
+
+@pytest.fixture
+def uncut(quick, executor, tmp_path):
+    return Cut(quick, executor, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_a_training_that_was_stopped_goes_on_with_the_next_epoch(cut, uncut, keep_best):
+    whole = uncut.train(cut.network, keep_best=keep_best)
+    with pytest.raises(Stopped):
+        cut.train(cut.network, stop_after=3, keep_best=keep_best)  # saved after two
+    assert [p.suffix for p in sorted(cut.folder.iterdir())] == [".lock", ".npz"]
+    assert cut.train(cut.network, keep_best=keep_best) == whole
+    assert cut.heard == [1, 2, 3, 3, 4]
+    assert [p.suffix for p in cut.folder.iterdir()] == [".json"]
+
+
+GROWS = """
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 3:
+            self.register_buffer("late", torch.zeros(3))
+"""
+
+
+def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, uncut):
+    """A buffer that appears in training: the saved state does not fit a new network."""
+    network = cut.network
+    body = network["Net"].replace("\n    def forward(self, x):\n", GROWS, 1)
+    genome = network.replace("Net", body)
+    whole = uncut.train(genome)
+    assert isinstance(whole, Evaluation)
+    with pytest.raises(Stopped):
+        cut.train(genome, stop_after=4)
+    assert cut.train(genome) == whole
+    assert cut.heard == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, monkeypatch):
+    monkeypatch.setattr("harness.evaluation.training_job.MAX_STATE_BYTES", 100)
+    assert isinstance(cut.train(cut.network), Evaluation)
+    with pytest.raises(Stopped):
+        cut.train(cut.network, stop_after=3, lr=0.05)
+    assert not list(cut.folder.glob("*.npz"))
+    assert isinstance(cut.train(cut.network, lr=0.05), Evaluation)
+
+
+def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(backend, network, config):
+    """It comes while the harness is about to hand over what the training would go on from."""
+    broken = network.replace("get_optimizer", "def get_optimizer(*_):\n    raise MemoryError\n")
+    job = train_job(broken, backend.evaluate._signature, config.recipe, seed=1, resumes=True)
+    with (
+        pytest.raises(JobFailed) as refused,
+        backend.evaluate._sandbox.run(job, time_limit_s=30) as session,
+    ):
+        RemoteTraining(session, config.recipe, epoch=0).restore(np.zeros(10**7, "u1"))
+    assert refused.value.kind == "memory"
+
+
+def test_the_time_limit_counts_all_pieces(cut, monkeypatch):
+    with pytest.raises(Stopped):
+        cut.train(cut.network, stop_after=3)
+    (saved,) = cut.folder.glob("*.npz")
+    with np.load(saved) as held:
+        arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
+    arrays[0][1] = cut.config.limits.train_s - 0.001
+    np.savez(saved, *arrays)
+    outcome = cut.train(cut.network)
+    assert outcome.kind == "timeout"
+    assert outcome.reason == f"took longer than {cut.config.limits.train_s:g} s"
+    assert not list(cut.folder.glob("*.json"))
+
+
+@pytest.mark.parametrize(("kind", "gate"), [("memory", "audit"), ("audit", None)])
+def test_an_epoch_that_cannot_be_believed_is_passed_over_but_no_limit_of_the_machine(
+    cut, monkeypatch, kind, gate
+):
+    """Of four epochs the second is refused: its network is not kept, the others may be."""
+    asked, scores = [], Scorer.__call__
+
+    def scored(self, offer, outline, splits):
+        asked.append(1)
+        if len(asked) == 2:
+            raise JobFailed("audit", kind, "refused")
+        return scores(self, offer, outline, splits)
+
+    monkeypatch.setattr(Scorer, "__call__", scored)
+    outcome = cut.train(cut.network, keep_best=True)
+    assert getattr(outcome, "gate", None) == gate
+    assert len(asked) == (5 if gate is None else 2)
+
+
+def test_another_level_or_limit_is_another_training(cut):
+    first = cut.train(cut.network)
+    for settings in (
+        {"limits": replace(cut.config.limits, train_s=50)},
+        {"sandbox": replace(cut.config.sandbox, level="limits")},
+    ):
+        n = len(list(cut.folder.glob("*.json")))
+        config = replace(cut.config, **settings)
+        most = "limits" if "sandbox" in settings else "isolated"
+        with open_backend(
+            config, cut.dataset, cut.network, confinement=most, cache=True
+        ) as backend:
+            assert replace(backend.evaluate.search(cut.network, seed=1), train_s=0) == first
+        assert len(list(cut.folder.glob("*.json"))) == n + 1
+
+
+def test_a_killed_run_ends_as_one_that_was_not(quick, tmp_path, executor):
+    settings = [
+        *quick, "+ablation=random_mutation", "compare=[]", "recipe.epochs=12", "save_every_s=0",
+        "budget.evaluations=1", "sizes.founders=1",
+    ]  # fmt: skip
+    (whole,) = complete_folders([compose([*settings, f"runs_dir={tmp_path / 'whole'}"])], executor)
+    command = [sys.executable, "-m", "harness", *settings, f"runs_dir={tmp_path / 'pieces'}"]
+    begun = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "pieces" / FOLDER).glob("*.npz")):
+        assert begun.poll() is None
+        time.sleep(0.001)
+    begun.send_signal(signal.SIGKILL)
+    begun.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (pieces,) = find_runs(tmp_path / "pieces")
+    assert told(whole) == told(pieces)
