@@ -16,7 +16,7 @@ class Target:
     """What attacks aim at.
 
     Attributes:
-        folder: A folder with a file ``secret``, readable and writable for this user.
+        folder: A folder with a ``link`` and a file ``secret``, which this user can read and write.
         pid: Number of the harness's process.
         tcp: Port on loopback where the harness listens.
         udp: Port on loopback where the harness receives.
@@ -38,6 +38,7 @@ def lay_out() -> Iterator[Target]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for file in ("secret", "doomed"):
             (folder / file).write_text("secret", encoding="ascii")
+        (folder / "link").symlink_to("secret")
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.bind(("127.0.0.1", 0))

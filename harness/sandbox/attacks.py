@@ -5,18 +5,17 @@ raises what stopped it if it does not.
 """
 
 import contextlib
-import ctypes
 import os
 import resource
 import socket
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from harness.sandbox import traces
 from harness.sandbox.attack_target import Target
+from harness.sandbox.attempts import NotTriedError, succeeds_if, system_call
 
 _HARMLESS_VARIABLES = frozenset(
     {
@@ -28,10 +27,6 @@ _HARMLESS_VARIABLES = frozenset(
 
 NOT_TRIED = "not tried here: "
 """Beginning of the text on an attack that this host gives no occasion for."""
-
-
-class NotTriedError(Exception):
-    """This host gives no occasion for the attack."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +97,11 @@ def _memory(target: Target) -> None:
 
 
 def _read_remote(target: Target) -> None:
-    _system_call("process_vm_readv", target.pid, 0, 0, 0, 0, 0)
+    system_call("process_vm_readv", target.pid, 0, 0, 0, 0, 0)
 
 
 def _trace(target: Target) -> None:
-    _system_call("ptrace", 0x4206, target.pid, 0, 0)  # PTRACE_SEIZE
+    system_call("ptrace", 0x4206, target.pid, 0, 0)  # PTRACE_SEIZE
 
 
 def _signal(target: Target) -> None:
@@ -160,11 +155,11 @@ def _execute(_: Target) -> None:
 
 
 def _new_user(_: Target) -> None:
-    _system_call("unshare", 0x10000000)  # CLONE_NEWUSER
+    system_call("unshare", 0x10000000)  # CLONE_NEWUSER
 
 
 def _mount(_: Target) -> None:
-    _system_call("mount", 0, 0, 0, 0, 0, allowed=(14,))  # EFAULT means it may
+    system_call("mount", 0, 0, 0, 0, 0, allowed=(14,))  # EFAULT means it may
 
 
 def _shared_memory_file(_: Target) -> None:
@@ -174,7 +169,7 @@ def _shared_memory_file(_: Target) -> None:
 
 
 def _shared_memory_segment(_: Target) -> None:
-    _system_call("shmget", 0, 4096, 0o1600)  # IPC_PRIVATE
+    system_call("shmget", 0, 4096, 0o1600)  # IPC_PRIVATE
 
 
 def _memory_file(_: Target) -> None:
@@ -183,20 +178,20 @@ def _memory_file(_: Target) -> None:
 
 
 def _io_uring(_: Target) -> None:
-    _system_call("io_uring_setup", 1, 0, allowed=(14,))
+    system_call("io_uring_setup", 1, 0, allowed=(14,))
 
 
 def _kernel_program(_: Target) -> None:
-    _system_call("bpf", 0, 0, 0, allowed=(14, 22, 7))
+    system_call("bpf", 0, 0, 0, allowed=(14, 22, 7))
 
 
 def _regain_capability(_: Target) -> None:
-    _succeeds_if(os.geteuid() == 0)
+    succeeds_if(os.geteuid() == 0)
     os.chroot("/")
 
 
 def _write_a_core(_: Target) -> None:
-    _succeeds_if(resource.getrlimit(resource.RLIMIT_CORE)[1] != 0)
+    succeeds_if(resource.getrlimit(resource.RLIMIT_CORE)[1] != 0)
 
 
 def _raise_own_limit(_: Target) -> None:
@@ -204,7 +199,7 @@ def _raise_own_limit(_: Target) -> None:
 
 
 def _own_environment(_: Target) -> None:
-    _succeeds_if(os.environ.keys() - _HARMLESS_VARIABLES)
+    succeeds_if(os.environ.keys() - _HARMLESS_VARIABLES)
 
 
 def _inherited_files(_: Target) -> None:
@@ -214,7 +209,7 @@ def _inherited_files(_: Target) -> None:
         with contextlib.suppress(OSError):
             os.fstat(fd)
             kept += 1
-    _succeeds_if(kept > 1)
+    succeeds_if(kept > 1)
 
 
 def _address_space(_: Target) -> None:
@@ -224,57 +219,23 @@ def _address_space(_: Target) -> None:
 
 
 def _see_processes(_: Target) -> None:
-    _succeeds_if(any(name.isdigit() for name in os.listdir("/proc")))  # noqa: PTH208
+    succeeds_if(any(name.isdigit() for name in os.listdir("/proc")))  # noqa: PTH208
 
 
-def _access_time(_: Target) -> None:
-    """Read a file whose time of access is due; most hosts keep it once a day."""
-    torch = sys.modules.get("torch")
-    library = Path(str(torch.__file__ if torch else os.__file__)).parent
-    for folder, _folders, files in os.walk(library):
-        for name in files:
-            path = Path(folder) / name
-            was = path.stat()
-            if was.st_size and (was.st_atime <= was.st_mtime or was.st_atime < time.time() - 86400):
-                with path.open("rb") as file:
-                    file.read(1)
-                _succeeds_if(path.stat().st_atime != was.st_atime)
-                return
-    raise NotTriedError("every file was read today")
+def _find_process(target: Target) -> None:
+    Path(f"/proc/{target.pid}").stat()
+
+
+def _find_file(target: Target) -> None:
+    (Path(target.folder) / "secret").stat()
+
+
+def _follow_link(target: Target) -> None:
+    (Path(target.folder) / "link").readlink()
 
 
 def _is_not_the_first_process(_: Target) -> None:
-    _succeeds_if(os.getpid() != 1)
-
-
-def _succeeds_if(condition: object) -> None:
-    if not condition:
-        raise RuntimeError("without effect")
-
-
-_NUMBERS: Mapping[str, Mapping[str, int]] = {
-    "x86_64": {
-        "process_vm_readv": 310, "ptrace": 101, "unshare": 272, "mount": 165, "shmget": 29,
-        "io_uring_setup": 425, "bpf": 321,
-    },
-    "aarch64": {
-        "process_vm_readv": 270, "ptrace": 117, "unshare": 97, "mount": 40, "shmget": 194,
-        "io_uring_setup": 425, "bpf": 280,
-    },
-}  # fmt: skip
-"""Numbers of system calls, from the kernel's headers of each machine."""
-
-
-def _system_call(name: str, *arguments: int, allowed: tuple[int, ...] = ()) -> None:
-    """Make a system call; an error in ``allowed`` shows that it was let through."""
-    machine = os.uname().machine
-    if machine not in _NUMBERS:
-        raise NotTriedError(f"the number of {name} on {machine} is not known")
-    number = _NUMBERS[machine][name]
-    libc = ctypes.CDLL(None, use_errno=True)
-    given = [ctypes.c_ulong(a) for a in arguments]
-    if libc.syscall(ctypes.c_long(number), *given) < 0 and ctypes.get_errno() not in allowed:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    succeeds_if(os.getpid() != 1)
 
 
 ATTACKS = MappingProxyType(
@@ -315,7 +276,24 @@ ATTACKS = MappingProxyType(
         "kernel program": Attack("contained", "load a program into the kernel", _kernel_program),
         "capabilities": Attack("contained", "use a capability of root", _regain_capability),
         "processes": Attack("contained", "see other processes", _see_processes),
-        "access times": Attack("isolated", "leave a mark in times of access", _access_time),
+        "links": Attack("contained", "see where a link leads", _follow_link, cpu_only=True),
+        "page cache": Attack("contained", "empty the page cache", traces.forget_pages),
+        "page out": Attack("contained", "the same by a mapping", traces.page_out, cpu_only=True),
+        "cached pages": Attack("contained", "ask which pages are cached", traces.cached_pages),
+        "page faults": Attack(
+            "contained", "count what it read from disk", traces.page_faults, cpu_only=True
+        ),
+        "state of the host": Attack(
+            "contained", "learn load and free memory", traces.host_state, cpu_only=True
+        ),
+        "inode numbers": Attack(
+            "contained", "move a counter of the kernel", traces.inode_numbers, cpu_only=True
+        ),
+        "existence": Attack("isolated", "learn that a file exists", _find_file, cpu_only=True),
+        "process numbers": Attack(
+            "isolated", "learn that a process exists", _find_process, cpu_only=True
+        ),
+        "access times": Attack("isolated", "leave a mark in times of access", traces.access_time),
         "own processes": Attack("isolated", "share process numbers", _is_not_the_first_process),
     }
 )

@@ -22,7 +22,7 @@ import torch._dynamo  # else every child pays two seconds for it at its first op
 from harness.config.paths import PACKAGE
 from harness.sandbox.confinement.child import Confinement
 from harness.sandbox.confinement.namespaces import PidNamespaces
-from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, make_mounts_read_only, prctl
+from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, prctl
 from harness.sandbox.frames import Channel, FrameError
 from harness.sandbox.messages import read_request
 from harness.sandbox.shared_data import SharedData
@@ -58,8 +58,7 @@ def main(obstacle: str, *, level: str) -> None:
         confinement.missing.append(obstacle)
     elif level == "isolated":
         namespaces = PidNamespaces()
-        with contextlib.suppress(OSError):  # where it fails, an attack shows it
-            make_mounts_read_only()
+        confinement.prepare_tree()
     gc.freeze()  # children need not search what was imported for garbage
     gc.enable()
     Server(control, confinement, namespaces).serve()

@@ -10,11 +10,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.sandbox.confinement import files, landlock, seccomp
+from harness.sandbox.confinement import files, landlock, seccomp, tree
 from harness.sandbox.confinement.system import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     drop_capabilities,
+    make_mounts_read_only,
     prctl,
 )
 
@@ -37,6 +38,7 @@ class Confinement:
     missing: list[str] = field(default_factory=list)
     _rulesets: dict[bool, landlock.Ruleset] = field(default_factory=dict)
     _filters: dict[bool, bytes] = field(default_factory=dict)
+    _tree: int | None = None
 
     def prepare(self) -> None:
         """Compile rules and filters for this kernel.
@@ -55,12 +57,24 @@ class Confinement:
         else:
             self.missing.append("seccomp filters are written for x86_64 and aarch64 only")
 
+    def prepare_tree(self) -> None:
+        """Lay out a read-only file tree for children; only in a mount namespace of our own.
+
+        A GPU's driver needs more than can be listed, so that its jobs keep the host's tree.
+        """
+        for step in (self._lay_out_tree, make_mounts_read_only):
+            try:
+                step()
+            except OSError as error:
+                self.missing.append(f"the host forbids mounts in a namespace ({error.strerror})")
+
     def close_all_but(self, fd: int) -> None:
         """Close every descriptor but this one, and point the standard three to /dev/null."""
         silence = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(silence, standard)
-        kept = sorted({fd, *(ruleset.fd for ruleset in self._rulesets.values())})
+        trees = () if self._tree is None else (self._tree,)
+        kept = sorted({fd, *trees, *(ruleset.fd for ruleset in self._rulesets.values())})
         for low, high in zip([2, *kept], [*kept, 1 << 16], strict=True):
             os.closerange(low + 1, high)
 
@@ -75,14 +89,25 @@ class Confinement:
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             prctl(PR_SET_NO_NEW_PRIVS, 1)
-            drop_capabilities()  # root's would lift the limits again
         limit(cuda=cuda, memory_mib=memory_mib, cpu_s=cpu_s)
+        if self._tree is not None:
+            if cuda:
+                os.close(self._tree)
+            else:
+                tree.enter(self._tree)
+        if sys.platform == "linux":
+            drop_capabilities()  # root's would lift the limits again
         if not self.enforce:
             return
         if self._rulesets:
             self._ruleset(cuda=cuda).restrict_self()
         if self._filters:
             seccomp.install(self._filters[cuda])
+
+    def _lay_out_tree(self) -> None:
+        self._tree = tree.lay_out(files.readable(cuda=False, exclude=self.exclude))
+        if self._rulesets:  # imports list the folders in between, which are the tree's own
+            self._rulesets[False].allow_listing(self._tree)
 
     def _ruleset(self, *, cuda: bool) -> landlock.Ruleset:
         if not cuda:

@@ -47,6 +47,10 @@ class Ruleset:
         for path in devices:
             self._allow(path, _READ_FILE | _READ_DIR | _WRITE_FILE | _IOCTL_DEVICE)
 
+    def allow_listing(self, folder: int) -> None:
+        """Let the names in a folder be read, and in all folders below; takes its descriptor."""
+        self._add(folder, _READ_DIR)
+
     def restrict_self(self) -> None:
         """Apply to this thread and all that it starts; needs no_new_privs. Closes the ruleset."""
         syscall(_RESTRICT_SELF, self.fd, 0)
@@ -60,7 +64,10 @@ class Ruleset:
         try:
             if not stat.S_ISDIR(os.fstat(fd).st_mode):
                 rights &= ~_READ_DIR
-            rule = ctypes.c_char_p(struct.pack("=Qi", rights & self._handled, fd))
-            syscall(_ADD_RULE, self.fd, _PATH_BENEATH, rule, 0)
+            self._add(fd, rights)
         finally:
             os.close(fd)
+
+    def _add(self, beneath: int, rights: int) -> None:
+        rule = ctypes.c_char_p(struct.pack("=Qi", rights & self._handled, beneath))
+        syscall(_ADD_RULE, self.fd, _PATH_BENEATH, rule, 0)

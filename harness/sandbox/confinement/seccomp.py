@@ -1,7 +1,9 @@
 """Seccomp: an allow-list of the system calls that computing needs.
 
 All others fail with EPERM, those that a later kernel adds included. ``clone3`` fails with ENOSYS,
-so that the C library falls back to ``clone``, whose flags a filter can see.
+so that the C library falls back to ``clone``, whose flags a filter can see. On a CPU,
+none removes pages from the page cache, asks about the machine, or moves a counter of the kernel
+that a later process can read.
 """
 
 import ctypes
@@ -29,7 +31,7 @@ _X86_64 = {
     "getuid": 102, "getgid": 104, "geteuid": 107, "getegid": 108, "getppid": 110,
     "sigaltstack": 131, "prctl": 157, "gettid": 186, "futex": 202, "sched_setaffinity": 203,
     "sched_getaffinity": 204, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219,
-    "fadvise64": 221, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230,
+    "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230,
     "exit_group": 231, "epoll_wait": 232, "epoll_ctl": 233, "get_mempolicy": 239,
     "openat": 257, "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270,
     "ppoll": 271, "set_robust_list": 273, "get_robust_list": 274, "eventfd2": 290,
@@ -47,7 +49,7 @@ _AARCH64 = {
     "gettimeofday": 169, "getrusage": 165, "sysinfo": 179, "times": 153, "getuid": 174,
     "getgid": 176, "geteuid": 175, "getegid": 177, "getppid": 173, "sigaltstack": 132,
     "prctl": 167, "gettid": 178, "futex": 98, "sched_setaffinity": 122, "sched_getaffinity": 123,
-    "getdents64": 61, "set_tid_address": 96, "restart_syscall": 128, "fadvise64": 223,
+    "getdents64": 61, "set_tid_address": 96, "restart_syscall": 128,
     "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115, "exit_group": 94,
     "epoll_ctl": 21, "epoll_pwait": 22, "get_mempolicy": 236, "openat": 56, "newfstatat": 79,
     "readlinkat": 78, "faccessat": 48, "pselect6": 72, "ppoll": 73, "set_robust_list": 99,
@@ -59,14 +61,26 @@ _AARCH64 = {
 _TABLES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
 
 _ONLY_WITH_CUDA = frozenset(
-    {"memfd_create", "set_mempolicy", "mbind", "mlock", "munlock", "ftruncate"}
-)
-"""The driver sizes memory files and asks for locked pages; on a CPU nothing needs them."""
+    {
+        "memfd_create", "set_mempolicy", "mbind", "mlock", "munlock", "ftruncate",
+        # What they tell is no candidate's business: page faults, load, free memory, links.
+        "getrusage", "sysinfo", "times", "readlink", "readlinkat", "getcpu", "get_mempolicy",
+        # Each pipe has the next inode number of the whole machine.
+        "pipe2", "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
+        "dup", "dup2", "dup3", "sched_setaffinity", "get_robust_list", "getppid",
+    }
+)  # fmt: skip
+"""A driver may need them; computing on a CPU does not."""
+_FREE_WITH_CUDA = frozenset({"ioctl", "madvise"})
+"""Calls whose arguments a driver chooses."""
 _BY_ARGUMENT: dict[str, tuple[int, frozenset[int]]] = {
     "prlimit64": (0, frozenset({0})),  # this process only
     "sched_setaffinity": (0, frozenset({0})),  # this thread only
     # FIONBIO, FIOCLEX, FIONREAD, TCGETS: what Python asks of descriptors.
     "ioctl": (1, frozenset({0x5421, 0x5451, 0x541B, 0x5401})),
+    # MADV_NORMAL, _DONTNEED, _FREE, _(NO)HUGEPAGE, _WIPEONFORK, _GUARD_INSTALL and _REMOVE: what
+    # allocators and stacks need. Not _WILLNEED, _COLD, _PAGEOUT: they reach the page cache.
+    "madvise": (2, frozenset({0, 4, 8, 14, 15, 18, 102, 103})),
     # Not F_SETOWN and F_SETSIG, which send signals to others when a descriptor is ready.
     "fcntl": (1, frozenset({0, 1, 2, 3, 4, 1030})),
     # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA: threads and memory get names.
@@ -120,7 +134,7 @@ def _rule(name: str, *, cuda: bool) -> Iterator[bytes]:
         yield _instruction(_JUMP_EQUAL, _CLONE_THREAD, then=0, otherwise=1)
         yield _instruction(_RETURN, _ALLOW)
         yield _instruction(_RETURN, _ERRNO | errno.EPERM)
-    elif name in _BY_ARGUMENT and not (cuda and name == "ioctl"):
+    elif name in _BY_ARGUMENT and not (cuda and name in _FREE_WITH_CUDA):
         index, values = _BY_ARGUMENT[name]
         yield _instruction(_LOAD, _ARGUMENTS_AT + 8 * index)
         for value in sorted(values):

@@ -46,6 +46,14 @@ def setns(fd: int, kind: int) -> None:
         raise OSError(error, os.strerror(error))
 
 
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """Mount a file system, a folder, or a file; OSError where the host does not allow it."""
+    texts = [None if t is None else os.fsencode(t) for t in (source, target, kind, data)]
+    if _LIBC.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), target)
+
+
 def make_mounts_read_only() -> None:
     """Make all mounts of this mount namespace read-only, times of access included."""
     here, recursive, read_only = -100, 0x8000, 1  # AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY
