@@ -14,8 +14,10 @@ from harness.config.schema import LEVELS
 from harness.errors import InputError
 from harness.evaluation.device_slots import retried
 from harness.evolution.candidate import Evaluation
+from harness.sandbox.attack_target import Target
 from harness.sandbox.attacks import ATTACKS
 from harness.sandbox.confinement import landlock, seccomp
+from harness.sandbox.messages import Attack
 from harness.sandbox.sandbox import attacks
 from harness.sandbox.worker_process import WorkerLostError
 from tests.conftest import ROOT, server_of
@@ -108,6 +110,14 @@ def test_without_user_namespaces_the_rest_holds_and_says_what_is_missing():
     level, _, refusal = done.stdout.partition("\n")
     assert level == "contained", done.stderr
     assert "the host forbids user namespaces" in refusal
+
+
+def test_a_process_that_may_use_a_gpu_has_no_descriptor_but_its_channel(sandboxes):
+    """The attack needs no GPU; whatever else a driver needs is opened after it."""
+    nobody = Target(folder="/", pid=1, tcp=1, udp=1, abstract="nobody")
+    job = Attack(target=nobody, attacks=("inherited files",))
+    with sandboxes["isolated"]._run_now(job, device="cuda") as session:
+        assert session.receive().stopped == {"inherited files": "without effect"}
 
 
 def test_processes_are_in_namespaces_of_their_own(sandboxes):

@@ -112,6 +112,7 @@ class Confinement:
     def _ruleset(self, *, cuda: bool) -> landlock.Ruleset:
         if not cuda:
             return self._rulesets[False]
+        os.close(self._rulesets[False].fd)
         readable = files.readable(cuda=True, exclude=self.exclude)
         return landlock.Ruleset(readable, files.devices(cuda=True))
 
