@@ -5,6 +5,8 @@ a name that ``claims.yaml`` accepts. Texts are templates: ``{task.score}`` and t
 the words of the task (``harness.tasks.base.Wording``).
 """
 
+from typing import Any
+
 from harness.analysis import aggregation
 from harness.analysis.metric import COST, COUNT, RESULTS, Metric, Quantity
 from harness.analysis.run_result import RunResult
@@ -97,6 +99,18 @@ def _seed_test_score(run: RunResult) -> float | None:
 def _less_seed_network(score: float | None, run: RunResult) -> float | None:
     seed = _seed_test_score(run)
     return None if score is None or seed is None else score - seed
+
+
+def _usage(name: str, *, spec: str = COUNT, **fields: Any) -> Metric:
+    """Return a metric of what the answers of LLMs used, None where that is unknown."""
+    return Metric(
+        name=name,
+        value=lambda run: getattr(run.usage, name) if run.usage else None,
+        aggregate=aggregation.mean_if_known,
+        spec=spec,
+        lower_is_better=True,
+        **fields,
+    )
 
 
 _ALL = (
@@ -254,38 +268,15 @@ _ALL = (
         spec=COUNT,
         lower_is_better=True,
     ),
-    Metric(
-        name="prompt_tokens",
-        heading="tokens in",
-        phrase="tokens in",
-        value=lambda run: run.usage.prompt_tokens if run.usage else None,
-        table=COST,
-        aggregate=aggregation.mean_if_known,
-        by_llm=True,
-        spec=COUNT,
-        lower_is_better=True,
-    ),
-    Metric(
-        name="completion_tokens",
-        heading="tokens out",
-        phrase="tokens out",
-        value=lambda run: run.usage.completion_tokens if run.usage else None,
-        table=COST,
-        aggregate=aggregation.mean_if_known,
-        by_llm=True,
-        spec=COUNT,
-        lower_is_better=True,
-    ),
-    Metric(
-        name="cost",
+    _usage("prompt_tokens", heading="tokens in", phrase="tokens in", table=COST, by_llm=True),
+    _usage("completion_tokens", heading="tokens out", phrase="tokens out", table=COST, by_llm=True),
+    _usage(
+        "cost",
         heading="cost",
         phrase="cost of the LLM",
-        value=lambda run: run.usage.cost if run.usage else None,
         table=COST,
-        aggregate=aggregation.mean_if_known,
         by_llm=True,
         spec=".4g",
-        lower_is_better=True,
         note="cost: of all answers, in the currency of conf/prices.",
     ),
     Metric(
@@ -300,15 +291,8 @@ _ALL = (
         note="training s: all trainings, including those of the seed network and those after the "
         "search.",
     ),
-    Metric(
-        name="tokens",
-        heading="tokens",
-        phrase="tokens, in and out",
-        value=lambda run: run.usage.tokens if run.usage else None,
-        aggregate=aggregation.mean_if_known,
-        after=lambda point: point.tokens,
-        spec=COUNT,
-        lower_is_better=True,
+    _usage(
+        "tokens", heading="tokens", phrase="tokens, in and out", after=lambda point: point.tokens
     ),
     Metric(
         name="test_gain",

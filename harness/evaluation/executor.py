@@ -28,12 +28,7 @@ class Executor(Protocol):
     """Opens backends, one at a time."""
 
     def open(
-        self,
-        config: Config,
-        dataset: Dataset,
-        network: Genome,
-        *,
-        on_epoch: OnEpoch | None = None,
+        self, config: Config, dataset: Dataset, network: Genome, *, on_epoch: OnEpoch | None = None
     ) -> Backend:
         """Return the backend that a configuration asks for; a backend opened before is closed.
 
@@ -64,12 +59,7 @@ class Executors:
         self._started: dict[str, Executor] = {}
 
     def open(
-        self,
-        config: Config,
-        dataset: Dataset,
-        network: Genome,
-        *,
-        on_epoch: OnEpoch | None = None,
+        self, config: Config, dataset: Dataset, network: Genome, *, on_epoch: OnEpoch | None = None
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
         name = json.dumps(config.executor, sort_keys=True)
@@ -101,12 +91,7 @@ class LocalThreads:
         self._settings: tuple[Any, ...] = ()
 
     def open(
-        self,
-        config: Config,
-        dataset: Dataset,
-        network: Genome,
-        *,
-        on_epoch: OnEpoch | None = None,
+        self, config: Config, dataset: Dataset, network: Genome, *, on_epoch: OnEpoch | None = None
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
         require_own_recipe(dataset, config.recipe)

@@ -36,14 +36,10 @@ def runs(tmp_path):
 
 def test_a_metric_is_one_entry(runs, monkeypatch):
     front_size = Metric(
-        name="front_size",
-        heading="networks on the front",
-        phrase="networks on the front",
-        value=lambda run: len(run.front),
-        table=RESULTS,
-        comparable=True,
+        name="front_size", heading="networks on the front", phrase="networks on the front",
+        value=lambda run: len(run.front), table=RESULTS, comparable=True,
         note="networks on the front: by {task.score} and size; mean over runs.",
-    )
+    )  # fmt: skip
     monkeypatch.setitem(METRICS, front_size.name, front_size)
     document = describe_comparison(compare(runs), measure="front_size")
     rows = {row["arm"]: row for row in csv.DictReader(io.StringIO(render(document, "csv")))}

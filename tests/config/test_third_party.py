@@ -1,8 +1,10 @@
 """An arm that another package brings: built, installed, listed, run."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +56,7 @@ proposer:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The environment of a user who has built and installed the package."""
+    """The folder into which the package was built and installed."""
     project, site = tmp_path_factory.mktemp("coin-flips"), tmp_path_factory.mktemp("site")
     package = project / "coin_flips"
     for file, text in (
@@ -66,6 +68,17 @@ def installed(tmp_path_factory):
         file.write_text(text)
     command = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--target", site, project]
     subprocess.run([sys.executable, "-m", "pip", *command], check=True)
+    return site
+
+
+@pytest.fixture
+def broken(installed, tmp_path):
+    """A copy of the installed package, for a test to break."""
+    return Path(shutil.copytree(installed, tmp_path / "broken"))
+
+
+def with_package(site):
+    """The environment of a user who installed the package there."""
     return os.environ | {"PYTHONPATH": f"{site}:{ROOT}"}
 
 
@@ -76,10 +89,18 @@ def harness(*command, env):
     )  # fmt: skip
 
 
+def refusal(site, *command):
+    """What a command says that refuses the package."""
+    done = harness(*command, env=with_package(site))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
 def test_it_is_listed_and_runs_like_any_other(installed, tiny, tmp_path):
-    assert "coin_flips" in harness("--help", env=installed).stdout
+    assert "coin_flips" in harness("--help", env=with_package(installed)).stdout
     done = harness("+ablation=coin_flips", "compare=[]", f"runs_dir={tmp_path}", *tiny,
-                   env=installed)  # fmt: skip
+                   env=with_package(installed))  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("coin_flips-s0-*")
     events = {event.key: event.content for event in read_events(folder)}
@@ -93,14 +114,10 @@ def test_without_the_package_it_is_unknown(tmp_path):
     assert "coin_flips" in done.stderr
 
 
-def test_a_package_without_its_yaml_is_named(installed, tmp_path):
-    site = installed["PYTHONPATH"].split(":")[0]
-    broken = tmp_path / "broken"
-    subprocess.run(["cp", "-r", site, broken], check=True)
+def test_a_package_without_its_yaml_is_named(broken, tmp_path):
     (broken / "coin_flips" / "conf" / "ablation" / "coin_flips.yaml").unlink()
-    done = harness(f"runs_dir={tmp_path}/runs", env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})
-    assert done.returncode == 2
-    assert "coin_flips registers the arm coin_flips, expected" in done.stderr
+    told = refusal(broken, f"runs_dir={tmp_path}/runs")
+    assert "coin_flips registers the arm coin_flips, expected" in told
 
 
 @pytest.mark.parametrize(
@@ -110,29 +127,18 @@ def test_a_package_without_its_yaml_is_named(installed, tmp_path):
         ("full = coin_flips", "expected another name"),
     ],
 )
-def test_a_package_that_cannot_be_used_is_named(installed, tmp_path, entry, told):
-    site = installed["PYTHONPATH"].split(":")[0]
-    broken = tmp_path / "broken"
-    subprocess.run(["cp", "-r", site, broken], check=True)
+def test_a_package_that_cannot_be_used_is_named(broken, tmp_path, entry, told):
     (points,) = broken.glob("*.dist-info/entry_points.txt")
     points.write_text(f"[guided_evolution.proposers]\n{entry}\n")
     for command in (["--help"], [f"runs_dir={tmp_path}/runs"]):
-        done = harness(*command, env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})
-        assert "Traceback" not in done.stderr
-        assert done.returncode == 2
-        assert told in done.stderr
+        assert told in refusal(broken, *command)
 
 
-def test_an_arm_that_would_run_under_another_name_is_refused(installed, tmp_path):
-    site = installed["PYTHONPATH"].split(":")[0]
-    broken = tmp_path / "broken"
-    subprocess.run(["cp", "-r", site, broken], check=True)
+def test_an_arm_that_would_run_under_another_name_is_refused(broken, tmp_path):
     yaml = broken / "coin_flips" / "conf" / "ablation" / "coin_flips.yaml"
     yaml.write_text(yaml.read_text().replace("ablation: coin_flips\n", ""))
-    done = harness("+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]",
-                   env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})  # fmt: skip
-    assert done.returncode == 2
-    assert "say 'ablation: coin_flips'; it would run under the name full" in done.stderr
+    told = refusal(broken, "+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]")
+    assert "say 'ablation: coin_flips'; it would run under the name full" in told
 
 
 @pytest.mark.parametrize(
@@ -145,11 +151,8 @@ def test_an_arm_that_would_run_under_another_name_is_refused(installed, tmp_path
 )
 @pytest.mark.parametrize("imported", ["with the package", "when the arm is composed"])
 def test_an_import_path_of_version_0_1_0_is_answered_with_the_new_one(
-    installed, tmp_path, old, new, imported
+    broken, tmp_path, old, new, imported
 ):
-    site = installed["PYTHONPATH"].split(":")[0]
-    broken = tmp_path / "broken"
-    subprocess.run(["cp", "-r", site, broken], check=True)
     package = broken / "coin_flips"
     if imported == "with the package":
         package.joinpath("__init__.py").write_text(f"import {old}\n")
@@ -159,8 +162,5 @@ def test_an_import_path_of_version_0_1_0_is_answered_with_the_new_one(
         yaml.write_text(
             yaml.read_text().replace("coin_flips.CoinFlips", "coin_flips.arm.CoinFlips")
         )
-    done = harness("+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]",
-                   env=installed | {"PYTHONPATH": f"{broken}:{ROOT}"})  # fmt: skip
-    assert done.returncode == 2
-    assert f"{old} is {new} since version 0.2.0: import it from there." in done.stderr
-    assert "Traceback" not in done.stderr
+    told = refusal(broken, "+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]")
+    assert f"{old} is {new} since version 0.2.0: import it from there." in told

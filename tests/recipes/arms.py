@@ -109,22 +109,34 @@ def test_the_best_is_on_the_shortlist():
 
 def arm(copy):
     """A proposer for one arm."""
-    copy.write("baselines/coin_flips.py", PROPOSER)
-    copy.write("conf/ablation/coin_flips.yaml", PROPOSER_YAML)
-    copy.insert("tests/baselines/test_proposers.py", PROPOSER_TEST)
+    copy.add(
+        {
+            "baselines/coin_flips.py": PROPOSER,
+            "conf/ablation/coin_flips.yaml": PROPOSER_YAML,
+            "tests/baselines/test_proposers.py": PROPOSER_TEST,
+        }
+    )
 
 
 def arm_with_a_selection(copy):
-    copy.insert("baselines/selection.py", SELECTION)
-    copy.write("conf/selection/youngest.yaml", SELECTION_YAML)
-    copy.write("conf/ablation/youngest.yaml", SELECTION_ARM)
-    copy.insert("tests/baselines/test_selection.py", SELECTION_TEST)
+    copy.add(
+        {
+            "baselines/selection.py": SELECTION,
+            "conf/selection/youngest.yaml": SELECTION_YAML,
+            "conf/ablation/youngest.yaml": SELECTION_ARM,
+            "tests/baselines/test_selection.py": SELECTION_TEST,
+        }
+    )
 
 
 def fidelity(copy):
-    copy.insert("harness/evolution/fidelity.py", FIDELITY)
-    copy.write("conf/fidelity/shortlist.yaml", FIDELITY_YAML)
-    copy.insert("tests/evolution/test_fidelity.py", FIDELITY_TEST)
+    copy.add(
+        {
+            "harness/evolution/fidelity.py": FIDELITY,
+            "conf/fidelity/shortlist.yaml": FIDELITY_YAML,
+            "tests/evolution/test_fidelity.py": FIDELITY_TEST,
+        }
+    )
 
 
 def also_for_an_arm(copy):

@@ -26,19 +26,19 @@ class Checkout:
             else:
                 shutil.copy(ROOT / name, folder)
 
-    def write(self, name, text):
-        """Add a file."""
-        assert not (self.folder / name).exists()
-        (self.folder / name).parent.mkdir(exist_ok=True)
-        (self.folder / name).write_text(text)
-        self.edited.add(name)
+    def add(self, texts):
+        """Add each text at the end of its file, or as a new file."""
+        for name, text in texts.items():
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            with (self.folder / name).open("a") as file:
+                file.write(text)
+        self.edited |= texts.keys()
 
-    def insert(self, name, text, *, before=""):
-        """Insert a text into a file: before another, or at the end."""
+    def insert(self, name, text, *, before):
+        """Insert a text into a file, before another."""
         kept = (self.folder / name).read_text()
-        assert kept.count(before) == 1 or not before, before
-        place = kept.index(before) if before else len(kept)
-        (self.folder / name).write_text(kept[:place] + text + kept[place:])
+        assert kept.count(before) == 1, before
+        (self.folder / name).write_text(kept.replace(before, text + before))
         self.edited.add(name)
 
     def follow(self, recipe):

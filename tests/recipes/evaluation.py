@@ -82,12 +82,7 @@ class OneByOne:
         self._local, self._where = LocalThreads(), where
 
     def open(
-        self,
-        config: Config,
-        dataset: Dataset,
-        network: Genome,
-        *,
-        on_epoch: OnEpoch | None = None,
+        self, config: Config, dataset: Dataset, network: Genome, *, on_epoch: OnEpoch | None = None
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
         local = self._local.open(config, dataset, network, on_epoch=on_epoch)
@@ -121,28 +116,36 @@ def test_one_by_one_says_where(digits, network):
 def gate(copy):
     copy.insert("harness/evaluation/gates.py", GATE, before="def parse(genome: Genome)")
     copy.insert("harness/evaluation/gates.py", GATE_ENTRY, before='    Gate(name="parse"')
-    copy.write("tests/candidates/brevity__long_line.py", GATE_CANDIDATE)
+    copy.add({"tests/candidates/brevity__long_line.py": GATE_CANDIDATE})
 
 
 def attack(copy):
     """An attack that a run, which asks for its level, has to withstand."""
-    copy.write("tests/candidates/build__gives_a_second_name.py", CANDIDATE)
+    copy.add({"tests/candidates/build__gives_a_second_name.py": CANDIDATE})
     copy.insert("harness/sandbox/attacks.py", ATTACK, before="def _write(target: Target)")
     copy.insert("harness/sandbox/attacks.py", ATTACK_ENTRY, before='        "write a file"')
-    copy.insert("tests/sandbox/test_confinement.py", ATTACK_TEST)
+    copy.add({"tests/sandbox/test_confinement.py": ATTACK_TEST})
 
 
 def dataset(copy):
     module = "harness/tasks/image_classification/datasets.py"
     copy.insert(module, DATASET, before="class Cifar10")
-    copy.write("conf/task/few_digits.yaml", DATASET_YAML)
-    copy.insert("tests/tasks/test_datasets.py", DATASET_TEST)
+    copy.add(
+        {
+            "conf/task/few_digits.yaml": DATASET_YAML,
+            "tests/tasks/test_datasets.py": DATASET_TEST,
+        }
+    )
 
 
 def executor(copy):
-    copy.insert("harness/evaluation/executor.py", EXECUTOR)
-    copy.write("conf/executor/one_by_one.yaml", EXECUTOR_YAML)
-    copy.insert("tests/evaluation/test_executor.py", EXECUTOR_TEST)
+    copy.add(
+        {
+            "harness/evaluation/executor.py": EXECUTOR,
+            "conf/executor/one_by_one.yaml": EXECUTOR_YAML,
+            "tests/evaluation/test_executor.py": EXECUTOR_TEST,
+        }
+    )
 
 
 def also_for_a_gate(copy):

@@ -48,21 +48,29 @@ base_url: http://127.0.0.1:9/v1
 
 
 def model(copy):
-    copy.insert("harness/llm/offline.py", MODEL)
-    copy.write("conf/model/parrot.yaml", MODEL_YAML)
-    copy.insert("tests/llm/test_model.py", MODEL_TEST)
+    copy.add(
+        {
+            "harness/llm/offline.py": MODEL,
+            "conf/model/parrot.yaml": MODEL_YAML,
+            "tests/llm/test_model.py": MODEL_TEST,
+        }
+    )
 
 
 def server(copy):
-    copy.write("conf/model/ours.yaml", SERVER_YAML)
+    copy.add({"conf/model/ours.yaml": SERVER_YAML})
 
 
 def prompt(copy):
     """The prompts of GE, the first of which begins with other words."""
     text = (copy.folder / "conf" / "prompts" / "ge.yaml").read_text()
     polite = text.replace("neutral: You are", "neutral: Please be", 1)
-    copy.write("conf/prompts/polite.yaml", polite)
-    copy.insert("tests/llm/test_prompts.py", PROMPT_TEST)
+    copy.add(
+        {
+            "conf/prompts/polite.yaml": polite,
+            "tests/llm/test_prompts.py": PROMPT_TEST,
+        }
+    )
 
 
 def also_for_a_model(copy):

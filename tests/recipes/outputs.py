@@ -1,13 +1,7 @@
 """A metric, a figure and a reproduction."""
 
-METRIC = """    Metric(
-        name="front_size",
-        heading="networks on the front",
-        phrase="networks on the front",
-        value=lambda run: len(run.front),
-        table=RESULTS,
-        comparable=True,
-    ),
+METRIC = """    Metric(name="front_size", heading="networks on the front", phrase="networks on the front",
+           value=lambda run: len(run.front), table=RESULTS, comparable=True),
 """
 METRIC_TEST = """
 
@@ -64,15 +58,23 @@ sections:
 
 def metric(copy):
     copy.insert("harness/analysis/metrics.py", METRIC, before=")\nMETRICS = ")
-    copy.insert("tests/reporting/test_tables.py", METRIC_TEST)
+    copy.add({"tests/reporting/test_tables.py": METRIC_TEST})
 
 
 def figure(copy):
-    copy.write("harness/reporting/figures/sizes.py", FIGURE)
-    copy.insert("tests/reporting/test_figures.py", FIGURE_TEST)
+    copy.add(
+        {
+            "harness/reporting/figures/sizes.py": FIGURE,
+            "tests/reporting/test_figures.py": FIGURE_TEST,
+        }
+    )
 
 
 def reproduction(copy):
-    copy.write("reproductions/few/arms.yaml", ARMS_YAML)
-    copy.write("reproductions/few/claims.yaml", CLAIMS_YAML)
-    copy.write("reproductions/few/test_claims.py", CLAIMS_PY)
+    copy.add(
+        {
+            "reproductions/few/arms.yaml": ARMS_YAML,
+            "reproductions/few/claims.yaml": CLAIMS_YAML,
+            "reproductions/few/test_claims.py": CLAIMS_PY,
+        }
+    )

@@ -7,28 +7,20 @@ import pytest
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.tasks.image_classification.recipe import ImageRecipe
-from tests.conftest import children_of_worker, server_of
+from tests.conftest import OWN_NETWORK, children_of_worker, server_of
 
 N = 2_000
 HEAD = "import os, torch\nfrom torch import nn\n"
-NET = """
-class Net(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))
-def get_optimizer(model, lr, weight_decay, nesterov):
-    return torch.optim.SGD(model.parameters(), lr=lr)
-"""
 SOURCES = {
-    HEAD + NET: None,
+    HEAD + OWN_NETWORK: None,
     HEAD + "raise ValueError('x' * 10_000)": "import",
     HEAD + "os._exit(0)": "protocol",
     HEAD + "os.closerange(3, 64)\nos.abort()": "signal",
     HEAD + "import ctypes\nctypes.string_at(0)": "signal",
     HEAD + "x = torch.empty(25 * 10**9)": "memory",
-    HEAD + "import threading\nthreading.Thread(target=threading.Event().wait).start()" + NET: None,
+    HEAD
+    + "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    + OWN_NETWORK: None,
 }
 
 
