@@ -1,4 +1,4 @@
-"""The schema of the configuration: every setting with its type, unit and role.
+"""The schema of the configuration: every setting with its type, unit, range and role.
 
 Hydra merges ``conf/`` into these dataclasses, so a misspelt key or a wrong type fails before any
 work. They are not frozen, because Hydra fills them. Strategies (task, proposer, model, selection,
@@ -43,7 +43,13 @@ ARGUMENT_ROLES: Mapping[str, Role] = {
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers that a setting may have."""
+    """Range of a setting, both ends included.
+
+    Attributes:
+        least: Smallest number that it may have.
+        most: Largest.
+        words: The range in a message, such as ``a share from 0 to 1``.
+    """
 
     least: float
     most: float
@@ -62,7 +68,7 @@ def setting(
     unrecorded: Any = None,
     within: Range | None = None,
 ) -> Any:
-    """Return a field of a settings class.
+    """Return a field of a dataclass of settings.
 
     Args:
         role: What the setting decides.
@@ -107,7 +113,9 @@ class Recipe:
     """Number of epochs; with ``plateau`` the most."""
     batch_size: int = setting(within=AT_LEAST_1)
     lr: float = MISSING
+    """Learning rate, passed to the network's ``get_optimizer``."""
     weight_decay: float = MISSING
+    """Weight decay, passed to the network's ``get_optimizer``."""
     schedule: str = "decay"
     """``decay``: the rate rises linearly over ``warmup_share`` of all steps, then falls linearly to
     zero. ``plateau``: it rises over ``warmup_steps`` from a thousandth, is multiplied by
@@ -137,14 +145,16 @@ class Sizes:
 
 @dataclass(kw_only=True)
 class Rates:
-    """Chances of the operators, equal for every arm unless an ablation says otherwise."""
+    """Probabilities of the operators; an ablation may change them for its arm."""
 
     p_mate: float = setting(within=SHARE)
+    """Probability that two parents mate."""
     p_mutate: float = setting(within=SHARE)
-    """Chance of a mutation after mating; a parent without mate always mutates. At 0 only founders
-    mutate, and a parent whose neighbour is no mate mates with any individual that differs."""
+    """Probability of a mutation after mating; a parent without a mate always mutates. At 0, only
+    founders mutate, and a parent whose neighbour is no mate is mated with any individual that
+    differs from it."""
     mate_identical: bool = False
-    """Mate also parents without a segment to exchange, as the published code does."""
+    """Also mate parents that have no segment to exchange, as the published code does."""
 
 
 @dataclass(kw_only=True)
@@ -183,17 +193,20 @@ class Budget:
     """Limits of one run; the first one reached ends it. Null is no limit."""
 
     evaluations: int = setting(within=AT_LEAST_1)
+    """Trainings of proposals; one is charged when it starts."""
     proposals: int = setting(within=AT_LEAST_1)
+    """All proposals, those that a gate rejects included."""
     generations: int | None = None
     llm_calls: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     tokens: int | None = None
-    """Prompt and completion tokens. The most that a call may cost is reserved before it is sent, so
-    no limit on calls, tokens or cost is overspent."""
+    """Sum of prompt and completion tokens. The most that a call can cost is reserved before it is
+    sent, so that no limit on calls, tokens or cost is exceeded."""
     cost: float | None = None
-    """In the currency of ``conf/prices``, which must have the price of every model asked."""
+    """In the currency of ``conf/prices``, which must have a price for every model asked."""
     train_s: float | None = None
+    """Training time of the search in seconds."""
 
 
 @dataclass(kw_only=True)
@@ -209,8 +222,8 @@ class Sandbox:
     """Required confinement of candidates."""
 
     level: str = MISSING
-    """``limits``, ``contained`` or ``isolated``: the least; a run uses the strongest level that the
-    host offers, and does not start below this one."""
+    """Lowest level accepted: ``limits``, ``contained`` or ``isolated``. A run uses the strongest
+    level that the host offers, and does not start below this one."""
 
 
 @dataclass(kw_only=True)
@@ -218,12 +231,14 @@ class Limits:
     """Limits of one candidate, which is killed and rejected beyond them."""
 
     build_s: float = MISSING
+    """Wall-clock time in seconds for the build gate."""
     train_s: float = MISSING
+    """Wall-clock time in seconds for training, and again for scoring."""
     memory_mib: int = MISSING
     """Limit on resident memory, and on address space beyond that of the worker at its start (not on
     a GPU, whose driver reserves far more than it uses)."""
     threads: int = setting(within=AT_LEAST_1)
-    """CPU threads per candidate; part of a run's identity, since results depend on it."""
+    """CPU threads per candidate. Results depend on it, so it is part of a run's identity."""
     flops: int | None = None
     """Floating-point operations per input; null is no limit."""
 
@@ -237,8 +252,8 @@ class Final:
     tolerance: float = setting(within=SHARE)
     """The selected network is the smallest one this close to the seed's validation score."""
     hall_of_fame: int = setting(within=AT_LEAST_1)
-    """How many networks of the run's Pareto front are kept as files and re-trained; of more, those
-    that SPEA2 would keep."""
+    """How many networks of the Pareto front are kept as files and re-trained. If the front has
+    more, SPEA2's truncation chooses."""
 
 
 @dataclass(kw_only=True)
@@ -248,10 +263,10 @@ class Config:
     ablation: str = setting(Role.ARM)
     """The choice of ``+ablation=``."""
     arm: str = setting(Role.ARM, "${ablation}")
-    """Name of the arm: the ablation, marked where its answers are not its own."""
+    """Name of the arm: the ablation, marked where answers come from a substitute for its LLM."""
     seed: int = setting(Role.ARM)
     compare: list[str] = setting(Role.RUNTIME, unrecorded=())
-    """Arms that also run, at the same seed and budget."""
+    """Other arms to run, with the same seed and budget."""
     network: Network = field(default_factory=Network)
     task: Any = MISSING
     recipe: Recipe = field(default_factory=Recipe)
@@ -259,7 +274,7 @@ class Config:
     model: Any = setting(Role.PART, unrecorded={})
     prompts: Any = setting(Role.PART, unrecorded={})
     prices: dict[str, Price] = field(default_factory=dict)
-    """By the name by which a model is asked; the price of any other model is unknown."""
+    """Prices by the model's name in requests; the price of any other model is unknown."""
     selection: Any = setting(Role.ARM)
     fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
     sizes: Sizes = field(default_factory=Sizes, metadata={"role": Role.ARM})
@@ -272,24 +287,23 @@ class Config:
     sandbox: Sandbox = field(default_factory=Sandbox)
     final: Final = field(default_factory=Final)
     study: str | None = setting(Role.CONTENT, None)
-    """Recorded study whose scores drive selection, so that the prompts are the same. The identity
-    of a run holds the digest of its content."""
+    """Recorded study whose scores decide selection, so that the prompts are the same. A run's
+    identity has the digest of its content."""
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
     """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)
     workers: int | None = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
-    """Candidates trained at once; results do not depend on it. Null: one for each
-    ``limits.threads`` cores, memory permitting; a GPU takes one at a time except at
-    ``sandbox.level=limits``."""
+    """Candidates trained at once; results do not depend on it. Null is one per ``limits.threads``
+    cores, memory permitting. A GPU takes one at a time, except at ``sandbox.level=limits``."""
     deterministic: bool = False
-    """Make results on a GPU reproducible bit by bit, which costs time; on a CPU they always are."""
+    """Make results on a GPU bitwise reproducible, which costs time; on a CPU they always are."""
     save_every_s: float = setting(Role.RUNTIME, 300.0)
     """Seconds between checkpoints of a long training."""
     llm_workers: int = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
     """LLM calls in flight; results do not depend on it."""
     runs_dir: str = setting(Role.RUNTIME, unrecorded="")
     wait_s: float = setting(Role.RUNTIME, unrecorded=0.0)
-    """How long to wait for another process that works on the same run, in seconds."""
+    """Seconds to wait for another process that works on the same run."""
     display: str = setting(Role.RUNTIME, unrecorded="plain")
     """``auto``, ``live`` or ``plain``."""
     tracking: Any = setting(Role.RUNTIME, unrecorded={"mode": "off"})
