@@ -14,7 +14,7 @@ from harness.config.compose import compose
 from harness.config.schema import LEVELS
 from harness.config.tasks import KINDS, recipe_of
 from harness.errors import HarnessError
-from harness.record.journal import SQLITE
+from harness.record.database import SQLITE
 from harness.reporting.console import show_table
 from harness.sandbox.attacks import ATTACKS, NOT_TRIED
 from harness.sandbox.confinement import landlock

@@ -20,7 +20,7 @@ DOORS = {
     "hydra": {"config.compose", "runs.launch"},
     "omegaconf": {"config.compose", "config.yaml_files", "runs.launch"},
     "openai": {"llm.openai_client"}, "wandb": {"record.wandb_mirror"},
-    "moocore": {"evolution.pareto"}, "sqlite3": {"record.journal"}, "rich": {"reporting.console"},
+    "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
     "matplotlib": {"reporting.plot_style"}, "pygments": {"reporting.run_page"},
     "ruff": {"evaluation.gates"}, "pytest": {"claims.pytest_plugin"},
     "sklearn": set(),  # importing it would cost every command more than a second

@@ -12,8 +12,10 @@ from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.llm.model import PERHAPS_BILLED
+from harness.record.consistency import require_sound
 from harness.record.event import Entry, Event
 from harness.record.events import (
+    MALFORMED,
     CallAnswered,
     CallRefused,
     ChildDecided,
@@ -102,12 +104,14 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
         RecordError: An event is missing or damaged.
     """
     events = [entry.event for entry in entries]
+    if events:
+        require_sound(events, folder)
     references = _of(events, ReferenceEvaluated)
     if not references:
         return None
     try:
         return _result(folder, references[0], events, started=entries[0].at)
-    except (LookupError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise RecordError(
             f"{folder}: expected the events of a run, something is missing or was changed in them "
             f"({type(error).__name__}: {error}). Restore the journal from a copy."

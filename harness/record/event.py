@@ -5,6 +5,7 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, ClassVar, Self
 
 from harness.evolution.candidate import Evaluation, Rejection, content_of
+from harness.record.values import require
 
 
 class Event:
@@ -37,10 +38,17 @@ class Event:
 
     @classmethod
     def parse(cls, place: Sequence[str], content: Mapping[str, Any]) -> Self:
-        """Build the event from the parts of its key after the kind, and from its content."""
+        """Build the event from the parts of its key after the kind, and from its content.
+
+        Raises:
+            ValueError, TypeError, LookupError, AttributeError: A value is missing, has no name
+                among the fields, or is of another type or magnitude than the field.
+        """
         values: dict[str, Any] = {cls.WHOLE: content} if cls.WHOLE else dict(content)
         values.update(zip(cls.PLACE, place, strict=True))
-        return cls(**{n: cls.PARSE[n](v) if n in cls.PARSE else v for n, v in values.items()})
+        event = cls(**{n: cls.PARSE[n](v) if n in cls.PARSE else v for n, v in values.items()})
+        require(event, cls)
+        return event
 
 
 @dataclass(frozen=True, kw_only=True)

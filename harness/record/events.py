@@ -22,7 +22,7 @@ _UPGRADES: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] =
 }
 READABLE_FORMATS = frozenset(_UPGRADES)
 """Formats of journals and archives that this version reads."""
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors of ``read_event``."""
 
 
@@ -334,7 +334,8 @@ def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_F
         version: That format, one of ``READABLE_FORMATS``.
 
     Raises:
-        ValueError, TypeError, LookupError, AttributeError: It is no event of that format.
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: It is no event of that
+            format.
     """
     kind, *place = key.split("/")
     return _BY_KIND[kind].parse(place, _UPGRADES[version](key, content))

@@ -1,4 +1,4 @@
-"""The record of a run: one SQLite journal of append-only events. The door to sqlite3.
+"""The record of a run: one journal of append-only events, in SQLite.
 
 Every event has a unique key. Recording a key again changes nothing, which is how an interrupted run
 resumes: it runs again, and reuses what is recorded. Exactly one process writes, the holder of the
@@ -7,15 +7,21 @@ run's file lock; readers open the journal read-only.
 
 import contextlib
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar, cast
 
 from harness.errors import RecordError
 from harness.files import LockHeldError, file_lock
+from harness.record.database import (
+    Row,
+    open_for_writing,
+    other_format,
+    select,
+    unreadable,
+)
 from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
@@ -24,16 +30,13 @@ from harness.record.events import (
     RunCompleted,
     read_event,
 )
+from harness.record.values import parsed
 
-SQLITE = sqlite3.sqlite_version
 JOURNAL_NAME = "journal.sqlite"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS event(
-    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
-    json TEXT NOT NULL, at REAL NOT NULL
-);
-"""
+_BEFORE_ALL = -1 << 63
+"""Less than every number of an event, also of one that was changed."""
+_SHOWN = 120
+"""Characters of a text from the file that a message shows."""
 
 E = TypeVar("E", bound=Event)
 
@@ -63,7 +66,9 @@ class Journal:
         self._mutex = Lock()
         with contextlib.ExitStack() as stack:
             stack.enter_context(_run_lock(folder, wait_s))
-            self._db = stack.enter_context(contextlib.closing(_open_for_writing(folder)))
+            self._db = stack.enter_context(
+                contextlib.closing(open_for_writing(folder / JOURNAL_NAME, version=JOURNAL_FORMAT))
+            )
             self._entries = {entry.event.key: entry for entry in read_entries(folder)}
             self._open = stack.pop_all()
 
@@ -82,12 +87,12 @@ class Journal:
         with self._mutex, self._db:
             if known := self._entries.get(event.key):
                 return cast("E", known.event)
+            # The event as readers see it, without what JSON does not keep.
+            entry = _entry(self.folder, (event.key, text, at), JOURNAL_FORMAT)
             self._db.execute(
                 "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
                 (event.key, event.KIND, text, at),
             )
-            # The event as readers see it, without what JSON does not keep.
-            entry = Entry(event=read_event(event.key, json.loads(text)), at=at)
             self._entries[event.key] = entry
         self._listener(entry.event)
         return cast("E", entry.event)
@@ -134,8 +139,11 @@ def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
     Raises:
         RecordError: The journal cannot be read, or was written by another version.
     """
-    version, rows = _select(folder, "seq > ?", after)
-    return list(_entries(folder, rows, version))
+    version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL)
+    entries = [_entry(folder, row, version) for row in rows]
+    if len({entry.event.key for entry in entries}) < len(entries):
+        raise unreadable(folder / JOURNAL_NAME, "it holds an event twice")
+    return entries
 
 
 def read_events(folder: Path) -> list[Event]:
@@ -156,31 +164,23 @@ def is_complete(folder: Path) -> bool:
     return bool(rows)
 
 
-def _select(folder: Path, where: str, value: object) -> tuple[int, list[tuple[str, str, float]]]:
-    """Return the journal's format, and key, JSON and time of the events that meet a condition."""
-    try:
-        with contextlib.closing(_open_read_only(folder)) as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:  # being created, or its creator died
-                return JOURNAL_FORMAT, []
-            if version not in READABLE_FORMATS:
-                raise _other_format(folder, version)
-            rows = db.execute(
-                f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq",  # noqa: S608
-                (value,),
-            ).fetchall()
-    except sqlite3.Error as error:
-        raise _unreadable(folder, error) from None
+def _select(folder: Path, where: str, value: object) -> tuple[int, list[Row]]:
+    """Return the journal's format, and the events that meet a condition."""
+    version, rows = select(folder / JOURNAL_NAME, where, value)
+    if version not in {0, *READABLE_FORMATS}:
+        raise other_format(folder / JOURNAL_NAME, version, JOURNAL_FORMAT)
     return version, rows
 
 
-def _entries(folder: Path, rows: Iterable[tuple[str, str, float]], version: int) -> Iterable[Entry]:
-    for key, text, at in rows:
-        try:
-            event = read_event(key, json.loads(text), version=version)
-        except MALFORMED as error:
-            raise _malformed(folder, key, error) from None
-        yield Entry(event=event, at=at)
+def _entry(folder: Path, row: Row, version: int) -> Entry:
+    key, text, at = row
+    try:
+        event = read_event(key, parsed(text), version=version)
+        if event.key != key:
+            raise ValueError(f"its key is {event.key}")
+    except MALFORMED as error:
+        raise _malformed(folder, key, error) from None
+    return Entry(event=event, at=at)
 
 
 def _run_lock(folder: Path, wait_s: float) -> Any:
@@ -200,45 +200,9 @@ def _run_lock(folder: Path, wait_s: float) -> Any:
         ) from None
 
 
-def _open_for_writing(folder: Path) -> sqlite3.Connection:
-    """Open a journal, created where there is none."""
-    db = sqlite3.connect(folder / JOURNAL_NAME, check_same_thread=False)
-    try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in {0, JOURNAL_FORMAT}:
-            raise _other_format(folder, version)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        if version == 0:
-            db.executescript(f"{_SCHEMA} PRAGMA user_version={JOURNAL_FORMAT};")
-    except (sqlite3.Error, RecordError) as error:
-        db.close()
-        raise error if isinstance(error, RecordError) else _unreadable(folder, error) from None
-    return db
-
-
-def _open_read_only(folder: Path) -> sqlite3.Connection:
-    path = (folder / JOURNAL_NAME).absolute()
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-
-
-def _unreadable(folder: Path, error: Exception) -> RecordError:
-    return RecordError(
-        f"{folder / JOURNAL_NAME}: expected a run's journal, it cannot be read: {error}. Restore "
-        f"it from a copy, or use another runs_dir."
-    )
-
-
 def _malformed(folder: Path, key: str, error: Exception) -> RecordError:
     return RecordError(
-        f"{folder / JOURNAL_NAME}: expected the events of a run, {key} lacks something or was "
-        f"changed ({type(error).__name__}: {error}). Restore the journal from a copy, or use "
-        f"another runs_dir."
-    )
-
-
-def _other_format(folder: Path, version: int) -> RecordError:
-    return RecordError(
-        f"{folder / JOURNAL_NAME}: expected a journal of format {JOURNAL_FORMAT}, found {version}. "
-        f"Use the version of this package that wrote it, or another runs_dir."
+        f"{folder / JOURNAL_NAME}: expected the events of a run, {key[:_SHOWN]} lacks something or "
+        f"was changed ({type(error).__name__}: {str(error)[:_SHOWN]}). Restore the journal from a "
+        f"copy, or use another runs_dir."
     )

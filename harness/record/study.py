@@ -8,6 +8,7 @@ from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.evolution.candidate import Outcome, content_of
 from harness.record.archive import read_archive
+from harness.record.consistency import require_sound
 from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
@@ -88,8 +89,10 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         path: Where they were found, for messages.
 
     Raises:
-        RecordError: The run asked no LLM, or got its answers from another record.
+        RecordError: The run asked no LLM, or got its answers from another record, or its events
+            do not fit together.
     """
+    require_sound(events, path)
     manifest = next(event for event in events if isinstance(event, Manifest))
     calls = [event for event in events if isinstance(event, CallAnswered)]
     if "~" in manifest.arm:

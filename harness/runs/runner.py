@@ -15,6 +15,7 @@ from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executor, Executors
 from harness.evolution.genome import read_network
 from harness.llm.model import Model
+from harness.record.consistency import require_sound
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal, is_complete
 from harness.record.study import Decisions
@@ -83,7 +84,9 @@ def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult
     with Journal(folder, wait_s=config.wait_s, listener=display.show) as journal, display:
         if journal.find(RunCompleted):  # by the process that was waited for
             return read_run(folder)
-        display.recall(entry.event for entry in journal.entries)
+        if known := [entry.event for entry in journal.entries]:
+            require_sound(known, folder)
+        display.recall(known)
         journal.record(manifest)
         write_config(folder, manifest.settings)
         arm = compose_arm(

@@ -34,7 +34,7 @@ def variation(operator, *calls, **detail):
 def folder(tmp_path):
     """Two founders, one of them good, a merge that gains, a mutation that is refused."""
     config = {"budget": {"evaluations": 4}, "final": {"seeds": 1, "tolerance": 0.01, "hall_of_fame": 9},
-              "search": {"split": "validation"}, "network": "n"}  # fmt: skip
+              "search": {"split": "validation"}, "network": "n", "recipe": {"epochs": 5}}  # fmt: skip
     seed = {"score": 0.9, "n_params": 1000, "train_s": 1.0}
     lint = {"gate": "lint", "kind": "lint", "reason": "F821 \x1b[31m"}
     expert = {"category": "complex", "character": "expert"}

@@ -1,0 +1,135 @@
+"""What the events of one run must have in common, so that every table can be made of them.
+
+Each event is sound by itself when it is read. These rules are about the settings that tables need,
+and about steps that one event names and another has.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import RecordError
+from harness.record.event import Event
+from harness.record.events import (
+    CallAnswered,
+    ChildDecided,
+    Manifest,
+    NetworkRetrained,
+    ReferenceEvaluated,
+    ScoreConfirmed,
+)
+from harness.tasks.base import KINDS
+
+_MOST_EVALUATIONS = 1_000_000
+_MOST_PROPOSALS = 20_000
+_MOST = 1e9
+"""Largest number among the settings that tables need."""
+_STEP = re.compile(r"g[0-9]{1,5}\.[a-z0-9]{1,20}")
+"""Names a file of the run, too."""
+_NUMBER = (int, float)
+_NEEDED: Mapping[str, tuple[type, ...]] = {
+    "search.split": (str,), "recipe.epochs": (int,), "budget.evaluations": (int,),
+    "final.hall_of_fame": (int,), "final.seeds": (int,), "final.tolerance": _NUMBER,
+    "network": (str,),
+}  # fmt: skip
+"""Settings that tables need, with the types of their values."""
+_OPTIONAL: Mapping[str, tuple[type, ...]] = {
+    "fidelity": (dict,), "fidelity._target_": (str,), "proposer": (dict,),
+    "proposer.model": (dict,), "confirm": (dict,),
+}  # fmt: skip
+_MACHINE = ("device", "torch", "python", "sandbox")
+
+
+def require_sound(events: Sequence[Event], origin: object) -> None:
+    """Raise RecordError unless tables can be made of these events of a run, finished or not.
+
+    Args:
+        events: All events of one run, oldest first.
+        origin: Where they were found, for the message.
+    """
+    try:
+        _check(events)
+    except (ValueError, LookupError) as error:
+        why = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
+        raise RecordError(
+            f"{origin}: expected the events of a run, something is missing or was changed in them "
+            f"({why}). Restore the journal from a copy."
+        ) from None
+
+
+def _check(events: Sequence[Event]) -> None:
+    if not isinstance(events[0], Manifest):
+        raise ValueError(f"the first event is {events[0].KIND}, not manifest")  # noqa: TRY004
+    _check_manifest(events[0])
+    known = {"seed"}
+    answered = {event.step for event in events if isinstance(event, CallAnswered)}
+    reference = False
+    for event in events:
+        if isinstance(event, ReferenceEvaluated):
+            reference = True
+        if isinstance(event, ChildDecided):
+            if not reference:
+                raise ValueError(f"{event.step} was decided before the seed network was evaluated")
+            _check_child(event, known, answered)
+            known.add(event.step)
+            if len(known) > _MOST_PROPOSALS:
+                raise ValueError(f"more than {_MOST_PROPOSALS:,} proposals")
+        if isinstance(event, NetworkRetrained | ScoreConfirmed) and event.step not in known:
+            raise ValueError(f"{event.key} is of a network that nobody proposed")
+        if isinstance(event, ScoreConfirmed):
+            _setting(events[0].settings, "confirm.seeds", _NUMBER)
+
+
+def _check_manifest(manifest: Manifest) -> None:
+    _check_settings(manifest.settings)
+    if manifest.data.kind not in KINDS:
+        raise ValueError(f"its task is none of {', '.join(KINDS)}: {manifest.data.kind}")
+    for name in _MACHINE:
+        if not isinstance(manifest.machine[name], str):
+            raise ValueError(f"machine.{name} is no str")  # noqa: TRY004
+    manifest.packages["guided-evolution"]
+    if manifest.study and (lacks := {"date", "model"} - manifest.study.keys()):
+        raise LookupError(f"study.{min(lacks)}")
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    for name, types in _NEEDED.items():
+        _setting(settings, name, types)
+    for name, types in _OPTIONAL.items():
+        first = name.partition(".")[0]
+        if first in settings and _lookup(settings, name) is not None:
+            _setting(settings, name, types)
+    for name, limit in settings["budget"].items():
+        if limit is not None:
+            _setting(settings, f"budget.{name}", _NUMBER)
+    if not 1 <= settings["budget"]["evaluations"] <= _MOST_EVALUATIONS:
+        raise ValueError(f"budget.evaluations is not from 1 to {_MOST_EVALUATIONS:,}")
+
+
+def _check_child(child: ChildDecided, known: set[str], answered: set[str]) -> None:
+    if not _STEP.fullmatch(child.step):
+        raise ValueError(f"{child.step} is no step such as g2.c3")
+    if not child.parents or not known.issuperset(child.parents):
+        raise ValueError(f"{child.step} has a parent that was not decided before it")
+    for variation in child.variations:
+        if not answered.issuperset(variation.calls):
+            raise ValueError(f"{child.step} was made by a call that was not answered")
+        if not variation.detail.get("repairs", "0").isdecimal():
+            raise ValueError(f"{child.step} was repaired a number of times that is none")
+
+
+def _setting(settings: Mapping[str, Any], name: str, types: tuple[type, ...]) -> Any:
+    """Return a setting by its dotted name; ValueError unless it has one of the types."""
+    value = _lookup(settings, name)
+    if type(value) not in types:
+        raise ValueError(f"{name} is no {' or '.join(one.__name__ for one in types)}")
+    if isinstance(value, int | float) and not 0 <= value <= _MOST:
+        raise ValueError(f"{name} is not from 0 to {_MOST:g}")
+    return value
+
+
+def _lookup(settings: Mapping[str, Any], name: str) -> Any:
+    value: Any = settings
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,180 @@
+"""The SQLite file of a journal: its one table, read within bounds. The door to sqlite3.
+
+The file may be another person's. SQLite opens regular files alone, with exactly the schema that
+this module writes: no view, trigger or other table takes part in a query. Steps, rows and bytes are
+limited before anything is held.
+"""
+
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import RecordError
+from harness.record.values import MOST_CHARACTERS
+
+SQLITE = sqlite3.sqlite_version
+Connection = sqlite3.Connection
+Row = tuple[str, str, float]
+"""Key, JSON and time of an event."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS event(
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    json TEXT NOT NULL, at REAL NOT NULL
+);
+"""
+_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+_BESIDE = ("-wal", "-shm", "-journal")
+"""Files that SQLite opens by itself beside its database, as suffixes."""
+_MOST_EVENTS = 1_000_000
+_MOST_BYTES = 1 << 29
+_LATEST = 253_402_300_800
+"""The year 10000, in seconds since 1970."""
+_STEPS, _MOST_CALLS = 100_000, 1_000
+"""Instructions of SQLite's machine between two calls of the handler, and calls until it gives up.
+An event takes about ten."""
+
+
+def open_for_writing(path: Path, *, version: int) -> Connection:
+    """Open a journal, created where there is none.
+
+    Args:
+        path: The file.
+        version: Format to write, and the only one to go on with.
+
+    Raises:
+        RecordError: The journal cannot be read, or is of another format.
+    """
+    _require_regular(path)
+    if path.is_symlink() or (path.exists() and path.stat().st_size and _holds(path, "-journal")):
+        raise unreadable(path, "expected no link, and no rollback journal beside it")
+    try:
+        with contextlib.ExitStack() as stack:
+            connected = sqlite3.connect(path, check_same_thread=False)
+            db = stack.enter_context(contextlib.closing(connected))
+            _restrict(db)
+            found = _version(db)
+            if found not in {0, version}:
+                raise other_format(path, found, version)
+            _require_schema(path, db, may_be_empty=found == 0)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            if found == 0:
+                db.executescript(f"{_SCHEMA} PRAGMA user_version={version};")
+            db.set_progress_handler(None, 0)
+            stack.pop_all()
+    except sqlite3.Error as error:
+        raise unreadable(path, error) from None
+    return db
+
+
+def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
+    """Read the events that meet a condition, oldest first, without writing.
+
+    Args:
+        path: The file.
+        where: The condition, with one place for a value.
+        value: That value.
+
+    Returns:
+        The journal's format, 0 for one that is being created, and the events.
+
+    Raises:
+        RecordError: The journal cannot be read.
+    """
+    _require_regular(path)
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
+            _restrict(db)
+            db.execute("PRAGMA query_only=ON")
+            version = _version(db)
+            _require_schema(path, db, may_be_empty=version == 0)
+            if version == 0:  # being created, or its creator died
+                return version, []
+            query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
+            return version, list(_bounded(path, db.execute(query, (value,))))
+    except (sqlite3.Error, UnicodeError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, why: object) -> RecordError:
+    """Return the error for a journal that cannot be read."""
+    return RecordError(
+        f"{path}: expected a run's journal, it cannot be read: {why}. Restore it "
+        f"from a copy, or use another runs_dir."
+    )
+
+
+def other_format(path: Path, found: int, expected: int) -> RecordError:
+    """Return the error for a journal of another format."""
+    return RecordError(
+        f"{path}: expected a journal of format {expected}, found {found}. "
+        f"Use the version of this package that wrote it, or another runs_dir."
+    )
+
+
+def _require_regular(path: Path) -> None:
+    """RecordError where SQLite would open anything but regular files; one may be missing."""
+    for suffix in ("", *_BESIDE):
+        file = path.with_name(path.name + suffix)
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise unreadable(path, f"{file.name} is no regular file")
+        except FileNotFoundError:
+            if file.is_symlink():
+                raise unreadable(path, f"{file.name} is a link to nothing") from None
+        except OSError as error:
+            raise unreadable(path, os.strerror(error.errno or 0)) from None
+
+
+def _holds(path: Path, suffix: str) -> bool:
+    beside = path.with_name(path.name + suffix)
+    return beside.exists() and beside.stat().st_size > 0
+
+
+def _restrict(db: Connection) -> None:
+    """Limit what a file that anybody may have written can make SQLite do."""
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CHARACTERS)
+    db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 10_000)
+    db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.execute("PRAGMA cell_size_check=ON")
+    calls = iter(range(_MOST_CALLS))
+    db.set_progress_handler(lambda: next(calls, None) is None, _STEPS)
+
+
+def _version(db: Connection) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _require_schema(path: Path, db: Connection, *, may_be_empty: bool) -> None:
+    """RecordError unless the file holds the journal's table and nothing else."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as own:
+        own.executescript(_SCHEMA)
+        expected = own.execute(_OBJECTS).fetchall()
+    found = db.execute(_OBJECTS).fetchmany(len(expected) + 1)
+    if found != expected and not (may_be_empty and not found):
+        raise unreadable(path, "its tables are not those of a journal")
+
+
+def _bounded(path: Path, rows: Iterator[tuple[object, ...]]) -> Iterator[Row]:
+    """Yield rows, checked one by one; no journal holds more than the bytes of its files."""
+    files = (path, path.with_name(path.name + "-wal"))
+    room = min(_MOST_BYTES, sum(file.stat().st_size for file in files if file.exists()))
+    for n, (key, text, at) in enumerate(rows, start=1):
+        if not (isinstance(key, str) and isinstance(text, str) and isinstance(at, float)):
+            raise unreadable(path, f"event {n} has a value of a wrong type")
+        if not 0 <= at < _LATEST:
+            raise unreadable(path, f"event {n} happened at no time that a run can have")
+        room -= len(key) + len(text)
+        if room < 0 or n > _MOST_EVENTS:
+            raise unreadable(
+                path, f"its events are more than {_MOST_BYTES:,} bytes, {_MOST_EVENTS:,} in "
+                f"number, or more than its file holds"
+            )  # fmt: skip
+        yield key, text, at

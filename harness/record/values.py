@@ -1,0 +1,146 @@
+"""Values of events, from files that anybody may have written: JSON in bounds, typed fields.
+
+What these functions refuse would end a table, fill memory or reach a terminal later, far from the
+file that it came from.
+"""
+
+import json
+import math
+import types
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+MOST_CHARACTERS = 1 << 23
+"""Longest JSON of an event: 8 MiB, some twenty times the longest prompt with its answer."""
+_MOST_VALUES = 20_000
+_MOST_NESTED = 32
+_MOST_INTEGER = 1 << 63
+_MOST_NUMBER = 1e15
+"""Largest number of an event, settings aside: sums and products of a run's stay finite."""
+_LONGEST_NAME = 1_000
+_INNER = "value"
+"""Name, in messages, of what a mapping holds."""
+_TEXTS = frozenset({"answer", "asked", "date", "finish_reason", "model", "prompt", "reason",
+                    "source", "told", _INNER})  # fmt: skip
+"""Fields that hold what a server, a candidate or a tool said: any characters, of any length."""
+_SCORES = frozenset({"score", "validation", "chance", "outcome", "measured"})
+"""Fields of scores, which may be negative; 1 is perfect."""
+
+
+def parsed(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is no JSON, or exceeds the bounds of length, nesting, values and numbers.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters, more than {MOST_CHARACTERS:,}")
+    try:
+        value = json.loads(
+            text, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise ValueError(f"nested deeper than {_MOST_NESTED}") from None
+    _require_small(value)
+    return value
+
+
+def require(value: Any, hint: Any, name: str = "") -> None:
+    """Raise ValueError unless a value has the type of a field, and a magnitude that a run can have.
+
+    Args:
+        value: The value.
+        hint: Type of the field; what it is made of is checked, too.
+        name: Name of the field.
+    """
+    if hint is Any:
+        return
+    if get_origin(hint) is not None:
+        _require_parts(value, get_origin(hint), get_args(hint), name)
+    elif is_dataclass(hint):
+        _require_class(value, hint, name)
+        for field, its_hint in _fields(value.__class__):
+            require(getattr(value, field), its_hint, field)
+    elif hint in {int, float}:
+        _require_number(value, hint, name)
+    else:
+        _require_class(value, hint, name)
+        if hint is str and name not in _TEXTS:
+            _require_line(value, name)
+
+
+def _require_parts(value: Any, origin: Any, hints: tuple[Any, ...], name: str) -> None:
+    """Check a value of a union, tuple or mapping."""
+    if origin in {Union, types.UnionType}:
+        able = [hint for hint in hints if type(value) is hint]
+        require(value, able[0] if able else hints[0], name)
+    elif origin is tuple:
+        _require_class(value, tuple, name)
+        for item in value:
+            require(item, hints[0], name)
+    else:
+        _require_class(value, dict, name)
+        for item in value.values():
+            require(item, hints[1], _INNER)
+
+
+@lru_cache
+def _fields(of: type) -> list[tuple[str, Any]]:
+    hints = get_type_hints(of)
+    return [(field.name, hints[field.name]) for field in fields(of)]
+
+
+def _require_class(value: Any, expected: Any, name: str) -> None:
+    if type(value) is not expected:
+        raise ValueError(f"{name}: expected {expected.__name__}, found {type(value).__name__}")
+
+
+def _require_number(value: Any, hint: type, name: str) -> None:
+    if type(value) is not int and not (hint is float and type(value) is float):
+        raise ValueError(f"{name}: expected {hint.__name__}, found {type(value).__name__}")
+    if name == "seed":
+        return
+    low, high = (-_MOST_NUMBER, 1.0) if name in _SCORES else (0.0, _MOST_NUMBER)
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, found {value:g}")
+
+
+def _require_line(value: str, name: str) -> None:
+    if not value.isprintable() or len(value) > _LONGEST_NAME:
+        raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")
+
+
+def _require_small(value: Any) -> None:
+    """ValueError for a value of too many parts or levels; looks at each part without recursion."""
+    unseen: list[Any] = [iter((value,))]
+    n = 0
+    while unseen:
+        for part in unseen[-1]:
+            n += 1
+            if isinstance(part, dict | list) and part:
+                unseen.append(iter(part.values() if isinstance(part, dict) else part))
+                break
+        else:
+            unseen.pop()
+        if n > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES:,} values")
+        if len(unseen) > _MOST_NESTED:
+            raise ValueError(f"nested deeper than {_MOST_NESTED}")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > len(str(_MOST_INTEGER)) or abs(number := int(digits)) >= _MOST_INTEGER:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return number
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"a number that is not finite: {digits[:20]}")
+    return number
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"a number that is not finite: {name}")

@@ -1,0 +1,278 @@
+"""Journals that were damaged, or made to harm: each is named in a sentence, and the rest is shown."""
+
+import json
+import os
+import shutil
+import sqlite3
+import sys
+
+import pytest
+
+from harness import lineage, table
+from harness.analysis.loading import all_below, read_run
+from harness.errors import RecordError
+from harness.record import database, values
+from harness.record.archive import write_archive
+from harness.record.events import GenerationEnded, RunCompleted
+from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries
+from tests.support.records import evaluated, record_run
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+
+
+def content(change):
+    """Return a damage that changes the content of the manifest."""
+
+    def damage(db):
+        (text,) = db.execute("SELECT json FROM event WHERE key='manifest'").fetchone()
+        stored = json.loads(text)
+        change(stored)
+        db.execute("UPDATE event SET json=? WHERE key='manifest'", [json.dumps(stored)])
+
+    return damage
+
+
+def setting(name, value):
+    """Return a damage that changes a setting."""
+
+    def change(stored):
+        *folders, last = name.split(".")
+        place = stored["config"]
+        for folder in folders:
+            place = place[folder]
+        place[last] = value
+
+    return content(change)
+
+
+def sql(*statements):
+    return lambda db: [db.execute(statement) for statement in statements]
+
+
+def outcome(text):
+    return sql(f"UPDATE event SET json='{text}' WHERE key='training/search/g0.c0/1'")
+
+
+DAMAGES = {
+    "a manifest that is a number": sql("UPDATE event SET json='5' WHERE key='manifest'"),
+    "deep brackets": lambda db: db.execute(
+        "UPDATE event SET json=? WHERE key='manifest'", ["[" * 200_000 + "]" * 200_000]
+    ),
+    "a number of 400 digits": outcome(f'{{"score": 0.5, "n_params": {"9" * 400}, "train_s": 1}}'),
+    "an infinite number": outcome('{"score": 1e400, "n_params": 5, "train_s": 1}'),
+    "no number": outcome('{"score": NaN, "n_params": 5, "train_s": 1}'),
+    "a score above one": outcome('{"score": 1.5, "n_params": 5, "train_s": 1}'),
+    "a negative size": outcome('{"score": 0.5, "n_params": -5, "train_s": 1}'),
+    "text for a number": outcome('{"score": "0.5", "n_params": 5, "train_s": 1}'),
+    "a list of a million": outcome(f'{{"score": 0.5, "n_params": {[0] * 1_000_000}}}'),
+    "an endless view": sql("DROP TABLE event", f"CREATE VIEW event AS {ENDLESS} SELECT i seq, "
+                           "'complete' key, 'complete' kind, '{}' json, 0.0 at FROM n"),
+    "an endless view beside it": sql(f"CREATE VIEW other AS {ENDLESS} SELECT i FROM n"),
+    "a trigger": sql("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END"),
+    "a generated column": sql("DROP TABLE event", "CREATE TABLE event(seq INTEGER PRIMARY KEY, "
+                              "key TEXT, kind TEXT, at REAL, json AS (hex(zeroblob(1 << 28))))"),
+    "a blob for JSON": sql("UPDATE event SET json=zeroblob(1 << 20) WHERE key='manifest'"),
+    "a gigantic blob": sql("UPDATE event SET json=zeroblob(1 << 25) WHERE key='manifest'"),
+    "a text of wrong bytes": sql("UPDATE event SET json=CAST(x'ff' AS TEXT) WHERE key='manifest'"),
+    "a time that is text": sql("UPDATE event SET at='yesterday'"),
+    "a time without end": sql("UPDATE event SET at=9e999"),
+    "no manifest": sql("DELETE FROM event WHERE key='manifest'"),
+    "no seed network": sql("DELETE FROM event WHERE key='reference'"),
+    "events out of order": sql("UPDATE event SET seq=-seq"),
+    "an unknown kind": sql("UPDATE event SET key='rumour/1' WHERE key='complete'"),
+    "two keys of one event": sql("UPDATE event SET key='final/seed/00' WHERE key='final/seed/1'"),
+    "a parent that is not there": sql("UPDATE event SET json=replace(json, '\"seed\"', '\"g9.c9\"') "
+                                      "WHERE key='proposal/g0.c0'"),
+    "a step that is a path": sql("UPDATE event SET key='proposal/..' WHERE key='proposal/g0.c0'"),
+    "a call that nobody answered": sql("DELETE FROM event WHERE key='call/g0.c0.mutation'"),
+    "an arm that acts on terminals": content(lambda stored: stored.update(arm="\x1b[2Jfull")),
+    "an arm that is half a character": content(lambda stored: stored.update(arm="\ud800")),
+    "a task that is none": content(lambda stored: stored["data"].update(kind="../../x")),
+    "settings without a split": setting("search", {}),
+    "a budget without end": setting("budget.evaluations", 1 << 62),
+    "a budget that is a list": setting("budget.cost", []),
+    "a tolerance that is text": setting("final.tolerance", "much"),
+    "a fidelity that is a number": setting("fidelity", 3),
+    "a machine without a name": content(lambda stored: stored.update(machine={})),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A folder with one sound run."""
+    folder = tmp_path_factory.mktemp("sound")
+    record_run(folder / "sound", arm="full", seed=0, children=[("g0.c0", evaluated(0.97, 400))])
+    return folder
+
+
+def damaged(sound, tmp_path, damage):
+    """Copy the sound run twice into a folder, and damage one of them."""
+    for name in ("sound", "damaged"):
+        shutil.copytree(sound / "sound", tmp_path / name)
+    db = sqlite3.connect(tmp_path / "damaged" / JOURNAL_NAME)
+    damage(db)
+    db.commit()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return tmp_path / "damaged"
+
+
+def refused(folder):
+    """Return the sentence that every reader of a damaged run refuses it with."""
+    with pytest.raises(RecordError) as told:
+        read_run(folder)
+    sentence = str(told.value)
+    assert str(folder) in sentence
+    assert len(sentence) < 800
+    assert sentence.isprintable()
+    return sentence
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_journal_is_named_and_the_others_are_shown(
+    sound, tmp_path, damage, monkeypatch, capsys
+):
+    folder = damaged(sound, tmp_path, damage)
+    sentence = refused(folder)
+    monkeypatch.setattr(sys, "argv", ["harness.table", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        table.main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    assert shown.err == f"left out: {sentence}\n"
+    assert "| full " in shown.out
+
+
+def replaced(kind):
+    """Return a function that puts something else in the place of a journal."""
+
+    def replace(file):
+        file.unlink()
+        match kind:
+            case "a pipe":
+                os.mkfifo(file)
+            case "an endless device":
+                file.symlink_to("/dev/zero")
+            case "a folder":
+                file.mkdir()
+            case "another database":
+                db = sqlite3.connect(file)
+                db.execute("CREATE TABLE secrets(a, b)")
+                db.close()
+            case _:
+                file.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 16)
+
+    return replace
+
+
+KINDS = ("a pipe", "an endless device", "a folder", "another database", "other bytes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_journal_is_named_and_not_waited_for(sound, tmp_path, kind):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    replaced(kind)(folder / JOURNAL_NAME)
+    sentence = refused(folder)
+    assert all_below(tmp_path).damaged == (sentence,)
+    assert len(all_below(tmp_path).runs) == 1
+    with pytest.raises(RecordError, match="expected a run's journal"):
+        Journal(folder, wait_s=0)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_no_pipe_beside_a_journal_is_waited_for(sound, tmp_path, suffix):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    os.mkfifo(folder / f"{JOURNAL_NAME}{suffix}")
+    assert f"{suffix} is no regular file" in refused(folder)
+    with pytest.raises(RecordError, match="is no regular file"):
+        Journal(folder, wait_s=0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 4096, 8000])
+def test_a_journal_that_was_cut_off_is_named_or_empty(sound, tmp_path, size):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    os.truncate(folder / JOURNAL_NAME, size)
+    if size:
+        refused(folder)
+    else:  # one that is being created looks like this
+        assert read_entries(folder) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a trigger", "an endless view", "a manifest that is a number", "deep brackets"]
+)
+def test_a_damaged_journal_is_not_resumed_exported_or_shown(
+    sound, tmp_path, name, monkeypatch, capsys
+):
+    folder = damaged(sound, tmp_path, DAMAGES[name])
+    before = (folder / JOURNAL_NAME).read_bytes()
+    with pytest.raises(RecordError):
+        Journal(folder, wait_s=0)
+    with pytest.raises(RecordError):
+        write_archive(folder, tmp_path / "run.zip")
+    monkeypatch.setattr(sys, "argv", ["harness.lineage", str(folder), "g0.c0"])
+    with pytest.raises(SystemExit) as ended:
+        lineage.main()
+    assert ended.value.code == 2
+    assert "expected" in capsys.readouterr().err
+    assert (folder / JOURNAL_NAME).read_bytes() == before
+
+
+def test_no_rollback_journal_is_played_back(sound, tmp_path):
+    """It could name a file that SQLite deletes."""
+    folder = damaged(sound, tmp_path, lambda _: None)
+    (folder / f"{JOURNAL_NAME}-journal").write_bytes(
+        b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"x" * 504
+    )
+    with pytest.raises(RecordError, match="no rollback journal beside it"):
+        Journal(folder, wait_s=0)
+
+
+def test_no_run_is_resumed_through_a_link(sound, tmp_path):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    (folder / JOURNAL_NAME).unlink()
+    (folder / JOURNAL_NAME).symlink_to(tmp_path / "sound" / JOURNAL_NAME)
+    assert read_run(folder).complete  # which harms nobody
+    with pytest.raises(RecordError, match="expected no link"):
+        Journal(folder, wait_s=0)
+
+
+def test_events_that_are_more_than_their_file_are_not_held(tmp_path, monkeypatch):
+    """Cells of a file that was made to harm can share pages: a small file with endless events."""
+    monkeypatch.setattr(database, "_MOST_BYTES", 10_000)
+    with Journal(tmp_path, wait_s=0) as journal:
+        for i in range(200):
+            journal.record(GenerationEnded(number=i, population=("g0.c0",) * 5))
+    with pytest.raises(RecordError, match="more than its file holds"):
+        read_entries(tmp_path)
+
+
+def test_a_query_without_end_is_ended(tmp_path, monkeypatch):
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record(RunCompleted())
+    monkeypatch.setattr(database, "_MOST_CALLS", 0)
+    monkeypatch.setattr(database, "_STEPS", 10)
+    with pytest.raises(RecordError, match="interrupted"):
+        is_complete(tmp_path)
+
+
+def test_what_no_reader_would_accept_is_not_written(tmp_path):
+    with Journal(tmp_path, wait_s=0) as journal:
+        with pytest.raises(RecordError, match="expected the events of a run"):
+            journal.record(GenerationEnded(number=1, population=("g0.c0",) * 30_000))
+        journal.record(GenerationEnded(number=1, population=()))
+    assert len(read_entries(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[" * 33 + "]" * 33, "nested deeper"), ("[" * 200_000, "nested deeper"),
+        (f"[{'[],' * 20_000}1]", "values"), ("-Infinity", "finite"), ("1" * 19 + "0", "digits"),
+        ("9" * 5000, "digits"), ("-1e999", "finite"), ('"' + "x" * values.MOST_CHARACTERS, "more than"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_json_out_of_bounds_is_refused(text, why):
+    with pytest.raises(ValueError, match=why):
+        values.parsed(text)
