@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.config.tasks import KINDS
 from harness.errors import RecordError
 from harness.record.event import Event
 from harness.record.events import (
@@ -18,7 +19,6 @@ from harness.record.events import (
     ReferenceEvaluated,
     ScoreConfirmed,
 )
-from harness.tasks.base import KINDS
 
 _MOST_EVALUATIONS = 1_000_000
 _MOST_PROPOSALS = 20_000

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import RecordError
-from harness.record.values import MOST_CHARACTERS
 
 SQLITE = sqlite3.sqlite_version
 Connection = sqlite3.Connection
@@ -26,6 +25,8 @@ CREATE TABLE IF NOT EXISTS event(
     json TEXT NOT NULL, at REAL NOT NULL
 );
 """
+MOST_CHARACTERS = 1 << 23
+"""Longest JSON of an event: 8 MiB, some twenty times the longest prompt with its answer."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _BESIDE = ("-wal", "-shm", "-journal")
 """Files that SQLite opens by itself beside its database, as suffixes."""

@@ -15,7 +15,9 @@ from typing import Any, Self, TypeVar, cast
 
 from harness.errors import RecordError
 from harness.files import LockHeldError, file_lock
+from harness.record.bounded_json import count_values, parse_json
 from harness.record.database import (
+    MOST_CHARACTERS,
     Row,
     open_for_writing,
     other_format,
@@ -30,11 +32,12 @@ from harness.record.events import (
     RunCompleted,
     read_event,
 )
-from harness.record.values import parsed
 
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
 """Less than every number of an event, also of one that was changed."""
+_MOST_VALUES = 10_000_000
+"""Of all events together; a proposal takes some 200."""
 _SHOWN = 120
 """Characters of a text from the file that a message shows."""
 
@@ -140,7 +143,13 @@ def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
         RecordError: The journal cannot be read, or was written by another version.
     """
     version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL)
-    entries = [_entry(folder, row, version) for row in rows]
+    entries: list[Entry] = []
+    room = _MOST_VALUES
+    for row in rows:
+        entries.append(_entry(folder, row, version))
+        room -= count_values(row[1])
+        if room < 0:
+            raise unreadable(folder / JOURNAL_NAME, f"it has more than {_MOST_VALUES:,} values")
     if len({entry.event.key for entry in entries}) < len(entries):
         raise unreadable(folder / JOURNAL_NAME, "it holds an event twice")
     return entries
@@ -175,7 +184,9 @@ def _select(folder: Path, where: str, value: object) -> tuple[int, list[Row]]:
 def _entry(folder: Path, row: Row, version: int) -> Entry:
     key, text, at = row
     try:
-        event = read_event(key, parsed(text), version=version)
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"it has {len(text):,} characters, more than {MOST_CHARACTERS:,}")
+        event = read_event(key, parse_json(text), version=version)
         if event.key != key:
             raise ValueError(f"its key is {event.key}")
     except MALFORMED as error:

@@ -1,21 +1,13 @@
-"""Values of events, from files that anybody may have written: JSON in bounds, typed fields.
+"""Types and magnitudes of the fields of events, which come from files that anybody may have written.
 
-What these functions refuse would end a table, fill memory or reach a terminal later, far from the
-file that it came from.
+What is refused here would end a table or reach a terminal later, far from the file that it is from.
 """
 
-import json
-import math
 import types
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-MOST_CHARACTERS = 1 << 23
-"""Longest JSON of an event: 8 MiB, some twenty times the longest prompt with its answer."""
-_MOST_VALUES = 20_000
-_MOST_NESTED = 32
-_MOST_INTEGER = 1 << 63
 _MOST_NUMBER = 1e15
 """Largest number of an event, settings aside: sums and products of a run's stay finite."""
 _LONGEST_NAME = 1_000
@@ -26,24 +18,6 @@ _TEXTS = frozenset({"answer", "asked", "date", "finish_reason", "model", "prompt
 """Fields that hold what a server, a candidate or a tool said: any characters, of any length."""
 _SCORES = frozenset({"score", "validation", "chance", "outcome", "measured"})
 """Fields of scores, which may be negative; 1 is perfect."""
-
-
-def parsed(text: str) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        ValueError: It is no JSON, or exceeds the bounds of length, nesting, values and numbers.
-    """
-    if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"{len(text):,} characters, more than {MOST_CHARACTERS:,}")
-    try:
-        value = json.loads(
-            text, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant
-        )
-    except RecursionError:
-        raise ValueError(f"nested deeper than {_MOST_NESTED}") from None
-    _require_small(value)
-    return value
 
 
 def require(value: Any, hint: Any, name: str = "") -> None:
@@ -109,38 +83,3 @@ def _require_number(value: Any, hint: type, name: str) -> None:
 def _require_line(value: str, name: str) -> None:
     if not value.isprintable() or len(value) > _LONGEST_NAME:
         raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")
-
-
-def _require_small(value: Any) -> None:
-    """ValueError for a value of too many parts or levels; looks at each part without recursion."""
-    unseen: list[Any] = [iter((value,))]
-    n = 0
-    while unseen:
-        for part in unseen[-1]:
-            n += 1
-            if isinstance(part, dict | list) and part:
-                unseen.append(iter(part.values() if isinstance(part, dict) else part))
-                break
-        else:
-            unseen.pop()
-        if n > _MOST_VALUES:
-            raise ValueError(f"more than {_MOST_VALUES:,} values")
-        if len(unseen) > _MOST_NESTED:
-            raise ValueError(f"nested deeper than {_MOST_NESTED}")
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > len(str(_MOST_INTEGER)) or abs(number := int(digits)) >= _MOST_INTEGER:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return number
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"a number that is not finite: {digits[:20]}")
-    return number
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"a number that is not finite: {name}")

@@ -11,7 +11,7 @@ import pytest
 from harness import lineage, table
 from harness.analysis.loading import all_below, read_run
 from harness.errors import RecordError
-from harness.record import database, values
+from harness.record import database
 from harness.record.archive import write_archive
 from harness.record.events import GenerationEnded, RunCompleted
 from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries
@@ -259,20 +259,6 @@ def test_a_query_without_end_is_ended(tmp_path, monkeypatch):
 def test_what_no_reader_would_accept_is_not_written(tmp_path):
     with Journal(tmp_path, wait_s=0) as journal:
         with pytest.raises(RecordError, match="expected the events of a run"):
-            journal.record(GenerationEnded(number=1, population=("g0.c0",) * 30_000))
+            journal.record(GenerationEnded(number=1, population=("g0.c0",) * 130_000))
         journal.record(GenerationEnded(number=1, population=()))
     assert len(read_entries(tmp_path)) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("[" * 33 + "]" * 33, "nested deeper"), ("[" * 200_000, "nested deeper"),
-        (f"[{'[],' * 20_000}1]", "values"), ("-Infinity", "finite"), ("1" * 19 + "0", "digits"),
-        ("9" * 5000, "digits"), ("-1e999", "finite"), ('"' + "x" * values.MOST_CHARACTERS, "more than"),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_json_out_of_bounds_is_refused(text, why):
-    with pytest.raises(ValueError, match=why):
-        values.parsed(text)
