@@ -1,4 +1,4 @@
-"""Types and magnitudes of the fields of events, which come from files that anybody may have written.
+"""Types and magnitudes of the fields of events, from files that anybody may have written.
 
 What is refused here would end a table or reach a terminal later, far from the file that it is from.
 """
