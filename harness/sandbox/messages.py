@@ -15,6 +15,8 @@ from harness.config.tasks import recipe_of
 from harness.sandbox.attack_target import Target
 
 _TAG = "message"
+_MAX_NUMBER = 2**63
+"""Numbers beyond it, infinite ones and NaN are refused: nothing counts so far."""
 
 
 class MessageError(Exception):
@@ -336,8 +338,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, option) for option in get_args(hint))
     if get_origin(hint) is tuple:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if hint is float:
-        return type(value) in {int, float}
+    if hint is float or hint is int:
+        return type(value) in {int, hint} and abs(value) < _MAX_NUMBER  # False for NaN
     if get_origin(hint) is not None:
         return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
     return type(value) is hint

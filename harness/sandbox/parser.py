@@ -6,7 +6,6 @@ does so there. A text that it survives is parsed here as well, by the same versi
 
 import ast
 import atexit
-import builtins
 import contextlib
 import json
 import os
@@ -15,6 +14,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from threading import RLock
+from types import MappingProxyType
 
 from harness.config.paths import PACKAGE, ROOT
 from harness.errors import MachineError
@@ -24,6 +24,12 @@ MAX_SOURCE_BYTES = 64 * 1024
 _PATIENCE_S = 10
 _MEMORY_MIB = 512
 _MAX_DEPTH = 400
+_MAX_ANSWER_BYTES = 1 << 20
+_EXHAUSTED = ("ValueError", "the source takes too much to parse", 0)
+_SYNTAX_ERRORS = MappingProxyType(
+    {kind.__name__: kind for kind in (SyntaxError, IndentationError, TabError)}
+)
+"""Errors of ``ast.parse`` by name; the process that parses reports all others as ValueError."""
 _BOOT = (
     "import sys; sys.path.insert(0, {root!r}); from harness.sandbox.parser import serve; serve()"
 )
@@ -49,9 +55,8 @@ def syntax_tree(source: str) -> ast.Module:
     with _TURN:
         error, message, line = _tried(source)
         if error:
-            kind = getattr(builtins, error, ValueError)
-            if issubclass(kind, SyntaxError):
-                raise kind(message, ("<unknown>", line, 0, None))
+            if error in _SYNTAX_ERRORS:
+                raise _SYNTAX_ERRORS[error](message, ("<unknown>", line, 0, None))
             raise ValueError(message)
         try:
             return ast.parse(source)
@@ -111,8 +116,7 @@ class _Reader:
         if not answer:
             self.close()
             raise MachineError("the process that parses sources does not answer")
-        error, message, line = json.loads(answer)
-        return str(error), str(message), int(line)
+        return read_outcome(answer)
 
     def close(self) -> None:
         self._process.kill()
@@ -144,11 +148,26 @@ def serve() -> None:
                 os._exit(0)
         os.close(far)
         with open(near, "rb") as pipe:  # noqa: PTH123 - a descriptor
-            answer = pipe.read()
+            answer = pipe.read(_MAX_ANSWER_BYTES)
         os.waitpid(child, 0)
-        exhausted = ("ValueError", "the source takes too much to parse", 0)
-        sys.stdout.buffer.write((answer or json.dumps(exhausted).encode()) + b"\n")
+        sys.stdout.buffer.write(json.dumps(read_outcome(answer)).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def read_outcome(answer: bytes) -> tuple[str, str, int]:
+    """Return what the child that parsed a source said of it: error, message, line.
+
+    A child that was killed, or says anything else, had too much to parse.
+    """
+    try:
+        error, message, line = json.loads(answer)
+    except (ValueError, TypeError, RecursionError):
+        return _EXHAUSTED
+    known = isinstance(error, str) and error in {"", "ValueError", *_SYNTAX_ERRORS}
+    placed = type(line) is int and 0 <= line <= MAX_SOURCE_BYTES + 1
+    if not known or not placed or not isinstance(message, str):
+        return _EXHAUSTED
+    return error, message, line
 
 
 def _parsed(source: str) -> tuple[str, str, int]:

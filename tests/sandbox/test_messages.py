@@ -1,13 +1,18 @@
 """Jobs and answers come back from JSON as they were; no other answer is read."""
 
 import json
+import resource
+import socket
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.sandbox.attack_target import Target
+from harness.sandbox.frames import Channel, FrameError
 from harness.sandbox.messages import (
     _ANSWERS,
     _JOBS,
@@ -102,6 +107,38 @@ def test_an_answer_with_another_field_or_one_of_another_type_is_refused(message)
         for wrong in ([[1]], {"a": 1}, True if field.name != "complete" else 1):
             with pytest.raises(MessageError, match=f"another type in the field {field.name}"):
                 read_answer(frame | {field.name: wrong})
+
+
+@pytest.mark.parametrize(
+    "number", [2**63, -(2**63), 10**400, float("inf"), float("nan")],
+    ids=["large", "negative", "endless", "infinite", "none"],
+)  # fmt: skip
+def test_a_number_that_counts_nothing_is_refused(number):
+    for message, field in ((Trained(gpu_mib=0), "gpu_mib"), (Epoch(number=1), "number")):
+        with pytest.raises(MessageError, match=f"another type in the field {field}"):
+            read_answer(sent(answer(message)) | {field: number})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_taken_as_bytes_come_and_not_as_they_are_announced():
+    resident = []
+
+    class Watched(socket.socket):
+        """A socket that notes the memory of this process whenever something is read from it."""
+
+        def recv_into(self, *arguments):
+            pages = Path("/proc/self/statm").read_text().split()[1]
+            resident.append(int(pages) * resource.getpagesize())
+            return super().recv_into(*arguments)
+
+    near, far = socket.socketpair()
+    watched = Watched(fileno=near.detach())
+    with watched, far:
+        far.sendall(b"a" + (1 << 28).to_bytes(8, "big"))
+        far.shutdown(socket.SHUT_WR)
+        with pytest.raises(FrameError, match="closed the channel"):
+            Channel(watched, max_bytes=1 << 29).receive()
+    assert resident[-1] - resident[0] < 1 << 26
 
 
 @given(

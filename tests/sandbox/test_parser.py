@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.sandbox.parser import MAX_SOURCE_BYTES, _Reader, syntax_tree
+from harness.sandbox.parser import MAX_SOURCE_BYTES, _Reader, read_outcome, syntax_tree
 from tests.conftest import children_of
 
 PIECES = st.sampled_from(
@@ -44,6 +44,16 @@ def test_what_is_hard_to_parse_is_an_error_and_no_crash(source):
 def test_a_source_too_large_is_not_read():
     with pytest.raises(ValueError, match=f"at most {MAX_SOURCE_BYTES} bytes"):
         syntax_tree("#" * (MAX_SOURCE_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[", b"3", b'["print", "", 1]', b'["", 1, 1]', b'["", "", -1]', b'["", "", true]', b"\xff",
+     b'["SyntaxError", "", 1e9]', b"[" * 100_000, b'["", "", ' + b"9" * 5000 + b"]"],
+    ids=range(11),
+)  # fmt: skip
+def test_a_process_that_says_anything_else_had_too_much_to_parse(answer):
+    assert read_outcome(answer) == ("ValueError", "the source takes too much to parse", 0)
 
 
 def test_the_process_that_parses_has_no_environment_and_is_replaced_when_it_died():
