@@ -1,4 +1,4 @@
-# expects: import: PermissionError|Read-only
+# expects: import: PermissionError|FileNotFoundError|Read-only
 # entry: 51
 # level: contained
 # segment: DW

@@ -1,4 +1,4 @@
-# expects: import: PermissionError|Read-only
+# expects: import: PermissionError|FileNotFoundError|Read-only
 # entry: own
 # level: contained
 # segment: DW

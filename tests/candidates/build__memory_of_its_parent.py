@@ -1,4 +1,4 @@
-# expects: import: PermissionError
+# expects: import: PermissionError|FileNotFoundError
 # entry: 20
 # level: contained
 # segment: DW

@@ -1,4 +1,4 @@
-# expects: import: PermissionError
+# expects: import: PermissionError|FileNotFoundError
 # entry: 23
 # level: contained
 # segment: DW

@@ -1,4 +1,4 @@
-# expects: import: PermissionError
+# expects: import: PermissionError|FileNotFoundError
 # entry: own
 # level: contained
 # segment: DW

@@ -1,4 +1,4 @@
-# expects: forward: PermissionError
+# expects: forward: PermissionError|FileNotFoundError
 # entry: 25
 # level: contained
 # segment: ExquisiteNetV2

@@ -3,6 +3,7 @@
 No step can be undone.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -106,8 +107,11 @@ class Confinement:
 
     def _lay_out_tree(self) -> None:
         self._tree = tree.lay_out(files.readable(cuda=False, exclude=self.exclude))
-        if self._rulesets:  # imports list the folders in between, which are the tree's own
-            self._rulesets[False].allow_listing(self._tree)
+        for folder in map(Path, sys.path) if self._rulesets else ():
+            with contextlib.suppress(OSError, ValueError):  # imports list it; all in it is readable
+                fd = os.open(folder.relative_to("/"), os.O_PATH | os.O_CLOEXEC, dir_fd=self._tree)
+                self._rulesets[False].allow_listing(fd)
+                os.close(fd)
 
     def _ruleset(self, *, cuda: bool) -> landlock.Ruleset:
         if not cuda:
