@@ -19,7 +19,7 @@ MOST_MODULES, MOST_ENTRIES = 13, 32
 DOORS = {
     "hydra": {"config.compose", "runs.launch"},
     "omegaconf": {"config.compose", "config.yaml_files", "runs.launch"},
-    "openai": {"llm.openai_client"}, "wandb": {"record.wandb_mirror"},
+    "openai": {"llm.transport"}, "wandb": {"record.wandb_mirror"},
     "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
     "matplotlib": {"reporting.plot_style"}, "pygments": {"reporting.run_page"},
     "ruff": {"evaluation.gates"}, "pytest": {"claims.pytest_plugin"},

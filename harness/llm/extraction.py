@@ -11,18 +11,33 @@ import re
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
-from harness.sandbox.parser import DEFINITIONS, Definition, defined_names, definitions, syntax_tree
+from harness.sandbox.parser import (
+    DEFINITIONS,
+    MAX_SOURCE_BYTES,
+    Definition,
+    defined_names,
+    definitions,
+    syntax_tree,
+)
+from harness.text import reason_of
 
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
 _MARGIN = 3
 """Indentation of a fence in CommonMark, in spaces; a deeper fence is text in a string, unless it
 encloses Python."""
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_THOUGHT, _THOUGHT_ENDS = re.compile(r"<think(?:ing)?>"), re.compile(r"</think(?:ing)?>")
 _BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
 _MOST_TRIES = 32
 """How many ends are tried for one block; each try is a parse."""
+_MOST_PARSES = 256
+"""How many ends are tried for all blocks together."""
+_MOST_FENCES = 64
+"""How many fences are taken for the beginning of a block; each takes a pass over the answer."""
+_MOST_CHARACTERS = 4 * MAX_SOURCE_BYTES
+"""What follows in an answer without its thoughts is not read."""
 
 _T = TypeVar("_T")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -53,7 +68,8 @@ def extract(
         current: Its code before.
         others: Other segments, which are removed where the answer repeats them.
     """
-    text = _THOUGHT.sub("", answer).replace("\r\n", "\n").replace("\r", "\n")
+    text = _without_thoughts(answer)[:_MOST_CHARACTERS]
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     fenced = list(_blocks(lines))
     blocks = fenced or list(_bare(lines))
@@ -68,6 +84,17 @@ def extract(
             return _alone(longest, segment, others)
     # A block that does not parse is still an answer: the parse gate gives the reason.
     return Extracted(code=max(fenced, key=len)) if fenced else None
+
+
+def _without_thoughts(answer: str) -> str:
+    """Remove what the LLM marked as thoughts, in one pass."""
+    kept, place = [], 0
+    while (begins := _THOUGHT.search(answer, place)) and (
+        ends := _THOUGHT_ENDS.search(answer, begins.end())
+    ):
+        kept.append(answer[place : begins.start()])
+        place = ends.end()
+    return "".join([*kept, answer[place:]])
 
 
 def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
@@ -89,7 +116,7 @@ def _renamed(block: str, segment: str, current: str) -> Extracted | None:
     for row, column in reversed([word.start for word in words if word.string == name]):
         line = rows[row - 1]
         rows[row - 1] = line[:column] + segment + line[column + len(name) :]
-    return Extracted(code="\n".join(rows), note=f"{name} is called {segment} again")
+    return Extracted(code="\n".join(rows), note=reason_of(f"{name} is called {segment} again"))
 
 
 def _words(block: str) -> list[tokenize.TokenInfo]:
@@ -136,18 +163,19 @@ def _blocks(lines: Sequence[str]) -> Iterator[str]:
     A block ends at the first closing fence that makes it Python, since a string may contain fences;
     if there is none, at the first closing fence. A block that is never closed ends with its code.
     """
-    start = 0
-    while start < len(lines):
+    start, fences, parses = 0, 0, _MOST_PARSES
+    while start < len(lines) and fences < _MOST_FENCES and parses > 0:
         opening = _FENCE.fullmatch(lines[start])
         if opening is None or "`" in opening["info"]:
             start += 1
             continue
-        body = start + 1
+        body, fences = start + 1, fences + 1
         indent = len(opening["indent"])
         inside = [_outdented(line, indent) for line in lines[body:]]
         closings = [i for i, line in enumerate(inside) if _closes(line, opening["run"])]
-        tried = (i for i in closings[:_MOST_TRIES] if _is_python("\n".join(inside[:i])))
-        end = next(tried, None)
+        tried = islice(closings, min(_MOST_TRIES, parses))
+        end = next((i for i in tried if _is_python("\n".join(inside[:i]))), None)
+        parses -= closings.index(end) + 1 if end is not None else min(len(closings), _MOST_TRIES)
         if end is None and indent > _MARGIN:
             start += 1
             continue

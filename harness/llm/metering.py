@@ -19,6 +19,7 @@ from harness.llm.model import (
     completion_of,
     recorded_call,
 )
+from harness.llm.secrets import without_secrets
 from harness.record.events import CallAnswered, CallRefused, RequestFailed, RequestSent
 from harness.record.journal import Journal
 
@@ -103,7 +104,8 @@ class MeteredCall:
 
     def failed(self, failure: Failure) -> None:
         """Record the failure; a request that may have been billed counts as spent."""
-        self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **vars(failure)))
+        told = without_secrets(vars(failure))
+        self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **told))
         self._release(perhaps_billed=failure.perhaps_billed)
 
     def _settle(self, call: CallAnswered) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from harness.config.schema import Price
 from harness.errors import InputError
+from harness.llm.secrets import without_secrets
 from harness.record.events import CallAnswered
 from harness.seeding import stream
 
@@ -221,21 +222,21 @@ def completion_of(call: CallAnswered) -> Completion:
 def recorded_call(
     request: Request, completion: Completion, price: Price | None = None
 ) -> CallAnswered:
-    """Return the event that records a call.
+    """Return the event that records a call, whose answer and metadata are freed of secrets.
 
     Args:
         request: What was asked.
         completion: What was answered.
         price: The price of the model, None where it is unknown.
     """
+    metadata = {name: getattr(completion, name) for name in _OF_COMPLETION}
     return CallAnswered(
         step=request.step,
         segment=request.segment,
         prompt=request.prompt,
         requested=vars(request.settings),
-        answer=completion.text,
         price=price,
-        **{name: getattr(completion, name) for name in _OF_COMPLETION},
+        **without_secrets({"answer": completion.text} | metadata),
     )
 
 

@@ -69,6 +69,16 @@ def drips(every_s, body=None):
     return act
 
 
+def raw(*parts):
+    """Send these bytes, and nothing else, and end the connection."""
+
+    def act(handler):
+        for part in parts:
+            handler.wfile.write(part)
+
+    return act
+
+
 def thinks(handler):
     """Answer as a model might, from the prompt alone: the code at hand, with one line more."""
     prompt = handler.request_seen.prompt
@@ -100,6 +110,7 @@ class Seen:
     path: str
     key: str
     body: dict
+    headers: dict = field(default_factory=dict)
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -127,7 +138,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.request_seen = Seen(self.path, self.headers.get("Authorization"), body)
+        self.request_seen = Seen(
+            self.path, self.headers.get("Authorization"), body, dict(self.headers)
+        )
         with server.mutex:
             server.seen.append(self.request_seen)
             act = server.script.pop(0) if server.script else server.always

@@ -1,0 +1,216 @@
+"""Reading of a server's replies: a completion, or one of all kinds of failures.
+
+Whatever a reply holds, it ends in one of both, and its texts are short lines without keys.
+"""
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from harness.llm.model import Completion, Failure, today
+from harness.llm.secrets import MASK, without_secrets
+from harness.llm.transport import Reply
+from harness.terminal import say
+from harness.text import reason_of
+
+_MESSAGE_CHARACTERS = 500
+_LABEL_CHARACTERS = 200
+_MOST_TOKENS = 10**9
+"""A call cannot take as many: such a count is taken for unknown."""
+_LONGEST_REST_S = 7 * 24 * 3600
+_IDENTIFYING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
+_SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
+_NO_CREDIT = re.compile(
+    r"(?i)insufficient[_ ](?:quota|balance|credit)|exceeded your current quota|out of credit"
+)
+_NO_ANSWER = re.compile(
+    r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy)"
+    r"|moderation|flagged)"
+)
+"""A refusal of this prompt, not of all requests."""
+_STATUS_KINDS = {
+    401: "key", 403: "key", 402: "quota", 408: "timeout", 409: "server", 429: "rate",
+    504: "timeout", 524: "timeout",  # a proxy gave up, the server may still work
+}  # fmt: skip
+_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+
+
+class ReplyReader:
+    """Reads the replies of one endpoint.
+
+    Args:
+        name: Name of the model that is asked.
+        endpoint: Name of the endpoint in messages.
+    """
+
+    def __init__(self, *, name: str, endpoint: str) -> None:
+        self._name, self._endpoint = name, endpoint
+        self._told_usage = False
+
+    def read(
+        self, reply: Reply, *, applied: Mapping[str, Any], started: float
+    ) -> Completion | Failure:
+        """Return the completion in a reply, or the failure that it is.
+
+        Args:
+            reply: The reply.
+            applied: The settings that were sent.
+            started: When the request was sent, as ``time.monotonic`` has it.
+        """
+        if reply.status != _OK:
+            return self._refusal(reply, started)
+        text = reply.body.decode("utf-8-sig", "replace")
+        try:
+            content = json.loads(text)
+            choice = content["choices"][0]
+            answer = choice["message"].get("content") or ""
+            # A lone surrogate is no text, and could not be sent back in a later prompt.
+            answer = answer.encode("utf-8", "backslashreplace").decode()
+            reason, model = _label(choice.get("finish_reason")), _label(content.get("model"))
+            prompt_tokens, completion_tokens = self._counts(content.get("usage"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return failure("malformed", f"no chat completion: {text}", started)
+        if not answer and reason != "length":
+            told = f"a completion without text (finish reason {reason})"
+            return failure("empty", told, started)
+        headers = {name: reply.headers.get(name) for name in _IDENTIFYING_HEADERS}
+        return Completion(
+            text=without_secrets(answer),
+            model=model or self._name,
+            date=today(),
+            asked=self._name,
+            finish_reason=reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            latency_s=time.monotonic() - started,
+            headers={name: label for name, value in headers.items() if (label := _label(value))},
+            applied=applied,
+        )
+
+    def _counts(self, usage: Any) -> tuple[int | None, int | None]:
+        """Return the tokens that a server counted; None for what no call can take."""
+        if not usage:
+            return None, None
+        prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+        if (prompt is None or completion is None) and not self._told_usage:
+            self._told_usage = True
+            say(
+                f"{self._endpoint}: expected prompt_tokens and completion_tokens in usage as "
+                f"numbers of tokens, found '{plain(repr(usage), _LABEL_CHARACTERS)}'. Such calls "
+                f"count as the most that they may cost."
+            )
+        return prompt, completion
+
+    def no_text(self, reason: str, *, tokens: int | None = None) -> Completion:
+        """Return a completion without text.
+
+        Args:
+            reason: Why there is none, in place of the finish reason.
+            tokens: What it took, None where that is unknown.
+        """
+        return Completion(
+            text="",
+            model=self._name,
+            asked=self._name,
+            date=today(),
+            finish_reason=reason,
+            prompt_tokens=tokens,
+            completion_tokens=tokens,
+        )
+
+    def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
+        """Classify a reply with another status, which may concern this prompt alone."""
+        status, told = reply.status, _message(reply)
+        kind = _STATUS_KINDS.get(status, "server" if status >= _SERVER_ERROR else "refused")
+        if status < _REDIRECT:
+            kind = "malformed"
+        if kind in {"refused", "key"} and (found := _NO_ANSWER.search(told)):
+            return self.no_text(plain(f"refused: {found[0]}"), tokens=0)
+        if kind == "rate" and _NO_CREDIT.search(told):
+            kind = "quota"
+        if kind == "refused":
+            told = (
+                f"model: expected a request that {self._endpoint} accepts, it says "
+                f"'{told}' (status {status}). Correct model.name, model.base_url, "
+                f"model.omit or model.tokens_field, and run the same command to continue."
+            )
+        rest = reply.headers.get("retry-after")
+        return failure(kind, told, started, rest=rest, most=2 * _MESSAGE_CHARACTERS)
+
+
+def failure(
+    kind: str,
+    told: str,
+    started: float,
+    *,
+    rest: str | None = None,
+    most: int = _MESSAGE_CHARACTERS,
+) -> Failure:
+    """Return a failure in words that may be shown.
+
+    Args:
+        kind: One of ``model.FAILURES``.
+        told: Why, in anybody's words.
+        started: When the request was sent.
+        rest: What a server says of how long to wait.
+        most: Number of characters of ``told`` that are kept.
+    """
+    told = plain(told, most)
+    retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS])
+    if rest is not None and retry_after_s is None:
+        told += (
+            f" (expected seconds of at most a week, or a date, in Retry-After, found "
+            f"'{plain(rest, _LABEL_CHARACTERS)}')"
+        )
+    latency_s = time.monotonic() - started
+    return Failure(kind=kind, told=told, latency_s=latency_s, retry_after_s=retry_after_s)
+
+
+def plain(told: str, most: int = _MESSAGE_CHARACTERS) -> str:
+    """Return one line without secrets."""
+    return reason_of(" ".join(_SECRETS.sub(MASK, without_secrets(told)).split()), most)
+
+
+def _label(value: Any) -> str | None:
+    """Return a name that a server gives as one short line without secrets; None if it is none."""
+    return plain(value, _LABEL_CHARACTERS) or None if isinstance(value, str) else None
+
+
+def _message(reply: Reply) -> str:
+    """Return what a reply with another status says, as one line."""
+    text = reply.body.decode("utf-8", "replace")
+    if _REDIRECT <= reply.status < _CLIENT_ERROR:
+        text = f"go to {reply.headers.get('location', 'another address')}, which is not done"
+    try:
+        content = json.loads(text)
+        told = content.get("error", content)
+        parts = [told[name] for name in ("message", "code") if isinstance(told.get(name), str)]
+        text = " ".join(dict.fromkeys(parts)) or text
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    return plain(f"status {reply.status}: {text}")
+
+
+def _count(usage: Any, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
+    return value if known else None
+
+
+def _seconds(rest: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for; None if it cannot be kept."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        seconds = float(rest)
+        least = 0.0
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(rest).timestamp() - time.time()
+            least = -math.inf  # a date that is past asks for nothing
+        except (ValueError, OverflowError, TypeError, LookupError, OSError, AttributeError):
+            return None
+    return max(0.0, seconds) if least <= seconds <= _LONGEST_REST_S else None
