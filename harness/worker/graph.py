@@ -8,8 +8,8 @@ one function, regardless of what the candidate's code claims.
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
-from itertools import pairwise, zip_longest
+from dataclasses import dataclass
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -73,10 +73,10 @@ class Graph:
         """Return everything but the storages' bytes, as JSON values."""
         return {
             "programs": [
-                [p.batch_size, list(p.constants.items()), [astuple(n) for n in p.nodes], p.result]
+                [p.batch_size, list(p.constants.items()), [_parts(n) for n in p.nodes], p.result]
                 for p in self.programs
             ],
-            "constants": [astuple(c) for c in self.constants],
+            "constants": [_parts(c) for c in self.constants],
             "storages": [s.nbytes for s in self.storages],
         }
 
@@ -90,7 +90,7 @@ def graph_of(header: Any, payload: Any) -> Graph:
     if not isinstance(header, dict) or header.keys() != _PARTS:
         raise GraphError("the graph is malformed: expected programs, constants and storages alone")
     try:
-        ends = np.cumsum([0, *(_size(n) for n in header["storages"])])
+        ends = [0, *accumulate(_size(n) for n in header["storages"])]
         if payload.dtype != np.uint8 or payload.ndim != 1 or len(payload) != ends[-1]:
             raise GraphError("the graph's bytes do not fill its storages")
         graph = Graph(
@@ -110,6 +110,32 @@ def graph_of(header: Any, payload: Any) -> Graph:
     for program in graph.programs:
         _check_numbers(program)
     return graph
+
+
+def received(header: Array, payload: Array) -> Graph:
+    """Read a graph from bytes that another process sent, and overwrite those of its header.
+
+    Only the one text that this module writes for the graph is accepted, so that nothing that the
+    graph does not need is left in this process when it is replayed.
+
+    Raises:
+        GraphError: The bytes are anything else.
+    """
+    text = header.tobytes()
+    header.fill(0)
+    try:
+        graph = graph_of(json.loads(text.decode("ascii")), payload)
+        same = written(graph).encode() == text
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"the graph is malformed ({type(error).__name__})") from error
+    if not same:
+        raise GraphError("the graph is malformed: expected it as the recorder writes it")
+    return graph
+
+
+def written(graph: Graph) -> str:
+    """Return the one text of a graph's header."""
+    return json.dumps(graph.header())
 
 
 def tensors_in(value: Value) -> Iterator[int]:
@@ -211,16 +237,29 @@ def changed(text: str, before: str) -> str:
     return "\n".join(lines)
 
 
+def _parts(record: Node | Constant) -> list[Any]:
+    return list(vars(record).values())
+
+
 def _check_numbers(program: Program) -> None:
-    """Refuse numbers that are given twice: an operation may change only its own arguments."""
+    """Refuse numbers that are read before they are given, and such as are given twice.
+
+    An operation may change only its own arguments.
+    """
     known = {0, *program.constants}
+    if len(known) != 1 + len(program.constants):
+        raise GraphError("the graph is malformed: tensor 0 is the input")
     for node in program.nodes:
         own = set(tensors_in([node.args, node.kwargs]))
+        if not own <= known:
+            raise GraphError(f"{node.op[:80]} reads a tensor that nothing gave")
         for output in node.outputs:
             if output is not None and output not in own:
                 if output in known:
                     raise GraphError(f"{node.op[:80]} writes a tensor that was not given to it")
                 known.add(output)
+    if program.result not in known:
+        raise GraphError("the graph's result is a tensor that nothing gave")
 
 
 def _program(batch_size: Any, constants: Any, nodes: Any, result: Any) -> Program:

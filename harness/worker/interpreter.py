@@ -3,73 +3,31 @@
 A door to torch.
 """
 
+import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 
 from harness.typing import Array
+from harness.worker.arguments import DTYPES, Arguments
 from harness.worker.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
+from harness.worker.operations import OPERATIONS, Rule
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
-_REFUSED = re.compile(
-    r"from_file|save|set_data|record_stream|pin_memory|storage|resize|aten\.set[._]|aten\.view\.dtype"
-)
-"""Operations on files, on uninitialised memory, and such as read one number's bits as another's."""
-_PRIVATE_NAMES = frozenset(
-    {
-        "__and__", "__iand__", "__ilshift__", "__ior__", "__irshift__", "__ixor__", "__lshift__",
-        "__or__", "__rshift__", "__xor__", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
-        "_addmm_activation", "_aminmax", "_cdist_forward", "_cholesky_solve_helper", "_chunk_cat",
-        "_compute_linear_combination", "_cudnn_attention_forward", "_cudnn_rnn",
-        "_efficient_attention_forward", "_euclidean_dist", "_flash_attention_forward",
-        "_fused_rms_norm", "_grouped_mm", "_int_mm", "_is_all_true", "_is_any_true", "_lazy_clone",
-        "_log_softmax", "_logcumsumexp", "_lu_with_info", "_masked_softmax",
-        "_native_multi_head_attention", "_pack_padded_sequence", "_pad_circular", "_pdist_forward",
-        "_prelu_kernel", "_reshape_copy", "_safe_softmax", "_scaled_mm", "_slow_conv2d_forward",
-        "_softmax", "_sparse_log_softmax", "_sparse_softmax", "_stack", "_thnn_fused_gru_cell",
-        "_thnn_fused_lstm_cell", "_to_copy", "_transform_bias_rescale_qkv",
-        "_transformer_encoder_layer_fwd", "_trilinear", "_unique", "_unique2", "_unsafe_index",
-        "_unsafe_index_put", "_unsafe_view",
-    }
-)  # fmt: skip
-"""Operations that torch keeps private and that layers are made of. All others are refused: some,
-such as ``_reshape_alias``, trust their caller and would read beyond a tensor."""
-_PRIVATE_FAMILIES = (
-    "_assert_", "_batch_norm_", "_cast_", "_conj", "_convolution", "_embedding_bag",
-    "_fake_quantize_", "_fft_", "_foreach_", "_fused_moving_avg_", "_linalg_",
-    "_native_batch_norm_legit", "_neg_view", "_scaled_dot_product_", "_upsample_", "_weight_norm",
-)  # fmt: skip
-"""Beginnings of further private names that are not refused."""
-_UNINITIALISED = re.compile(r"aten\.(new_)?empty")
-_TEXT = re.compile(r"[a-z_]{1,20}")
-DTYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.uint8,
-        torch.int8, torch.int16, torch.int32, torch.int64, torch.complex64, torch.complex128,
-    )
-}  # fmt: skip
-_FORMATS = {
-    str(form).removeprefix("torch."): form
-    for form in (
-        torch.contiguous_format, torch.channels_last, torch.channels_last_3d, torch.preserve_format,
-    )
-}  # fmt: skip
-
-_KINDS: dict[str, Callable[[Any], Any]] = {
-    "dtype": DTYPES.__getitem__,
-    "memory_format": _FORMATS.__getitem__,
-    "device": torch.device,
-    "layout": {"strided": torch.strided}.__getitem__,
-    "complex": lambda parts: complex(*parts),
-}
+_MOST_DIMS = 25
+"""Dimensions that a kernel may have room for."""
+_PAIRS = {"complex64": "float32", "complex128": "float64"}
+"""A complex number is a pair of these, and layers read it as either."""
 
 Watch = Callable[[int, dict[str, Any]], None]
 """Called before each operation with its place and its arguments by name, which it may change."""
+Tally = Callable[[int], None]
+"""Called after each operation with its floating-point operations."""
 
 
 class Operation:
@@ -79,30 +37,48 @@ class Operation:
         GraphError: It is not one that is replayed.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, device: str) -> None:
         self.node = node
-        self.op = _resolved(node.op)
-        self._uninitialised = _UNINITIALISED.match(node.op) is not None
+        self._rule, self.op = _resolved(node.op)
         names = [argument.name for argument in self.op._schema.arguments]  # noqa: SLF001
-        if len(node.args) > len(names):
+        if len(node.args) > len(names) or set(names[: len(node.args)]) & node.kwargs.keys():
             raise GraphError(f"{node.op} got more arguments than it has")
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
+        self._ready = Arguments(self.op, self.arguments, device=device)
         self.done_with: list[int] = []
         if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_deterministic():
             raise GraphError(f"draws random numbers when it is evaluated ({node.op[:80]})")
 
-    def __call__(self, tensors: dict[int, torch.Tensor], named: Mapping[str, Any]) -> None:
+    def filled(self, tensors: Mapping[int, torch.Tensor]) -> dict[str, Any]:
+        """Return the arguments by name, with tensors in their places."""
+        try:
+            return self._ready.filled(tensors)
+        except KeyError as error:
+            raise GraphError(f"{self.node.op} reads a tensor that nothing gave") from error
+
+    def __call__(
+        self, tensors: dict[int, torch.Tensor], named: dict[str, Any], tally: Tally | None
+    ) -> None:
         """Compute, and store the outputs under their numbers."""
+        if self._rule.check is not None:
+            self._rule.check(self._ready.defaults | named)
         storages = [t.untyped_storage() for t in _tensors_in(named)]
         sizes = [storage.nbytes() for storage in storages]
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
-        if self._uninitialised:  # else it would hold what lay there before
+        if self._rule.fills:  # else it would hold what lay there before
             _clear(outputs[0])
         if sizes != [s.nbytes() for s in storages]:
             raise GraphError(f"{self.node.op[:80]} grows a tensor, by uninitialised memory")
-        for number, output in zip(self.node.outputs, outputs, strict=True):
+        if tally is not None:
+            tally(self._rule.flops(self._ready.defaults | named, outputs))
+        self._store(outputs, tensors)
+
+    def _store(self, outputs: Sequence[Any], tensors: dict[int, torch.Tensor]) -> None:
+        """Keep the outputs that the graph numbers, and drop what nothing reads any more."""
+        given = zip(self.node.outputs, outputs, strict=True)
+        for number, output in islice(given, self._rule.gives):
             if number is not None:
                 tensors[number] = _tensor(output)
         for number in self.done_with:
@@ -110,8 +86,7 @@ class Operation:
 
     def _is_deterministic(self) -> bool:
         """Return whether the arguments of an operation keep it from drawing random numbers."""
-        defaults = {a.name: a.default_value for a in self.op._schema.arguments}  # noqa: SLF001
-        given = defaults | self.arguments
+        given = self._ready.defaults | self.arguments
         return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))
 
 
@@ -128,12 +103,15 @@ class Interpreter:
 
     def __init__(self, graph: Graph, *, device: str) -> None:
         self.graph, self._device = graph, device
-        self.operations = [_operations(program) for program in graph.programs]
+        _check_constants(graph)
+        self.operations = [_operations(program, device) for program in graph.programs]
 
     def with_storages(self, contents: Mapping[int, Array]) -> "Interpreter":
         """Return an interpreter of the same graph with other bytes in some storages."""
         storages = [contents.get(i, held) for i, held in enumerate(self.graph.storages)]
-        return Interpreter(replace(self.graph, storages=tuple(storages)), device=self._device)
+        other = copy.copy(self)
+        other.graph = replace(self.graph, storages=tuple(storages))
+        return other
 
     def answers(self, inputs: torch.Tensor, *, program: int, shape: tuple[int, ...]) -> Array:
         """Return the answers to prepared inputs.
@@ -164,12 +142,18 @@ class Interpreter:
             found += [v["dtype"] for v in values if isinstance(v, dict) and "dtype" in v]
         return [n for n, dtype in DTYPES.items() if dtype.is_floating_point and n in found]
 
-    def run(self, batch: torch.Tensor, *, program: int, watch: Watch | None = None) -> torch.Tensor:
+    def run(
+        self,
+        batch: torch.Tensor,
+        *,
+        program: int,
+        watch: Watch | None = None,
+        tally: Tally | None = None,
+    ) -> torch.Tensor:
         """Compute one batch of the program's own size."""
-        chosen = self.graph.programs[program]
         try:
             with torch.no_grad():
-                return self._computed(chosen, self.operations[program], batch, watch)
+                return self._computed(program, batch, watch, tally)
         except GraphError:
             raise
         except MemoryError:
@@ -178,27 +162,24 @@ class Interpreter:
             raise GraphError(f"{type(error).__name__}: {error}") from error
 
     def _computed(
-        self,
-        program: Program,
-        operations: list[Operation],
-        batch: torch.Tensor,
-        watch: Watch | None,
+        self, number: int, batch: torch.Tensor, watch: Watch | None, tally: Tally | None
     ) -> torch.Tensor:
+        program = self.graph.programs[number]
         storages = [torch.from_numpy(s.copy()).to(self._device) for s in self.graph.storages]
         tensors = {0: batch.to(self._device)}
-        for number, index in program.constants.items():
+        for tensor, index in program.constants.items():
             constant = self.graph.constants[index]
-            tensors[number] = _view(storages[constant.storage], constant)
-        for place, operation in enumerate(operations):
-            named = {name: _decoded(v, tensors) for name, v in operation.arguments.items()}
+            tensors[tensor] = _view(storages[constant.storage], constant)
+        for place, operation in enumerate(self.operations[number]):
+            named = operation.filled(tensors)
             if watch is not None:
                 watch(place, named)
-            operation(tensors, named)
+            operation(tensors, named, tally)
         return tensors[program.result]
 
 
-def _operations(program: Program) -> list[Operation]:
-    operations = [Operation(node) for node in program.nodes]
+def _operations(program: Program, device: str) -> list[Operation]:
+    operations = [Operation(node, device=device) for node in program.nodes]
     last: dict[int, int] = {}
     for place, operation in enumerate(operations):
         for number in (*tensors_in(list(operation.arguments.values())), *operation.node.outputs):
@@ -223,53 +204,75 @@ def _tensors_in(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
                     if isinstance(v, torch.Tensor))  # fmt: skip
 
 
-def _resolved(name: str) -> Any:
-    if not _NAME.fullmatch(name) or _REFUSED.search(name) or not _is_allowed(name.split(".")[1]):
-        raise GraphError(f"computes {name[:80]}, which the audit does not replay")
+def _check_constants(graph: Graph) -> None:
+    """Check that each constant lies within its storage, which is read as one dtype.
+
+    Raises:
+        GraphError: One does not. Two dtypes would read one number's bits as another's.
+    """
+    read_as: dict[int, str] = {}
+    for constant in graph.constants:
+        dtype = DTYPES.get(constant.dtype)
+        if dtype is None:
+            found = constant.dtype[:40]
+            raise GraphError(f"reads a tensor of dtype {found}, which is not supported")
+        storage = graph.storages[constant.storage]
+        if _extent(constant) * dtype.itemsize > storage.nbytes:
+            raise GraphError("reads a tensor beyond the end of its storage")
+        if dtype == torch.bool and (storage > 1).any():
+            raise GraphError("reads a truth value that is neither 0 nor 1")
+        part = _PAIRS.get(constant.dtype, constant.dtype)
+        if storage.nbytes and read_as.setdefault(constant.storage, part) != part:
+            raise GraphError("reads one storage as two dtypes")
+
+
+def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
+    """Return the tensor that a constant is."""
+    whole = torch.empty(0, dtype=DTYPES[constant.dtype], device=storage.device)
+    return whole.set_(storage.untyped_storage(), constant.offset, constant.shape, constant.stride)
+
+
+def _extent(constant: Constant) -> int:
+    """Return how many elements of the storage a constant needs, from its start."""
+    if len(constant.shape) != len(constant.stride):
+        raise GraphError("expected as many strides as sizes of a tensor")
+    if 0 in constant.shape:
+        return 0
+    pairs = zip(constant.shape, constant.stride, strict=True)
+    return constant.offset + 1 + sum((n - 1) * s for n, s in pairs)
+
+
+def _resolved(name: str) -> tuple[Rule, Any]:
+    """Return the rule of a listed operation, and what to call."""
+    rule, found = OPERATIONS.get(name), _found(name)
+    if found is not None and torch.Tag.nondeterministic_seeded in found.tags and rule is None:
+        raise GraphError(f"draws random numbers when it is evaluated ({name[:80]})")
+    if rule is None:
+        raise GraphError(
+            f"computes {name[:80]}, which the audit does not replay: "
+            "CONTRIBUTING.md, 'Add an operation', says how to list it"
+        )
+    if found is None:
+        raise GraphError(f"computes {name}, which this torch does not have")
+    return rule, found
+
+
+def _found(name: str) -> Any:
+    """Return an operation of ATen; None for any other name."""
+    if not _NAME.fullmatch(name):
+        return None
     found: Any = torch.ops
     for part in name.split("."):
         found = getattr(found, part, None)
-    if not isinstance(found, torch._ops.OpOverload):  # noqa: SLF001 - no public name
-        raise GraphError(f"computes {name[:80]}, which this torch does not have")
-    registered = torch._C._dispatch_has_kernel  # noqa: SLF001 - no public name
-    if not registered(found.name()):  # type: ignore[no-untyped-call]  # one of TorchScript's own
-        raise GraphError(f"computes {name[:80]}, which the audit does not replay")
-    return found
-
-
-def _is_allowed(name: str) -> bool:
-    """Return whether an operation is public, or a private one that layers are made of."""
-    private = name.startswith("_")
-    return not private or name in _PRIVATE_NAMES or name.startswith(_PRIVATE_FAMILIES)
+    return found if isinstance(found, torch._ops.OpOverload) else None  # noqa: SLF001
 
 
 def _tensor(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise GraphError(f"takes a {type(value).__name__} for a tensor")
+    if value.dim() > _MOST_DIMS:
+        raise GraphError(f"expected tensors of at most {_MOST_DIMS} dimensions, got {value.dim()}")
     return value
-
-
-def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
-    dtype = DTYPES.get(constant.dtype)
-    if dtype is None:
-        raise GraphError(f"reads a tensor of dtype {constant.dtype[:40]}, which is not supported")
-    whole = torch.empty(0, dtype=dtype, device=storage.device)
-    return whole.set_(storage.untyped_storage(), constant.offset, constant.shape, constant.stride)
-
-
-def _decoded(value: Value, tensors: Mapping[int, torch.Tensor]) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_decoded(item, tensors) for item in value]
-    if isinstance(value, str) and not _TEXT.fullmatch(value):
-        raise GraphError("passes text to an operation")
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind not in _KINDS:
-        raise GraphError(f"passes a {kind[:40]} to an operation")
-    return _KINDS[kind](content)
 
 
 def _checked(answers: torch.Tensor, shape: tuple[int, ...]) -> Array:

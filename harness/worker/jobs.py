@@ -6,7 +6,6 @@ computed and runs none. Only those that train or audit are given the training da
 
 import ctypes
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +42,7 @@ from harness.sandbox.shared_data import SharedData
 from harness.tasks.kind import Kind, kind_of
 from harness.typing import Array
 from harness.worker.candidate import CandidateError, check_answers, construct, guarded
-from harness.worker.graph import GraphError, graph_of, wiring
+from harness.worker.graph import GraphError, received, wiring, written
 from harness.worker.interpreter import Interpreter
 from harness.worker.size import count
 from harness.worker.tracing import Recorder
@@ -213,7 +212,7 @@ def _offer(
             check_answers(answers, (size, *shape), kind=kind)
         graph = guarded("audit", recorder.graph)
         own = guarded("forward", lambda: predict(network, sample, batch_size=batch_sizes[0]))
-    channel.send_array(np.frombuffer(json.dumps(graph.header()).encode(), "u1"))
+    channel.send_array(np.frombuffer(written(graph).encode(), "u1"))
     channel.send_array(graph.payload())
     channel.send_array(own)
 
@@ -226,6 +225,7 @@ def _audit(job: Audit, context: Context) -> None:
     shape = kind.answer_shape(job.signature)
     outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
+    graph = guarded("audit", lambda: received(header, payload))
 
     def prepared(stored: Array) -> torch.Tensor:
         return _prepared(stored, kind, job.recipe, device)
@@ -234,7 +234,7 @@ def _audit(job: Audit, context: Context) -> None:
     calibration = guarded("audit", lambda: prepared(_drawn(data, payload)))
 
     def audited() -> tuple[list[tuple[Interpreter, int]], Audited, Array]:
-        interpreter = Interpreter(graph_of(_parsed(header), payload), device=device)
+        interpreter = Interpreter(graph, device=device)
         if [p.batch_size for p in interpreter.graph.programs] != list(job.batch_sizes):
             raise GraphError(f"expected programs for batches of {list(job.batch_sizes)}")
         counts, recalibrated = count(interpreter, calibration, outline=outline)
@@ -268,13 +268,6 @@ def _overwrite_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_PERTURB, 0xFF)
-
-
-def _parsed(header: Array) -> Any:
-    try:
-        return json.loads(header.tobytes())
-    except (ValueError, RecursionError) as error:
-        raise GraphError(f"the graph is malformed ({type(error).__name__})") from error
 
 
 def _prepared(stored: Array, kind: Kind, recipe: Recipe, device: str) -> torch.Tensor:

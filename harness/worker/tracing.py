@@ -88,6 +88,9 @@ class _Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
+        if _is_composite(func):  # as where torch keeps gradients: its parts are recorded
+            with self:
+                return func.decompose(*args, **kwargs)
         outcome = func(*args, **kwargs)
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
         tensors = [o if isinstance(o, torch.Tensor) else None for o in outputs]
@@ -126,6 +129,13 @@ class _Tape(TorchDispatchMode):
             if isinstance(value, kind):
                 return {kind.__name__: str(value).removeprefix("torch.")}
         raise GraphError(f"passes a {type(value).__name__} to an operation")
+
+
+def _is_composite(func: Any) -> bool:
+    """Return whether torch computes an operation by others, and by nothing else."""
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - no public name
+    composite = has_kernel(func.name(), "CompositeImplicitAutograd")
+    return bool(composite)
 
 
 def _bytes_of(tensor: torch.Tensor) -> Array:

@@ -1,4 +1,4 @@
-# expects: audit: KeyError
+# expects: audit: reads a tensor that nothing gave
 # entry: 14
 # segment: ExquisiteNetV2
 json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]

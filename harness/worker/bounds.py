@@ -1,0 +1,252 @@
+"""Checks of arguments that ATen takes on trust: no operation reads outside its tensors.
+
+Layers call many operations of ATen through a public one that checks their arguments. A recorded
+graph names the inner operation, and may give it anything. Each check gets an operation's arguments
+by name. A door to torch.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from harness.worker.graph import GraphError
+
+Named = Mapping[str, Any]
+Check = Callable[[Named], None]
+_LSTM = 2
+"""``mode`` of a recurrent layer, as cuDNN and oneDNN number them: RNN with ReLU, with tanh, LSTM,
+GRU."""
+_GATES = (1, 1, 4, 3)
+_MATRIX, _IMAGES = 2, 4
+_SPATIAL = 2
+"""Dimensions of a feature map that precede its height."""
+
+
+def expect(condition: bool, what: str) -> None:  # noqa: FBT001 - as an assertion
+    """Raise GraphError unless the condition holds."""
+    if not condition:
+        raise GraphError(f"expected {what}")
+
+
+def batch_norm(named: Named) -> None:
+    """Weights and statistics have one number for each channel."""
+    source = named["input"]
+    expect(source.dim() >= _MATRIX and source.numel() > 0, "a batch with channels to normalise")
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        given = named.get(name)
+        fits = given is None or (given.shape == (source.shape[1],) and given.is_floating_point())
+        expect(fits, f"{name} with one number for each of {source.shape[1]} channels")
+    expect((named.get("running_mean") is None) == (named.get("running_var") is None),
+           "both running statistics or none")  # fmt: skip
+    given_or_batch = named["training"] or named.get("running_mean") is not None
+    expect(given_or_batch, "running statistics or those of the batch")
+
+
+def group_norm(named: Named) -> None:
+    """The sizes given apart are those of the input."""
+    source, (n, c, places) = named["input"], (named["N"], named["C"], named["HxW"])
+    expect(source.dim() >= _MATRIX and source.shape[:2] == (n, c), "the input's batch and channels")
+    expect(source.numel() == n * c * places > 0, "the input's number of places")
+    expect(named["group"] > 0 and c % named["group"] == 0, "groups that divide the channels")
+    for name in ("weight", "bias"):
+        given = named.get(name)
+        expect(given is None or given.shape == (c,), f"{name} with one number for each channel")
+
+
+def layer_norm(named: Named) -> None:
+    """The normalised shape ends the input's shape, and is that of the weights."""
+    source, shape = named["input"], tuple(named["normalized_shape"])
+    ends = len(shape) > 0 and tuple(source.shape[-len(shape) :]) == shape
+    expect(ends and source.numel() > 0, "an input that ends with the normalised shape")
+    for name in ("weight", "bias"):
+        given = named.get(name)
+        expect(given is None or tuple(given.shape) == shape, f"{name} of the normalised shape")
+
+
+def weight_norm(named: Named) -> None:
+    """The lengths have the shape of the directions, with one element in all dimensions but one."""
+    v, g, dim = named["v"], named["g"], named["dim"]
+    expect(v.dim() >= 1 and v.numel() > 0, "a weight with dimensions")
+    expect(dim in {0, v.dim() - 1}, "the first or the last dimension")
+    expect(g.shape == tuple(s if d == dim else 1 for d, s in enumerate(v.shape)), "fitting lengths")
+    expect(g.dtype == v.dtype or v.dtype in {torch.float16, torch.bfloat16}, "one dtype")
+
+
+def attention(named: Named) -> None:
+    """Queries, keys, values and the mask belong together."""
+    query, key, value = named["query"], named["key"], named["value"]
+    mask = named.get("attn_mask", named.get("attn_bias"))
+    for tensor in (query, key, value):
+        expect(
+            tensor.dim() == _IMAGES and tensor.numel() > 0, "tensors of batch, head, place, width"
+        )
+        expect(tensor.shape[:2] == query.shape[:2] and tensor.dtype == query.dtype,
+               "queries, keys and values of one batch, number of heads and dtype")  # fmt: skip
+    expect(query.shape[-1] == key.shape[-1] == value.shape[-1], "heads of one width")
+    expect(key.shape[-2] == value.shape[-2], "as many keys as values")
+    if mask is not None:
+        whole = (*query.shape[:-1], key.shape[-2])
+        expect(mask.dim() in {_MATRIX, _IMAGES}, "a mask of two or four dimensions")
+        fits = all(m in {1, w} for m, w in zip(mask.shape[::-1], whole[::-1], strict=False))
+        expect(fits, f"a mask that fits {whole}")
+
+
+def distances(named: Named) -> None:
+    """Both sets of points have as many features."""
+    one, other = named["x1"], named["x2"]
+    expect(min(one.dim(), other.dim()) >= _MATRIX, "two sets of points")
+    expect(one.shape[-1] == other.shape[-1], "points with as many features")
+    expect(named.get("compute_mode") in {None, 0, 1, 2}, "a known way to compute distances")
+
+
+def fourier(named: Named) -> None:
+    """Dimensions are those of the input, each once; the real half has the size that is due."""
+    source, dims = named["self"], named["dim"]
+    expect(0 < len(dims) == len(set(dims)), "different dimensions")
+    expect(all(0 <= d < source.dim() for d in dims), "dimensions of the input")
+    expect(source.numel() > 0 and named["normalization"] in {0, 1, 2}, "numbers to transform")
+    if "last_dim_size" in named:
+        size = named["last_dim_size"]
+        expect(source.is_complex(), "complex numbers")
+        expect(size > 0 and source.shape[dims[-1]] == size // 2 + 1, "half of the numbers, and one")
+
+
+def trilinear(named: Named) -> None:
+    """Expanded dimensions are those of the product."""
+    n_dims = {named[f"i{k}"].dim() + len(named[f"expand{k}"]) for k in "123"}
+    expect(len(n_dims) == 1, "three tensors of as many dimensions")
+    (most,) = n_dims
+    places = [
+        named["unroll_dim"],
+        *named["sumdim"],
+        *(d for k in "123" for d in named[f"expand{k}"]),
+    ]
+    expect(all(0 <= d < most for d in places), "dimensions of the product")
+    expect(all(len(set(named[f"expand{k}"])) == len(named[f"expand{k}"]) for k in "123"),
+           "each dimension once")  # fmt: skip
+
+
+def upsampling(named: Named) -> None:
+    """Scales are none, or those with which the size was computed."""
+    source = named["input" if "input" in named else "self"]
+    sizes = list(source.shape[_SPATIAL:])
+    scales = [named.get(k) for k in ("scales_d", "scales_h", "scales_w", "scales")]
+    given = named.get("scale_factors") or [s for s in scales if s is not None]
+    expect(len(given) in {0, len(sizes)}, "as many scales as dimensions")
+    size = named.get("output_size")
+    for place, scale in enumerate(given):
+        expect(math.isfinite(scale) and scale > 0, "scales above zero")
+        if size is not None:
+            expect(size[place] == math.floor(sizes[place] * scale), "scales that give the size")
+
+
+def grid(named: Named) -> None:
+    """Modes are those that exist; the grid has a place for each output."""
+    source, places = named["input"], named["grid"]
+    n_dims = source.dim() - _SPATIAL
+    expect(n_dims in {2, 3} and places.dim() == source.dim(), "an input and a grid")
+    expect(places.shape[0] == source.shape[0] and places.shape[-1] == n_dims, "a fitting grid")
+    expect(source.numel() > 0 and source.dtype == places.dtype, "numbers of one dtype")
+    modes = {0, 1, 2} if n_dims == 2 else {0, 1}  # noqa: PLR2004
+    expect(named["interpolation_mode"] in modes, "a known interpolation")
+    expect(named["padding_mode"] in {0, 1, 2}, "a known padding")
+
+
+def affine(named: Named) -> None:
+    """One matrix for each image."""
+    theta, size = named["theta"], named["size"]
+    n_dims = len(size) - _SPATIAL
+    expect(n_dims in {2, 3} and min(size) > 0, "the size of a batch of images")
+    expect(theta.shape == (size[0], n_dims, n_dims + 1), "one matrix for each image")
+
+
+def search(named: Named) -> None:
+    """No order of the sorted numbers is given apart."""
+    expect(named.get("sorter") is None, "sorted numbers without a sorter")
+
+
+def own_elements(named: Named) -> None:
+    """The view lies within the elements of its tensor, which fill their memory."""
+    source, size, stride = named["self"], named["size"], named["stride"]
+    expect(len(size) == len(stride), "as many strides as sizes")
+    expect(min([*size, *stride], default=0) >= 0, "sizes and strides of at least zero")
+    start = named.get("storage_offset")
+    first = source.storage_offset()
+    start = first if start is None else start
+    last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    dense = _is_dense(source)
+    inside = 0 in size or (first <= start and last < first + source.numel())
+    expect(dense and inside, "a view of the tensor's own elements")
+
+
+def _is_dense(tensor: torch.Tensor) -> bool:
+    """Return whether the elements fill a range of memory, each at a place of its own."""
+    filled = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride != filled:
+                return False
+            filled *= size
+    return tensor.numel() > 0
+
+
+def recurrent_layer(named: Named) -> None:
+    """Check one direction of one layer, as oneDNN takes it."""
+    source, mode, hidden = named["input"], named["mode"], named["hidden_size"]
+    expect(mode == _LSTM and not named["train"], "an LSTM that is not trained")
+    expect(not named["batch_sizes"], "batches of one length")
+    expect(source.dim() == _MATRIX + 1 and source.numel() > 0, "input of step, batch, feature")
+    rows, (batch, width) = _GATES[mode] * hidden, source.shape[1:]
+    expected = [(rows, width), (rows, hidden), (rows,), (rows,)]
+    weights = [named[f"weight{k}"] for k in range(_IMAGES)]
+    if not named["has_biases"]:
+        expected[_MATRIX:] = [w.shape for w in weights[_MATRIX:]]
+    expect([tuple(w.shape) for w in weights] == [tuple(e) for e in expected], "fitting weights")
+    for name in ("hx_", "cx_"):
+        fits = named[name].numel() == batch * hidden and named[name].shape[-1] == hidden
+        expect(fits, "states of batch and width")
+    _expect_one_dtype([source, *weights, named["hx_"], named["cx_"]])
+
+
+def recurrent_layers(named: Named) -> None:
+    """Check all layers, as cuDNN takes them."""
+    source, mode, hidden = named["input"], named["mode"], named["hidden_size"]
+    layers, ways = named["num_layers"], 2 if named["bidirectional"] else 1
+    expect(mode in range(len(_GATES)) and not named["train"], "a known layer that is not trained")
+    expect(not named["batch_sizes"] and named["proj_size"] == 0, "batches of one length")
+    expect(source.dim() == _MATRIX + 1 and source.numel() > 0, "input of step, batch, feature")
+    batch = source.shape[0 if named["batch_first"] else 1]
+    rows, per_layer = _GATES[mode] * hidden, named["weight_stride0"]
+    expect(per_layer in {2, 4} and hidden > 0, "weights, with or without biases")
+    expected: list[Sequence[int]] = []
+    for layer in range(layers):
+        width = hidden * ways if layer else source.shape[-1]
+        expected += [(rows, width), (rows, hidden), (rows,), (rows,)][:per_layer] * ways
+    weights = named["weight"]
+    expect([tuple(w.shape) for w in weights] == expected, "fitting weights")
+    whole = named.get("weight_buf")
+    enough = whole is None or whole.numel() >= sum(w.numel() for w in weights)
+    expect(enough, "a buffer that holds the weights")
+    states = [named["hx"], *([] if named.get("cx") is None else [named["cx"]])]
+    expect(all(tuple(s.shape) == (layers * ways, batch, hidden) for s in states), "fitting states")
+    expect((mode == _LSTM) == (len(states) == 2), "the states of the layer")  # noqa: PLR2004
+    _expect_one_dtype([source, *weights, *states, *([] if whole is None else [whole])])
+
+
+def recurrent_cell(named: Named) -> None:
+    """Check one step of an LSTM or a GRU, as CUDA takes it."""
+    gates, state = named["input_gates"], named.get("cx", named.get("hx"))
+    n_gates = 4 if "cx" in named else 3
+    expect(state is not None and state.dim() == _MATRIX, "a state of batch and width")
+    batch, hidden = state.shape
+    expect(gates.shape == named["hidden_gates"].shape == (batch, n_gates * hidden), "fitting gates")
+    biases = [b for b in (named.get("input_bias"), named.get("hidden_bias")) if b is not None]
+    expect(len(biases) in {0, 2}, "both biases or none")
+    expect(all(b.shape == (n_gates * hidden,) for b in biases), "fitting biases")
+    _expect_one_dtype([gates, named["hidden_gates"], state, *biases])
+
+
+def _expect_one_dtype(tensors: Sequence[torch.Tensor]) -> None:
+    expect(len({t.dtype for t in tensors}) == 1, "tensors of one dtype")

@@ -1,0 +1,309 @@
+"""The operations that are replayed, one by one: what layers come to on a CPU and on a GPU.
+
+Everything else of ATen is refused, for much of it trusts its caller: it reads beyond a tensor,
+reads one number's bits as another's, or holds pointers. Each group says why none of its operations
+does; ``tests/worker/test_operations.py`` tries. An operation needs a rule for its FLOPs, and a
+check where ATen checks too little.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.worker import bounds, flops
+from harness.worker.bounds import Check
+from harness.worker.flops import Flops
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What the replay needs to know of an operation.
+
+    Attributes:
+        flops: Counts its floating-point operations.
+        check: Refuses arguments that ATen would take on trust.
+        fills: Whether it gives memory that nobody wrote, which is to be overwritten with zeros.
+        gives: How many of its outputs may be read, from the first; others are scratch memory.
+    """
+
+    flops: Flops
+    check: Check | None = None
+    fills: bool = False
+    gives: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Operations for which the same holds.
+
+    Attributes:
+        why: Why none reads outside its tensors, nor gives anything but numbers computed from them.
+        rule: The rule of each.
+        names: Their names and overloads in ``aten``.
+    """
+
+    why: str
+    rule: Rule
+    names: str
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"aten.{name}" for name in self.names.split())
+
+
+_SIMPLE = (
+    Group(
+        why="ATen broadcasts shapes; each output element depends on the elements at its place.",
+        rule=Rule(flops=flops.elements),
+        names="""
+        __lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
+        _conj_physical.default _prelu_kernel.default _to_copy.default abs.default
+        abs_.default acos.default acos_.default acosh.default acosh_.default add.Scalar
+        add.Tensor add_.Scalar add_.Tensor addcdiv.default addcdiv_.default addcmul.default
+        addcmul_.default angle.default asin.default asin_.default asinh.default
+        asinh_.default atan.default atan2.default atan2_.default atan_.default atanh.default
+        atanh_.default bitwise_and.Scalar bitwise_and.Scalar_Tensor bitwise_and.Tensor
+        bitwise_and_.Scalar bitwise_and_.Tensor bitwise_left_shift.Tensor
+        bitwise_left_shift.Tensor_Scalar bitwise_left_shift_.Tensor
+        bitwise_left_shift_.Tensor_Scalar bitwise_not.default bitwise_not_.default
+        bitwise_or.Scalar bitwise_or.Scalar_Tensor bitwise_or.Tensor bitwise_or_.Scalar
+        bitwise_or_.Tensor bitwise_right_shift.Tensor bitwise_right_shift.Tensor_Scalar
+        bitwise_right_shift_.Tensor bitwise_right_shift_.Tensor_Scalar bitwise_xor.Scalar
+        bitwise_xor.Scalar_Tensor bitwise_xor.Tensor bitwise_xor_.Scalar bitwise_xor_.Tensor
+        ceil.default ceil_.default celu.default celu_.default clamp.Tensor clamp.default
+        clamp_.Tensor clamp_.default clamp_max.Tensor clamp_max.default clamp_max_.Tensor
+        clamp_max_.default clamp_min.Tensor clamp_min.default clamp_min_.Tensor
+        clamp_min_.default clone.default complex.default conj_physical_.default
+        copy_.default copysign.Scalar copysign.Tensor copysign_.Scalar copysign_.Tensor
+        cos.default cos_.default cosh.default cosh_.default deg2rad.default deg2rad_.default
+        digamma.default digamma_.default div.Scalar div.Scalar_mode div.Tensor
+        div.Tensor_mode div_.Scalar div_.Scalar_mode div_.Tensor div_.Tensor_mode
+        elu.default elu_.default eq.Scalar eq.Tensor eq_.Scalar eq_.Tensor erf.default
+        erf_.default erfc.default erfc_.default erfinv.default erfinv_.default exp.default
+        exp2.default exp2_.default exp_.default expm1.default expm1_.default fill_.Scalar
+        fill_.Tensor floor.default floor_.default floor_divide.Scalar floor_divide.default
+        floor_divide_.Scalar fmax.default fmin.default fmod.Scalar fmod.Tensor fmod_.Scalar
+        fmod_.Tensor frac.default frac_.default ge.Scalar ge.Tensor ge_.Scalar ge_.Tensor
+        gelu.default gelu_.default gt.Scalar gt.Tensor gt_.Scalar gt_.Tensor
+        hardshrink.default hardsigmoid.default hardsigmoid_.default hardswish.default
+        hardswish_.default hardtanh.default hardtanh_.default heaviside.default
+        heaviside_.default huber_loss.default hypot.default hypot_.default i0.default
+        i0_.default isin.Tensor_Tensor isinf.default isnan.default isneginf.default
+        isposinf.default le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default
+        leaky_relu_.default lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default
+        lgamma_.default log.default log10.default log10_.default log1p.default
+        log1p_.default log2.default log2_.default log_.default log_sigmoid_forward.default
+        logaddexp.default logaddexp2.default logical_and.default logical_and_.default
+        logical_not.default logical_not_.default logical_or.default logical_or_.default
+        logical_xor.default logical_xor_.default logit.default logit_.default lt.Scalar
+        lt.Tensor lt_.Scalar lt_.Tensor masked_fill.Scalar masked_fill.Tensor
+        masked_fill_.Scalar masked_fill_.Tensor maximum.default minimum.default mish.default
+        mish_.default mse_loss.default mul.Scalar mul.Tensor mul_.Scalar mul_.Tensor
+        nan_to_num.default nan_to_num_.default ne.Scalar ne.Tensor ne_.Scalar ne_.Tensor
+        neg.default neg_.default polar.default pow.Scalar pow.Tensor_Scalar
+        pow.Tensor_Tensor pow_.Scalar pow_.Tensor rad2deg.default rad2deg_.default
+        reciprocal.default reciprocal_.default relu.default relu_.default remainder.Scalar
+        remainder.Scalar_Tensor remainder.Tensor remainder_.Scalar remainder_.Tensor
+        round.decimals round.default round_.decimals round_.default rrelu_with_noise.default
+        rrelu_with_noise_.default rsqrt.default rsqrt_.default rsub.Scalar rsub.Tensor
+        sgn.default sgn_.default sigmoid.default sigmoid_.default sign.default sign_.default
+        signbit.default silu.default silu_.default sin.default sin_.default sinc.default
+        sinc_.default sinh.default sinh_.default smooth_l1_loss.default softplus.default
+        softshrink.default special_entr.default special_erfcx.default special_i0e.default
+        special_i1.default special_i1e.default special_log_ndtr.default
+        special_ndtri.default special_xlog1py.default sqrt.default sqrt_.default sub.Scalar
+        sub.Tensor sub_.Scalar sub_.Tensor tan.default tan_.default tanh.default
+        tanh_.default threshold.default threshold_.default trunc.default trunc_.default
+        where.self xlogy.Scalar_Other xlogy.Scalar_Self xlogy.Tensor xlogy_.Scalar_Other
+        xlogy_.Tensor zero_.default
+        """,
+    ),
+    Group(
+        why="ATen checks sizes and dimensions; a view stays within its tensor.",
+        rule=Rule(flops=flops.nothing),
+        names="""
+        _conj.default _neg_view.default alias.default detach.default detach_.default
+        diagonal.default expand.default lift_fresh.default permute.default select.int
+        slice.Tensor split.Tensor split_with_sizes.default squeeze.default squeeze.dim
+        squeeze.dims squeeze_.default squeeze_.dim squeeze_.dims t.default t_.default
+        transpose.int transpose_.default unbind.int unfold.default unsqueeze.default
+        unsqueeze_.default view.default view_as_complex.default view_as_real.default
+        """,
+    ),
+    Group(
+        why="ATen checks sizes and dimensions, and copies elements of its tensors or zeros.",
+        rule=Rule(flops=flops.elements),
+        names="""
+        _reshape_copy.default _unsafe_view.default cat.default channel_shuffle.default
+        col2im.default constant_pad_nd.default diag_embed.default diagonal_scatter.default
+        flip.default im2col.default pixel_shuffle.default pixel_unshuffle.default
+        reflection_pad1d.default reflection_pad2d.default reflection_pad3d.default
+        repeat.default replication_pad1d.default replication_pad2d.default
+        replication_pad3d.default roll.default rot90.default select_scatter.default
+        slice_scatter.default stack.default tril.default tril_.default triu.default
+        triu_.default unsafe_split.Tensor unsafe_split_with_sizes.default
+        """,
+    ),
+    Group(
+        why="It writes each element of a new tensor, by its place.",
+        rule=Rule(flops=flops.elements),
+        names="""
+        arange.default arange.start arange.start_step eye.default eye.m fft_fftfreq.default
+        fft_rfftfreq.default full.default full_like.default hamming_window.default
+        hann_window.default linspace.default logspace.default new_full.default
+        new_ones.default new_zeros.default ones.default ones_like.default
+        scalar_tensor.default tril_indices.default triu_indices.default zeros.default
+        zeros_like.default
+        """,
+    ),
+    Group(
+        why="The memory is overwritten with zeros.",
+        rule=Rule(flops=flops.elements, fills=True),
+        names="""
+        empty.memory_format empty_like.default empty_permuted.default empty_strided.default
+        new_empty.default new_empty_strided.default
+        """,
+    ),
+    Group(
+        why="ATen checks dimensions; each output is computed from the elements along them.",
+        rule=Rule(flops=flops.elements),
+        names="""
+        _log_softmax.default _safe_softmax.default _softmax.default all.default all.dim
+        all.dims amax.default amin.default aminmax.default any.default any.dim any.dims
+        argmax.default argmin.default count_nonzero.default count_nonzero.dim_IntList
+        cummax.default cummin.default cumprod.default cumprod_.default cumsum.default
+        cumsum_.default glu.default linalg_cross.default linalg_vector_norm.default
+        logcumsumexp.default logsumexp.default max.default max.dim mean.default mean.dim
+        min.default min.dim nansum.default norm.Scalar norm.ScalarOpt_dim
+        norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction
+        std_mean.correction sum.default sum.dim_IntList trace.default var.correction
+        var_mean.correction
+        """,
+    ),
+    Group(
+        why="ATen checks the dimension and k.",
+        rule=Rule(flops=flops.ordered),
+        names="""
+        kthvalue.default median.default median.dim mode.default nanmedian.default
+        nanmedian.dim sort.default sort.stable topk.default
+        """,
+    ),
+    Group(
+        why="ATen checks each index: an exception on a CPU, an assertion on a GPU, after which the "
+        "process can compute nothing more.",
+        rule=Rule(flops=flops.elements),
+        names="""
+        embedding.default gather.default index.Tensor index_add.default index_add_.default
+        index_copy.default index_copy_.default index_fill.int_Scalar index_fill.int_Tensor
+        index_fill_.int_Scalar index_fill_.int_Tensor index_put.default index_put_.default
+        index_select.default masked_scatter.default masked_scatter_.default
+        masked_select.default max_unpool2d.default nonzero.default scatter.reduce
+        scatter.src scatter.value scatter.value_reduce scatter_.reduce scatter_.src
+        scatter_.value scatter_.value_reduce scatter_add.default scatter_add_.default
+        scatter_reduce.two scatter_reduce_.two take.default
+        """,
+    ),
+)
+
+
+def _each(why: str, rules: dict[str, Rule]) -> tuple[Group, ...]:
+    return tuple(Group(why=why, rule=rule, names=names) for names, rule in rules.items())
+
+
+_PRODUCTS = _each(
+    "ATen checks that the shapes fit.",
+    {
+        "mm.default _int_mm.default mv.default": Rule(flops=flops.inner("self")),
+        "bmm.default": Rule(flops=flops.inner("self")),
+        "addmm.default addmm_.default _addmm_activation.default": Rule(flops=flops.inner("mat1")),
+        "baddbmm.default baddbmm_.default": Rule(flops=flops.inner("batch1")),
+        "addbmm.default addbmm_.default": Rule(flops=flops.summed_batches),
+        "addmv.default addmv_.default": Rule(flops=flops.inner("mat")),
+        "dot.default vdot.default": Rule(flops=flops.inner("self")),
+        "addr.default": Rule(flops=flops.outer),
+        "convolution.default": Rule(flops=flops.convolved),
+    },
+)
+_DECOMPOSITIONS = _each(
+    "ATen checks that matrices are square or fit; LAPACK gets their sizes from it.",
+    {
+        "linalg_cholesky_ex.default": Rule(flops=flops.decomposed(1 / 3, "self"), gives=1),
+        "linalg_inv_ex.default": Rule(flops=flops.decomposed(2), gives=1),
+        "_linalg_det.default": Rule(flops=flops.decomposed(2 / 3), gives=1),
+        "_linalg_slogdet.default": Rule(flops=flops.decomposed(2 / 3), gives=2),
+        "_linalg_solve_ex.default": Rule(flops=flops.decomposed(2 / 3, right="B"), gives=1),
+        "linalg_solve_triangular.default": Rule(flops=flops.decomposed(0, "self", "B")),
+        "cholesky_solve.default": Rule(flops=flops.decomposed(0, "input2", "self")),
+        "linalg_qr.default": Rule(flops=flops.decomposed(4)),
+        "linalg_householder_product.default": Rule(flops=flops.decomposed(4, "input")),
+        "_linalg_svd.default": Rule(flops=flops.decomposed(14)),
+        "_linalg_eigh.default": Rule(flops=flops.decomposed(9)),
+        "linalg_matrix_exp.default": Rule(flops=flops.exponentiated),
+    },
+)
+_POOLS = _each(
+    "ATen checks kernel, stride, padding and size; windows are cut at the edge.",
+    {
+        "avg_pool2d.default avg_pool3d.default max_pool2d_with_indices.default"
+        " max_pool3d_with_indices.default": Rule(flops=flops.pooled),
+        "_adaptive_avg_pool2d.default _adaptive_avg_pool3d.default adaptive_max_pool2d.default"
+        " adaptive_max_pool3d.default": Rule(flops=flops.pooled_to_size),
+    },
+)
+_CHECKED = _each(
+    "ATen trusts the layer that calls it; the check stands for that layer.",
+    {
+        "native_batch_norm.default cudnn_batch_norm.default": Rule(
+            flops=flops.elements, check=bounds.batch_norm, gives=1
+        ),
+        "native_group_norm.default": Rule(flops=flops.elements, check=bounds.group_norm, gives=1),
+        "native_layer_norm.default": Rule(flops=flops.elements, check=bounds.layer_norm, gives=1),
+        "_weight_norm_interface.default": Rule(
+            flops=flops.elements, check=bounds.weight_norm, gives=1
+        ),
+        "_scaled_dot_product_flash_attention_for_cpu.default"
+        " _scaled_dot_product_flash_attention.default"
+        " _scaled_dot_product_efficient_attention.default"
+        " _scaled_dot_product_cudnn_attention.default": Rule(
+            flops=flops.attended, check=bounds.attention, gives=1
+        ),
+        "mkldnn_rnn_layer.default": Rule(
+            flops=flops.recurrent, check=bounds.recurrent_layer, gives=3
+        ),
+        "_cudnn_rnn.default": Rule(
+            flops=flops.recurrent_layers, check=bounds.recurrent_layers, gives=3
+        ),
+        "_thnn_fused_lstm_cell.default _thnn_fused_gru_cell.default": Rule(
+            flops=flops.elements, check=bounds.recurrent_cell, gives=2
+        ),
+        "_cdist_forward.default": Rule(flops=flops.measured_apart, check=bounds.distances),
+        "_trilinear.default": Rule(flops=flops.trilinear, check=bounds.trilinear),
+        "_fft_c2c.default _fft_c2r.default _fft_r2c.default": Rule(
+            flops=flops.transformed, check=bounds.fourier
+        ),
+        "upsample_nearest1d.default upsample_nearest2d.default upsample_nearest3d.default"
+        " _upsample_nearest_exact1d.default _upsample_nearest_exact2d.default"
+        " _upsample_nearest_exact3d.default": Rule(flops=flops.elements, check=bounds.upsampling),
+        "upsample_linear1d.default upsample_bilinear2d.default upsample_trilinear3d.default": Rule(
+            flops=flops.resampled(2), check=bounds.upsampling
+        ),
+        "upsample_bicubic2d.default": Rule(flops=flops.resampled(4), check=bounds.upsampling),
+        "_upsample_bilinear2d_aa.default": Rule(
+            flops=flops.resampled_smoothly(2), check=bounds.upsampling
+        ),
+        "_upsample_bicubic2d_aa.default": Rule(
+            flops=flops.resampled_smoothly(4), check=bounds.upsampling
+        ),
+        "grid_sampler_2d.default grid_sampler_3d.default": Rule(
+            flops=flops.each(16), check=bounds.grid
+        ),
+        "affine_grid_generator.default": Rule(flops=flops.each(6), check=bounds.affine),
+        "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
+        "as_strided.default as_strided_.default": Rule(
+            flops=flops.nothing, check=bounds.own_elements
+        ),
+    },
+)
+GROUPS = (*_SIMPLE, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
+OPERATIONS = {name: group.rule for group in GROUPS for name in group}
+"""The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
+EXCHANGED = frozenset({"aten.native_batch_norm.default", "aten.cudnn_batch_norm.default"})
+"""Normalisations whose running statistics are left out of the count, where they are not trained."""
