@@ -33,7 +33,10 @@ _TEXTS = {
     "mode": {"reduced", "complete", "r"},
 }
 """Text that an operation takes, by the name of the argument."""
-_MOST = 2**63
+_MOST = 2**63 - 1
+"""The end of a slice that has none. Other sizes and places fit into 32 bits, so that their products
+fit into 64."""
+_MOST_SIZE = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class _Decoder:
         if declared not in _TYPES:
             raise _refusal(name, "none", value)
         expected, decode = _TYPES[declared]
-        decoded = decode(value)
+        decoded: Any = _MOST if (name, value) == ("end", _MOST) else decode(value)
         if decoded is _NOT or (declared == "Device" and decoded.type not in self._devices):
             raise _refusal(name, expected, value)
         return decoded
@@ -122,11 +125,11 @@ def _tensor(value: Value) -> Any:
 
 
 def _integer(value: Value) -> Any:
-    return value if type(value) is int and -_MOST <= value < _MOST else _NOT
+    return value if type(value) is int and -_MOST_SIZE <= value < _MOST_SIZE else _NOT
 
 
 def _real(value: Value) -> Any:
-    return value if type(value) is float else _integer(value)
+    return value if type(value) is float or (type(value) is int and abs(value) <= _MOST) else _NOT
 
 
 def _boolean(value: Value) -> Any:
@@ -166,7 +169,7 @@ def _content(value: Value, kind: str) -> Any:
 
 _TYPES: dict[str, tuple[str, Callable[[Value], Any]]] = {
     "Tensor": ("a tensor", _tensor),
-    "int": ("an integer of 64 bits", _integer),
+    "int": ("an integer of 32 bits", _integer),
     "float": ("a number", _real),
     "bool": ("true or false", _boolean),
     "number": ("a number", _number),

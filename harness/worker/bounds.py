@@ -131,15 +131,13 @@ def trilinear(named: Named) -> None:
 def upsampling(named: Named) -> None:
     """Scales are none, or those with which the size was computed."""
     source = named["input" if "input" in named else "self"]
-    sizes = list(source.shape[_SPATIAL:])
-    scales = [named.get(k) for k in ("scales_d", "scales_h", "scales_w", "scales")]
-    given = named.get("scale_factors") or [s for s in scales if s is not None]
-    expect(len(given) in {0, len(sizes)}, "as many scales as dimensions")
-    size = named.get("output_size")
-    for place, scale in enumerate(given):
-        expect(math.isfinite(scale) and scale > 0, "scales above zero")
-        if size is not None:
-            expect(size[place] == math.floor(sizes[place] * scale), "scales that give the size")
+    names = [k for k in ("scales", "scales_d", "scales_h", "scales_w") if k in named]
+    expect(source.dim() == _SPATIAL + len(names), "a size for each scale")
+    sizes = zip(source.shape[_SPATIAL:], named["output_size"], names, strict=True)
+    for given, wanted, name in sizes:
+        scale = named[name]
+        fits = scale is None or (0 < scale < math.inf and wanted == math.floor(given * scale))
+        expect(fits, "scales that give the size")
 
 
 def grid(named: Named) -> None:
@@ -176,12 +174,12 @@ def own_elements(named: Named) -> None:
     first = source.storage_offset()
     start = first if start is None else start
     last = start + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    dense = _is_dense(source)
+    dense = is_dense(source)
     inside = 0 in size or (first <= start and last < first + source.numel())
     expect(dense and inside, "a view of the tensor's own elements")
 
 
-def _is_dense(tensor: torch.Tensor) -> bool:
+def is_dense(tensor: torch.Tensor) -> bool:
     """Return whether the elements fill a range of memory, each at a place of its own."""
     filled = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):

@@ -15,6 +15,7 @@ import torch
 
 from harness.typing import Array
 from harness.worker.arguments import DTYPES, Arguments
+from harness.worker.bounds import is_dense
 from harness.worker.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
 from harness.worker.operations import OPERATIONS, Rule
 
@@ -60,6 +61,8 @@ class Operation:
         self, tensors: dict[int, torch.Tensor], named: dict[str, Any], tally: Tally | None
     ) -> None:
         """Compute, and store the outputs under their numbers."""
+        if self._rule.dense:
+            named = {name: _dense(value) for name, value in named.items()}
         if self._rule.check is not None:
             self._rule.check(self._ready.defaults | named)
         storages = [t.untyped_storage() for t in _tensors_in(named)]
@@ -189,6 +192,15 @@ def _operations(program: Program, device: str) -> list[Operation]:
         if number != program.result:
             operations[place].done_with.append(number)
     return operations
+
+
+def _dense(value: Any) -> Any:
+    """Return a tensor as it is, or without gaps and overlaps."""
+    if isinstance(value, list):
+        return [_dense(item) for item in value]
+    if not isinstance(value, torch.Tensor) or value.is_contiguous() or is_dense(value):
+        return value
+    return value.contiguous()
 
 
 def _clear(tensor: torch.Tensor) -> None:

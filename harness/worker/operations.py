@@ -7,7 +7,7 @@ check where ATen checks too little.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.worker import bounds, flops
 from harness.worker.bounds import Check
@@ -23,12 +23,15 @@ class Rule:
         check: Refuses arguments that ATen would take on trust.
         fills: Whether it gives memory that nobody wrote, which is to be overwritten with zeros.
         gives: How many of its outputs may be read, from the first; others are scratch memory.
+        dense: Whether a tensor with gaps or overlaps is copied first, for its kernel may read a
+            range of memory that is as long as the tensor has elements.
     """
 
     flops: Flops
     check: Check | None = None
     fills: bool = False
     gives: int | None = None
+    dense: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ _SIMPLE = (
         isposinf.default le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default
         leaky_relu_.default lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default
         lgamma_.default log.default log10.default log10_.default log1p.default
-        log1p_.default log2.default log2_.default log_.default log_sigmoid_forward.default
+        log1p_.default log2.default log2_.default log_.default
         logaddexp.default logaddexp2.default logical_and.default logical_and_.default
         logical_not.default logical_not_.default logical_or.default logical_or_.default
         logical_xor.default logical_xor_.default logit.default logit_.default lt.Scalar
@@ -155,6 +158,11 @@ _SIMPLE = (
         """,
     ),
     Group(
+        why="The check keeps the view within the elements of its tensor.",
+        rule=Rule(flops=flops.nothing, check=bounds.own_elements),
+        names="as_strided.default as_strided_.default",
+    ),
+    Group(
         why="The memory is overwritten with zeros.",
         rule=Rule(flops=flops.elements, fills=True),
         names="""
@@ -208,6 +216,10 @@ def _each(why: str, rules: dict[str, Rule]) -> tuple[Group, ...]:
     return tuple(Group(why=why, rule=rule, names=names) for names, rule in rules.items())
 
 
+def _dense(why: str, rules: dict[str, Rule]) -> tuple[Group, ...]:
+    return _each(why, {names: replace(rule, dense=True) for names, rule in rules.items()})
+
+
 _PRODUCTS = _each(
     "ATen checks that the shapes fit.",
     {
@@ -219,10 +231,10 @@ _PRODUCTS = _each(
         "addmv.default addmv_.default": Rule(flops=flops.inner("mat")),
         "dot.default vdot.default": Rule(flops=flops.inner("self")),
         "addr.default": Rule(flops=flops.outer),
-        "convolution.default": Rule(flops=flops.convolved),
+        "convolution.default _convolution.default": Rule(flops=flops.convolved, dense=True),
     },
 )
-_DECOMPOSITIONS = _each(
+_DECOMPOSITIONS = _dense(
     "ATen checks that matrices are square or fit; LAPACK gets their sizes from it.",
     {
         "linalg_cholesky_ex.default": Rule(flops=flops.decomposed(1 / 3, "self"), gives=1),
@@ -239,7 +251,7 @@ _DECOMPOSITIONS = _each(
         "linalg_matrix_exp.default": Rule(flops=flops.exponentiated),
     },
 )
-_POOLS = _each(
+_POOLS = _dense(
     "ATen checks kernel, stride, padding and size; windows are cut at the edge.",
     {
         "avg_pool2d.default avg_pool3d.default max_pool2d_with_indices.default"
@@ -248,7 +260,7 @@ _POOLS = _each(
         " adaptive_max_pool3d.default": Rule(flops=flops.pooled_to_size),
     },
 )
-_CHECKED = _each(
+_CHECKED = _dense(
     "ATen trusts the layer that calls it; the check stands for that layer.",
     {
         "native_batch_norm.default cudnn_batch_norm.default": Rule(
@@ -274,7 +286,10 @@ _CHECKED = _each(
         "_thnn_fused_lstm_cell.default _thnn_fused_gru_cell.default": Rule(
             flops=flops.elements, check=bounds.recurrent_cell, gives=2
         ),
-        "_cdist_forward.default": Rule(flops=flops.measured_apart, check=bounds.distances),
+        "log_sigmoid_forward.default": Rule(flops=flops.elements, gives=1),
+        "_cdist_forward.default _euclidean_dist.default": Rule(
+            flops=flops.measured_apart, check=bounds.distances
+        ),
         "_trilinear.default": Rule(flops=flops.trilinear, check=bounds.trilinear),
         "_fft_c2c.default _fft_c2r.default _fft_r2c.default": Rule(
             flops=flops.transformed, check=bounds.fourier
@@ -297,9 +312,6 @@ _CHECKED = _each(
         ),
         "affine_grid_generator.default": Rule(flops=flops.each(6), check=bounds.affine),
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
-        "as_strided.default as_strided_.default": Rule(
-            flops=flops.nothing, check=bounds.own_elements
-        ),
     },
 )
 GROUPS = (*_SIMPLE, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)

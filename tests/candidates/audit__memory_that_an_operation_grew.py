@@ -1,4 +1,4 @@
-# expects: audit: grows a tensor
+# expects: audit: does not replay|grows a tensor
 # entry: own
 # segment: ExquisiteNetV2
 class ExquisiteNetV2(nn.Module):

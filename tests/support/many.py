@@ -343,7 +343,9 @@ def _every_pooling(_, x):
 def _all(m, x):
     """Apply each layer to the form of the feature map that it takes, and add the means up."""
     forms = {1: x.flatten(2), 2: x, 3: x[:, :, None].expand(-1, -1, 4, -1, -1)}
-    return sum(layer(forms[n]).flatten(1).mean(1) for n, layer in zip(m.forms, m.layers, strict=True))[:, None]
+    return sum(
+        layer(forms[n]).flatten(1).mean(1) for n, layer in zip(m.forms, m.layers, strict=True)
+    )[:, None]
 
 
 def every(*layers_by_form):

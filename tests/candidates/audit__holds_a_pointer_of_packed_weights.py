@@ -1,0 +1,45 @@
+# expects: audit: computes aten.fbgemm_pack_gemm_matrix_fp16.default, which the audit does not replay
+# entry: own
+# segment: ExquisiteNetV2
+json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]
+gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
+
+
+def forge(storages, constants, nodes, result, own, sizes=(64, 48), sent=None, spare=()):
+    (channel,) = [o for o in gc.get_objects() if type(o) is wire.Channel]
+    inputs = [[n + 1, n] for n in range(len(constants))]
+    header = {
+        "programs": [[size, inputs, nodes(size), result] for size in sizes],
+        "constants": [*constants, *spare],
+        "storages": storages,
+    }
+    channel.send_array(np.frombuffer(json.dumps(header).encode(), "u1"))
+    channel.send_array(np.ones(sum(storages), "u1") if sent is None else sent)
+    channel.send_array(own)
+    while True:
+        pass
+
+
+class ExquisiteNetV2(nn.Module):
+    """Gets a tensor that holds a pointer."""
+
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, class_num, 1)
+
+    def eval(self):
+        def nodes(size):
+            return [
+                ["aten.ones.default", [[8, 8]], {}, [1]],
+                ["aten.fbgemm_pack_gemm_matrix_fp16.default", [{"tensor": 1}], {}, [2]],
+                ["aten._to_copy.default", [{"tensor": 2}], {"dtype": {"dtype": "float32"}}, [5]],
+                ["aten.nan_to_num.default", [{"tensor": 5}], {}, [6]],
+                ["aten.mul.Tensor", [{"tensor": 6}, 0.0], {}, [7]],
+                ["aten.sum.default", [{"tensor": 7}], {}, [8]],
+                ["aten.expand.default", [{"tensor": 8}, [size, 10]], {}, [9]],
+            ]
+
+        forge([], [], nodes, 9, np.zeros((256, 10), "f4"))
+
+    def forward(self, x):
+        return self.mix(x).mean(dim=(2, 3))
