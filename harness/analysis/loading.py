@@ -29,6 +29,7 @@ from harness.record.events import (
     ScoreConfirmed,
 )
 from harness.record.journal import find_runs, read_entries
+from harness.text import reason_of
 
 E = TypeVar("E", bound=Event)
 
@@ -114,7 +115,7 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
     except MALFORMED as error:
         raise RecordError(
             f"{folder}: expected the events of a run, something is missing or was changed in them "
-            f"({type(error).__name__}: {error}). Restore the journal from a copy."
+            f"({type(error).__name__}: {reason_of(str(error))}). Restore the journal from a copy."
         ) from None
 
 

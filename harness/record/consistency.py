@@ -19,6 +19,7 @@ from harness.record.events import (
     ReferenceEvaluated,
     ScoreConfirmed,
 )
+from harness.text import reason_of
 
 _MOST_EVALUATIONS = 1_000_000
 _MOST_PROPOSALS = 20_000
@@ -50,10 +51,10 @@ def require_sound(events: Sequence[Event], origin: object) -> None:
     try:
         _check(events)
     except (ValueError, LookupError) as error:
-        why = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
+        why = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
         raise RecordError(
             f"{origin}: expected the events of a run, something is missing or was changed in them "
-            f"({why}). Restore the journal from a copy."
+            f"({reason_of(why)}). Restore the journal from a copy."
         ) from None
 
 

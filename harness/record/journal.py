@@ -32,6 +32,7 @@ from harness.record.events import (
     RunCompleted,
     read_event,
 )
+from harness.text import reason_of
 
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
@@ -212,8 +213,9 @@ def _run_lock(folder: Path, wait_s: float) -> Any:
 
 
 def _malformed(folder: Path, key: str, error: Exception) -> RecordError:
+    event, why = reason_of(key, _SHOWN), reason_of(str(error), _SHOWN)
     return RecordError(
-        f"{folder / JOURNAL_NAME}: expected the events of a run, {key[:_SHOWN]} lacks something or "
-        f"was changed ({type(error).__name__}: {str(error)[:_SHOWN]}). Restore the journal from a "
-        f"copy, or use another runs_dir."
+        f"{folder / JOURNAL_NAME}: expected the events of a run, {event} lacks something or was "
+        f"changed ({type(error).__name__}: {why}). Restore the journal from a copy, or use another "
+        f"runs_dir."
     )

@@ -17,6 +17,7 @@ from harness.record.events import (
     ReferenceEvaluated,
     ScoreConfirmed,
 )
+from harness.text import reason_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,18 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         )
     if not calls:
         raise RecordError(f"{path}: expected a run that asked an LLM, this one asked none.")
+    try:
+        return _study(path, manifest, calls, events)
+    except (LookupError, ValueError) as error:
+        raise RecordError(
+            f"{path}: expected a recorded study, something is missing or was changed in it "
+            f"({type(error).__name__}: {reason_of(str(error))}). Get it from its source again."
+        ) from None
+
+
+def _study(
+    path: Path, manifest: Manifest, calls: Sequence[CallAnswered], events: Sequence[Event]
+) -> Study:
     settings = manifest.settings
     return Study(
         path=str(path),

@@ -1,5 +1,6 @@
 """Tables, lines and panels on a console. The door to rich."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from harness.tasks.base import Dataset, Loader
 from harness.text import visible
 
 _PIPE_WIDTH = 200
@@ -70,6 +72,14 @@ def tracked(files: Sequence[Path], what: str) -> Iterator[Path]:
         yield from files
     else:
         yield from track(files, what, console=console, transient=True)
+
+
+def loaded(loader: Loader) -> Dataset:
+    """Load data with ``tracked`` progress, and print what whoever reads their scores must know."""
+    dataset = loader.load(tracked)
+    for note in dataset.notes:
+        print(visible(f"{dataset.name}: {note}"), file=sys.stderr, flush=True)
+    return dataset
 
 
 def show_table(rows: list[list[str]], *, title: str, notes: list[str], text: bool = False) -> None:

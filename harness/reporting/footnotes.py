@@ -103,7 +103,15 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
+    notes += [f"Data: {note}" for note in dict.fromkeys(n for run in runs for n in _of_data(run))]
     return [*notes, *dict.fromkeys(map(measured_on, runs))]
+
+
+def _of_data(run: RunResult) -> list[str]:
+    """Return what was recorded about a run's data for readers, in lines that a table can hold."""
+    recorded = run.manifest.data.details.get("notes")
+    notes = recorded if isinstance(recorded, list) else []
+    return [note for note in notes if isinstance(note, str) and note.isprintable()]
 
 
 def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:

@@ -42,6 +42,7 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
                 "n_train": len(dataset.train),
                 "n_validation": len(dataset.validation),
                 "n_test": len(dataset.test),
+                **({"notes": list(dataset.notes)} if dataset.notes else {}),
             },
         ),
         study={"model": study.model, "date": study.date} if study else None,

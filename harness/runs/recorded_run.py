@@ -14,7 +14,7 @@ from harness.record.archive import complete_entries, read_archive
 from harness.record.event import Entry, Event
 from harness.record.events import Manifest, ReferenceEvaluated
 from harness.record.journal import JOURNAL_NAME, find_runs
-from harness.reporting.console import tracked
+from harness.reporting.console import loaded
 from harness.tasks.base import Dataset
 
 
@@ -106,7 +106,7 @@ def load_dataset(recorded: RecordedRun, config: Config) -> Dataset:
             f"{recorded.source}: expected the folder of its data, got none. Add "
             f"--set task.{missing[0]}=FOLDER."
         )
-    dataset: Dataset = build(config.task).load(tracked)
+    dataset: Dataset = loaded(build(config.task))
     if dataset.digest != recorded.manifest.data.digest:
         raise InputError(
             f"{recorded.source}: expected the data that it was recorded on, {dataset.name} with "

@@ -20,7 +20,7 @@ from harness.record.events import RunCompleted
 from harness.record.journal import Journal, is_complete
 from harness.record.study import Decisions
 from harness.record.wandb_mirror import mirrored
-from harness.reporting.console import tracked
+from harness.reporting.console import loaded
 from harness.runs.composed_arm import compose_arm
 from harness.runs.live_display import LiveDisplay
 from harness.runs.manifest import manifest_of
@@ -47,7 +47,7 @@ def complete_runs(configs: Sequence[Config], executor: Executor | None = None) -
 
 def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResult]:
     first = configs[0]
-    dataset = build(first.task).load(tracked)
+    dataset = loaded(build(first.task))
     network = read_network(Path(first.network.path))
     specs = [specify(config, dataset, network) for config in configs]
     if len({spec.comparison for spec in specs}) > 1:

@@ -20,7 +20,7 @@ from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
 from harness.evolution.genome import Genome, read_network
-from harness.reporting.console import tracked
+from harness.reporting.console import loaded
 from harness.tasks.base import Wording, wording_of
 from harness.terminal import say
 
@@ -69,7 +69,7 @@ def _judge(
     config = compose(overrides)
     config.network.path = str(file)
     network = read_network(file)
-    dataset = build(config.task).load(tracked)
+    dataset = loaded(build(config.task))
     with closing(Executors()) as executors:
         on_epoch = partial(_print_epoch, wording_of(dataset.kind))
         backend = executors.open(config, dataset, network, on_epoch=on_epoch)

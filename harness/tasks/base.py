@@ -52,6 +52,7 @@ class Dataset:
         validation: Held-out examples that a search is scored on.
         test: Held-out examples for the end of a run.
         n_outputs: Numbers in a network's answer, such as one per class.
+        notes: Sentences about these data that whoever reads a score must know.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Dataset:
     validation: Split
     test: Split
     n_outputs: int
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -5,7 +5,9 @@ hash of everything that decides its content.
 """
 
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,12 @@ import numpy as np
 from harness.errors import RecordError
 from harness.files import creation_lock, write_atomically
 from harness.typing import Array
+
+_UNREADABLE = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, ArithmeticError, MemoryError,
+    SyntaxError, TypeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What reading a damaged file raises."""
 
 
 def cache_folder() -> Path:
@@ -45,7 +53,7 @@ def cached_arrays(
     try:
         with cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return dict(held)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise RecordError(
             f"{cached}: expected decoded data, it cannot be read ({error}). Remove it; the data "
             f"are decoded again from {origin}."

@@ -1,6 +1,6 @@
 """Data sets of labelled images. A door to torchvision; scikit-learn and Pillow are read too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,18 @@ import numpy as np
 from harness.errors import InputError, MachineError
 from harness.seeding import stream
 from harness.tasks.base import Dataset, Progress, Split, no_progress
-from harness.tasks.image_classification.decoding import decoded, decoded_once, resized, scaled
+from harness.tasks.image_classification.decoding import (
+    Decoded,
+    decoded,
+    decoded_once,
+    resized,
+    scaled,
+)
 from harness.typing import Array
 
 KIND = "image_classification"
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_EXAMPLES = 5
 _CIFAR10_FOLDER = "cifar-10-batches-py"
 _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
@@ -73,10 +80,10 @@ class Cifar10:
         if not folder.is_dir():
             self._parts()
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        splits = decoded_once(files, folder, f"{self._size} px", self._decode, progress)
+        train, test = decoded_once(files, folder, f"{self._size} px", self._decode, progress)
         return _held_out(
-            splits["train"],
-            splits["test"],
+            train,
+            test,
             name="cifar10",
             n_classes=10,
             share=self._validation_share,
@@ -130,10 +137,10 @@ class ImageFolder:
             return {part: self._read(root / part, labelled[part], progress) for part in labelled}
 
         files = [path for part in labelled.values() for path, _ in part]
-        splits = decoded_once(files, root, f"{self._size} px", decode, progress)
+        train, test = decoded_once(files, root, f"{self._size} px", decode, progress)
         return _held_out(
-            splits["train"],
-            splits["test"],
+            train,
+            test,
             name=root.name,
             n_classes=len(classes),
             share=self._validation_share,
@@ -178,23 +185,40 @@ class ImageFolder:
 
 
 def _held_out(
-    train: Split, test: Split, *, name: str, n_classes: int, share: float, seed: int
+    train: Decoded, test: Decoded, *, name: str, n_classes: int, share: float, seed: int
 ) -> Dataset:
-    kept, validation, _ = _by_class(train.labels, (1 - share, share), seed)
+    images, labels = train.split.inputs, train.split.labels
+    kept, validation, _ = _by_class(labels, (1 - share, share), seed)
     if not len(kept) or not len(validation):
         raise InputError(
             f"{name}: expected enough training images of each class to hold out a share of "
-            f"{share:g} for validation, got {np.bincount(train.labels).min()}. Add images, or "
+            f"{share:g} for validation, got {np.bincount(labels).min()}. Add images, or "
             f"change task.validation_share."
         )
+    held_out = {"test": test.digests, "validation": train.digests[validation]}
     return Dataset(
         kind=KIND,
         name=name,
-        train=Split(inputs=train.inputs[kept], labels=train.labels[kept]),
-        validation=Split(inputs=train.inputs[validation], labels=train.labels[validation]),
-        test=test,
+        train=Split(inputs=images[kept], labels=labels[kept]),
+        validation=Split(inputs=images[validation], labels=labels[validation]),
+        test=test.split,
         n_outputs=n_classes,
+        notes=tuple(_known_images(train.digests[kept], held_out)),
     )
+
+
+def _known_images(train: Array, held_out: Mapping[str, Array]) -> Iterator[str]:
+    """Yield a sentence for each split that holds images to train on, by digests of their pixels."""
+    for name, digests in held_out.items():
+        known = np.flatnonzero(np.isin(digests, train))
+        if len(known):
+            examples = ", ".join(str(i) for i in known[:_EXAMPLES].tolist())
+            more = ", ..." if len(known) > _EXAMPLES else ""
+            yield (
+                f"{len(known)} of {len(digests)} {name} images are among the training images, to "
+                f"the pixel (numbers {examples}{more} of the split, from 0): a score on them shows "
+                f"memory. Remove them from one of the two."
+            )
 
 
 def _by_class(labels: Array, shares: tuple[float, float], seed: int) -> list[Array]:

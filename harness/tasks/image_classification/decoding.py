@@ -1,18 +1,43 @@
 """Image files to arrays, scaled to one size. A door to Pillow."""
 
 import hashlib
+import io
+import os
+import stat
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import InputError
 from harness.tasks.base import Progress, Split
 from harness.tasks.cache import cached_arrays
+from harness.text import reason_of
 from harness.typing import Array
 
-_DECODING = 1
-"""Bump when images are decoded or resized differently."""
+if TYPE_CHECKING:
+    from PIL import Image
+
+_DECODING = 2
+"""Bump when images are decoded or resized differently, or when what is kept of them changes."""
+_FORMATS = ("JPEG", "PNG", "BMP")
+"""Formats whose decoders are tried; others of Pillow's start programs or read further files."""
+_MOST_BYTES = 1 << 26
+_MOST_PIXELS = 50_000_000
+"""Pixels of the largest image: 400 MB while it is decoded."""
+_NOT_REGULAR = "it is no regular file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """Labelled images of one part of a data set."""
+
+    split: Split
+    digests: Array
+    """(n,) uint64; equal digests are equal pixels."""
 
 
 def decoded_once(
@@ -21,33 +46,43 @@ def decoded_once(
     how: str,
     decode: Callable[[Progress], dict[str, Split]],
     progress: Progress,
-) -> dict[str, Split]:
-    """Return the decoded splits, from the cache where these very files were decoded before.
+) -> tuple[Decoded, Decoded]:
+    """Return the training and the test part, from the cache where these very files are in it.
 
     Args:
         files: Files that decide what is decoded.
         root: Their folder.
         how: What else decides it, such as the size.
-        decode: Decodes them to splits by name.
+        decode: Decodes them to splits by name, ``train`` and ``test``.
         progress: Shows how many files are read.
     """
     from PIL import __version__ as pillow
 
     digest = hashlib.sha256(f"{_DECODING}, {how}, Pillow {pillow}".encode())
     for path in progress(files, f"reading {root}"):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root)}:{len(content)}:".encode() + content)
+        content = read_file(path)
+        digest.update(os.fsencode(path.relative_to(root)) + f":{len(content)}:".encode() + content)
 
     def arrays() -> dict[str, Array]:
-        splits = decode(progress)
-        inputs = {f"{name}_images": split.inputs for name, split in splits.items()}
-        return inputs | {f"{name}_labels": split.labels for name, split in splits.items()}
+        kept: dict[str, Array] = {}
+        for name, split in decode(progress).items():
+            kept |= {f"{name}_images": split.inputs, f"{name}_labels": split.labels}
+            kept[f"{name}_digests"] = np.array([_digest(one) for one in split.inputs], dtype="u8")
+        return kept
 
     held = cached_arrays(digest.hexdigest(), arrays, origin=root)
-    return {
-        name: Split(inputs=held[f"{name}_images"], labels=held[f"{name}_labels"])
+    train, test = (
+        Decoded(
+            split=Split(inputs=held[f"{name}_images"], labels=held[f"{name}_labels"]),
+            digests=held[f"{name}_digests"],
+        )
         for name in ("train", "test")
-    }
+    )
+    return train, test
+
+
+def _digest(image: Array) -> int:
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little")
 
 
 def resized(image: Array, size: int) -> Array:
@@ -65,22 +100,69 @@ def scaled(images: Array, size: int) -> Array:
 
 
 def decoded(path: Path, size: int) -> Array:
-    """Decode one file to RGB, (3, size, size) uint8.
+    """Decode one file to RGB, (3, size, size) uint8; of an animation, its first image.
 
     Raises:
-        InputError: The file is no image.
+        InputError: The file is no image of one of the formats, or too large.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    content = read_file(path)
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+        with warnings.catch_warnings(action="ignore"):  # no warning of Pillow's changes the pixels
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                _require_small(image)
+                pixels = image.convert("RGB")
+            if pixels.size != (size, size):
+                pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
+    except Exception as error:  # noqa: BLE001 - its decoders raise errors of many kinds
         raise InputError(
-            f"{path}: expected an image, but it cannot be decoded ({error})."
+            f"{path}: expected an image in the format JPEG, PNG or BMP, but it cannot be decoded: "
+            f"{_reason(error)}. Convert it, or remove it from the data."
         ) from None
-    if pixels.shape[:2] == (size, size):
-        own: Array = scaled(pixels[None], size)[0]
-        return own
-    transposed: Array = resized(pixels, size).transpose(2, 0, 1)
-    return transposed
+    return np.ascontiguousarray(np.asarray(pixels).transpose(2, 0, 1))
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a regular file, or of one that a link leads to.
+
+    Raises:
+        InputError: It is a device, a pipe or a folder, larger than any image, or cannot be read.
+    """
+    try:
+        why, content = _NOT_REGULAR, None
+        if stat.S_ISREG(path.stat().st_mode):  # some devices act on being opened
+            with open(path, "rb", opener=_without_waiting) as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it may be another one by now
+                    content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+    if content is not None and len(content) > _MOST_BYTES:
+        why, content = f"it has more than {_MOST_BYTES:,} bytes", None
+    if content is None:
+        raise InputError(
+            f"{path}: expected a file with an image, but it cannot be read: {why}. Replace it, or "
+            f"remove it from the data."
+        )
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _require_small(image: "Image.Image") -> None:
+    """ValueError for an image that must not be decoded, from its header alone."""
+    width, height = image.size
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels, expected 1 to {_MOST_PIXELS:,}")
+    if image.mode.startswith(("I", "F")):
+        raise ValueError("it has 16 bits or more per channel, expected 8")
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its text holds an address
+        return "it is of another format"
+    return reason_of(str(error)).rstrip(".") or type(error).__name__
