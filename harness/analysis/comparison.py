@@ -108,7 +108,7 @@ def seeds_text(seeds: Sequence[int]) -> str:
     known = sorted(set(seeds))
     if len(known) == 1:
         return f"seed {known[0]}"
-    if known == list(range(known[0], known[-1] + 1)):
+    if known[-1] - known[0] == len(known) - 1:
         return f"seeds {known[0]} to {known[-1]}"
     return f"seeds {', '.join(map(str, known))}"
 

@@ -8,9 +8,9 @@ from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.evolution.candidate import Outcome, content_of
 from harness.record.archive import read_archive
-from harness.record.consistency import require_sound
 from harness.record.event import Event
 from harness.record.events import (
+    MALFORMED,
     CallAnswered,
     ChildDecided,
     Manifest,
@@ -93,19 +93,11 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         RecordError: The run asked no LLM, or got its answers from another record, or its events
             do not fit together.
     """
-    require_sound(events, path)
-    manifest = next(event for event in events if isinstance(event, Manifest))
+    manifests = [event for event in events if isinstance(event, Manifest)]
     calls = [event for event in events if isinstance(event, CallAnswered)]
-    if "~" in manifest.arm:
-        raise RecordError(
-            f"{path}: expected an arm whose answers are its own, {manifest.arm} got them from "
-            f"elsewhere. Record a run with model=openai or model=exchange."
-        )
-    if not calls:
-        raise RecordError(f"{path}: expected a run that asked an LLM, this one asked none.")
     try:
-        return _study(path, manifest, calls, events)
-    except (LookupError, ValueError) as error:
+        return _study(path, manifests[0], calls, events)
+    except MALFORMED as error:
         raise RecordError(
             f"{path}: expected a recorded study, something is missing or was changed in it "
             f"({type(error).__name__}: {reason_of(str(error))}). Get it from its source again."
@@ -115,6 +107,13 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
 def _study(
     path: Path, manifest: Manifest, calls: Sequence[CallAnswered], events: Sequence[Event]
 ) -> Study:
+    if "~" in manifest.arm:
+        raise RecordError(
+            f"{path}: expected an arm whose answers are its own, {manifest.arm} got them from "
+            f"elsewhere. Record a run with model=openai or model=exchange."
+        )
+    if not calls:
+        raise RecordError(f"{path}: expected a run that asked an LLM, this one asked none.")
     settings = manifest.settings
     return Study(
         path=str(path),

@@ -9,12 +9,14 @@ import sys
 import pytest
 
 from harness import lineage, table
+from harness.analysis.comparison import compare
 from harness.analysis.loading import all_below, read_run
 from harness.errors import RecordError
 from harness.record import database
 from harness.record.archive import write_archive
 from harness.record.events import GenerationEnded, RunCompleted
-from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries
+from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries, read_events
+from harness.record.study import study_of
 from tests.support.records import evaluated, record_run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
@@ -141,6 +143,20 @@ def test_a_damaged_journal_is_named_and_the_others_are_shown(
     assert ended.value.code == 2
     assert shown.err == f"left out: {sentence}\n"
     assert "| full " in shown.out
+
+
+def test_seeds_that_are_far_apart_are_no_list_of_all_between(sound, tmp_path):
+    damaged(sound, tmp_path, content(lambda stored: stored.update(seed=10**19, variant="v")))
+    below = all_below(tmp_path)
+    assert not below.damaged
+    assert "seeds 0, 10000000000000000000" in compare(below.runs).title
+
+
+def test_a_run_whose_settings_name_no_arm_is_no_study(sound):
+    with pytest.raises(RecordError, match="expected a recorded study, something is missing"):
+        study_of(read_events(sound / "sound"), path=sound)
+    with pytest.raises(RecordError, match="expected a recorded study, something is missing"):
+        study_of([], path=sound)
 
 
 def replaced(kind):
