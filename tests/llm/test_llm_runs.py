@@ -43,20 +43,20 @@ def alone(tmp_path_factory, asking, executor):
     return folder
 
 
-def test_1_and_8_concurrent_calls_end_in_the_same_events(alone, asking, tmp_path):
+def test_1_and_8_concurrent_calls_end_in_the_same_events(
+    alone, asking, tmp_path, executor, monkeypatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY["OPENAI_API_KEY"])
+
     def slowly(handler):
         time.sleep(0.1)
         thinks(handler)
 
     with serving() as server:
         server.always = slowly
-        done = run(
-            *asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}", "llm_workers=8",
-            env=KEY,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        settings = [*asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}"]
+        (folder,) = complete_folders([compose([*settings, "llm_workers=8"])], executor)
         assert server.most_under_way == 4  # a generation's
-    (folder,) = tmp_path.glob("full-s0-*")
     assert told(folder) == told(alone)
     assert folder.name == alone.name
     assert read_run(folder).usage == read_run(alone).usage

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import InputError
 from harness.sandbox.child_process import ChildProcess
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Signature
@@ -134,3 +135,12 @@ def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config
         busy(sandbox, job)
     assert refused.value.kind == "timeout"
     assert refused.value.reason == "took longer than 1 s"
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_told(backend, monkeypatch):
+    sandbox = backend.evaluate._sandbox
+    if sandbox.machine.cuda:
+        pytest.skip("this machine has a CUDA GPU")
+    monkeypatch.setattr(sandbox, "_wanted_device", "cuda")
+    with pytest.raises(InputError, match="device=cuda: expected a CUDA GPU"):
+        _ = sandbox.device
