@@ -59,13 +59,21 @@ notes = "not a class"
 '''
 
 LONGEST = (
-    "test_commands", "test_replay", "test_llm_runs", "test_run", "test_cache", "test_reproductions",
-    "test_evaluator", "test_recipes", "test_confinement", "test_studies", "test_candidates",
-    "test_pytest_plugin", "test_figures", "test_html", "test_fidelity_study", "test_third_party",
-    "test_openai_client", "test_secrecy", "test_syntax_edits", "test_proposers",
+    "test_commands", "test_replay", "test_llm_runs", "test_recipes", "test_run", "test_reproductions",
+    "test_evaluator", "test_confinement", "test_checkpoint", "test_studies", "test_candidates",
+    "test_openai_client", "test_pytest_plugin", "test_evidence", "test_metering", "test_figures",
+    "test_html", "test_fidelity_study", "test_sandbox", "test_third_party", "test_secrecy",
+    "test_wandb_mirror", "test_cache", "test_syntax_edits", "test_guided", "test_conf",
 )  # fmt: skip
 """Files of tests that take longest, the longest first."""
 TIMES = {"train_s", "at", "latency_s"}
+
+
+def pytest_xdist_auto_num_workers():
+    """One process more than cores, since many tests wait: for a time limit, or another process."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
 
 
 def pytest_collection_modifyitems(items):
