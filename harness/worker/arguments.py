@@ -101,7 +101,7 @@ class _Decoder:
                 raise _refusal(name, "a list", value)
             return [self.decoded(item, declared[5:-1], name) for item in value]
         if declared == "str":
-            if value not in _TEXTS.get(name, ()):
+            if not isinstance(value, str) or value not in _TEXTS.get(name, ()):
                 raise _refusal(name, "text that the operation takes", value)
             return value
         if name == "pin_memory" and value:

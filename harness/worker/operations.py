@@ -190,8 +190,8 @@ _SIMPLE = (
         why="ATen checks the dimension and k.",
         rule=Rule(flops=flops.ordered),
         names="""
-        kthvalue.default median.default median.dim mode.default nanmedian.default
-        nanmedian.dim sort.default sort.stable topk.default
+        kthvalue.default median.default mode.default nanmedian.default sort.default
+        sort.stable topk.default
         """,
     ),
     Group(
@@ -314,7 +314,11 @@ _CHECKED = _dense(
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )
-GROUPS = (*_SIMPLE, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
+_MEDIANS = _dense(
+    "ATen checks the dimension; along one that is expanded, it would read behind the elements.",
+    {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
+)
+GROUPS = (*_SIMPLE, *_MEDIANS, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
 """The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
 EXCHANGED = frozenset({"aten.native_batch_norm.default", "aten.cudnn_batch_norm.default"})

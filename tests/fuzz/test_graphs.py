@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from harness.worker.graph import GraphError, graph_of, received
@@ -55,12 +54,6 @@ OTHERS = {
     "pooling undone": Net(Run(unpooled, b=p(8, 1, 1))),
     "gather, index and scatter": Net(Run(picked)),
     "sampled at places": Net(Run(sampled, b=p(1, 2, 3))),
-    "bags of embeddings": Net(
-        Run(
-            lambda m, x: m.bag(x.flatten(1).abs().mul(9).long().clamp(0, 9)),
-            bag=nn.EmbeddingBag(10, 8),
-        )
-    ),
     "statistics that are sorted": Net(
         Run(lambda m, x: x.sort(1)[0] + x.topk(3, 1)[0].sum(1, keepdim=True).cumsum(2))
     ),

@@ -4,7 +4,6 @@ import collections
 import contextlib
 import json
 
-import numpy as np
 import pytest
 import torch
 
@@ -81,6 +80,15 @@ def test_operations_use_the_memory_of_their_tensors_alone(recorded):
     never = sorted(op for op, times in succeeded.items() if not times)
     print(f"\n{n} calls, {sum(succeeded.values())} with a result; none of {', '.join(never)}")
     assert 2 * len(never) <= len(succeeded) + 2  # else the calls only show that nonsense is refused
+
+
+@pytest.mark.parametrize("op", ["median.dim", "nanmedian.dim"])
+@pytest.mark.parametrize("shape", [(3, 2), (20, 2), (20, 1)])
+def test_a_median_along_an_expanded_dimension_is_that_of_its_elements(op, shape):
+    tensors = {0: torch.tensor([1.0, 2.0])[: shape[1]].expand(shape)}
+    header, payload = call(f"aten.{op}", [{"tensor": 0}, 0], {}, 2, tensors)
+    found = replayed(graph_of(header, payload), torch.rand(2, 3, 4, 4))
+    assert found.endswith(tensors[0][0].numpy().tobytes())
 
 
 def renamed(one, op):

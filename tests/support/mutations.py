@@ -69,7 +69,7 @@ def _another(value, header, rng):
         return not value
     if isinstance(value, int):
         near = value + int(rng.choice([-2, -1, 1, 2]))
-        return int(rng.choice([near, -value])) if rng.random() < 0.3 else _extreme(rng)  # noqa: PLR2004
+        return int(rng.choice([near, -value])) if rng.random() < 0.3 else _extreme(rng)
     if isinstance(value, float):
         return float(rng.choice(NUMBERS))
     if isinstance(value, str):
@@ -196,7 +196,7 @@ def _dtype(header, payload, rng, others):
     start, end = ends[constant[0]], ends[constant[0] + 1]
     size = (end - start) * DTYPES[after].itemsize // DTYPES[before].itemsize
     content = np.resize(payload[start:end], size) if end > start else payload[start:end]
-    header["storages"][constant[0]] = int(len(content))
+    header["storages"][constant[0]] = len(content)
     return np.concatenate([payload[:start], content, payload[end:]])
 
 
@@ -209,7 +209,9 @@ def _contents(header, payload, rng, others):
     ends = np.cumsum([0, *header["storages"]])
     start, end = int(ends[constant[0]]), int(ends[constant[0] + 1])
     dtype = {"bfloat16": "float16"}.get(constant[1], constant[1])
-    held = payload[start : start + (end - start) // np.dtype(dtype).itemsize * np.dtype(dtype).itemsize]
+    held = payload[
+        start : start + (end - start) // np.dtype(dtype).itemsize * np.dtype(dtype).itemsize
+    ]
     numbers = held.view(dtype)
     if not len(numbers):
         return payload

@@ -15,6 +15,7 @@ import resource
 import signal
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -78,7 +79,9 @@ def replayed(graph, batch, *, program=0):
     one, other = np.random.default_rng(len(graph.programs[program].nodes)).permutation(FILLINGS)[:2]
     first, second = (_outcome(graph, batch, program, int(f)) for f in (one, other))
     for outcome in (first, second):
-        if isinstance(outcome, MemoryError) or (isinstance(outcome, GraphError) and "memory" in str(outcome)):  # the second has less
+        if isinstance(outcome, MemoryError) or (
+            isinstance(outcome, GraphError) and "memory" in str(outcome)
+        ):  # the second has less
             return outcome
     if type(first) is not type(second) or (isinstance(first, bytes) and first != second):
         raise Beyond(f"replays differ: {_short(first)} or {_short(second)}")
@@ -117,7 +120,9 @@ def _bytes_of(result):
     except RuntimeError as error:
         raise GraphError(str(error)) from error
     whole = whole.as_strided((whole.numel(),), (1,))
-    return f"{result.dtype}{tuple(result.shape)}".encode() + whole.view(torch.uint8).numpy().tobytes()
+    return (
+        f"{result.dtype}{tuple(result.shape)}".encode() + whole.view(torch.uint8).numpy().tobytes()
+    )
 
 
 def _short(outcome):
@@ -141,7 +146,7 @@ def in_child(work, *, mib=1024):
         os.close(reading)
         _work(work, told, writing, mib)
     os.close(writing)
-    with open(reading, "rb") as stream:
+    with os.fdopen(reading, "rb") as stream:
         answer = stream.read()
     _, status = os.waitpid(child, 0)
     doing = told[:].rstrip(b"\0").decode(errors="replace")
@@ -161,9 +166,10 @@ def _work(work, told, writing, mib):
         signal.setitimer(signal.ITIMER_PROF, SECONDS_OF_PROCESSOR)
 
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        for descriptor in (1, 2):  # libraries print what they refuse
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()  # noqa: SIM115
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (held + mib * _MIB,) * 2)
         torch.set_num_threads(1)
         with warnings.catch_warnings(), contextlib.suppress(SystemExit):

@@ -32,7 +32,7 @@ class Caller:
             if argument.has_default_value() and self.rng.random() < 0.4:
                 value = _plain(argument.default_value)
             else:
-                value = self.value(argument.type, argument.name)
+                value = self.value(str(argument.real_type), argument.name)
             if argument.kwarg_only:
                 kwargs[argument.name] = value
             else:
@@ -44,40 +44,30 @@ class Caller:
         return call(name, args, kwargs, outputs, self.tensors)
 
     def value(self, kind, name):
-        kind = kind if isinstance(kind, str) else str(kind)
         rng = self.rng
         if kind.startswith("Optional["):
             return None if rng.random() < 0.4 else self.value(kind[9:-1], name)
         if kind.startswith("List["):
-            return [self.value(kind[5:-1], name) for _ in range(int(rng.choice([0, 1, 2, 2, 3, 4])))]
-        match kind:
-            case "Tensor":
-                return self.tensor(name)
-            case "int" | "SymInt":
-                return self.integer(name)
-            case "float":
-                return float(rng.choice([0.0, 0.1, 1.0, 2.0, -1.0, 1e-5]))
-            case "number" | "Scalar":
-                return [0, 1, 2, 0.5, -1.0, True, 2**40][int(rng.integers(7))]
-            case "bool":
-                return bool(rng.integers(2))
-            case "str":
-                return str(rng.choice(TEXTS))
-            case "Device":
-                return {"device": "cpu"}
-            case "Layout":
-                return {"layout": "strided"}
-            case _:
-                return None
+            return [
+                self.value(kind[5:-1], name) for _ in range(int(rng.choice([0, 1, 2, 2, 3, 4])))
+            ]
+        draw = {
+            "Tensor": lambda: self.tensor(name),
+            "int": lambda: self.integer(name),
+            "float": lambda: float(rng.choice([0.0, 0.1, 1.0, 2.0, -1.0, 1e-5])),
+            "number": lambda: (0, 1, 2, 0.5, -1.0, True, 2**40)[int(rng.integers(7))],
+            "bool": lambda: bool(rng.integers(2)),
+            "str": lambda: str(rng.choice(TEXTS)),
+            "Device": lambda: {"device": "cpu"},
+            "Layout": lambda: {"layout": "strided"},
+            "ScalarType": lambda: {"dtype": str(rng.choice(list(DTYPES)))},
+        }
+        return draw.get(kind, lambda: None)()
 
     def integer(self, name):
         rng = self.rng
         if rng.random() < 0.03:
             return EXTREMES[int(rng.integers(len(EXTREMES)))]
-        if name == "dtype":
-            return {"dtype": str(rng.choice(list(DTYPES)))}
-        if "memory_format" in name or name in {"layout", "device", "pin_memory", "generator"}:
-            return None
         if "dim" in name:
             return int(rng.integers(-2, 4))
         return int(rng.choice([0, 1, 1, 1, 2, 2, 3, self.n, self.c, self.h, self.w]))
@@ -92,7 +82,13 @@ class Caller:
             dtype = self.dtype if rng.random() < 0.9 else DTYPES[str(rng.choice(_DTYPES))]
         square = (self.c, self.c, 3, 3, 3)[: max(2, self.rank)]
         options = [whole[: self.rank]] * 4 + [(self.c,), (self.c,), (self.n,), (), square]
-        options += [(self.n, self.c), (self.c, self.h), (self.c, self.c), whole[1 : self.rank], whole[:4]]
+        options += [
+            (self.n, self.c),
+            (self.c, self.h),
+            (self.c, self.c),
+            whole[1 : self.rank],
+            whole[:4],
+        ]
         if "weight" in name or "kernel" in name:
             options += [square, (self.c,)] * 5
         if name in {"bias", "running_mean", "running_var", "save_mean", "save_invstd"}:
@@ -123,7 +119,9 @@ def _laid_out(tensor, rng):
             return torch.stack([tensor, tensor], -1).select(-1, 1)
         case _:
             n = tensor.shape[dim]
-            return torch.cat([tensor, tensor], dim).unfold(dim, n, 1).select(dim, 0).movedim(-1, dim)
+            return (
+                torch.cat([tensor, tensor], dim).unfold(dim, n, 1).select(dim, 0).movedim(-1, dim)
+            )
 
 
 def _plain(value):

@@ -78,6 +78,7 @@ def test_any_other_operation_is_refused_by_its_name_and_told_how_to_list_it(op):
         (("select.int", [X, 0, True], {}, [1]), "expected an integer of 32 bits for index"),
         (("select.int", [X, 0, 1.0], {}, [1]), "expected an integer of 32 bits for index"),
         (("gelu.default", [X], {"approximate": "some"}, [1]), "expected text that the operation"),
+        (("gelu.default", [X], {"approximate": ["none"]}, [1]), "expected text that the operation"),
         (("zeros.default", [[2]], {"dtype": "float32"}, [1]), "expected a dtype for dtype"),
         (("zeros.default", [[2]], {"dtype": {"dtype": "quint8"}}, [1]), "expected a dtype"),
         (("zeros.default", [[2]], {"device": {"device": "meta"}}, [1]), "expected the device"),
