@@ -52,7 +52,7 @@ def replaced(old, new):
     ids=range(29),
 )  # fmt: skip
 def test_any_other_spelling_is_refused(text):
-    with pytest.raises(GraphError, match="malformed|bytes"):
+    with pytest.raises(GraphError, match=r"malformed|bytes"):
         received(bytes_of(text), PAYLOAD)
 
 

@@ -30,7 +30,7 @@ def interpreter(*programs, contents=(5.0, 7.0, 2.0), results=(10, 10), constants
 
 
 INPUTS = torch.rand(32, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-TWICE = [norm(X, out=10, weight=WEIGHT)]
+ONCE = [norm(X, out=10, weight=WEIGHT)]
 
 
 def add(one, other, out):
@@ -38,7 +38,7 @@ def add(one, other, out):
 
 
 def test_statistics_are_those_of_the_inputs():
-    found = statistics_from(interpreter(TWICE), INPUTS)
+    found = statistics_from(interpreter(ONCE), INPUTS)
     mean, var = (
         torch.frombuffer(bytearray(found[s].tobytes()), dtype=torch.float32) for s in (0, 1)
     )
@@ -64,12 +64,12 @@ FLAT = [["aten.mean.dim", [X, [2, 3]], {}, [40]]]
 @pytest.mark.parametrize(
     ("programs", "exempt"),
     [
-        ([TWICE, TWICE], {0, 1}),
-        ([TWICE, [*TWICE, *FLAT, add({"tensor": 40}, MEAN, 41)]], {1}),  # read in one program alone
-        ([TWICE, [*FLAT, add({"tensor": 40}, VAR, 10)]], {0}),
+        ([ONCE, ONCE], {0, 1}),
+        ([ONCE, [*ONCE, *FLAT, add({"tensor": 40}, MEAN, 41)]], {1}),  # read in one program alone
+        ([ONCE, [*FLAT, add({"tensor": 40}, VAR, 10)]], {0}),
         ([[norm(X, out=10, weight=MEAN)]], {1}),
         ([[norm(X, out=10, training=True)]], set()),
-        ([TWICE, [norm(X, out=10, training=True)]], set()),
+        ([ONCE, [norm(X, out=10, training=True)]], set()),
         ([[norm(X, out=10), norm(X, VAR, MEAN, out=20)]], set()),  # mean here, variance there
         ([[norm(X, out=10), norm(X, WEIGHT, VAR, out=20)]], {0, 2}),  # with one, then with another
         ([[norm(X, MEAN, MEAN, out=10)]], set()),
@@ -83,10 +83,10 @@ def test_only_statistics_that_nothing_else_reads_are_left_out(programs, exempt):
 
 
 def test_a_result_that_is_the_statistics_reads_them():
-    assert statistics_from(interpreter(TWICE, results=(1,)), INPUTS).keys() == {1}
+    assert statistics_from(interpreter(ONCE, results=(1,)), INPUTS).keys() == {1}
 
 
 def test_a_part_of_a_storage_is_no_statistic():
     halves = [[0, "float32", [4], [1], 0], [1, "float32", [4], [1], 0], [2, *VECTOR]]
     halves[0][2:4] = [4], [0]  # one number for all
-    assert not statistics_from(interpreter(TWICE, constants=halves), INPUTS)
+    assert not statistics_from(interpreter(ONCE, constants=halves), INPUTS)
