@@ -17,8 +17,8 @@ ORDER = (
 BASE = {"errors", "seeding", "typing", "files", "terminal", "text"}
 MOST_MODULES, MOST_ENTRIES = 13, 32
 DOORS = {
-    "hydra": {"config.compose", "runs.launch"},
-    "omegaconf": {"config.compose", "config.yaml_files", "runs.launch"},
+    "hydra": {"config.compose", "config.foreign", "runs.launch"},
+    "omegaconf": {"config.compose", "config.foreign", "config.yaml_files", "runs.launch"},
     "openai": {"llm.transport"}, "wandb": {"record.wandb_mirror"},
     "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
     "matplotlib": {"reporting.plot_style"}, "pygments": {"reporting.run_page"},
@@ -27,6 +27,7 @@ DOORS = {
     "torchvision": {"tasks.image_classification.datasets"},
     "PIL": {"tasks.image_classification.decoding"},
     "scipy": {"analysis.stats"},
+    "yaml": {"config.bounded_yaml", "config.plugins", "config.yaml_files"},
 }  # fmt: skip
 COMMANDS = {name for name in MODULES if "." not in name} - BASE
 LEVEL = {

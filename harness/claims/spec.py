@@ -12,6 +12,7 @@ from typing import Any
 from harness.analysis.metric import Within
 from harness.claims.claim import Claim
 from harness.claims.statement import ABOUT, MEAN
+from harness.config.foreign import require_data
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
@@ -27,6 +28,7 @@ DEVICES = ("cpu", "gpu")
 FIGURES = ("generations", "fronts", "sizes")
 PLANNED = frozenset({"seed", "ablation", "compare"})
 """Settings that the arms and seeds of ``arms.yaml`` decide."""
+_MOST_SEED, _MOST_RUNS = 1 << 63, 10_000
 _NAME = re.compile(r"[\w-]+")
 """Valid names: they are used on the command line and as names of files."""
 
@@ -190,21 +192,42 @@ def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
     for name, plan in plans.items():
         if not _NAME.fullmatch(name):
             yield f".{name}: expected a name of letters, digits, - and _."
-        if not plan.arms or len(set(plan.arms)) < len(plan.arms):
-            yield f".{name}.arms: expected at least one arm, and each once."
-        if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds) or min(plan.seeds) < 0:
-            yield f".{name}.seeds: expected at least one seed, each once, and none below 0."
+        yield from (f".{name}{problem}" for problem in _problems_of_runs(plan))
         for override in plan.overrides:
-            if not isinstance(override, str) or is_planned(override):
-                yield (
-                    f".{name}.overrides: expected settings such as recipe.epochs=3, and none of "
-                    f"{', '.join(sorted(PLANNED))}, which arms and seeds say; got {override}."
-                )
+            yield from (f".{name}.overrides: {p}" for p in _problems_of_override(override))
         if plan.takes.device not in DEVICES:
             among = ", ".join(DEVICES)
             yield f".{name}.takes.device: expected one of {among}, got {plan.takes.device}."
         if plan.takes.hours is not None and plan.takes.hours < 0:
             yield f".{name}.takes.hours: expected hours, or null, got {plan.takes.hours}."
+
+
+def _problems_of_runs(plan: Plan) -> Iterator[str]:
+    """Yield what is wrong with the arms and seeds of a plan."""
+    if not plan.arms or len(set(plan.arms)) < len(plan.arms):
+        yield ".arms: expected at least one arm, and each once."
+    for arm in plan.arms:
+        if not _NAME.fullmatch(arm):
+            yield f".arms: expected names in conf/ablation, got {arm}."
+    if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds) or min(plan.seeds) < 0:
+        yield ".seeds: expected at least one seed, each once, and none below 0."
+    elif max(plan.seeds) >= _MOST_SEED:
+        yield f".seeds: expected numbers below 2**63, got {max(plan.seeds)}."
+    if len(plan.arms) * len(plan.seeds) > _MOST_RUNS:
+        yield f": expected at most {_MOST_RUNS:,} runs."
+
+
+def _problems_of_override(override: object) -> Iterator[str]:
+    if not isinstance(override, str) or is_planned(override):
+        yield (
+            f"expected settings such as recipe.epochs=3, and none of "
+            f"{', '.join(sorted(PLANNED))}, which arms and seeds say; got {override}."
+        )
+        return
+    try:
+        require_data(override)
+    except InputError as error:
+        yield str(error)
 
 
 def _problems_of_sections(sections: Sequence[Section], plans: Mapping[str, Plan]) -> Iterator[str]:

@@ -144,8 +144,18 @@ def published_text(reproduction: Reproduction, style: str) -> str:
 
 
 def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
-    """Write the tables and figures into a folder; return the files."""
+    """Write the tables and figures into a folder; return the files.
+
+    A link among them is removed, not followed: the folder may be somebody else's.
+    """
     check_writable(folder)
+    for path in (
+        folder / f"{stem}.{suffix}"
+        for stem in ("table", *(section.name for section in reproduction.sections))
+        for suffix in (*SUFFIXES.values(), "png", "pdf")
+    ):
+        if path.is_symlink():
+            path.unlink()
     figures = {
         section: write_figure(reproduction, section, folder)
         for section in reproduction.sections

@@ -4,11 +4,8 @@ All commands compose here, so they accept the same overrides and reject the same
 status 2 and before any work.
 """
 
-import dataclasses
-import inspect
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -23,18 +20,18 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.identity import unrecorded_settings
 from harness.config.paths import CONF, ROOT
 from harness.config.plugins import third_party_arms
 from harness.config.schema import Config, problems
-from harness.config.strategies import strategy_class, with_import_paths
+from harness.config.strategies import check_arguments
 from harness.config.tasks import KINDS, recipe_of
 from harness.config.yaml_files import one_sentence
 from harness.errors import InputError
 
 _RENAMED = {"search.i_select_on_test_data": "search.acknowledge_test_selection"}
 """Settings of version 0.1.0 that have another name since."""
-_SIMPLE: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
+STRATEGIES = ("task", "selection", "fidelity", "proposer", "model", "executor")
+"""Settings that are strategies, constructed by ``strategies.build``."""
 
 
 class ThirdParty(SearchPathPlugin):
@@ -93,47 +90,14 @@ def compose_comparison(config: Config, overrides: Sequence[str]) -> list[Config]
     return list({c.arm: c for c in [config, *others]}.values())
 
 
-def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -> Config:
-    """Rebuild the configuration of a recorded run.
-
-    Args:
-        known: The settings in its manifest. Settings that change no outcome are not recorded and
-            get the value ``unrecorded`` of the schema.
-        overrides: What another machine needs, such as ``device=cuda``.
-        kind: Name of its task.
-
-    Raises:
-        InputError: This version has no such configuration, or no such task.
-    """
-    fields = {f.name for f in dataclasses.fields(Config)} - {"network", "study"}
-    kept = {key: with_import_paths(value) for key, value in known.items() if key in fields}
-    try:
-        node = OmegaConf.merge(
-            OmegaConf.structured(Config),
-            {"recipe": OmegaConf.structured(recipe_of(kind))},
-            with_import_paths(unrecorded_settings()),
-            {"recipe": unrecorded_settings(recipe_of(kind))},
-            kept,
-            OmegaConf.from_dotlist(list(overrides)),
-        )
-        config = OmegaConf.to_object(node)
-    except (OmegaConfBaseException, ValueError) as error:
-        raise InputError(
-            f"expected a run that this version can compose, it was recorded by guided-evolution "
-            f"{known.get('version')}: {one_sentence(error)}"
-        ) from None
-    assert isinstance(config, Config)
-    return config
-
-
 def typed(node: DictConfig) -> Config:
     """Return a composed node as a checked configuration; InputError for an impossible value."""
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
     for problem in problems(config):
         raise InputError(problem)
-    for name in ("task", "selection", "fidelity", "proposer", "model", "executor"):
-        _check_arguments(name, getattr(config, name))
+    for name in STRATEGIES:
+        check_arguments(name, getattr(config, name))
     return config
 
 
@@ -158,26 +122,6 @@ def _check_names(overrides: Sequence[str]) -> None:
         raise InputError(
             "proposer: expected +ablation=NAME, which names the arm and chooses its proposer; a "
             "proposer alone would run under the name of full."
-        )
-
-
-def _check_arguments(name: str, node: Any) -> None:
-    """Raise InputError if a strategy has no class, or its constructor does not take an argument."""
-    if not isinstance(node.get("_target_"), str):
-        raise InputError(f"{name}: expected an arm that says {name}._target_, this one does not.")
-    parameters = inspect.signature(strategy_class(node["_target_"])).parameters
-    known = set(parameters)
-    for key in sorted(known & set(node)):
-        kinds = _SIMPLE.get(parameters[key].annotation)
-        if kinds and node[key] is not None and type(node[key]) not in kinds:
-            wanted = parameters[key].annotation.__name__
-            raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {node[key]}.")
-    unknown = sorted(set(node) - known - {"_target_"})
-    if unknown:
-        raise InputError(
-            f"{name}.{unknown[0]}: expected an argument of {node['_target_']}, which takes "
-            f"{', '.join(sorted(known)) or 'none'}. An ablation fits only a {name} that has the "
-            f"part it removes; name another +ablation or {name}."
         )
 
 

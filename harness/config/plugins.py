@@ -1,9 +1,14 @@
 """Arms that other packages bring: their entry points, their YAML files, and renamed imports."""
 
+import functools
 from collections.abc import Iterator
 from importlib import resources
 from importlib.metadata import entry_points
+from importlib.resources.abc import Traversable
 
+from yaml import YAMLError
+
+from harness.config.bounded_yaml import require_bounded
 from harness.config.moved import describe_moved
 from harness.config.paths import CONF
 from harness.errors import InputError
@@ -31,7 +36,30 @@ def third_party_arms() -> Iterator[tuple[str, str]]:
             ) from None
         if not yaml.is_file():
             raise InputError(f"{prefix}the file {yaml}, found none. Add it, or remove the package.")
+        for where, reason in _unusable(point.module):
+            raise InputError(f"{prefix}YAML that can be used, {where} cannot: {reason}.")
         yield point.name, point.module
+
+
+def yaml_texts(folder: Traversable) -> Iterator[tuple[Traversable, str]]:
+    """Yield every YAML file below a folder, in order of name, with its text."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from yaml_texts(entry)
+        elif entry.name.endswith(".yaml"):
+            yield entry, entry.read_text(encoding="utf-8")
+
+
+@functools.cache
+def _unusable(module: str) -> tuple[tuple[str, str], ...]:
+    """Return the files of a package's ``conf`` that exceed the bounds of YAML, and why."""
+    found = []
+    for file, text in yaml_texts(resources.files(module) / "conf"):
+        try:
+            require_bounded(text, interpolates=True)
+        except (ValueError, YAMLError) as error:
+            found.append((str(file), " ".join(str(error).split())))
+    return tuple(found)
 
 
 def third_party(target: str) -> dict[str, str]:

@@ -8,26 +8,29 @@ import path that ``conf/`` or a third party's YAML uses.
 import functools
 import importlib
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Any
 
+from harness.config.arguments import argument_types, inner_types, is_strategy, misfit
+from harness.config.bounded_yaml import load_yaml
 from harness.config.moved import describe_moved
 from harness.config.paths import CONF
-from harness.config.plugins import third_party_arms
+from harness.config.plugins import third_party_arms, yaml_texts
 from harness.errors import InputError
 
 TARGET = "_target_"
-_TARGET_LINE = re.compile(rf"^\s*{TARGET}:\s*([\w.]+)", re.MULTILINE)
+_GLOBAL = "# @package _global_"
+_HYDRA = "hydra"
+"""Key of settings of Hydra, whose classes are no strategies."""
 _RENAMED: Mapping[str, str] = {}
 """Strategies recorded under a class name that has changed since: old stable name to new."""
 _RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only"}
 """Arguments recorded under a name that has changed since."""
 
 
-def strategy_class(target: str) -> Callable[..., Any]:
+def strategy_class(target: str) -> type[Any]:
     """Return the class at an import path; InputError where there is none."""
     module, _, name = target.rpartition(".")
     try:
@@ -37,31 +40,71 @@ def strategy_class(target: str) -> Callable[..., Any]:
             f"{TARGET}: expected the import path of a class, {target} cannot be imported ({error})."
             f" {describe_moved(error)}".rstrip()
         ) from None
-    if not callable(found):
+    if not inspect.isclass(found):
         raise InputError(f"{TARGET}: expected the import path of a class, {target} is none.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def build(node: Any, **parts: Any) -> Any:
-    """Construct the object that a node describes, nested nodes included.
+def build(node: Mapping[str, Any], **parts: Any) -> Any:
+    """Construct the strategy that a node describes.
+
+    A strategy within it is constructed only as an argument whose type is a class.
 
     Args:
-        node: Plain values; a mapping with ``_target_`` is an object to construct.
+        node: Plain values, with the class in ``_target_``.
         parts: Arguments that replace those of the node, as far as its constructor takes them.
+
+    Raises:
+        InputError: An argument is none that the constructor takes.
     """
-    if isinstance(node, list):
-        return [build(item) for item in node]
-    if not isinstance(node, Mapping):
-        return node
-    arguments = {k: build(v) for k, v in node.items() if k != TARGET and k not in parts}
-    if TARGET not in node:
-        return arguments | parts
     constructor = strategy_class(node[TARGET])
+    hints = argument_types(constructor)
     parameters = inspect.signature(constructor).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    return constructor(
-        **arguments, **{k: v for k, v in parts.items() if takes_all or k in parameters}
-    )
+    given = {k: _built(v, hints.get(k)) for k, v in node.items() if k != TARGET and k not in parts}
+    for key in given:
+        if not takes_all and key not in parameters:
+            raise InputError(f"{key}: expected an argument of {node[TARGET]}, which takes no such.")
+    return constructor(**given, **{k: v for k, v in parts.items() if takes_all or k in parameters})
+
+
+def _built(value: Any, hint: Any) -> Any:
+    """Copy an argument, with the strategies constructed that its type asks for."""
+    if isinstance(value, Mapping):
+        if TARGET not in value:
+            inner = inner_types(hint, value)
+            return {k: _built(v, inner.get(k)) for k, v in value.items()}
+        if not is_strategy(hint):
+            raise InputError(
+                f"{TARGET}: expected plain values, {value[TARGET]} is where no strategy belongs."
+            )
+        return build(value)
+    if isinstance(value, list):
+        inner = inner_types(hint, range(len(value)))
+        return [_built(v, inner.get(k)) for k, v in enumerate(value)]
+    return value
+
+
+def check_arguments(name: str, node: Any) -> None:
+    """Raise InputError unless a strategy has a class that takes its arguments.
+
+    Args:
+        name: The setting that names it, for the message.
+        node: Its class and arguments, as plain values.
+    """
+    if not isinstance(node, Mapping) or not isinstance(node.get(TARGET), str):
+        raise InputError(f"{name}: expected an arm that says {name}._target_, this one does not.")
+    constructor = strategy_class(node[TARGET])
+    known, hints = set(inspect.signature(constructor).parameters), argument_types(constructor)
+    for key in sorted(known & set(node)):
+        if wanted := misfit(node[key], hints.get(key)):
+            raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {node[key]}.")
+    if unknown := sorted(set(node) - known - {TARGET}):
+        raise InputError(
+            f"{name}.{unknown[0]}: expected an argument of {node[TARGET]}, which takes "
+            f"{', '.join(sorted(known)) or 'none'}. An ablation fits only a {name} that has the "
+            f"part it removes; name another +ablation or {name}."
+        )
 
 
 def missing_arguments(node: Mapping[str, Any]) -> list[str]:
@@ -92,42 +135,63 @@ def with_stable_names(value: Any) -> Any:
     return [with_stable_names(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def with_import_paths(value: Any) -> Any:
+def with_import_paths(value: Any, setting: str) -> Any:
     """Copy nested plain values with every stable name replaced by its import path.
 
+    Args:
+        value: The values.
+        setting: Name of the setting that has them.
+
     Raises:
-        InputError: A name is no strategy of ``conf/`` or of an installed third-party arm.
+        InputError: A class is none that ``conf/`` or an installed third-party arm uses for this
+            setting, or a key is an instruction to Hydra.
     """
     if isinstance(value, Mapping):
+        for key in value:
+            if key.startswith("_") and key != TARGET:
+                raise InputError(f"{setting}.{key}: expected no such key in a recorded setting.")
         return {
-            k: _import_path(str(v)) if k == TARGET else with_import_paths(v)
+            k: _import_path(v, setting) if k == TARGET else with_import_paths(v, k)
             for k, v in value.items()
         }
-    return [with_import_paths(v) for v in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [with_import_paths(v, setting) for v in value]
+    return value
 
 
 @functools.cache
 def installed_strategies() -> Mapping[str, str]:
     """Return the import path of every strategy that ``conf/`` or a third-party arm uses."""
+    return {stable_name(target): target for _, target in _installed()}
+
+
+@functools.cache
+def _installed() -> frozenset[tuple[str, str]]:
+    """Return every strategy in YAML: the setting that it is for, and its import path."""
     folders = [CONF, *(resources.files(module) / "conf" for _, module in third_party_arms())]
-    texts = (text for folder in folders for text in _yaml_texts(folder))
-    return {stable_name(t): t for text in texts for t in _TARGET_LINE.findall(text)}
+    found: set[tuple[str, str]] = set()
+    for folder in folders:
+        for file, text in yaml_texts(folder):
+            group = "" if text.startswith(_GLOBAL) else PurePath(str(file)).parent.name
+            found |= set(_named(load_yaml(text), group))
+    return frozenset(found)
 
 
-def _import_path(name: str) -> str:
-    known = installed_strategies()
-    if stable_name(name) not in known:
+def _named(value: Any, setting: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == TARGET and isinstance(inner, str):
+                yield setting, inner
+            elif key != _HYDRA:
+                yield from _named(inner, str(key))
+
+
+def _import_path(name: Any, setting: str) -> str:
+    known = {stable_name(target): target for key, target in _installed() if key == setting}
+    if not isinstance(name, str) or stable_name(name) not in known:
         raise InputError(
             f"expected a run made of strategies of this package, or of an installed package that "
-            f"registers arms; it names {name}. Install the package that brings it, or do not "
-            f"replay the run."
+            f"registers arms; it names {name} as {setting}. Install the package that brings it, or "
+            f"do not replay the run."
         )
     return known[stable_name(name)]
-
-
-def _yaml_texts(folder: Traversable) -> Iterator[str]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            yield from _yaml_texts(entry)
-        elif entry.name.endswith(".yaml"):
-            yield entry.read_text(encoding="utf-8")

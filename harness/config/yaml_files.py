@@ -1,6 +1,10 @@
-"""YAML files with a schema, such as those of a reproduction. A door to OmegaConf."""
+"""YAML files with a schema, such as those of a reproduction: data, whoever wrote them.
+
+A door to OmegaConf.
+"""
 
 import dataclasses
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
+from harness.config.bounded_yaml import read_text, require_bounded
 from harness.errors import InputError
 
 
@@ -29,17 +34,21 @@ def read_yaml(schema: Any, path: Path) -> Any:
     except OmegaConfBaseException as error:
         reason = str(error.msg or error).splitlines()[0].rstrip(".")
         raise InputError(f"{path}: {error.full_key or 'as a whole'}: {reason}.") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path}: {one_sentence(error)}") from None
 
 
 def _loaded(path: Path) -> Any:
     try:
-        return OmegaConf.load(path)
+        text = read_text(path)
+        require_bounded(text)
+        return OmegaConf.load(StringIO(text))
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read ({error.strerror}).") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except YAMLError as error:
         raise InputError(f"{path}: expected YAML ({one_sentence(error)}).") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {one_sentence(error)}.") from None
 
 
 def one_sentence(error: Exception) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from harness.config.schema import Price
 from harness.errors import InputError
@@ -183,6 +183,13 @@ def is_paid(model: object) -> bool:
     return bool(getattr(model, "is_paid", True))
 
 
+class Member(TypedDict):
+    """A model of an ensemble."""
+
+    model: Model
+    weight: float
+
+
 class Ensemble:
     """Several models, one of which is drawn for each call.
 
@@ -193,8 +200,8 @@ class Ensemble:
         members: ``model`` and ``weight`` of each member, under any name.
     """
 
-    def __init__(self, *, members: Mapping[str, Mapping[str, Any]]) -> None:
-        self._models: list[Model] = [member["model"] for member in members.values()]
+    def __init__(self, *, members: Mapping[str, Member]) -> None:
+        self._models = [member["model"] for member in members.values()]
         self._weights = [float(member["weight"]) for member in members.values()]
         if len(self._models) < 2 or min(self._weights) < 0 or not sum(self._weights):  # noqa: PLR2004
             raise InputError(

@@ -18,7 +18,7 @@ from harness.evolution.budget import Ledger, Usage, cost_of
 from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
 from harness.evolution.genome import Genome, read_network
 from harness.evolution.loop import evolve
-from harness.llm.model import Completion, Ensemble, Model, Request, is_paid, today
+from harness.llm.model import Completion, Ensemble, Member, Model, Request, is_paid, today
 from harness.reporting.console import show_table
 from harness.seeding import stream
 from harness.tasks.base import wording_of
@@ -207,7 +207,7 @@ def _stub(node: Any) -> Model:
     """Return a stub for the model of a configuration, or for each member of an ensemble."""
     if "members" in node:
         members = {
-            name: {"model": _stub(member["model"]), "weight": member["weight"]}
+            name: Member(model=_stub(member["model"]), weight=member["weight"])
             for name, member in node["members"].items()
         }
         return Ensemble(members=members)

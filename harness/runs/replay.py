@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
 from harness.analysis.run_result import RunResult
-from harness.config.compose import restored
+from harness.config.foreign import restored
 from harness.config.schema import Config
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.evaluation.backend import Backend

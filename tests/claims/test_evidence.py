@@ -173,3 +173,15 @@ def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
     records = reproduction.evidence["mine"]
     with pytest.raises(KeyError, match="one of random_mutation, seed_only, got full"):
         records.arm("full")
+
+
+def test_a_link_in_a_folder_of_somebody_else_is_not_written_through(paper, tmp_path):
+    precious, runs = tmp_path / "precious", tmp_path / "runs"
+    precious.write_text("mine")
+    for name in ("table.md", "table.tex", "best.png", "best.pdf"):
+        (paper / name).symlink_to(precious)
+    record_plan(paper, runs, scores={"random_mutation": NEAR, "seed_only": NEAR})
+    written = write_published(read_reproduction(paper, [f"runs_dir={runs}"]), paper)
+    assert precious.read_text() == "mine"
+    assert {path.name for path in written} == {"table.md", "table.tex", "best.png", "best.pdf"}
+    assert not any(path.is_symlink() for path in written)

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from harness.claims.reproduction import OURS, read_reproduction
 from harness.claims.wording import describe_requirement, describe_value
+from harness.config.identity import is_free
 from tests.support.commands import run, run_main
 from tests.support.paper import ARMS, write_paper
 
@@ -63,32 +65,40 @@ def test_every_number_of_the_paper_is_a_claim():
 
 
 def test_the_commands_plan_run_and_print(tmp_path, quick):
-    settings = ", ".join(s for s in quick if not s.startswith(("budget.", "sizes.")))
+    paths = {key: value for key, _, value in (s.partition("=") for s in quick) if ".path" in key}
+    (tmp_path / "own.py").write_text(Path(paths["network.path"]).read_text())
+    (tmp_path / "images").symlink_to(paths["task.path"])
+    own = (*quick, "network.path=own.py", "task.path=images")
+    settings = ", ".join(
+        s
+        for s in own
+        if not s.startswith(("budget.", "sizes.")) and (not is_free(s)) and "=/" not in s
+    )
     arms = ARMS.replace("budget.evaluations=2, final.seeds=1", f"budget.evaluations=1, {settings}")
     paper = write_paper(tmp_path / "paper", arms=arms.replace("3, 5, 8", "3, 5"))
     runs = tmp_path / "runs"
     where = f"runs_dir={runs}"
-    planned = run(paper, "plan", where, module="reproductions").stdout
+    planned = run(paper, "plan", where, module="reproductions", cwd=tmp_path).stdout
     assert "0 of 4" in planned
     assert re.search(r"hours of training left │ unknown +│ unknown", planned)
-    assert f"python -m reproductions {paper} run mine {where}" in planned.replace("\n", "")
+    assert f"python -m reproductions ./paper run mine {where}" in planned.replace("\n", "")
     assert not runs.exists()
 
-    done = run(paper, "run", "mine", where, module="reproductions")
+    done = run(paper, "run", "mine", where, module="reproductions", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "chance less nothing" in done.stdout
     assert "an LLM" not in done.stdout  # another comparison decides that
     journals = {p: p.stat().st_mtime_ns for p in runs.glob("*/journal.sqlite")}
     assert len(journals) == 4
     shutil.rmtree(next(iter(journals)).parent)
-    assert "3 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND).stdout
-    again = run_main(paper, "run", "mine", where, module=COMMAND)
+    assert "3 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND, cwd=tmp_path).stdout
+    again = run_main(paper, "run", "mine", where, module=COMMAND, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     kept = {p: t for p, t in journals.items() if p.stat().st_mtime_ns == t}
     assert len(kept) == 3
-    assert "4 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND).stdout
+    assert "4 of 4" in run_main(paper, "plan", "mine", where, module=COMMAND, cwd=tmp_path).stdout
 
-    printed = run(paper, "table", where, module="reproductions")
+    printed = run(paper, "table", where, module="reproductions", cwd=tmp_path)
     text = (paper / "table.md").read_text()
     assert printed.stdout.startswith(text.partition("\n![")[0])
     assert {p.name for p in paper.iterdir()} >= {"table.tex", "best.png", "best.pdf"}
@@ -96,17 +106,26 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     before = {p.name: p.read_bytes() for p in paper.iterdir()}
     for name in before.keys() - {"arms.yaml", "claims.yaml"}:
         (paper / name).unlink()
-    run_main(paper, "table", where, module=COMMAND)
+    run_main(paper, "table", where, module=COMMAND, cwd=tmp_path)
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before  # all of it is back
-    other = run_main(paper, "table", where, "final.seeds=2", module=COMMAND)
+    other = run_main(paper, "table", where, "final.seeds=2", module=COMMAND, cwd=tmp_path)
     assert "Nothing is written: these settings make another comparison" in other.stdout
-    nowhere = run_main(paper, "table", f"runs_dir={tmp_path}/nowhere", module=COMMAND)
+    nowhere = run_main(paper, "table", f"runs_dir={tmp_path}/nowhere", module=COMMAND, cwd=tmp_path)
     told = (
         f"Nothing is written: {tmp_path}/nowhere decides 0 claims, the table that is there 3. Give"
     )
     assert told in nowhere.stdout
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before
-    run_main(paper, "table", where, "final.seeds=2", "--out", tmp_path / "out", module=COMMAND)
+    run_main(
+        paper,
+        "table",
+        where,
+        "final.seeds=2",
+        "--out",
+        tmp_path / "out",
+        module=COMMAND,
+        cwd=tmp_path,
+    )
     assert "| chance " in (tmp_path / "out" / "table.md").read_text()
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from harness.config.compose import restored
+from harness.config.foreign import restored
 from harness.config.identity import comparison_digest, digest_of, identity, is_free
 from harness.config.strategies import (
     TARGET,
@@ -82,7 +82,7 @@ class TestArm:
             | {"data": "d", "network": "n"}
             == recorded
         )
-        assert list(targets(with_import_paths(recorded["proposer"]))) == list(
+        assert list(targets(with_import_paths(recorded["proposer"], "proposer"))) == list(
             targets(config.proposer)
         )
 

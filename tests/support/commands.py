@@ -12,24 +12,24 @@ from unittest import mock
 from tests.conftest import ROOT
 
 
-def run(*command, env=None, module="harness", timeout_s=200):
-    """Run a command in a new process, from the root of the checkout."""
+def run(*command, env=None, module="harness", timeout_s=200, cwd=ROOT):
+    """Run a command in a new process, from the root of the checkout or another folder."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, command)],
-        capture_output=True, text=True, check=False, timeout=timeout_s, cwd=ROOT,
-        env={**os.environ, **(env or {})},
+        capture_output=True, text=True, check=False, timeout=timeout_s, cwd=cwd,
+        env={**os.environ, **({} if cwd == ROOT else {"PYTHONPATH": str(ROOT)}), **(env or {})},
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
 
-def run_main(*command, module):
+def run_main(*command, module, cwd=ROOT):
     """Run the ``main`` of a command in this process: for what does not start work, and is fast so."""
     arguments = [module, *map(str, command)]
     out, err, status = io.StringIO(), io.StringIO(), None
     on_interrupt = signal.getsignal(signal.SIGINT)
     with (
-        contextlib.chdir(ROOT),
+        contextlib.chdir(cwd),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", arguments),

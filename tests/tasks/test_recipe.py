@@ -56,7 +56,8 @@ task:
 USE = """
 import json, sys
 
-from harness.config.compose import compose, restored
+from harness.config.compose import compose
+from harness.config.foreign import restored
 from harness.config.identity import identity
 from harness.errors import InputError
 from harness.sandbox.messages import Build, Candidate, Conditions, Signature, read_request, request

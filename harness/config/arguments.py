@@ -1,0 +1,71 @@
+"""Types of a constructor's arguments, and whether plain values fit them."""
+
+import inspect
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+_PLAIN: Mapping[Any, tuple[type, ...]] = {
+    int: (int,), float: (int, float), str: (str,), bool: (bool,),
+}  # fmt: skip
+"""Types of plain values, and the types whose values they accept; True is no number."""
+
+
+def argument_types(constructor: type[Any]) -> dict[str, Any]:
+    """Return the types of a class's arguments by name, as far as it declares them."""
+    try:
+        return get_type_hints(constructor.__init__)
+    except (NameError, TypeError):  # imported for the type checker alone, or not a type
+        return {}
+
+
+def is_strategy(hint: Any) -> bool:
+    """Whether a type is a class of objects that are constructed, such as a protocol."""
+    return any(
+        inspect.isclass(one) and one.__module__ != "builtins" and not is_typeddict(one)
+        for one in _alternatives(hint)
+        if get_origin(one) is None
+    )
+
+
+def inner_types(hint: Any, keys: Iterable[Any]) -> dict[Any, Any]:
+    """Return the types of what a value of this type holds, for each of its keys or places."""
+    for one in _alternatives(hint):
+        if is_typeddict(one):
+            return get_type_hints(one)
+        if get_args(one) and get_origin(one) is not tuple:
+            return dict.fromkeys(keys, get_args(one)[-1])
+    return {}
+
+
+def misfit(value: Any, hint: Any) -> str:
+    """Return the name of a type that a plain value does not have; empty where it fits.
+
+    None fits, and so does any value where no type is declared.
+    """
+    if value is None or hint is None or any(_fits(value, one) for one in _alternatives(hint)):
+        return ""
+    return str(getattr(hint, "__name__", hint)) if not get_args(hint) else str(hint)
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint in _PLAIN:
+        return type(value) in _PLAIN[hint]
+    origin = get_origin(hint) or hint
+    if is_typeddict(origin) or (inspect.isclass(origin) and issubclass(origin, Mapping)):
+        if not isinstance(value, Mapping):
+            return False
+        inner = inner_types(hint, value)
+        return not any(misfit(v, inner.get(k)) for k, v in value.items())
+    if inspect.isclass(origin) and issubclass(origin, Sequence):
+        inner = inner_types(hint, range(len(value))) if isinstance(value, list) else {}
+        return isinstance(value, list) and not any(
+            misfit(v, inner.get(k)) for k, v in enumerate(value)
+        )
+    if is_strategy(hint):
+        return isinstance(value, Mapping)
+    return True
