@@ -21,6 +21,7 @@ from harness.sandbox.confinement import landlock
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
+from harness.terminal import fail
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -57,7 +58,7 @@ def main() -> int:
         with Sandbox(limits, level=LEVELS[0], device=config.device) as sandbox:
             return _examine(sandbox, wanted)
     except HarnessError as error:
-        parser.exit(COULD_NOT_RUN, f"error: {error}\n")
+        fail(error, COULD_NOT_RUN)
 
 
 def _examine(sandbox: Sandbox, wanted: str) -> int:

@@ -22,7 +22,7 @@ from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_
 from harness.evolution.genome import Genome, read_network
 from harness.reporting.console import loaded
 from harness.tasks.base import Wording, wording_of
-from harness.terminal import say
+from harness.terminal import fail, say
 
 COULD_NOT_RUN = 2
 
@@ -48,7 +48,7 @@ def judge_file(
     try:
         outcome = _judge(judge, arguments.file, arguments.overrides)
     except HarnessError as error:
-        parser.exit(COULD_NOT_RUN, f"error: {error}\n")
+        fail(error, COULD_NOT_RUN)
     content = content_of(outcome) if outcome else {}
     accepted = not isinstance(outcome, Rejection)
     if arguments.json:
