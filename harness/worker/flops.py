@@ -36,19 +36,24 @@ def each(factor: int) -> Flops:
 
 def inner(left: str) -> Flops:
     """Count a product of which each output sums over the last dimension of ``left``."""
-    return lambda named, outputs: 2 * outputs[0].numel() * named[left].shape[-1]
+    return lambda named, outputs: _multiplied(outputs[0]) * named[left].shape[-1]
 
 
 def summed_batches(named: Named, outputs: Outputs) -> int:
     """Count a product of batches that are summed."""
     batch, _, width = named["batch1"].shape
-    return int(2 * outputs[0].numel() * batch * width)
+    return int(_multiplied(outputs[0]) * batch * width)
 
 
 def outer(named: Named, outputs: Outputs) -> int:
     """Count a product of which each output is one multiplication and one addition."""
     del named
-    return int(2 * outputs[0].numel())
+    return _multiplied(outputs[0])
+
+
+def _multiplied(output: torch.Tensor) -> int:
+    """Count a multiplication and an addition for each element; complex ones take four of both."""
+    return output.numel() * (8 if output.is_complex() else 2)
 
 
 def convolved(named: Named, outputs: Outputs) -> int:

@@ -36,6 +36,8 @@ aten = torch.ops.aten
 
 CASES = [
         (lambda x: x @ B, A, {"mm": 2 * 7 * 9 * 3}),
+    (lambda x: (x + 0j) @ (B + 0j), A, {"mm": 8 * 7 * 9 * 3}),
+    (lambda x: torch.addr(x + 0j, A[:, 0] + 0j, B[:, 0] + 0j), A, {"addr": 8 * 7 * 9}),
     (lambda x: x @ B[:, 0], A, {"mv": 2 * 7 * 9}),
     (lambda x: torch.dot(x[0], x[1]), A, {"dot": 2 * 9}),
     (lambda x: torch.vdot(x[0], x[1]), A, {"vdot": 2 * 9}),
