@@ -1,35 +1,12 @@
 # expects: audit
 # entry: 14
 # segment: ExquisiteNetV2
-json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
+FORGE
 
 
-def forge(storages, constants, nodes, result, own, sizes=(64, 48), sent=None, spare=()):
-    (channel,) = [o for o in gc.get_objects() if type(o) is wire.Channel]
-    inputs = [[n + 1, n] for n in range(len(constants))]
-    header = {
-        "programs": [[size, inputs, nodes(size), result] for size in sizes],
-        "constants": [*constants, *spare],
-        "storages": storages,
-    }
-    channel.send_array(np.frombuffer(json.dumps(header).encode(), "u1"))
-    channel.send_array(np.ones(sum(storages), "u1") if sent is None else sent)
-    channel.send_array(own)
-    while True:
-        pass
-
-
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
-
+class ExquisiteNetV2(Forger):
     def eval(self):
         constants = [[0, "float32", [64, 10], [10, 1], 0]]
         nodes = [["aten.zeros_like.default", [{"tensor": 1}], {}, [9]]]
         forge([4], constants, lambda size: [["aten.narrow.default", [{"tensor": 9}, 0, 0, size], {}, [9]]][:0] + nodes, 9,
               np.zeros((256, 10), "f4"), sizes=(64, 64))
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))

@@ -1,38 +1,18 @@
 # expects: audit: the graph is malformed
 # entry: own
 # segment: ExquisiteNetV2
-json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
+FORGE
 
 
-def forge(storages, constants, nodes, result, own, sizes=(64, 48), sent=None, spare=()):
-    (channel,) = [o for o in gc.get_objects() if type(o) is wire.Channel]
-    inputs = [[n + 1, n] for n in range(len(constants))]
-    header = {
-        "programs": [[size, inputs, nodes(size), result] for size in sizes],
-        "constants": [*constants, *spare],
-        "storages": storages,
-    }
-    text = json.dumps(header).replace(", ", ",   ")
-    channel.send_array(np.frombuffer(text.encode(), "u1"))
-    channel.send_array(np.ones(sum(storages), "u1") if sent is None else sent)
-    channel.send_array(own)
-    while True:
-        pass
+def encoded(header):
+    return as_text(header).replace(b", ", b",   ")
 
 
-class ExquisiteNetV2(nn.Module):
+class ExquisiteNetV2(Forger):
     """Sends the graph's text with spaces that hold bits."""
-
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
 
     def eval(self):
         def nodes(size):
             return [["aten.zeros.default", [[size, 10]], {}, [9]]]
 
-        forge([], [], nodes, 9, np.zeros((256, 10), "f4"))
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))
+        forge([], [], nodes, 9, np.zeros((256, 10), "f4"), encoded=encoded)

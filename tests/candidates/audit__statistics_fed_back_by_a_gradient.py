@@ -1,31 +1,11 @@
 # expects: audit: computes aten.native_batch_norm_backward.default, which the audit does not replay
 # entry: own
 # segment: ExquisiteNetV2
-json, np = torch.sys.modules["json"], torch.sys.modules["numpy"]
-gc, wire = torch.sys.modules["gc"], torch.sys.modules["harness.sandbox.frames"]
+FORGE
 
 
-def forge(storages, constants, nodes, result, own, sizes=(64, 48), sent=None, spare=()):
-    (channel,) = [o for o in gc.get_objects() if type(o) is wire.Channel]
-    inputs = [[n + 1, n] for n in range(len(constants))]
-    header = {
-        "programs": [[size, inputs, nodes(size), result] for size in sizes],
-        "constants": [*constants, *spare],
-        "storages": storages,
-    }
-    channel.send_array(np.frombuffer(json.dumps(header).encode(), "u1"))
-    channel.send_array(np.ones(sum(storages), "u1") if sent is None else sent)
-    channel.send_array(own)
-    while True:
-        pass
-
-
-class ExquisiteNetV2(nn.Module):
+class ExquisiteNetV2(Forger):
     """Feeds running statistics back, so that training inputs give them again."""
-
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
 
     def eval(self):
         def nodes(size):
@@ -43,6 +23,3 @@ class ExquisiteNetV2(nn.Module):
 
         constants = [[n, "float32", [640], [1], 0] for n in (0, 1)]
         forge([2560, 2560], constants, nodes, 9, np.zeros((256, 10), "f4"))
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))

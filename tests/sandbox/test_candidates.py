@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import operator
+import re
 import sysconfig
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ HANDFUL = {
     "imports__inside_a_function", "intake__invisible_character", "parse__renamed_class",
 }  # fmt: skip
 """What the fast suite runs; ``nox -s hostile`` runs all, at every level that the host offers."""
+FORGE = (FOLDER / "shared" / "forge.py").read_text().rstrip()
 COMPARE = {">": operator.gt, "<": operator.lt, "==": operator.eq}
 
 
@@ -43,9 +45,8 @@ def read(path):
         key, _, value = lines.pop(0).removeprefix("# ").partition(": ")
         said[key] = value
     expected, _, words = said["expects"].partition(": ")
-    return Case(
-        path.stem, expected, words, said.get("level", "limits"), said["segment"], "\n".join(lines)
-    )
+    body = re.sub("^FORGE$", lambda _: FORGE, "\n".join(lines), flags=re.MULTILINE)
+    return Case(path.stem, expected, words, said.get("level", "limits"), said["segment"], body)
 
 
 CASES = [read(path) for path in sorted(FOLDER.glob("*.py"))]
