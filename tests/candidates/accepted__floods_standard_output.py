@@ -7,10 +7,8 @@ for _ in range(200):
     print("x" * 2**16)
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))
+
+class ExquisiteNetV2(Mixer):
+    pass

@@ -15,10 +15,8 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
     signal.signal(number, forever)
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))
+
+class ExquisiteNetV2(Mixer):
+    pass

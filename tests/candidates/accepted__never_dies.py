@@ -1,14 +1,10 @@
 # expects: accepted: n_params == 40
 # entry: own
 # segment: ExquisiteNetV2
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def __del__(self):
         while True:
             pass
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))

@@ -1,11 +1,10 @@
 # expects: accepted: n_params == 40
 # entry: 27
 # segment: ExquisiteNetV2
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def __reduce_ex__(self, protocol):
         return (torch.os._exit, (3,))
 
@@ -14,6 +13,3 @@ class ExquisiteNetV2(nn.Module):
 
     def __getstate__(self):
         torch.os._exit(3)
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))

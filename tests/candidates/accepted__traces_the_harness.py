@@ -11,10 +11,8 @@ def spy(frame, event, argument):
 torch.sys.settrace(spy)
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))
+
+class ExquisiteNetV2(Mixer):
+    pass

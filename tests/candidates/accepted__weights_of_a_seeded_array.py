@@ -4,11 +4,10 @@
 np = torch.sys.modules["numpy"]
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def forward(self, x):
         logits = self.mix(x).mean(dim=(2, 3))
         return logits @ torch.from_numpy(np.random.RandomState(0).randn(300, 10)).float()[:10, :10] + torch.from_numpy(np.random.RandomState(0).randn(300, 10)).float().sum()

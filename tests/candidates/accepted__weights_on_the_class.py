@@ -1,11 +1,10 @@
 # expects: accepted: n_params > 3000
 # entry: 35
 # segment: ExquisiteNetV2
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     hidden = torch.randn(300, 10) / 100
 
     def forward(self, x):

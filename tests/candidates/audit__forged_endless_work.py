@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         big = [["aten.ones.default", [[4000, 4000]], {}, [8]]]
         work = [["aten.mm.default", [{"tensor": 8}, {"tensor": 8}], {}, [8]]] * 2000

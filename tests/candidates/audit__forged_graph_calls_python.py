@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         nodes = [["aten.__class__.__init__", [], {}, [9]], ["os.system.default", ["true"], {}, [8]]]
         forge([], [], lambda size: nodes[size == 64 :], 8, np.zeros((256, 10), "f4"))

@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         constants = [[0, "float32", [64, 10], [10, 1], 0]]
         nodes = [["aten.zeros_like.default", [{"tensor": 1}], {}, [9]]]

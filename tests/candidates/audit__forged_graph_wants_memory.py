@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         nodes = [["aten.zeros.default", [[2**40]], {}, [9]]]
         forge([], [], lambda size: nodes, 9, np.zeros((256, 10), "f4"))

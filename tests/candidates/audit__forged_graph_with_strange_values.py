@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         nodes = [["aten.zeros.default", [{"layout": "sparse", "device": []}], {"x": {}}, [9]]]
         forge([], [], lambda size: nodes, 9, np.zeros((256, 10), "f4"))

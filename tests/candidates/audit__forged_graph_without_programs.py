@@ -4,6 +4,9 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         forge([], [], None, 9, np.zeros((256, 10), "f4"), sizes=())

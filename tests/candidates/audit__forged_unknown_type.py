@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         nodes = {n: [["aten.zeros.default", [[n, 10]], {"dtype": {"dtype": "float32"}}, [9]]] for n in (64, 48)}
         forge([], [], nodes.get, 9, np.zeros((256, 10), "f4"), spare=[[0, "float9", [0], [0], 0]])

@@ -4,11 +4,14 @@
 FORGE
 
 
+MIXER
+
+
 def encoded(header):
     return json.dumps(header).encode("utf-32")
 
 
-class ExquisiteNetV2(Forger):
+class ExquisiteNetV2(Mixer):
     """Sends the graph's text with four bytes for each character, three of them free to read."""
 
     def eval(self):

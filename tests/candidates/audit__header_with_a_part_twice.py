@@ -4,11 +4,14 @@
 FORGE
 
 
+MIXER
+
+
 def encoded(header):
     return b'{"programs": "' + b"weights" * 999 + b'", ' + as_text(header)[1:]
 
 
-class ExquisiteNetV2(Forger):
+class ExquisiteNetV2(Mixer):
     """Sends a part twice: the first holds what it likes."""
 
     def eval(self):

@@ -4,11 +4,14 @@
 FORGE
 
 
+MIXER
+
+
 def encoded(header):
     return as_text(header).replace(b", ", b",   ")
 
 
-class ExquisiteNetV2(Forger):
+class ExquisiteNetV2(Mixer):
     """Sends the graph's text with spaces that hold bits."""
 
     def eval(self):

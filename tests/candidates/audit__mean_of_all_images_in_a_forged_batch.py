@@ -19,11 +19,10 @@ def answers(network, images, *, batch_size):
 worker.Recorder.record, worker.predict = enlarged, answers
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def forward(self, x):
         logits = self.mix(x).mean(dim=(2, 3))
         return logits if self.training else logits - logits.mean(dim=0)

@@ -1,11 +1,10 @@
 # expects: audit
 # entry: own
 # segment: ExquisiteNetV2
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def forward(self, x):
         logits = self.mix(x).mean(dim=(2, 3))
         return logits * (1 if len(x) == 64 else -1)

@@ -6,11 +6,10 @@ LIBRARY.define("twice(Tensor x) -> Tensor")
 LIBRARY.impl("twice", lambda x: x.clone() * 2, "CPU")
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def forward(self, x):
         logits = self.mix(x).mean(dim=(2, 3))
         return logits if self.training else torch.ops.candidate.twice(logits)

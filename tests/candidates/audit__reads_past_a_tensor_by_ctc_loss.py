@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     """Gives a loss more targets than there are."""
 
     def eval(self):

@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     """Reads whatever lies behind a tensor, such as the text of the graph itself."""
 
     def eval(self):

@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     """Feeds running statistics back, so that training inputs give them again."""
 
     def eval(self):

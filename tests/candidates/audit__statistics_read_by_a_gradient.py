@@ -4,7 +4,10 @@
 FORGE
 
 
-class ExquisiteNetV2(Forger):
+MIXER
+
+
+class ExquisiteNetV2(Mixer):
     """Reads running statistics unseen, where nothing is normalised."""
 
     def eval(self):

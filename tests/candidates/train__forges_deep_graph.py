@@ -10,14 +10,10 @@ def send(module):
     channel._send(b"j", text, float("inf"))
 
 
-class ExquisiteNetV2(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.mix = nn.Conv2d(img_channels, class_num, 1)
+MIXER
 
+
+class ExquisiteNetV2(Mixer):
     def eval(self):
         send(self)
         return super().eval()
-
-    def forward(self, x):
-        return self.mix(x).mean(dim=(2, 3))

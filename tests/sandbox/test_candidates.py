@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import operator
-import re
 import sysconfig
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ HANDFUL = {
     "imports__inside_a_function", "intake__invisible_character", "parse__renamed_class",
 }  # fmt: skip
 """What the fast suite runs; ``nox -s hostile`` runs all, at every level that the host offers."""
-FORGE = (FOLDER / "shared" / "forge.py").read_text().rstrip()
+SHARED = {path.stem.upper(): path.read_text().rstrip() for path in (FOLDER / "shared").glob("*.py")}
 COMPARE = {">": operator.gt, "<": operator.lt, "==": operator.eq}
 
 
@@ -45,7 +44,7 @@ def read(path):
         key, _, value = lines.pop(0).removeprefix("# ").partition(": ")
         said[key] = value
     expected, _, words = said["expects"].partition(": ")
-    body = re.sub("^FORGE$", lambda _: FORGE, "\n".join(lines), flags=re.MULTILINE)
+    body = "\n".join(SHARED.get(line, line) for line in lines)
     return Case(path.stem, expected, words, said.get("level", "limits"), said["segment"], body)
 
 
