@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import RecordError
+from harness.text import reason_of
 
 SQLITE = sqlite3.sqlite_version
 Connection = sqlite3.Connection
@@ -105,7 +106,7 @@ def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
 def unreadable(path: Path, why: object) -> RecordError:
     """Return the error for a journal that cannot be read."""
     return RecordError(
-        f"{path}: expected a run's journal, it cannot be read: {why}. Restore it "
+        f"{path}: expected a run's journal, it cannot be read: {reason_of(str(why))}. Restore it "
         f"from a copy, or use another runs_dir."
     )
 

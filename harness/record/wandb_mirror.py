@@ -24,6 +24,7 @@ from harness.record.events import (
     RunCompleted,
 )
 from harness.record.journal import read_entries
+from harness.terminal import exit_on_error
 from harness.text import each_text, visible
 
 _POLL_S = 0.5
@@ -95,10 +96,11 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--of", type=Path, action="append")
     arguments = parser.parse_args()
-    if arguments.run:
-        _mirror(arguments)
-    else:
-        _publish(arguments)
+    with exit_on_error():
+        if arguments.run:
+            _mirror(arguments)
+        else:
+            _publish(arguments)
 
 
 def _mirror(arguments: argparse.Namespace) -> None:

@@ -69,6 +69,9 @@ DAMAGES = {
     "a list of a million": outcome(f'{{"score": 0.5, "n_params": {[0] * 1_000_000}}}'),
     "an endless view": sql("DROP TABLE event", f"CREATE VIEW event AS {ENDLESS} SELECT i seq, "
                            "'complete' key, 'complete' kind, '{}' json, 0.0 at FROM n"),
+    "a schema that is no SQL": sql("PRAGMA writable_schema=ON", "UPDATE sqlite_master SET "
+                                   "sql='CREATE ' || x'0a1b' || 'TABLE', name=x'0a' || 'event' "
+                                   "WHERE type='table'"),
     "an endless view beside it": sql(f"CREATE VIEW other AS {ENDLESS} SELECT i FROM n"),
     "a trigger": sql("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END"),
     "a generated column": sql("DROP TABLE event", "CREATE TABLE event(seq INTEGER PRIMARY KEY, "
