@@ -205,25 +205,31 @@ def _problems_of(text: str) -> Iterator[str]:
 def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     """Yield what makes a setting none that a plan may say."""
     first, role = key.partition(".")[0], role_of(key)
-    is_text = isinstance(value, str | QuotedString)
     if first not in _SETTINGS:
         yield "of python -m harness"
     elif role is Role.CONTENT:
-        if value is not None and not (is_text and _RELATIVE_PATH.fullmatch(_text(value))):
+        if value is not None and not all(map(_RELATIVE_PATH.fullmatch, _texts(value, "/"))):
             yield "and files below the folder in which the command runs, as relative paths"
     elif role in {Role.RUNTIME, Role.TRANSPORT} or first == "sandbox":
         yield "and none of this machine, of servers and of the sandbox: who runs it says those"
     elif any(part.startswith("_") for part in key.split(".")):
         yield "and no classes, which conf/ names"
-    elif is_choice and is_text and not _WORD.fullmatch(_text(value)):
+    elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
         yield f"and one of the names in conf/{first}"
     if isinstance(value, Mapping):
         for inner, its in value.items():
             yield from _problems_of_key(f"{key}.{inner}", its, is_choice=False)
 
 
-def _text(value: str | QuotedString) -> str:
-    return value.text if isinstance(value, QuotedString) else value
+def _texts(value: Any, otherwise: str = "_") -> Iterator[str]:
+    """Yield a text, or those of a list; ``otherwise`` in place of any other value."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, otherwise)
+    elif isinstance(value, QuotedString):
+        yield value.text
+    else:
+        yield value if isinstance(value, str) else otherwise
 
 
 def _is_data(value: Any) -> bool:

@@ -152,6 +152,7 @@ def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
         "model.name=mistralai/Mixtral-8x7B-Instruct-v0.1", "device=cuda", "task.path=images/small",
         "model@model.members.first.model=mistral", "budget.generations=null",
         "proposer.temperature={founder: [0.1, 0.2]}", "network.path=own/network.py",
+        "+profile=[ge2024]",
     ],
 )  # fmt: skip
 def test_a_plan_may_say_what_a_run_is(override):
@@ -171,6 +172,7 @@ def test_a_plan_may_say_what_a_run_is(override):
         "recipe.epochs=${oc.env:SECRET}", "model.name='${oc.env:SECRET}'", "recipe.epochs=1,2",
         "recipe.epochs=range(1,3)", "task=../x", "model@model.members.a.model=../x", "task=a/b",
         "network.path=/etc/passwd", "network.path=a/../../x", "task.path=[x]", "+profile=../x",
+        "+profile=[../x]", "model=[openai, ../x]", "task=['../x']", "prompts=[[a/b]]",
         "recipe.epochs=" + "[" * 900, "recipe.epochs=[" + "1," * 9000, "x", "", "a=b=c",
         "search.split=a\nb",
     ],
