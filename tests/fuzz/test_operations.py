@@ -14,8 +14,8 @@ from harness.worker.operations import OPERATIONS, Rule
 from harness.worker.tracing import Recorder
 from tests.support.fuzzing import SECONDS, fuzz
 from tests.support.honest import HONEST
-from tests.support.many import LAYERS
 from tests.support.mutations import call, calls_of, changed_graph, with_result_of
+from tests.support.networks import LAYERS
 from tests.support.replaying import Beyond, Slow, in_child, replayed
 from tests.support.schemas import Caller, overload
 
