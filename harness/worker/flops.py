@@ -3,7 +3,7 @@
 A rule gets an operation's arguments by name and its outputs. Products count exactly, two for each
 multiplication and its addition; transforms, sorts and decompositions as textbooks count them; every
 other operation one for each element that it reads or writes, whichever are more, so that no loop is
-free. A door to torch.
+free. A complex element counts four times, as its product does. A door to torch.
 """
 
 import math
@@ -25,8 +25,8 @@ def nothing(_: Named, __: Outputs) -> int:
 
 def elements(named: Named, outputs: Outputs) -> int:
     """Count the elements read or written, whichever are more."""
-    read = max((t.numel() for t in _tensors_in(list(named.values()))), default=0)
-    return max(read, sum(t.numel() for t in _tensors_in(list(outputs))))
+    read = max((_numbers(t) for t in _tensors_in(list(named.values()))), default=0)
+    return max(read, sum(_numbers(t) for t in _tensors_in(list(outputs))))
 
 
 def each(factor: int) -> Flops:
@@ -52,14 +52,20 @@ def outer(named: Named, outputs: Outputs) -> int:
 
 
 def _multiplied(output: torch.Tensor) -> int:
-    """Count a multiplication and an addition for each element; complex ones take four of both."""
-    return output.numel() * (8 if output.is_complex() else 2)
+    """Count a multiplication and an addition for each element."""
+    return 2 * _numbers(output)
+
+
+def _numbers(tensor: torch.Tensor) -> int:
+    """Count elements; a product of complex ones takes four of real ones."""
+    return tensor.numel() * (4 if tensor.is_complex() else 1)
 
 
 def convolved(named: Named, outputs: Outputs) -> int:
     """Count a convolution: each place multiplies by the whole weight of its group."""
     places = named["input"] if named["transposed"] else outputs[0]
-    return int(2 * named["input"].shape[0] * math.prod(places.shape[2:]) * named["weight"].numel())
+    n_places = named["input"].shape[0] * math.prod(places.shape[2:])
+    return int(n_places * _multiplied(named["weight"]))
 
 
 def attended(named: Named, _: Outputs) -> int:
@@ -96,15 +102,19 @@ def trilinear(named: Named, _: Outputs) -> int:
         for place in sorted(named[f"expand{number}"]):
             shape.insert(place, 1)
         shapes.append(shape)
-    return 3 * math.prod(int(max(sizes)) for sizes in zip(*shapes, strict=True))
+    factor = 12 if named["i1"].is_complex() else 3
+    return factor * math.prod(int(max(sizes)) for sizes in zip(*shapes, strict=True))
 
 
-def pooled(named: Named, outputs: Outputs) -> int:
-    """Count each element of each window."""
-    kernel, dims = list(named["kernel_size"]), outputs[0].dim()
-    spatial = 3 if dims == 5 else 2  # noqa: PLR2004 - (n, c, d, h, w)
-    window = math.prod(kernel) if len(kernel) > 1 else kernel[0] ** spatial
-    return max(elements(named, outputs), int(outputs[0].numel() * window))
+def pooled(n_dims: int) -> Flops:
+    """Count each element of each window of this many dimensions."""
+
+    def rule(named: Named, outputs: Outputs) -> int:
+        kernel = list(named["kernel_size"])
+        window = math.prod(kernel) if len(kernel) > 1 else kernel[0] ** n_dims
+        return max(elements(named, outputs), int(outputs[0].numel() * window))
+
+    return rule
 
 
 def pooled_to_size(named: Named, outputs: Outputs) -> int:
@@ -159,14 +169,32 @@ def searched(named: Named, outputs: Outputs) -> int:
     return elements(named, outputs) * max(1, math.ceil(math.log2(max(bounds.shape[-1], 2))))
 
 
-def decomposed(factor: float, matrix: str = "A", right: str | None = None) -> Flops:
-    """Count a decomposition or solution: ``factor`` m n min(m, n), and 2 m n for each column."""
+def looked_up(named: Named, _: Outputs) -> int:
+    """Count a search for each element among others, all sorted together."""
+    n = named["elements"].numel() + named["test_elements"].numel()
+    return int(n * max(1, math.ceil(math.log2(max(n, 2)))))
+
+
+def decomposed(factor: float, matrix: str = "A") -> Flops:
+    """Count a decomposition: ``factor`` m n min(m, n)."""
 
     def rule(named: Named, outputs: Outputs) -> int:
-        *batch, m, n = named[matrix].shape
-        columns = _columns(named[right]) if right is not None else 0
-        flops = factor * m * n * min(m, n) + 2 * m * n * columns
-        return max(elements(named, outputs), int(math.prod(batch) * flops))
+        m, n = named[matrix].shape[-2:]
+        return max(elements(named, outputs), int(factor * _numbers(named[matrix]) * min(m, n)))
+
+    return rule
+
+
+def solved(factor: float, matrix: str) -> Flops:
+    """Count a solution: a decomposition, and for each element of it a sum over n unknowns.
+
+    One matrix may serve many right-hand sides.
+    """
+    decomposition = decomposed(factor, matrix)
+
+    def rule(named: Named, outputs: Outputs) -> int:
+        sums = _multiplied(outputs[0]) * named[matrix].shape[-1]
+        return decomposition(named, outputs) + int(sums) if factor else int(sums)
 
     return rule
 
@@ -174,14 +202,10 @@ def decomposed(factor: float, matrix: str = "A", right: str | None = None) -> Fl
 def exponentiated(named: Named, _: Outputs) -> int:
     """Count a matrix exponential: six products, and one for each halving of the norm."""
     matrix = named["self"]
-    *batch, n, _ = matrix.shape
+    n = matrix.shape[-1]
     norm = float(matrix.abs().sum(-1).max()) if matrix.numel() else 0.0
     halvings = max(0, math.frexp(norm)[1]) if math.isfinite(norm) else 0
-    return int(2 * math.prod(batch) * n**3 * (6 + halvings))
-
-
-def _columns(right: torch.Tensor) -> int:
-    return 1 if right.dim() == 1 else int(right.shape[-1])
+    return int(_multiplied(matrix) * n * (6 + halvings))
 
 
 def _tensors_in(values: Any) -> list[torch.Tensor]:

@@ -89,7 +89,7 @@ _SIMPLE = (
         hardshrink.default hardsigmoid.default hardsigmoid_.default hardswish.default
         hardswish_.default hardtanh.default hardtanh_.default heaviside.default
         heaviside_.default huber_loss.default hypot.default hypot_.default i0.default
-        i0_.default isin.Tensor_Tensor isinf.default isnan.default isneginf.default
+        i0_.default isinf.default isnan.default isneginf.default
         isposinf.default le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default
         leaky_relu_.default lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default
         lgamma_.default log.default log10.default log10_.default log1p.default
@@ -241,9 +241,9 @@ _DECOMPOSITIONS = _dense(
         "linalg_inv_ex.default": Rule(flops=flops.decomposed(2), gives=1),
         "_linalg_det.default": Rule(flops=flops.decomposed(2 / 3), gives=1),
         "_linalg_slogdet.default": Rule(flops=flops.decomposed(2 / 3), gives=2),
-        "_linalg_solve_ex.default": Rule(flops=flops.decomposed(2 / 3, right="B"), gives=1),
-        "linalg_solve_triangular.default": Rule(flops=flops.decomposed(0, "self", "B")),
-        "cholesky_solve.default": Rule(flops=flops.decomposed(0, "input2", "self")),
+        "_linalg_solve_ex.default": Rule(flops=flops.solved(2 / 3, "A"), gives=1),
+        "linalg_solve_triangular.default": Rule(flops=flops.solved(0, "self")),
+        "cholesky_solve.default": Rule(flops=flops.solved(0, "input2")),
         "linalg_qr.default": Rule(flops=flops.decomposed(4)),
         "linalg_householder_product.default": Rule(flops=flops.decomposed(4, "input")),
         "_linalg_svd.default": Rule(flops=flops.decomposed(14)),
@@ -254,8 +254,8 @@ _DECOMPOSITIONS = _dense(
 _POOLS = _dense(
     "ATen checks kernel, stride, padding and size; windows are cut at the edge.",
     {
-        "avg_pool2d.default avg_pool3d.default max_pool2d_with_indices.default"
-        " max_pool3d_with_indices.default": Rule(flops=flops.pooled),
+        "avg_pool2d.default max_pool2d_with_indices.default": Rule(flops=flops.pooled(2)),
+        "avg_pool3d.default max_pool3d_with_indices.default": Rule(flops=flops.pooled(3)),
         "_adaptive_avg_pool2d.default _adaptive_avg_pool3d.default adaptive_max_pool2d.default"
         " adaptive_max_pool3d.default": Rule(flops=flops.pooled_to_size),
     },
@@ -314,11 +314,16 @@ _CHECKED = _dense(
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )
+_MEMBERSHIP = Group(
+    why="ATen compares all elements with all others, or sorts them together.",
+    rule=Rule(flops=flops.looked_up),
+    names="isin.Tensor_Tensor",
+)
 _MEDIANS = _dense(
     "ATen checks the dimension; along one that is expanded, it would read behind the elements.",
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
-GROUPS = (*_SIMPLE, *_MEDIANS, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
+GROUPS = (*_SIMPLE, _MEMBERSHIP, *_MEDIANS, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
 """The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
 EXCHANGED = frozenset({"aten.native_batch_norm.default", "aten.cudnn_batch_norm.default"})

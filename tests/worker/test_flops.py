@@ -31,6 +31,7 @@ A, B, S, Q = rand(7, 9), rand(9, 3), rand(2, 5, 16), rand(2, 4, 5, 8)
 BATCHES, OTHERS, IMAGES = rand(6, 7, 9), rand(6, 9, 3), rand(2, 8, 6, 6)
 TRIPLE, KERNELS, DEPTHWISE, UP = rand(3, 9, 9), rand(4, 8, 3, 3), rand(8, 1, 3, 3), rand(8, 4, 2, 2)
 SQUARE = rand(9, 9) + 9 * torch.eye(9)
+SIDES = rand(6, 9, 3)
 aten = torch.ops.aten
 
 
@@ -90,6 +91,17 @@ CASES = [
      {"linalg_householder_product": 4 * 9**3}),
     (lambda x: torch.linalg.eigh(x)[0], SQUARE, {"_linalg_eigh": 9 * 9**3}),
     (lambda x: torch.topk(x, 2).values, A, {"topk": 63 * 4}),
+    (lambda x: torch.linalg.solve(SQUARE, x), SIDES,
+     {"_linalg_solve_ex": 2 * 9**3 // 3 + 2 * 81 * 6 * 3}),
+    (lambda x: torch.linalg.solve_triangular(SQUARE, x, upper=True), SIDES,
+     {"linalg_solve_triangular": 2 * 81 * 6 * 3}),
+    (lambda x: torch.cholesky_solve(x, SQUARE), SIDES, {"cholesky_solve": 2 * 81 * 6 * 3}),
+    (lambda x: torch.linalg.inv(x + 0j), SQUARE, {"linalg_inv_ex": 4 * 2 * 9**3}),
+    (lambda x: (x + 0j) * (x + 0j), A, {"mul": 4 * 63}),
+    (lambda x: aten.avg_pool3d(x, [3], [1]), IMAGES, {"avg_pool3d": 2 * 6 * 4 * 4 * 27}),
+    (lambda x: F.interpolate(x, size=3, mode="bicubic", antialias=True), IMAGES,
+     {"_upsample_bicubic2d_aa": 2 * 8 * 9 * 64}),
+    (lambda x: torch.isin(x, A), A, {"isin": 126 * 7}),
     (lambda x: torch.searchsorted(x[0], x), A.sort(-1)[0], {"searchsorted": 63 * 4}),
 ]  # fmt: skip
 
