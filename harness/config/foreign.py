@@ -208,7 +208,8 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     if first not in _SETTINGS:
         yield "of python -m harness"
     elif role is Role.CONTENT:
-        if value is not None and not all(map(_RELATIVE_PATH.fullmatch, _texts(value, "/"))):
+        path = value.text if isinstance(value, QuotedString) else value
+        if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
             yield "and files below the folder in which the command runs, as relative paths"
     elif role in {Role.RUNTIME, Role.TRANSPORT} or first == "sandbox":
         yield "and none of this machine, of servers and of the sandbox: who runs it says those"
@@ -221,15 +222,13 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
             yield from _problems_of_key(f"{key}.{inner}", its, is_choice=False)
 
 
-def _texts(value: Any, otherwise: str = "_") -> Iterator[str]:
-    """Yield a text, or those of a list; ``otherwise`` in place of any other value."""
+def _texts(value: Any) -> Iterator[str]:
+    """Yield a text, or those of a list."""
     if isinstance(value, list):
         for inner in value:
-            yield from _texts(inner, otherwise)
-    elif isinstance(value, QuotedString):
-        yield value.text
-    else:
-        yield value if isinstance(value, str) else otherwise
+            yield from _texts(inner)
+    elif isinstance(value, str | QuotedString):
+        yield value.text if isinstance(value, QuotedString) else value
 
 
 def _is_data(value: Any) -> bool:
