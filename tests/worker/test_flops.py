@@ -80,6 +80,8 @@ CASES = [
      {"upsample_bilinear2d": 2 * 8 * 81 * 4}),
     (lambda x: F.interpolate(x, size=3, mode="bilinear", antialias=True), IMAGES,
      {"_upsample_bilinear2d_aa": 2 * 8 * 9 * 16}),
+    (lambda x: F.interpolate(x, size=3, mode="bicubic", antialias=True), IMAGES,
+     {"_upsample_bicubic2d_aa": 2 * 8 * 9 * 64}),
     (lambda x: torch.linalg.cholesky(x @ x.t()), SQUARE, {"linalg_cholesky_ex": 9**3 // 3}),
     (torch.linalg.det, SQUARE, {"_linalg_det": 2 * 9**3 // 3}),
     (lambda x: torch.linalg.slogdet(x)[1], SQUARE, {"_linalg_slogdet": 2 * 9**3 // 3}),
