@@ -284,6 +284,8 @@ def _tensor(value: Any) -> torch.Tensor:
         raise GraphError(f"takes a {type(value).__name__} for a tensor")
     if value.dim() > _MOST_DIMS:
         raise GraphError(f"expected tensors of at most {_MOST_DIMS} dimensions, got {value.dim()}")
+    if value.numel() == 0 and min(value.shape) < 0:
+        raise GraphError(f"expected sizes of at least zero, got {tuple(value.shape)}")
     return value
 
 

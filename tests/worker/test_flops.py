@@ -30,6 +30,7 @@ def rand(*shape):
 A, B, S, Q = rand(7, 9), rand(9, 3), rand(2, 5, 16), rand(2, 4, 5, 8)
 BATCHES, OTHERS, IMAGES = rand(6, 7, 9), rand(6, 9, 3), rand(2, 8, 6, 6)
 TRIPLE, KERNELS, DEPTHWISE, UP = rand(3, 9, 9), rand(4, 8, 3, 3), rand(8, 1, 3, 3), rand(8, 4, 2, 2)
+LONG = rand(500, 9)
 SQUARE = rand(9, 9) + 9 * torch.eye(9)
 SIDES = rand(6, 9, 3)
 aten = torch.ops.aten
@@ -88,6 +89,11 @@ CASES = [
     (lambda x: torch.linalg.solve_triangular(x, B, upper=True), SQUARE,
      {"linalg_solve_triangular": 2 * 81 * 3}),
     (lambda x: torch.cholesky_solve(B, x), SQUARE, {"cholesky_solve": 2 * 81 * 3}),
+    (lambda x: torch.linalg.solve(x, LONG, left=False), SQUARE,
+     {"_linalg_solve_ex": 2 * 9**3 // 3 + 2 * 81 * 500}),
+    (lambda x: torch.linalg.solve_triangular(x, LONG, upper=True, left=False), SQUARE,
+     {"linalg_solve_triangular": 2 * 81 * 500}),
+    (lambda x: torch.linalg.inv(x + 0j).real, SQUARE, {"linalg_inv_ex": 4 * 2 * 9**3}),
     (lambda x: torch.linalg.qr(x)[0], SQUARE, {"linalg_qr": 4 * 9**3}),
     (lambda x: torch.linalg.householder_product(x, x[0]), SQUARE,
      {"linalg_householder_product": 4 * 9**3}),

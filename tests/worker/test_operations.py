@@ -232,3 +232,19 @@ def test_one_number_expanded_is_read_as_that_number_alone(op):
     found = computed(*nodes, result=4)
     found = torch.view_as_real(found)[..., :1, 0] if found.is_complex() else found
     assert (found == found.flatten()[0]).all()
+
+
+@pytest.mark.parametrize("op", ["_adaptive_avg_pool2d.default", "_adaptive_avg_pool3d.default"])
+def test_no_tensor_has_a_size_below_zero(op):
+    sizes = [0, -1] if "2d" in op else [0, 1, -1]
+    with pytest.raises(GraphError, match="sizes of at least zero"):
+        computed((op, [X, sizes], {}, [2]))
+
+
+def test_no_tensor_has_more_dimensions_than_kernels_have_room_for():
+    with pytest.raises(GraphError, match="at most 25 dimensions"):
+        computed(("view.default", [X, [*[1] * 40, 256]], {}, [2]))
+
+
+def test_the_reason_why_stays_with_every_group():
+    assert all(len(group.why) > 20 and list(group) for group in GROUPS)
