@@ -47,7 +47,7 @@ def model(server, monkeypatch):
 
     def built(**more):
         settings = {
-            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 0.8,
+            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 30,
             "attempts": 3, "concurrency": 8, "backoff_s": 0.05, "backoff_max_s": 0.2,
             "patience_s": 30, "tokens_field": "max_tokens", "omit": [], "extra": {},
         }  # fmt: skip
@@ -92,48 +92,48 @@ OK = "```\nclass A: pass\n```"
 # What the server does; how many requests that makes; between how many seconds; what comes of it:
 # an answer's text, or an error and what it says; and the failures that the meter was told.
 TABLE = {
-    "drip-fed once": ([drips(0.05)], 2, (0.8, 3), OK, ["timeout"]),
-    "drip-fed for ever": ([drips(0.05)] * 99, None, (2.4, 6), (MachineError, PAUSES), "timeout"),
-    "hangs once": ([hangs], 2, (0.8, 3), OK, ["timeout"]),
-    "hangs for ever": ([hangs] * 99, None, (2.4, 6), (MachineError, PAUSES), "timeout"),
-    "429": ([error(429)] * 2, 3, (0, 2), OK, ["rate"] * 2),
-    "429 with Retry-After": ([error(429, retry_after="1")], 2, (1, 3), OK, ["rate"]),
+    "drip-fed once": ([drips(0.05)], 2, (0.8, 9), OK, ["timeout"]),
+    "drip-fed for ever": ([drips(0.05)] * 99, None, (2.4, 18), (MachineError, PAUSES), "timeout"),
+    "hangs once": ([hangs], 2, (0.8, 9), OK, ["timeout"]),
+    "hangs for ever": ([hangs] * 99, None, (2.4, 18), (MachineError, PAUSES), "timeout"),
+    "429": ([error(429)] * 2, 3, (0, 9), OK, ["rate"] * 2),
+    "429 with Retry-After": ([error(429, retry_after="1")], 2, (1, 9), OK, ["rate"]),
     "429 with a date long gone": ([error(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT")], 2,
-                                  (0, 2), OK, ["rate"]),
-    "429 with Retry-After 300": ([error(429, retry_after="300")] * 9, 1, (0, 2),
+                                  (0, 9), OK, ["rate"]),
+    "429 with Retry-After 300": ([error(429, retry_after="300")] * 9, 1, (0, 9),
                                  (MachineError, "within 3 s"), ["rate"]),
-    "quota, then topped up": ([error(429, "insufficient_quota")] * 2, 3, (0, 3), OK, ["quota"] * 2),
-    "402": ([error(402)], 2, (0, 2), OK, ["quota"]),
-    "key never accepted": ([error(401, f"bad key {KEY}")] * 9, 1, (0, 2), (InputError, "key_env"), ["key"]),
-    "500 twice": ([error(500)] * 2, 3, (0, 3), OK, ["server"] * 2),
-    "500 for long": ([error(500)] * 12, 13, (0, 5), OK, ["server"] * 12),
-    "503 with Retry-After": ([error(503, retry_after="1")], 2, (1, 3), OK, ["server"]),
-    "body cut off": ([cut], 2, (0, 2), OK, ["cut"]),
-    "body cut off for ever": ([cut] * 999, None, (2, 6), (MachineError, PAUSES), "cut"),
-    "a web page": ([says(200, "<html>hi", kind="text/html")], 2, (0, 2), OK, ["malformed"]),
-    "a web page for ever": ([says(200, "<html>hi", kind="text/html")] * 999, None, (2, 6),
+    "quota, then topped up": ([error(429, "insufficient_quota")] * 2, 3, (0, 9), OK, ["quota"] * 2),
+    "402": ([error(402)], 2, (0, 9), OK, ["quota"]),
+    "key never accepted": ([error(401, f"bad key {KEY}")] * 9, 1, (0, 9), (InputError, "key_env"), ["key"]),
+    "500 twice": ([error(500)] * 2, 3, (0, 9), OK, ["server"] * 2),
+    "500 for long": ([error(500)] * 12, 13, (0, 15), OK, ["server"] * 12),
+    "503 with Retry-After": ([error(503, retry_after="1")], 2, (1, 9), OK, ["server"]),
+    "body cut off": ([cut], 2, (0, 9), OK, ["cut"]),
+    "body cut off for ever": ([cut] * 999, None, (2, 18), (MachineError, PAUSES), "cut"),
+    "a web page": ([says(200, "<html>hi", kind="text/html")], 2, (0, 9), OK, ["malformed"]),
+    "a web page for ever": ([says(200, "<html>hi", kind="text/html")] * 999, None, (2, 18),
                             (MachineError, PAUSES), "malformed"),
-    "truncated JSON": ([says(200, '{"choices": [{"mess')], 2, (0, 2), OK, ["malformed"]),
-    "an error with status 200": ([says(200, {"error": {"message": "busy"}})], 2, (0, 2), OK, ["malformed"]),
-    "a list": ([says(200, [1])], 2, (0, 2), OK, ["malformed"]),
-    "no choices": ([says(200, completion(choices=[]))], 2, (0, 2), OK, ["malformed"]),
-    "choices null": ([says(200, completion(choices=None))], 2, (0, 2), OK, ["malformed"]),
-    "504": ([error(504)], 2, (0, 2), OK, ["timeout"]),
-    "nested too deep": ([says(200, "[" * 100000)], 2, (0, 2), OK, ["malformed"]),
-    "a prompt that is flagged": ([error(403, "flagged by moderation")], 1, (0, 2), "", []),
-    "content null": ([says(200, finished("stop", None))], 2, (0, 2), OK, ["empty"]),
-    "content null for ever": ([says(200, finished("content_filter", None))] * 9, 3, (0, 2), "", ["empty"] * 2),
-    "finish reason length": ([says(200, finished("length", "class A"))], 1, (0, 2), "class A", []),
-    "all tokens thought away": ([says(200, finished("length", None))], 1, (0, 2), "", []),
-    "wrong model id": ([says(200, completion(model="quite-another"))], 1, (0, 2), OK, []),
-    "no usage": ([says(200, completion(usage=None))], 1, (0, 2), OK, []),
-    "odd usage": ([says(200, completion(usage={"prompt_tokens": "many"}))], 1, (0, 2), OK, []),
-    "no such model": ([error(404, "no such model")], 1, (0, 2), (InputError, "no such model"), ["refused"]),
-    "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 2),
+    "truncated JSON": ([says(200, '{"choices": [{"mess')], 2, (0, 9), OK, ["malformed"]),
+    "an error with status 200": ([says(200, {"error": {"message": "busy"}})], 2, (0, 9), OK, ["malformed"]),
+    "a list": ([says(200, [1])], 2, (0, 9), OK, ["malformed"]),
+    "no choices": ([says(200, completion(choices=[]))], 2, (0, 9), OK, ["malformed"]),
+    "choices null": ([says(200, completion(choices=None))], 2, (0, 9), OK, ["malformed"]),
+    "504": ([error(504)], 2, (0, 9), OK, ["timeout"]),
+    "nested too deep": ([says(200, "[" * 100000)], 2, (0, 9), OK, ["malformed"]),
+    "a prompt that is flagged": ([error(403, "flagged by moderation")], 1, (0, 9), "", []),
+    "content null": ([says(200, finished("stop", None))], 2, (0, 9), OK, ["empty"]),
+    "content null for ever": ([says(200, finished("content_filter", None))] * 9, 3, (0, 9), "", ["empty"] * 2),
+    "finish reason length": ([says(200, finished("length", "class A"))], 1, (0, 9), "class A", []),
+    "all tokens thought away": ([says(200, finished("length", None))], 1, (0, 9), "", []),
+    "wrong model id": ([says(200, completion(model="quite-another"))], 1, (0, 9), OK, []),
+    "no usage": ([says(200, completion(usage=None))], 1, (0, 9), OK, []),
+    "odd usage": ([says(200, completion(usage={"prompt_tokens": "many"}))], 1, (0, 9), OK, []),
+    "no such model": ([error(404, "no such model")], 1, (0, 9), (InputError, "no such model"), ["refused"]),
+    "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 9),
                                    (InputError, "model.omit"), ["refused"]),
-    "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 2), "", []),
-    "a filter of contents": ([error(400, "content_filter")], 1, (0, 2), "", []),
-    "429 that speaks of billing": ([error(429, "Visit example.com/account/billing")], 2, (0, 2), OK, ["rate"]),
+    "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 9), "", []),
+    "a filter of contents": ([error(400, "content_filter")], 1, (0, 9), "", []),
+    "429 that speaks of billing": ([error(429, "Visit example.com/account/billing")], 2, (0, 9), OK, ["rate"]),
 }  # fmt: skip
 
 
@@ -142,14 +142,16 @@ def test_fault(fault, server, model):
     server.script, n_requests, (least_s, most_s), expected, failures = (
         list(TABLE[fault][0]), *TABLE[fault][1:],
     )  # fmt: skip
+    endures = PATIENCE_S if isinstance(expected, tuple) else 30
+    asked = model(patience_s=endures, timeout_s=0.8 if least_s in {0.8, 2.4} else 30)
     meter, began = Counting(), time.monotonic()
     if isinstance(expected, tuple):
         kind, told = expected
         with pytest.raises(kind, match=told) as caught:
-            model(patience_s=PATIENCE_S).complete(request(), meter)
+            asked.complete(request(), meter)
         assert KEY not in str(caught.value)
     else:
-        answer = model().complete(request(), meter)
+        answer = asked.complete(request(), meter)
         assert answer.text == expected
         if fault == "wrong model id":
             assert answer.model == "quite-another"
@@ -258,8 +260,8 @@ def test_a_dead_endpoint_is_tried_by_one_call_at_a_time(server, model):
 
 def test_abandoned_requests_leave_no_connection_behind(server, model):
     server.script = [hangs, drips(0.05)]
-    assert model().complete(request()).text == OK
-    deadline = time.monotonic() + 5
+    assert model(timeout_s=0.8).complete(request()).text == OK
+    deadline = time.monotonic() + 20
     while server.under_way > 1 and time.monotonic() < deadline:  # the one that hangs sees nothing
         time.sleep(0.05)
     assert server.under_way <= 1
