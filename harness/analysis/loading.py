@@ -32,6 +32,8 @@ from harness.record.journal import find_runs, read_entries
 from harness.text import reason_of
 
 E = TypeVar("E", bound=Event)
+_LARGEST_FRONT = 1_000
+"""Networks of the largest front: to thin one takes time that grows with the cube of its size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +113,15 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
     if not references:
         return None
     try:
-        return _result(folder, references[0], events, started=entries[0].at)
+        run = _result(folder, references[0], events, started=entries[0].at)
+        if len(run.front) > _LARGEST_FRONT:
+            raise ValueError(f"a front of {len(run.front):,} networks")
     except MALFORMED as error:
         raise RecordError(
             f"{folder}: expected the events of a run, something is missing or was changed in them "
             f"({type(error).__name__}: {reason_of(str(error))}). Restore the journal from a copy."
         ) from None
+    return run
 
 
 def _result(

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from harness import lineage, table
+from harness.analysis import loading
 from harness.analysis.comparison import compare
 from harness.analysis.loading import all_below, read_run
 from harness.errors import RecordError
@@ -153,6 +154,12 @@ def test_seeds_that_are_far_apart_are_no_list_of_all_between(sound, tmp_path):
     below = all_below(tmp_path)
     assert not below.damaged
     assert "seeds 0, 10000000000000000000" in compare(below.runs).title
+
+
+def test_a_front_that_takes_hours_to_thin_is_refused(sound, tmp_path, monkeypatch):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    monkeypatch.setattr(loading, "_LARGEST_FRONT", 0)
+    assert "a front of 1 networks" in refused(folder)
 
 
 def test_a_run_whose_settings_name_no_arm_is_no_study(sound):
