@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,11 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise _cannot_write(path.parent, error) from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as ``write_atomically`` does: no link, pipe or device is followed."""
+    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+
+
 @contextlib.contextmanager
 def file_lock(
     path: Path, *, wait_s: float | None = None, on_wait: Callable[[str], object] = lambda _: None
@@ -65,7 +71,7 @@ def file_lock(
     """
     make_folder(path.parent)
     try:
-        file = path.open("a+")
+        file = open(path, "a+", opener=without_link)  # noqa: SIM115 - closed below
     except OSError as error:
         raise _cannot_write(path.parent, error) from None
     with file:
@@ -109,6 +115,16 @@ _MUTEX = threading.Lock()
 _THREAD_LOCKS: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 
 
+def make_own_folder(folder: Path) -> None:
+    """Create a folder within one that may be somebody else's; a link in its place is removed."""
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+    except OSError as error:
+        raise _cannot_write(folder.parent, error) from None
+    make_folder(folder)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents; InputError where that is impossible."""
     try:
@@ -120,12 +136,15 @@ def make_folder(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Create the folder where it is missing; InputError unless files can be written in it."""
     make_folder(folder)
-    probe = folder / f".write-{os.getpid()}"
     try:
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise _cannot_write(folder, error) from None
+
+
+def without_link(path: str, flags: int) -> int:
+    """Open a file as ``opener`` of ``open``; OSError where it is a link."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -14,15 +14,17 @@ from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
 from harness.claims.statement import EVERY_RUN
 from harness.claims.wording import describe_requirement, describe_runs, describe_value
-from harness.files import check_writable
+from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.footnotes import measured_on, provenance
 from harness.reporting.formatting import Column
 from harness.reporting.tables import SUFFIXES, Document, Table, render_all
 
 STYLES = ("markdown", "latex")
-_COUNTS = re.compile(rf"^\*Of (\d+) claims: .*{NOT_RUN} (\d+)\.\*", re.MULTILINE)
+_COUNTS = re.compile(rf"^\*Of (\d{{1,9}}) claims: .*{NOT_RUN} (\d{{1,9}})\.\*", re.MULTILINE)
 """Heading of a table with the counts of its claims."""
+_HEADING_BYTES = 1 << 14
+"""Bytes at the start of a table that have it; the file may be somebody else's."""
 
 
 def claims_table(reproduction: Reproduction, among: Container[str] | None = None) -> Document:
@@ -70,7 +72,10 @@ def count_decided(reproduction: Reproduction) -> int:
 def count_written(folder: Path) -> int:
     """Return the number of decided claims in the table that a folder has, 0 without one."""
     path = folder / f"table.{SUFFIXES['markdown']}"
-    found = _COUNTS.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        found = _COUNTS.search(file.read(_HEADING_BYTES).decode("utf-8", "replace"))
     return int(found[1]) - int(found[2]) if found else 0
 
 
@@ -146,16 +151,9 @@ def published_text(reproduction: Reproduction, style: str) -> str:
 def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     """Write the tables and figures into a folder; return the files.
 
-    A link among them is removed, not followed: the folder may be somebody else's.
+    A link among them is replaced, not followed: the folder may be somebody else's.
     """
     check_writable(folder)
-    for path in (
-        folder / f"{stem}.{suffix}"
-        for stem in ("table", *(section.name for section in reproduction.sections))
-        for suffix in (*SUFFIXES.values(), "png", "pdf")
-    ):
-        if path.is_symlink():
-            path.unlink()
     figures = {
         section: write_figure(reproduction, section, folder)
         for section in reproduction.sections
@@ -169,7 +167,7 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
         for section, caption in figures.items()
     )
     for style, text in texts.items():
-        (folder / f"table.{SUFFIXES[style]}").write_text(text, encoding="utf-8")
+        write_text(folder / f"table.{SUFFIXES[style]}", text)
     drawn = [section.name for section, caption in figures.items() if caption]
     names = [
         *(f"table.{SUFFIXES[style]}" for style in STYLES),

@@ -120,11 +120,14 @@ def other_format(path: Path, found: int, expected: int) -> RecordError:
 
 
 def _require_regular(path: Path) -> None:
-    """RecordError where SQLite would open anything but regular files; one may be missing."""
+    """RecordError where SQLite would open anything but regular files; one may be missing.
+
+    SQLite writes to the files beside a journal, also while it reads it: none of them is a link.
+    """
     for suffix in ("", *_BESIDE):
         file = path.with_name(path.name + suffix)
         try:
-            if not stat.S_ISREG(file.stat().st_mode):
+            if not stat.S_ISREG(file.stat(follow_symlinks=not suffix).st_mode):
                 raise unreadable(path, f"{file.name} is no regular file")
         except FileNotFoundError:
             if file.is_symlink():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evolution.candidate import Evaluation, Rejection
+from harness.files import without_link, write_text
 from harness.record.event import Event
 from harness.record.events import (
     ChildDecided,
@@ -65,7 +66,7 @@ def _start(
     command += ["--project", tracking["project"]]
     if tracking["entity"]:
         command += ["--entity", tracking["entity"]]
-    with (folder / "tracking.log").open("ab") as log:
+    with open(folder / "tracking.log", "ab", opener=without_link) as log:
         return subprocess.Popen(
             command + arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
@@ -119,7 +120,7 @@ def _mirror(arguments: argparse.Namespace) -> None:
         time.sleep(0 if done else _POLL_S)
     run.finish()
     if complete:
-        (arguments.run / _MARK).touch()
+        write_text(arguments.run / _MARK, "")
 
 
 def _publish(arguments: argparse.Namespace) -> None:

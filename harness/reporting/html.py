@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.analysis.comparison import Comparison
 from harness.analysis.run_result import RunResult
-from harness.files import check_writable
+from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import MEASURE, describe_comparison
 from harness.reporting.figures.catalog import draw_all
 from harness.reporting.formatting import rows_of
@@ -60,7 +60,7 @@ def write_report(
         f"<script>{script[0]}</script></body></html>\n"
     )
     path = folder / _PAGE
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

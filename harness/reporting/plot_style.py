@@ -5,8 +5,11 @@ The door to matplotlib.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from harness.files import write_atomically
 
 # Okabe and Ito's palette is distinct under common colour blindness; dashes and markers are in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
@@ -67,7 +70,8 @@ def figure(*, width: float, height: float, rows: int = 1, columns: int = 1) -> t
 def save(drawn: Any, stem: Path) -> None:
     """Write a figure as ``stem.png`` and ``stem.pdf``."""
     for suffix, metadata in _METADATA.items():
-        drawn.savefig(stem.with_suffix(f".{suffix}"), metadata=metadata)
+        write = partial(drawn.savefig, format=suffix, metadata=metadata)
+        write_atomically(stem.with_name(f"{stem.name}.{suffix}"), write)
 
 
 def legend(drawn: Any, axes: Any, n: int) -> None:

@@ -9,6 +9,7 @@ from harness.analysis.loading import Below
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.identity import digest_of
 from harness.errors import RecordError
+from harness.files import make_own_folder
 from harness.record.wandb_mirror import publish
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
@@ -38,7 +39,7 @@ def folder_of(comparison: Comparison, runs_dir: Path) -> Path:
     """Create the folder of a set of runs; its name is a digest, so no other set overwrites it."""
     name = digest_of(sorted(run.folder.name for run in comparison.runs))[:8]
     folder = runs_dir / f"comparison-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_own_folder(folder)
     return folder
 
 

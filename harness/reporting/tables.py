@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.files import write_text
 from harness.reporting.formatting import (
     Column,
     Values,
@@ -85,7 +86,7 @@ def render(document: Document, style: str) -> str:
 def write_tables(document: Document, folder: Path) -> None:
     """Write a document in every style, as ``table.md`` and so on."""
     for style, suffix in SUFFIXES.items():
-        (folder / f"table.{suffix}").write_text(render(document, style), encoding="utf-8")
+        write_text(folder / f"table.{suffix}", render(document, style))
 
 
 def render_all(documents: Sequence[Document], style: str) -> str:

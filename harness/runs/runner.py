@@ -14,6 +14,7 @@ from harness.errors import InputError
 from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executor, Executors
 from harness.evolution.genome import read_network
+from harness.files import make_own_folder, write_text
 from harness.llm.model import Model
 from harness.record.consistency import require_sound
 from harness.record.events import RunCompleted
@@ -108,12 +109,12 @@ def _model(spec: RunSpec) -> Model | None:
 def write_config(folder: Path, known: Mapping[str, Any]) -> None:
     """Write the settings that decide a run's outcome as a file for people to read."""
     text = json.dumps(known, indent=2, sort_keys=True) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    write_text(folder / "config.json", text)
 
 
 def write_front(result: RunResult) -> None:
     """Write the networks of a run's front as files for people to read."""
-    (result.folder / FRONT).mkdir(exist_ok=True)
+    make_own_folder(result.folder / FRONT)
     for candidate in result.hall_of_fame:
         path = result.folder / FRONT / f"{candidate.step}.py"
-        path.write_text(candidate.source, encoding="utf-8")
+        write_text(path, candidate.source)

@@ -12,12 +12,13 @@ from harness import lineage, table
 from harness.analysis import loading
 from harness.analysis.comparison import compare
 from harness.analysis.loading import all_below, read_run
-from harness.errors import RecordError
+from harness.errors import InputError, RecordError
 from harness.record import database
 from harness.record.archive import write_archive
 from harness.record.events import GenerationEnded, RunCompleted
 from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries, read_events
 from harness.record.study import study_of
+from harness.runs.runner import write_config, write_front
 from tests.support.records import evaluated, record_run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
@@ -252,6 +253,43 @@ def test_no_rollback_journal_is_played_back(sound, tmp_path):
     )
     with pytest.raises(RecordError, match="no rollback journal beside it"):
         Journal(folder, wait_s=0)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_no_file_beside_a_journal_is_a_link(sound, tmp_path, suffix):
+    folder = damaged(sound, tmp_path, lambda _: None)
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    beside = folder / f"{JOURNAL_NAME}{suffix}"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(precious)
+    with pytest.raises(RecordError, match="is no regular file"):
+        read_events(folder)
+    with pytest.raises(RecordError, match="is no regular file"):
+        Journal(folder, wait_s=0)
+    assert precious.read_text() == "mine"
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").symlink_to(precious)
+    with pytest.raises(InputError, match="expected a folder that can be written"):
+        Journal(tmp_path / "run", wait_s=0)
+    assert precious.read_text() == "mine"
+
+
+def test_networks_for_people_are_written_through_no_link(sound, tmp_path):
+    shutil.copytree(sound / "sound", tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "run" / "front").symlink_to(tmp_path / "mine")
+    (tmp_path / "run" / "config.json").symlink_to(tmp_path / "precious")
+    write_front(read_run(tmp_path / "run"))
+    write_config(tmp_path / "run", {})
+    assert not list((tmp_path / "mine").iterdir())
+    assert not (tmp_path / "precious").exists()
+    assert list((tmp_path / "run" / "front").iterdir())
 
 
 def test_no_run_is_resumed_through_a_link(sound, tmp_path):

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
@@ -15,6 +16,7 @@ from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
 from harness.reporting.html import write_report
 from harness.reporting.run_page import coloured
+from harness.reporting.summary import folder_of
 from tests.conftest import SEED_NETWORK
 from tests.support.commands import run_main as command
 from tests.support.records import LINT, evaluated, record_run, record_study
@@ -59,6 +61,25 @@ def test_one_command_gives_back_every_generated_file_to_the_byte(tmp_path):
     assert {"table.md", "table.tex", "table.csv", "table.json", "pareto.pdf", "cost.png"} <= set(
         written[0]
     )
+
+
+def test_nothing_in_a_folder_of_somebody_else_is_written_through_or_waited_for(hostile):
+    mine = hostile / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("precious")
+    runs = hostile / "run"
+    (comparison,) = comparisons(runs_below(runs).runs)
+    folder = folder_of(comparison, runs)
+    for path in (runs / "report.html", folder / "table.csv", folder / "pareto.png"):
+        path.symlink_to(mine / "file")
+    os.mkfifo(folder / "table.md")
+    page_of(runs)
+    assert (folder / "table.md").is_file()
+    shutil.rmtree(folder)
+    folder.symlink_to(mine)
+    assert not folder_of(comparison, runs).is_symlink()
+    assert [path.name for path in mine.iterdir()] == ["file"]
+    assert (mine / "file").read_text() == "precious"
 
 
 def test_each_front_member_has_its_lineage_and_each_refusal_its_reason(tmp_path):
