@@ -7,9 +7,12 @@ segment, so that the LLM is the only difference between the arms.
 from collections.abc import Sequence
 
 from baselines.syntax_edits import Edit, mutated
+from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
+
+_MOST_EDITS = 1_000
 
 
 class RandomMutation:
@@ -23,6 +26,11 @@ class RandomMutation:
 
     def __init__(self, *, edits: Sequence[int]) -> None:
         self._least, self._most = edits
+        if not 0 < self._least <= self._most <= _MOST_EDITS:
+            raise InputError(
+                f"edits: expected the least and the most per child, from 1 to {_MOST_EDITS}, got "
+                f"{list(edits)}."
+            )
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Apply edits one by one; the kind of each is drawn first, then its site."""

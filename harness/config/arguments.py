@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 _PLAIN: Mapping[Any, tuple[type, ...]] = {
-    int: (int,), float: (int, float), str: (str,), bool: (bool,),
+    int: (int,), float: (int, float), str: (str,), bool: (bool,), type(None): (type(None),),
 }  # fmt: skip
 """Types of plain values, and the types whose values they accept; True is no number."""
 
@@ -43,9 +43,9 @@ def misfit(value: Any, hint: Any) -> str:
 
     None fits, and so does any value where no type is declared.
     """
-    if value is None or hint is None or any(_fits(value, one) for one in _alternatives(hint)):
+    if value is None or _fits(value, hint):
         return ""
-    return str(getattr(hint, "__name__", hint)) if not get_args(hint) else str(hint)
+    return str(hint) if get_args(hint) else str(getattr(hint, "__name__", hint))
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -53,19 +53,17 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
+    return any(_fits_one(value, one) for one in _alternatives(hint))
+
+
+def _fits_one(value: Any, hint: Any) -> bool:
     if hint in _PLAIN:
         return type(value) in _PLAIN[hint]
     origin = get_origin(hint) or hint
     if is_typeddict(origin) or (inspect.isclass(origin) and issubclass(origin, Mapping)):
-        if not isinstance(value, Mapping):
-            return False
-        inner = inner_types(hint, value)
-        return not any(misfit(v, inner.get(k)) for k, v in value.items())
+        inner = inner_types(hint, value) if isinstance(value, Mapping) else {}
+        return isinstance(value, Mapping) and all(_fits(v, inner.get(k)) for k, v in value.items())
     if inspect.isclass(origin) and issubclass(origin, Sequence):
         inner = inner_types(hint, range(len(value))) if isinstance(value, list) else {}
-        return isinstance(value, list) and not any(
-            misfit(v, inner.get(k)) for k, v in enumerate(value)
-        )
-    if is_strategy(hint):
-        return isinstance(value, Mapping)
-    return True
+        return isinstance(value, list) and all(_fits(v, inner.get(k)) for k, v in enumerate(value))
+    return isinstance(value, Mapping) if is_strategy(hint) else True

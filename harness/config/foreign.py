@@ -46,6 +46,7 @@ _MOST: Mapping[str, int] = {
 }
 """Numbers of things that are held in memory before the first of them is recorded or trained."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
+_LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
 _DEEPEST_OVERRIDE = 8
 _WORD = re.compile(r"[\w-]+")
@@ -80,8 +81,10 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
     except (OmegaConfBaseException, ValueError, TypeError, ArithmeticError) as error:
         raise InputError(
             f"expected a run that this version can compose, it was recorded by guided-evolution "
-            f"{known.get('version')}: {one_sentence(error)}"
+            f"{reason_of(str(known.get('version')), 20)}: {reason_of(one_sentence(error))}"
         ) from None
+    except InputError as error:
+        raise InputError(reason_of(str(error), _LONGEST_REASON)) from None
 
 
 def require_data(override: str) -> None:

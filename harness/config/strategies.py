@@ -19,6 +19,7 @@ from harness.config.moved import describe_moved
 from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms, yaml_texts
 from harness.errors import InputError
+from harness.text import reason_of
 
 TARGET = "_target_"
 _GLOBAL = "# @package _global_"
@@ -65,7 +66,14 @@ def build(node: Mapping[str, Any], **parts: Any) -> Any:
     for key in given:
         if not takes_all and key not in parameters:
             raise InputError(f"{key}: expected an argument of {node[TARGET]}, which takes no such.")
-    return constructor(**given, **{k: v for k, v in parts.items() if takes_all or k in parameters})
+    given |= {k: v for k, v in parts.items() if takes_all or k in parameters}
+    try:
+        return constructor(**given)
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise InputError(
+            f"expected arguments with which {node[TARGET]} can be constructed, it raised "
+            f"{reason_of(repr(error))}."
+        ) from error
 
 
 def _built(value: Any, hint: Any) -> Any:
@@ -98,7 +106,8 @@ def check_arguments(name: str, node: Any) -> None:
     known, hints = set(inspect.signature(constructor).parameters), argument_types(constructor)
     for key in sorted(known & set(node)):
         if wanted := misfit(node[key], hints.get(key)):
-            raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {node[key]}.")
+            got = reason_of(str(node[key]), 80)
+            raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {got}.")
     if unknown := sorted(set(node) - known - {TARGET}):
         raise InputError(
             f"{name}.{unknown[0]}: expected an argument of {node[TARGET]}, which takes "
@@ -191,7 +200,7 @@ def _import_path(name: Any, setting: str) -> str:
     if not isinstance(name, str) or stable_name(name) not in known:
         raise InputError(
             f"expected a run made of strategies of this package, or of an installed package that "
-            f"registers arms; it names {name} as {setting}. Install the package that brings it, or "
-            f"do not replay the run."
+            f"registers arms; it names {reason_of(str(name), 80)} as {setting}. Install the "
+            f"package that brings it, or do not replay the run."
         )
     return known[stable_name(name)]

@@ -30,6 +30,7 @@ from harness.record.events import (
 )
 from harness.record.journal import JOURNAL_NAME, read_entries
 from harness.record.sealed_zip import packed, read_members
+from harness.text import reason_of
 
 ARCHIVE_FORMAT = 1
 _CONTENTS, _EVENTS, _SOURCES = "archive.json", "events.jsonl", "sources/"
@@ -38,6 +39,8 @@ _STEP = re.compile(r"seed|g\d{1,9}\.c\d{1,9}")
 _NEEDED = frozenset[type[Event]]({Manifest, ReferenceEvaluated, RunCompleted})
 _MOST_VALUES = 2_000_000
 """Of all events together; a run of 24 evaluations has 5,000."""
+_MOST_BYTES_OF_AN_EVENT = 8 << 20
+"""Some twenty times the longest prompt with its answer."""
 _LATEST = 1e11
 """Seconds since 1970 that a date can have."""
 
@@ -65,8 +68,13 @@ def write_archive(folder: Path, file: Path) -> None:
 
 
 def _archive(run: str, entries: Sequence[Entry]) -> bytes:
+    lines = (
+        json.dumps({"key": e.event.key, "at": e.at, "content": e.event.content}, sort_keys=True)
+        for e in entries
+    )
+    parts = {_EVENTS: "".join(f"{line}\n" for line in lines), **dict(_parts(entries))}
     encoded = {
-        name: text.encode("utf-8", "surrogateescape") for name, text in sorted(_parts(entries))
+        name: text.encode("utf-8", "surrogateescape") for name, text in sorted(parts.items())
     }
     manifest = next(e.event for e in entries if isinstance(e.event, Manifest))
     contents = {
@@ -89,12 +97,7 @@ def _is_archive(file: Path) -> bool:
 
 
 def _parts(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
-    """Yield name and text of each part of a run's archive."""
-    lines = (
-        json.dumps({"key": e.event.key, "at": e.at, "content": e.event.content}, sort_keys=True)
-        for e in entries
-    )
-    yield _EVENTS, "".join(f"{line}\n" for line in lines)
+    """Yield name and text of each part of a run's archive but its events."""
     for event in (entry.event for entry in entries):
         if isinstance(event, Manifest):
             yield "config.json", json.dumps(event.settings, indent=2, sort_keys=True) + "\n"
@@ -141,14 +144,18 @@ def _read(opened: IO[bytes], file: Path) -> tuple[str, list[Entry]]:
         raise
     except (*MALFORMED, ArithmeticError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else repr(error)
-        raise _damaged(file, why) from None
+        raise _damaged(file, reason_of(why)) from None
     return run, entries
 
 
 def _entries(parts: Mapping[str, bytes], *, version: int) -> Iterator[Entry]:
-    lines = parts[_EVENTS].decode("utf-8").splitlines()
     n = 0
-    for line in lines:
+    for encoded in parts[_EVENTS].split(b"\n"):
+        if not encoded:
+            continue
+        if len(encoded) > _MOST_BYTES_OF_AN_EVENT:
+            raise ValueError(f"an event has more than {_MOST_BYTES_OF_AN_EVENT:,} bytes")
+        line = encoded.decode("utf-8")
         n += count_values(line)
         if n > _MOST_VALUES:
             raise ValueError(f"its events have more than {_MOST_VALUES:,} values")
@@ -167,7 +174,7 @@ def _problems(entries: Sequence[Entry], parts: Mapping[str, bytes]) -> Iterator[
     keys = Counter(entry.event.key for entry in entries)
     for key in (key for key, n in keys.items() if n > 1):
         yield f"its journal has {_shown(key)} twice"
-    said = {_EVENTS: "", **{name: text for name, text in _parts(entries) if name != _EVENTS}}
+    said = {_EVENTS: "", **dict(_parts(entries))}
     for name in sorted(said.keys() ^ parts.keys()):
         yield f"{_shown(name)} is {'no' if name in parts else 'a missing'} part of its run"
     for name in (name for name in said if name.startswith(_SOURCES)):
@@ -202,7 +209,7 @@ def _require_formats(file: Path, contents: Mapping[str, Any]) -> None:
 
 
 def _shown(value: object) -> str:
-    return ascii(str(value)[:80])[1:-1]
+    return reason_of(str(value), 80)
 
 
 def _damaged(file: Path, why: str) -> RecordError:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 MOST_MEMBERS = 20_000
-MOST_BYTES = 256 << 20
+MOST_BYTES = 128 << 20
 """All members unpacked. A run of 24 evaluations has 0.6 MB."""
-_MOST_PACKED = 64 << 20
+_MOST_PACKED = 32 << 20
 _MOST_RATIO = 100
 _FREE_BYTES = 1 << 20
 """So much may be packed at any ratio."""

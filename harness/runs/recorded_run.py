@@ -1,6 +1,7 @@
 """Recorded runs, from run folders and archives: what a replay starts from."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from harness.config.schema import Config
 from harness.config.strategies import build, missing_arguments
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
 from harness.evolution.genome import Genome
 from harness.record.archive import complete_entries, read_archive
 from harness.record.event import Entry, Event
@@ -16,6 +17,9 @@ from harness.record.events import Manifest, ReferenceEvaluated
 from harness.record.journal import JOURNAL_NAME, find_runs
 from harness.reporting.console import loaded
 from harness.tasks.base import Dataset
+
+_PACKAGE = re.compile(r"[A-Za-z0-9][\w.+!-]{0,99}")
+"""Names and versions of packages, as pip takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +122,13 @@ def load_dataset(recorded: RecordedRun, config: Config) -> Dataset:
 
 def require_packages(recorded: RecordedRun) -> None:
     """InputError unless the package of a third party's arm is installed in the same version."""
-    for name, wanted in recorded.manifest.settings["third_party"].items():
+    packages = recorded.manifest.settings.get("third_party")
+    if not isinstance(packages, Mapping) or not all(_is_package(*one) for one in packages.items()):
+        raise RecordError(
+            f"{recorded.source}: expected third_party, the packages that its arm needs with their "
+            f"versions, found something else. Get the run from its source again."
+        )
+    for name, wanted in packages.items():
         try:
             installed = version(name)
         except PackageNotFoundError:
@@ -128,3 +138,7 @@ def require_packages(recorded: RecordedRun) -> None:
                 f"{recorded.source}: expected {name} {wanted}, which brings its arm, found "
                 f"{installed}. Install it: pip install {name}=={wanted}."
             )
+
+
+def _is_package(name: str, wanted: object) -> bool:
+    return all(_PACKAGE.fullmatch(text) for text in (name, str(wanted)))

@@ -6,8 +6,8 @@ everything between them is computed again, and the events must be equal to the r
 on this machine.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
@@ -51,10 +51,13 @@ from harness.runs.runner import write_config, write_front
 from harness.runs.spec import specify
 from harness.tasks.base import wording_of
 from harness.terminal import say
+from harness.text import reason_of
 
 _ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused, NetworkGated)
 """Events that a re-training takes from the record: answers, and the refusals that prompts quote."""
 _WAIT_S = 10.0
+_ODD = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
+"""What strategies raise for arguments of sound types that make no sense."""
 
 E = TypeVar("E", bound=Event)
 
@@ -151,11 +154,23 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
     nothing = NoBackend()
     backend = Backend(validate=nothing, evaluate=nothing)
     decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
-    with ReplayJournal(out / recorded.name, recorded) as journal:
+    with ReplayJournal(out / recorded.name, recorded) as journal, _described(recorded):
         journal.record(recorded.manifest)
         result = _run(recorded, config, decisions, backend, journal)
     _require_equal(recorded, complete_entries(result.folder))
     return result
+
+
+@contextmanager
+def _described(recorded: RecordedRun) -> Iterator[None]:
+    """Turn an error of a strategy into one that names the record, which chose its arguments."""
+    try:
+        yield
+    except _ODD as error:
+        raise RecordError(
+            f"{recorded.source}: expected a run that can be replayed, with its settings the replay "
+            f"raised {reason_of(repr(error))}. Get the run from its source again."
+        ) from error
 
 
 def retrain(

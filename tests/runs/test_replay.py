@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from random import Random
 
@@ -318,6 +319,37 @@ def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
     evil = with_manifest(one, settings=config)
     with pytest.raises(InputError, match=r"it names shutil\.rmtree"):
         replay(evil, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arm", "change", "told"),
+    [
+        ("rand", {"proposer.edits": [None, 1]}, "expected a value of type .*int"),
+        ("rand", {"proposer.edits": [1]}, "can be constructed, it raised ValueError"),
+        ("rand", {"proposer.edits": [1, 10**9]}, "edits: expected"),
+        ("full", {"proposer.temperature": {}}, "the replay raised KeyError"),
+        ("full", {"proposer.model.folder": "/tmp"}, "proposer: expected what a run records"),
+        ("full", {"third_party": None}, "expected third_party"),
+        ("full", {"third_party": {"x": "1 --index-url http://x.org"}}, "expected third_party"),
+        ("full", {"sizes.founders": 10**9}, "sizes.founders: expected at most"),
+    ],
+)
+def test_settings_that_no_run_records_are_one_sentence(recorded, tmp_path, arm, change, told):
+    """What a fuzzer found, or an attacker could write."""
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith(arm))
+    settings = json.loads(json.dumps(one.manifest.settings))
+    for name, value in change.items():
+        *parents, last = name.split(".")
+        reduce(lambda place, key: place[key], parents, settings)[last] = value
+    odd = with_manifest(one, settings=settings)
+
+    def attempt():
+        require_packages(odd)
+        replay(odd, tmp_path)
+
+    with pytest.raises(InputError, match=told) as caught:
+        attempt()
+    assert str(caught.value).isprintable()
 
 
 def test_retraining_asks_where_the_data_lie(recorded, tmp_path, executor):
