@@ -76,25 +76,34 @@ class Scorer:
             sizes = job.receive_answer(Audited)
             tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *sizes.dtypes))
             self._require_equal(job.receive_array("f4"), offer.own, tolerance, _NOT_ITS_OWN)
-            if limits.flops is not None and sizes.flops > limits.flops:
-                raise _refused(
-                    "cap",
-                    f"expected at most {limits.flops} FLOPs per {self._wording.example}, "
-                    f"got {sizes.flops}",
-                )
+            self._require_few(sizes.flops)
             chosen = {name: getattr(self._dataset, name) for name in splits}
-            scores = {name: self._score(job, split, tolerance) for name, split in chosen.items()}
+            scored = {name: self._score(job, split, tolerance) for name, split in chosen.items()}
+            scores = {name: score for name, (score, _) in scored.items()}
+            # A network may compute more for the inputs to be scored than where it was counted.
+            flops = max(sizes.flops, *(flops for _, flops in scored.values()))
+            self._require_few(flops)
             n_params, n_state = sizes.n_params, sizes.n_state
             if n_state and not self._calibrates(job, chosen[splits[0]], scores[splits[0]]):
                 n_params, n_state = sizes.n_params_with_state, 0
-            return scores, {"n_params": n_params, "n_state": n_state, "flops": sizes.flops}
+            return scores, {"n_params": n_params, "n_state": n_state, "flops": flops}
 
-    def _score(self, job: RunningJob, split: Split, tolerance: float) -> float:
-        """Score the first answers; a second replay, in other batches, must give the same."""
+    def _require_few(self, flops: int) -> None:
+        most = self._sandbox.limits.flops
+        if most is not None and flops > most:
+            example = self._wording.example
+            raise _refused("cap", f"expected at most {most} FLOPs per {example}, got {flops}")
+
+    def _score(self, job: RunningJob, split: Split, tolerance: float) -> tuple[float, int]:
+        """Score the first answers; a second replay, in other batches, must give the same.
+
+        Returns:
+            The score, and the floating-point operations that the first answer took on average.
+        """
         order = _shuffled(split)
-        first = self._answers(job, split, 0, split.inputs[order], order)
+        first, flops = self._answers(job, split, 0, split.inputs[order], order)
         second = self._scale.second_replay(split, order, first)
-        answers = self._answers(job, split, 1, second.inputs, second.order)
+        answers, _ = self._answers(job, split, 1, second.inputs, second.order)
         one, other = first[second.binding], answers[second.binding]
         wording = self._wording
         depends = (
@@ -104,18 +113,18 @@ class Scorer:
         self._require_equal(one, other, tolerance, depends)
         if not self._scale.decide_alike(one, other):
             raise _refused("audit", depends)
-        return self._scale.score(first, split.labels)
+        return self._scale.score(first, split.labels), flops
 
     def _calibrates(self, job: RunningJob, split: Split, score: float) -> bool:
         """Return whether running statistics that the clean process computed serve as well."""
         order = _shuffled(split)
-        answers = self._answers(job, split, -1, split.inputs[order], order)
+        answers, _ = self._answers(job, split, -1, split.inputs[order], order)
         return self._scale.score(answers, split.labels) >= score - self._scale.calibration
 
     def _answers(
         self, job: RunningJob, split: Split, program: int, inputs: Array, order: Array
-    ) -> Array:
-        """Return one program's answers in the split's order.
+    ) -> tuple[Array, int]:
+        """Return one program's answers in the split's order, and operations for one of them.
 
         Args:
             job: The audit.
@@ -125,14 +134,14 @@ class Scorer:
             order: (n,) int64, their examples.
         """
         job.send(program, inputs)
-        answers = job.receive_array("f4")
+        flops, answers = job.receive_array("i8"), job.receive_array("f4")
         expected = (len(split), *self._scale.answer_shape(self._signature))
         name = self._wording.answers
         if answers.shape != expected:
             raise _refused("shape", f"expected {name} {expected}, got {answers.shape}")
         if not np.isfinite(answers).all():
             raise _refused("nonfinite", f"the {name} are not all finite")
-        return answers[np.argsort(order)]
+        return answers[np.argsort(order)], int(flops.max(initial=0))
 
     def _require_equal(self, one: Array, other: Array, tolerance: float, reason: str) -> None:
         if one.shape != other.shape:

@@ -144,7 +144,8 @@ class Audit(Job):
     The job gets the outline and the offer's header and payload, uint8 arrays. It answers
     ``Audited`` and sends its answers to the sample, float32. Then each question is the number of a
     program, or -1 for the first one recalibrated, and an array of stored inputs; the job sends the
-    answers, float32.
+    mean floating-point operations for one input, (1,) int64, zero where they are as counted, and
+    the answers, float32.
 
     Attributes:
         signature: How the network was built.

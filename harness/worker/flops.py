@@ -18,6 +18,15 @@ Outputs = Sequence[Any]
 Flops = Callable[[Named, Outputs], int]
 
 
+_MOST = 2**63 - 1
+"""What a record has room for; windows that are cut at the edge count whole, and may reach it."""
+
+
+def per_input(flops: Sequence[int], batch_size: int) -> int:
+    """Return the operations for one input of a batch that took these."""
+    return min(sum(flops) // batch_size, _MOST)
+
+
 def nothing(_: Named, __: Outputs) -> int:
     """Count a view."""
     return 0

@@ -16,6 +16,7 @@ import torch
 from harness.typing import Array
 from harness.worker.arguments import DTYPES, Arguments
 from harness.worker.bounds import is_dense
+from harness.worker.flops import per_input
 from harness.worker.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
 from harness.worker.operations import OPERATIONS, Rule
 
@@ -28,7 +29,7 @@ _PAIRS = {"complex64": "float32", "complex128": "float64"}
 Watch = Callable[[int, dict[str, Any]], None]
 """Called before each operation with its place and its arguments by name, which it may change."""
 Tally = Callable[[int], None]
-"""Called after each operation with its floating-point operations."""
+"""Called with floating-point operations after they were done."""
 
 
 class Operation:
@@ -47,6 +48,7 @@ class Operation:
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
         self._ready = Arguments(self.op, self.arguments, device=device)
         self.done_with: list[int] = []
+        self.flops_vary = self._rule.varies or torch.Tag.dynamic_output_shape in self.op.tags
         if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_deterministic():
             raise GraphError(f"draws random numbers when it is evaluated ({node.op[:80]})")
 
@@ -116,7 +118,18 @@ class Interpreter:
         other.graph = replace(self.graph, storages=tuple(storages))
         return other
 
-    def answers(self, inputs: torch.Tensor, *, program: int, shape: tuple[int, ...]) -> Array:
+    def flops_vary(self, program: int) -> bool:
+        """Return whether a program's work depends on the numbers that it is given."""
+        return any(operation.flops_vary for operation in self.operations[program])
+
+    def answers(
+        self,
+        inputs: torch.Tensor,
+        *,
+        program: int,
+        shape: tuple[int, ...],
+        tally: Tally | None = None,
+    ) -> Array:
         """Return the answers to prepared inputs.
 
         The last batch is filled up with repetitions, for a program has one batch size.
@@ -125,6 +138,7 @@ class Interpreter:
             inputs: (n, ...) as the network gets them.
             program: Number of the program to run.
             shape: Shape that the answer to one input must have.
+            tally: Called after each batch with the floating-point operations for one input.
 
         Returns:
             (n, *shape), float32.
@@ -133,7 +147,11 @@ class Interpreter:
         pieces = []
         for start in range(0, len(inputs), size):
             batch = inputs[torch.arange(start, start + size) % len(inputs)]
-            answers = _checked(self.run(batch, program=program), (size, *shape))
+            flops: list[int] = []
+            outcome = self.run(batch, program=program, tally=flops.append if tally else None)
+            answers = _checked(outcome, (size, *shape))
+            if tally is not None:
+                tally(per_input(flops, size))
             pieces.append(answers[: len(inputs) - start])
         return np.concatenate(pieces)
 

@@ -5,6 +5,7 @@ computed and runs none. Only those that train or audit are given the training da
 """
 
 import ctypes
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -250,13 +251,15 @@ def _audit(job: Audit, context: Context) -> None:
         interpreter, program = choices[channel.receive_json()]
         stored = channel.receive_array()
         pieces = np.array_split(stored, -(-len(stored) // _AT_ONCE))  # prepared, all are too large
-        parts = [
-            guarded(
-                "audit",
-                lambda: interpreter.answers(prepared(piece), program=program, shape=shape),  # noqa: B023
-            )
-            for piece in pieces
-        ]
+        flops: list[int] = []
+        answered = functools.partial(
+            interpreter.answers,
+            program=program,
+            shape=shape,
+            tally=flops.append if interpreter.flops_vary(program) else None,
+        )
+        parts = [guarded("audit", lambda: answered(prepared(piece))) for piece in pieces]  # noqa: B023
+        channel.send_array(np.array([sum(flops) // max(len(flops), 1)], "i8"))
         channel.send_array(np.concatenate(parts))
 
 

@@ -25,6 +25,7 @@ class Rule:
         gives: How many of its outputs may be read, from the first; others are scratch memory.
         dense: Whether a tensor with gaps or overlaps is copied first, for its kernel may read a
             range of memory that is as long as the tensor has elements.
+        varies: Whether its work depends on the numbers, though the output's shape does not.
     """
 
     flops: Flops
@@ -32,6 +33,7 @@ class Rule:
     fills: bool = False
     gives: int | None = None
     dense: bool = False
+    varies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +250,7 @@ _DECOMPOSITIONS = _dense(
         "linalg_householder_product.default": Rule(flops=flops.decomposed(4, "input")),
         "_linalg_svd.default": Rule(flops=flops.decomposed(14)),
         "_linalg_eigh.default": Rule(flops=flops.decomposed(9)),
-        "linalg_matrix_exp.default": Rule(flops=flops.exponentiated),
+        "linalg_matrix_exp.default": Rule(flops=flops.exponentiated, varies=True),
     },
 )
 _POOLS = _dense(

@@ -15,6 +15,7 @@ import torch
 
 from harness.typing import Array
 from harness.worker.arguments import DTYPES
+from harness.worker.flops import per_input
 from harness.worker.graph import changed, information, wiring
 from harness.worker.interpreter import Interpreter
 from harness.worker.running_statistics import statistics_from
@@ -79,7 +80,7 @@ def count(
         n_params=n_counted + n_wiring,
         n_state=n_state,
         n_params_with_state=n_counted + n_wiring + n_state,
-        flops=sum(flops) // size,
+        flops=per_input(flops, size),
     )
     return counts, interpreter.with_storages(statistics)
 

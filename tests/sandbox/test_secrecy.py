@@ -95,7 +95,7 @@ def test_no_process_holds_more_than_it_may(config, digits, network, needles, mon
             session.receive(), session.receive()  # counts, and answers to training images
             (child,) = children_of(server)
             session.send(0, digits.validation.inputs)
-            session.receive()
+            session.receive(), session.receive()  # operations, and answers to the images
             assert training <= holds(child, needles) <= training | {"validation images"}
             check_environment_and_files(child)
         check_environment_and_files(server)  # its memory is what its children began with
