@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.stats import mean_interval, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
+from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import latex
 from harness.reporting.tables import STYLES, SUFFIXES, render
@@ -196,3 +198,12 @@ def test_json_parses(runs):
         "seed network", "full", "random_mutation", "guided~pool:full",
     ]  # fmt: skip
     assert content["reference"] == "full"
+
+
+def test_what_was_recorded_of_the_data_for_readers_is_told_below_the_table(tmp_path):
+    record_run(tmp_path / "a", arm="full", seed=0, children=[("g0.c0", evaluated(0.98, 500))])
+    (run,) = read_runs([tmp_path / "a"])
+    data = replace(run.manifest.data, details={"notes": ["1 of 4 test images", 5, "a\x1b[2J"]})
+    known = replace(run, manifest=replace(run.manifest, data=data))
+    assert "Data: 1 of 4 test images" in footnotes.on_events([known, known])
+    assert sum(note.startswith("Data: ") for note in footnotes.on_events([known, run])) == 1
