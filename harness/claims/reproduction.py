@@ -13,6 +13,7 @@ from harness.claims.evidence import Evidence, collect_evidence, matches
 from harness.claims.judge import NOT_RUN, Verdict
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
 from harness.config.compose import compose
+from harness.config.foreign import require_moderate
 from harness.config.identity import is_free, settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
@@ -71,6 +72,7 @@ class Reproduction:
         theirs = self._settings(comparison)
         try:
             config = compose([*planned, *theirs])
+            require_moderate(config)
         except InputError as error:
             if theirs:
                 compose(planned)

@@ -16,6 +16,7 @@ from harness.config.foreign import require_data
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
+from harness.text import one_line
 
 ARMS, CLAIMS = "arms.yaml", "claims.yaml"
 MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
@@ -178,7 +179,8 @@ def read_paper(folder: Path) -> Paper:
         raise InputError(f"{folder / CLAIMS}: {error}") from None
     for problem in _problems_of_sections(sections, arms.comparisons):
         raise InputError(f"{folder / CLAIMS}: {problem}")
-    return Paper(title=claims.title, given=claims.given, plans=arms.comparisons, sections=sections)
+    texts = {"title": _line(claims.title), "given": _line(claims.given)}
+    return Paper(**texts, plans=arms.comparisons, sections=sections)
 
 
 def is_planned(override: str) -> bool:
@@ -331,4 +333,4 @@ def _series(entry: ClaimEntry, where: str) -> Iterator[tuple[int | None, float]]
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(" ".join(text.split()))

@@ -18,6 +18,8 @@ SUBJECTS = (MEAN, EVERY_RUN)
 ROUNDING = 1e-9
 """Differences of scores are not exact in binary."""
 _LEAST = {"parameters": 1, "generation": 0}
+_MOST = {"parameters": 10**15, "generation": 1_000}
+"""A figure has a point for each generation up to the last one that is claimed."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -140,6 +142,8 @@ class Statement:
                 yield f"within.{name}: expected a measure with this limit, {self.measure} has none."
             if limit is not None and limit < _LEAST[name]:
                 yield f"within.{name}: expected at least {_LEAST[name]}, got {limit}."
+            if limit is not None and limit > _MOST[name]:
+                yield f"within.{name}: expected at most {_MOST[name]:,}, got {limit}."
         if not 0 <= self.tolerance < math.inf:
             yield f"tolerance: expected a number from 0 on, got {self.tolerance}."
         if not math.isfinite(self.published):

@@ -17,7 +17,7 @@ from harness.claims.wording import describe_requirement, describe_runs, describe
 from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.footnotes import measured_on, provenance
-from harness.reporting.formatting import Column
+from harness.reporting.formatting import Column, markdown
 from harness.reporting.tables import SUFFIXES, Document, Table, render_all
 
 STYLES = ("markdown", "latex")
@@ -161,10 +161,11 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     }
     texts = {style: published_text(reproduction, style) for style in STYLES}
     texts["markdown"] += "".join(
-        f"\n![{section.title}]({section.name}.png)\n\n{section.title}. {caption}\n"
+        f"\n![{title}]({section.name}.png)\n\n{title}. {caption}\n"
         if caption
-        else f"\n{section.title}: no figure yet, since no arm of it is complete.\n"
+        else f"\n{title}: no figure yet, since no arm of it is complete.\n"
         for section, caption in figures.items()
+        for title in (markdown(section.title),)
     )
     for style, text in texts.items():
         write_text(folder / f"table.{SUFFIXES[style]}", text)

@@ -120,10 +120,15 @@ def _typed(recorded: Mapping[str, Any], theirs: Mapping[str, Any], kind: str) ->
     for name in STRATEGIES:
         if name in recorded or name in theirs:
             check_arguments(name, getattr(config, name))
+    require_moderate(config)
+    return config
+
+
+def require_moderate(config: Config) -> None:
+    """Raise InputError for numbers that fill the memory before anything is trained."""
     for name, most in _MOST.items():
         if attrgetter(name)(config) > most:
             raise InputError(f"{name}: expected at most {most:,}, got {attrgetter(name)(config)}.")
-    return config
 
 
 def _require_recorded(known: Mapping[str, Any], config: Config) -> None:

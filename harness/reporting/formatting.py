@@ -195,14 +195,21 @@ def latex(text: str) -> str:
     return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
 
 
-_MARKUP = re.compile(r"<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:])")
-"""Where text begins a tag, a character reference or the target of a link."""
+_MARKUP = re.compile(r"(?<!\\)(\\*)(<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:]))")
+"""Where text begins a tag, a character reference or the target of a link, with the backslashes
+before it: an odd number of them would undo one more."""
+_END_OF_CELL = re.compile(r"(?<!\\)(\\*)\|")
 _FORMULA = ("=", "+", "-", "@")
 
 
 def markdown(text: str) -> str:
     """Return text of which Markdown makes no tag and no link."""
-    return _MARKUP.sub(r"\\\g<0>", text)
+    return _MARKUP.sub(r"\1\1\\\2", text)
+
+
+def markdown_cell(text: str) -> str:
+    """Return text for a cell of a Markdown table, which it does not end."""
+    return _END_OF_CELL.sub(r"\1\1\\|", markdown(text))
 
 
 def spreadsheet(cell: Any) -> Any:

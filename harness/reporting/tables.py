@@ -18,6 +18,7 @@ from harness.reporting.formatting import (
     flat,
     latex,
     markdown,
+    markdown_cell,
     plain,
     rows_of,
     spreadsheet,
@@ -112,7 +113,7 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
         rows: A header and the rows.
         n_text: Number of columns from the left that hold texts; the others hold numbers.
     """
-    rows = [[markdown(cell).replace("|", r"\|") for cell in row] for row in rows]
+    rows = [[markdown_cell(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     pad = [str.ljust] * n_text + [str.rjust] * (len(widths) - n_text)
     lines = [

@@ -6,6 +6,7 @@ import pytest
 
 from harness.claims.judge import NOT_RUN
 from harness.claims.reproduction import OURS, read_reproduction
+from harness.claims.tables import count_written, write_published
 from harness.errors import InputError
 from tests.conftest import ROOT
 from tests.support.paper import ARMS, CLAIMS, write_paper
@@ -42,6 +43,7 @@ from tests.support.paper import ARMS, CLAIMS, write_paper
         ("claims", "published: 0.93", "published: much", "published: expected a number, got 'much'"),
         ("claims", "published: 0.93", "published: {}", "expected a number, or one for each generation"),
         ("claims", "published: 0.93", "published: {1.5: 0.9}", "whole numbers from 0 on, got 1.5"),
+        ("claims", "published: 0.93", "published: {9999999: 0.9}", "within.generation: expected at most 1,000"),
         ("claims", "published: 0.93", "published: 93", "claim chance: published: expected a share of 1"),
         ("claims", "published: 0.93", "within: {size: 3}, published: 1", "got size"),
         ("claims", "published: {1: 0.9,", "within: {generation: 2}, published: {1: 0.9,", "if published has none"),
@@ -71,6 +73,33 @@ def test_a_setting_that_does_not_compose_is_laid_to_whose_it_is(paper):
     reproduction = read_reproduction(paper)
     with pytest.raises(InputError, match=r"arms.yaml: comparisons.mine: Could not override"):
         reproduction.verdict(reproduction.claims[0])
+
+
+@pytest.mark.parametrize(
+    "setting", ["sizes.founders=9000000000", "confirm.seeds=10001", "budget.evaluations=9999999"]
+)
+def test_a_plan_that_would_fill_the_memory_is_not_estimated(paper, setting):
+    write_paper(paper, arms=ARMS.replace("budget.evaluations=2", setting))
+    reproduction = read_reproduction(paper)
+    with pytest.raises(InputError, match=f"{setting.partition('=')[0]}: expected at most"):
+        reproduction.config("mine", "seed_only", 3)
+
+
+@pytest.mark.parametrize("start", [b"*Of " + b"9" * 5000 + b" claims: not run 1.*", b"\xff\xfe"])
+def test_a_table_of_somebody_else_is_read_as_far_as_it_is_one(paper, start):
+    (paper / "table.md").write_bytes(start)
+    assert count_written(paper) == 0
+
+
+def test_a_title_of_somebody_else_makes_no_link_no_tag_and_no_escape(paper, tmp_path):
+    title = r'"](http://x.org/x.png) <img src=x> \\<b> \e]0;x\a"'
+    write_paper(paper, claims=CLAIMS.replace("title: Best accuracy", f"title: {title}"))
+    reproduction = read_reproduction(paper, [f"runs_dir={tmp_path}"])
+    write_published(reproduction, tmp_path / "out")
+    text = (tmp_path / "out" / "table.md").read_text()
+    assert "](http" not in text
+    assert not re.search(r"(?<!\\)(\\\\)*<[a-z]", text)
+    assert "\x1b" not in text
 
 
 def test_the_example_of_the_documentation_is_one(tmp_path):

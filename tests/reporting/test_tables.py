@@ -14,7 +14,7 @@ from harness.analysis.trajectory import anytime, evaluations_to_target, trajecto
 from harness.errors import InputError
 from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.formatting import latex
+from harness.reporting.formatting import latex, markdown_cell
 from harness.reporting.tables import STYLES, SUFFIXES, render
 from tests.conftest import ROOT
 from tests.support.commands import run_main as command
@@ -190,6 +190,16 @@ def test_latex_escapes_whatever_an_arm_is_called():
         r"a\textbackslash{}b\_\{1\}\textasciitilde{}\textasciicircum{}\&\%\$\# $+$0.5 [$-$0.1, 0.2] "
         "re-trained"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("<b>", r"\<b>"), (r"\<b>", r"\\\<b>"), (r"\\<b>", r"\\\\\<b>"), (r"a\b", r"a\b"),
+     ("[a](b)", r"[a]\(b)"), ("a|b", r"a\|b"), (r"a\|b", r"a\\\|b"), ("a < b", "a < b")],
+)  # fmt: skip
+def test_no_backslash_of_a_text_undoes_that_of_markdown(text, shown):
+    assert markdown_cell(text) == shown
+    markdown_cell("\\" * 1_000_000)  # in linear time
 
 
 def test_json_parses(runs):
