@@ -30,6 +30,14 @@ def expect(condition: bool, what: str) -> None:  # noqa: FBT001 - as an assertio
         raise GraphError(f"expected {what}")
 
 
+def quotient(named: Named) -> None:
+    """No integer is divided by -1: a processor stops at the least one, which has no opposite."""
+    values = [torch.as_tensor(named[name]) for name in ("self", "other")]
+    whole = all(not v.is_floating_point() and not v.is_complex() for v in values)
+    stops = whole and named["rounding_mode"] == "trunc" and bool((values[1] == -1).any())
+    expect(not stops, "a divisor of integers other than -1")
+
+
 def batch_norm(named: Named) -> None:
     """Weights and statistics have one number for each channel."""
     source = named["input"]

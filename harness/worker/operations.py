@@ -79,8 +79,8 @@ _SIMPLE = (
         clamp_min_.default clone.default complex.default conj_physical_.default
         copy_.default copysign.Scalar copysign.Tensor copysign_.Scalar copysign_.Tensor
         cos.default cos_.default cosh.default cosh_.default deg2rad.default deg2rad_.default
-        digamma.default digamma_.default div.Scalar div.Scalar_mode div.Tensor
-        div.Tensor_mode div_.Scalar div_.Scalar_mode div_.Tensor div_.Tensor_mode
+        digamma.default digamma_.default div.Scalar div.Tensor
+        div_.Scalar div_.Tensor
         elu.default elu_.default eq.Scalar eq.Tensor eq_.Scalar eq_.Tensor erf.default
         erf_.default erfc.default erfc_.default erfinv.default erfinv_.default exp.default
         exp2.default exp2_.default exp_.default expm1.default expm1_.default fill_.Scalar
@@ -316,6 +316,11 @@ _CHECKED = _dense(
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )
+_QUOTIENTS = Group(
+    why="As above; the check refuses the one quotient of integers that ends the process.",
+    rule=Rule(flops=flops.elements, check=bounds.quotient),
+    names="div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode",
+)
 _MEMBERSHIP = Group(
     why="ATen compares all elements with all others, or sorts them together.",
     rule=Rule(flops=flops.looked_up),
@@ -325,7 +330,16 @@ _MEDIANS = _dense(
     "ATen checks the dimension; along one that is expanded, it would read behind the elements.",
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
-GROUPS = (*_SIMPLE, _MEMBERSHIP, *_MEDIANS, *_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED)
+GROUPS = (
+    *_SIMPLE,
+    _QUOTIENTS,
+    _MEMBERSHIP,
+    *_MEDIANS,
+    *_PRODUCTS,
+    *_DECOMPOSITIONS,
+    *_POOLS,
+    *_CHECKED,
+)
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
 """The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
 EXCHANGED = frozenset({"aten.native_batch_norm.default", "aten.cudnn_batch_norm.default"})

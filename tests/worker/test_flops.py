@@ -167,6 +167,12 @@ def test_a_product_written_as_a_loop_is_not_free():
     assert sum(found) == 2 * 7 * 9 * 3
 
 
+def test_more_than_a_record_holds_is_the_most_that_it_holds():
+    _, found = counted(lambda _, x: aten.avg_pool2d(x, [2**31 - 2], [1], [2**30 - 1]), IMAGES)
+    assert sum(found) > 2**64
+    assert flops.per_input(found, 1) == 2**63 - 1
+
+
 def test_views_are_free():
     _, found = counted(lambda _, x: x.t().reshape(9, 7)[2:].unsqueeze(0).expand(5, 7, 7), A.t())
     assert sum(found) == 0

@@ -248,3 +248,21 @@ def test_no_tensor_has_more_dimensions_than_kernels_have_room_for():
 
 def test_the_reason_why_stays_with_every_group():
     assert all(len(group.why) > 20 and list(group) for group in GROUPS)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("op", ["div.Tensor_mode", "div_.Tensor_mode"])
+def test_the_quotient_that_ends_the_process_is_refused(dtype, op):
+    given = {"dtype": {"dtype": dtype}}
+    least, minus = -(2**31), ("full.default", [[4], -1], given, [4])
+    made = [("full.default", [[4], least], given, [3])]
+    if dtype == "int64":
+        made.append(("mul.Tensor", [{"tensor": 3}, 2**32], {}, [1]))
+    quotient = (
+        op,
+        [{"tensor": 1 if dtype == "int64" else 3}, ROW],
+        {"rounding_mode": "trunc"},
+        [2],
+    )
+    with pytest.raises(GraphError, match="a divisor of integers other than -1"):
+        computed(*made, minus, quotient)
