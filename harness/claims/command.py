@@ -20,7 +20,7 @@ from harness.claims.tables import (
     write_published,
 )
 from harness.errors import HarnessError, InputError
-from harness.evaluation.executor import Executors
+from harness.evaluation.executor import Executors, require_room
 from harness.reporting.console import show_table
 from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
@@ -69,6 +69,8 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
         for seed in plan.seeds
         if not reproduction.evidence[name].complete
     ]  # all are composed before the first one runs, so that a mistake costs nothing
+    for config in (config for configs in planned for config in configs):
+        require_room(config.limits)
     with closing(Executors()) as executors:
         for configs in planned:
             complete_runs(configs, executors)

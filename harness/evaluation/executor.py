@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.config.schema import Config
+from harness.config.schema import Config, Limits
 from harness.config.strategies import build
+from harness.errors import InputError
 from harness.evaluation.backend import Backend
 from harness.evaluation.cache import FOLDER, TrainingCache, processor
 from harness.evaluation.device_slots import Device
@@ -22,6 +23,10 @@ from harness.evaluation.gates import Validator
 from harness.evolution.genome import Genome
 from harness.sandbox.sandbox import Sandbox
 from harness.tasks.base import Dataset, require_own_recipe, scale_of
+
+
+_MODEST_MIB, _MODEST_THREADS = 4096, 64
+"""Limits that anybody may ask for, however small this machine is."""
 
 
 class Executor(Protocol):
@@ -170,6 +175,20 @@ def _candidates_at_once(config: Config) -> int:
         return config.workers
     limits = config.limits
     return max(1, min(_cores() // limits.threads, _memory_mib() // limits.memory_mib))
+
+
+def require_room(limits: Limits) -> None:
+    """Raise InputError where somebody else's limits let candidates fill this machine."""
+    most = {
+        "memory_mib": max(_memory_mib(), _MODEST_MIB),
+        "threads": max(_cores(), _MODEST_THREADS),
+    }
+    for name, here in most.items():
+        if getattr(limits, name) > here:
+            raise InputError(
+                f"limits.{name}: expected at most {here:,} on this machine, the settings of "
+                f"somebody else ask for {getattr(limits, name):,}. Set limits.{name} yourself."
+            )
 
 
 def _memory_mib() -> int:

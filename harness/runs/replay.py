@@ -16,7 +16,7 @@ from harness.config.foreign import restored
 from harness.config.schema import Config
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.evaluation.backend import Backend
-from harness.evaluation.executor import Executor, Executors
+from harness.evaluation.executor import Executor, Executors, require_room
 from harness.evolution.candidate import Outcome, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
@@ -192,6 +192,7 @@ def retrain(
         [*overrides, f"runs_dir={out}"],
         kind=recorded.manifest.data.kind,
     )
+    require_room(config.limits)
     dataset = load_dataset(recorded, config)
     backend = executor.open(config, dataset, recorded.network)
     asks = _model(config) is not None

@@ -357,6 +357,19 @@ def test_retraining_asks_where_the_data_lie(recorded, tmp_path, executor):
         retrain(load_recorded([recorded])[0], tmp_path, executor, [])
 
 
+@pytest.mark.parametrize("name", ["memory_mib", "threads"])
+def test_a_record_does_not_decide_how_much_of_this_machine_it_takes(
+    recorded, tmp_path, executor, name
+):
+    one = load_recorded([recorded])[0]
+    limits = {**one.manifest.settings["limits"], name: 10**9}
+    greedy = with_manifest(one, settings={**one.manifest.settings, "limits": limits})
+    with pytest.raises(InputError, match=rf"limits\.{name}: expected at most .* on this machine"):
+        retrain(greedy, tmp_path, executor, [])
+    with pytest.raises(InputError, match=r"--set task\.path=FOLDER"):
+        retrain(greedy, tmp_path, executor, [f"limits.{name}=1"])
+
+
 def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
     (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("rand"))
     other = with_manifest(one, settings={**one.manifest.settings, "third_party": {"nowhere": "3"}})
