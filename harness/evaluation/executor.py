@@ -24,7 +24,6 @@ from harness.evolution.genome import Genome
 from harness.sandbox.sandbox import Sandbox
 from harness.tasks.base import Dataset, require_own_recipe, scale_of
 
-
 _MODEST_MIB, _MODEST_THREADS = 4096, 64
 """Limits that anybody may ask for, however small this machine is."""
 
