@@ -1,8 +1,10 @@
 """Atomic file writes and file locks."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -52,6 +54,17 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as ``write_atomically`` does: no link, pipe or device is followed."""
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a regular file of at most ``most`` bytes; OSError for any other, none is waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes")
+    return content
 
 
 @contextlib.contextmanager

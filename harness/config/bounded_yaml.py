@@ -5,9 +5,7 @@ spends quadratic time on a long number.
 """
 
 import re
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -60,22 +58,6 @@ class _Tree:
         holder.levels = max(holder.levels, node.levels + 1)
         if node.anchor:
             self._anchored[node.anchor] = node
-
-
-def read_text(path: Path) -> str:
-    """Read a file of bounded size.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is no regular file, too large, or no UTF-8.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("expected a regular file")
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"expected at most {MOST_BYTES:,} bytes")
-    return content.decode("utf-8")
 
 
 def require_bounded(text: str, *, interpolates: bool = False) -> None:

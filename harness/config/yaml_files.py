@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from harness.config.bounded_yaml import read_text, require_bounded
+from harness.config.bounded_yaml import MOST_BYTES, require_bounded
 from harness.errors import InputError
+from harness.files import read_regular
 
 
 def read_yaml(schema: Any, path: Path) -> Any:
@@ -40,7 +41,7 @@ def read_yaml(schema: Any, path: Path) -> Any:
 
 def _loaded(path: Path) -> Any:
     try:
-        text = read_text(path)
+        text = read_regular(path, MOST_BYTES).decode("utf-8")
         require_bounded(text)
         return OmegaConf.load(StringIO(text))
     except OSError as error:

@@ -12,9 +12,12 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import GenomeError, InputError
+from harness.files import read_regular
 from harness.sandbox.parser import syntax_tree
 
 MARKER = "# segment: "
+_MOST_BYTES = 1 << 20
+"""Of a file; the gates accept less."""
 _MARKER_LINE = re.compile(rf"^{re.escape(MARKER)}(\w+)[ \t]*$", re.MULTILINE)
 
 
@@ -103,7 +106,7 @@ def read_network(path: Path) -> Genome:
     """Read a seed network; InputError where the file or its segments are missing."""
     try:
         # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_regular(path, _MOST_BYTES).decode("utf-8", errors="surrogateescape")
     except OSError as error:
         raise InputError(
             f"{path}: expected a network's Python file, it cannot be read ({error.strerror})."

@@ -114,6 +114,8 @@ def read_archive(file: Path) -> tuple[str, list[Entry]]:
     Raises:
         RecordError: The archive is damaged, incomplete, or of another format.
     """
+    if not file.is_file():
+        raise _damaged(file, "it is no regular file")
     try:
         with file.open("rb") as opened:
             return _read(opened, file)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import struct
 import sys
 import time
@@ -12,6 +13,7 @@ import zipfile
 import pytest
 
 from harness.errors import InputError, RecordError
+from harness.evolution.genome import read_network
 from harness.record.archive import read_archive, write_archive
 from harness.record.bounded_json import MOST_DEPTH, MOST_VALUES, parse_json
 from harness.record.sealed_zip import MOST_MEMBERS
@@ -200,6 +202,14 @@ def test_json_within_its_bounds_is_parsed():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return replay(load_recorded([SOUND])[0], tmp_path_factory.mktemp("out")).folder
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "x.zip")
+    refused(tmp_path / "x.zip", "no regular file")
+    with pytest.raises(InputError, match="expected a network's Python file"):
+        read_network(tmp_path / "x.zip")
 
 
 class TestExport:
