@@ -20,7 +20,7 @@ from harness.sandbox.attempts import NotTriedError, succeeds_if, system_call
 _HARMLESS_VARIABLES = frozenset(
     {
         "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "TORCHDYNAMO_DISABLE", "TORCHINDUCTOR_CACHE_DIR",
-        "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_",
+        "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES",
         "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LC_CTYPE",
     }
 )  # fmt: skip

@@ -105,7 +105,7 @@ def check_environment_and_files(pid):
     names = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     assert {name.split(b"=")[0] for name in names if name} <= {
         b"OMP_NUM_THREADS", b"GOMP_SPINCOUNT", b"TORCHDYNAMO_DISABLE", b"MALLOC_MMAP_THRESHOLD_",
-        b"MALLOC_TRIM_THRESHOLD_", b"CUDA_VISIBLE_DEVICES",
+        b"MALLOC_TRIM_THRESHOLD_", b"GLIBC_TUNABLES", b"CUDA_VISIBLE_DEVICES",
         b"LD_LIBRARY_PATH", b"TORCHINDUCTOR_CACHE_DIR",
     }  # fmt: skip
     files = [str(p.readlink()) for p in Path(f"/proc/{pid}/fd").iterdir()]
