@@ -62,8 +62,8 @@ _SIMPLE = (
         __lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
         _conj_physical.default _prelu_kernel.default _to_copy.default abs.default
         abs_.default acos.default acos_.default acosh.default acosh_.default add.Scalar
-        add.Tensor add_.Scalar add_.Tensor addcdiv.default addcdiv_.default addcmul.default
-        addcmul_.default angle.default asin.default asin_.default asinh.default
+        add.Tensor add_.Scalar add_.Tensor
+        angle.default asin.default asin_.default asinh.default
         asinh_.default atan.default atan2.default atan2_.default atan_.default atanh.default
         atanh_.default bitwise_and.Scalar bitwise_and.Scalar_Tensor bitwise_and.Tensor
         bitwise_and_.Scalar bitwise_and_.Tensor bitwise_left_shift.Tensor
@@ -180,7 +180,7 @@ _SIMPLE = (
         all.dims amax.default amin.default aminmax.default any.default any.dim any.dims
         argmax.default argmin.default count_nonzero.default count_nonzero.dim_IntList
         cummax.default cummin.default cumprod.default cumprod_.default cumsum.default
-        cumsum_.default glu.default linalg_cross.default linalg_vector_norm.default
+        cumsum_.default glu.default linalg_vector_norm.default
         logcumsumexp.default logsumexp.default max.default max.dim mean.default mean.dim
         min.default min.dim nansum.default norm.Scalar norm.ScalarOpt_dim
         norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction
@@ -321,6 +321,15 @@ _QUOTIENTS = Group(
     rule=Rule(flops=flops.elements, check=bounds.quotient),
     names="div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode",
 )
+_SUMS_OF_PRODUCTS = _each(
+    "ATen broadcasts shapes, and checks that vectors have three elements.",
+    {
+        "addcdiv.default addcdiv_.default addcmul.default addcmul_.default": Rule(
+            flops=flops.each(2)
+        ),
+        "linalg_cross.default": Rule(flops=flops.each(3)),
+    },
+)
 _MEMBERSHIP = Group(
     why="ATen compares all elements with all others, or sorts them together.",
     rule=Rule(flops=flops.looked_up),
@@ -333,6 +342,7 @@ _MEDIANS = _dense(
 GROUPS = (
     *_SIMPLE,
     _QUOTIENTS,
+    *_SUMS_OF_PRODUCTS,
     _MEMBERSHIP,
     *_MEDIANS,
     *_PRODUCTS,

@@ -105,6 +105,8 @@ CASES = [
      {"linalg_solve_triangular": 2 * 81 * 6 * 3}),
     (lambda x: torch.cholesky_solve(x, SQUARE), SIDES, {"cholesky_solve": 2 * 81 * 6 * 3}),
     (lambda x: torch.linalg.inv(x + 0j), SQUARE, {"linalg_inv_ex": 4 * 2 * 9**3}),
+    (lambda x: torch.addcmul(x, x[:, :1], x[:1]), A, {"addcmul": 2 * 63}),
+    (lambda x: torch.linalg.cross(x[:3, :3], x[3:6, 3:6]), A, {"linalg_cross": 3 * 9}),
     (lambda x: (x + 0j) * (x + 0j), A, {"mul": 4 * 63}),
     (lambda x: aten.avg_pool3d(x, [3], [1]), IMAGES, {"avg_pool3d": 2 * 6 * 4 * 4 * 27}),
     (lambda x: F.interpolate(x, size=3, mode="bicubic", antialias=True), IMAGES,
