@@ -147,7 +147,8 @@ def test_every_arm_that_asks_an_llm_is_written_there():
 
 def test_every_proposer_keeps_the_contract():
     """A class that a YAML names is built by a subclass of the contract."""
-    importlib.import_module("tests.baselines.test_proposers")  # defines the subclasses
+    for module in ("tests.baselines.test_proposers", "tests.llm.test_guided"):
+        importlib.import_module(module)  # defines the subclasses
     tested = set()
     unseen = [ProposerContract]
     while unseen:
