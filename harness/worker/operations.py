@@ -316,39 +316,26 @@ _CHECKED = _dense(
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )
-_QUOTIENTS = Group(
-    why="As above; the check refuses the one quotient of integers that ends the process.",
-    rule=Rule(flops=flops.elements, check=bounds.quotient),
-    names="div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode",
-)
-_SUMS_OF_PRODUCTS = _each(
-    "ATen broadcasts shapes, and checks that vectors have three elements.",
+_FEW_ELEMENTS = _each(
+    "ATen broadcasts shapes or compares all with all, and checks that vectors have three elements.",
     {
+        "div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode": Rule(
+            flops=flops.elements, check=bounds.quotient
+        ),
         "addcdiv.default addcdiv_.default addcmul.default addcmul_.default": Rule(
             flops=flops.each(2)
         ),
         "linalg_cross.default": Rule(flops=flops.each(3)),
+        "isin.Tensor_Tensor": Rule(flops=flops.looked_up),
     },
-)
-_MEMBERSHIP = Group(
-    why="ATen compares all elements with all others, or sorts them together.",
-    rule=Rule(flops=flops.looked_up),
-    names="isin.Tensor_Tensor",
 )
 _MEDIANS = _dense(
     "ATen checks the dimension; along one that is expanded, it would read behind the elements.",
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
 GROUPS = (
-    *_SIMPLE,
-    _QUOTIENTS,
-    *_SUMS_OF_PRODUCTS,
-    _MEMBERSHIP,
-    *_MEDIANS,
-    *_PRODUCTS,
-    *_DECOMPOSITIONS,
-    *_POOLS,
-    *_CHECKED,
+    *(*_SIMPLE, *_FEW_ELEMENTS, *_MEDIANS),
+    *(*_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED),
 )
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
 """The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
