@@ -82,7 +82,7 @@ def _changes(before: str, after: str) -> Iterator[dict[str, Any]]:
 
 def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
     old, new = coloured(before), coloured(after)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, old, new)  # else equal lines take cubic time
     for i, group in enumerate(matcher.get_grouped_opcodes(_CONTEXT)):
         if i:
             yield "…", ()

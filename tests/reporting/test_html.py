@@ -15,7 +15,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
 from harness.reporting.html import write_report
-from harness.reporting.run_page import coloured
+from harness.reporting.run_page import _lines, coloured
 from harness.reporting.summary import folder_of
 from tests.conftest import SEED_NETWORK
 from tests.support.commands import run_main as command
@@ -80,6 +80,13 @@ def test_nothing_in_a_folder_of_somebody_else_is_written_through_or_waited_for(h
     assert not folder_of(comparison, runs).is_symlink()
     assert [path.name for path in mine.iterdir()] == ["file"]
     assert (mine / "file").read_text() == "precious"
+
+
+def test_thousands_of_equal_lines_are_compared_at_once():
+    before, after = ("pass\n0\n" * 2500, "0\npass\n1\n" * 1700)
+    started = time.process_time()
+    assert list(_lines(before, after))
+    assert time.process_time() - started < 10
 
 
 def test_each_front_member_has_its_lineage_and_each_refusal_its_reason(tmp_path):
