@@ -92,6 +92,8 @@ def attention(named: Named) -> None:
         )
         expect(tensor.shape[:2] == query.shape[:2] and tensor.dtype == query.dtype,
                "queries, keys and values of one batch, number of heads and dtype")  # fmt: skip
+        # Else the kernel's products are not computed, and its memory stays as it was.
+        expect(tensor.stride(-1) == 1, "queries, keys and values whose width lies together")
     expect(query.shape[-1] == key.shape[-1] == value.shape[-1], "heads of one width")
     expect(key.shape[-2] == value.shape[-2], "as many keys as values")
     if mask is not None:

@@ -266,3 +266,14 @@ def test_the_quotient_that_ends_the_process_is_refused(dtype, op):
     )
     with pytest.raises(GraphError, match="a divisor of integers other than -1"):
         computed(*made, minus, quotient)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_attention_to_a_width_that_is_scattered_is_refused(place):
+    """Its kernel would give memory that it never wrote."""
+    given = [X, X, X]
+    given[place] = {"tensor": 3}
+    scattered = ("permute.default", [X, [3, 2, 1, 0]], {}, [3])
+    op = "_scaled_dot_product_flash_attention_for_cpu.default"
+    with pytest.raises(GraphError, match="whose width lies together"):
+        computed(scattered, (op, given, {}, [2, 4]))
