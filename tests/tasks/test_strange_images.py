@@ -52,6 +52,7 @@ REFUSED = {
     "half a PNG": (encoded(noise())[:150], "truncated"),
     "half a JPEG": (encoded(noise(200, 200, 3), "JPEG")[:3000], "truncated"),
     "a bomb of pixels": (png(60_000, 60_000, (b"IDAT", zlib.compress(b"x"))), "decompression bomb"),
+    "a thread of pixels": (png(1, 49_000_000, (b"IDAT", zlib.compress(b"x"))), "sides of 65,535"),
     "more pixels than any": (png(9000, 9000, (b"IDAT", zlib.compress(b"x"))), "9000 x 9000 pixels"),
     "no pixels": (png(0, 8, (b"IDAT", zlib.compress(b"x"))), "expected"),
     "a bomb of text": (text_bomb(), "too large"),

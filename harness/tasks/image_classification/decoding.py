@@ -28,6 +28,8 @@ _FORMATS = ("JPEG", "PNG", "BMP")
 _MOST_BYTES = 1 << 26
 _MOST_PIXELS = 50_000_000
 """Pixels of the largest image: 400 MB while it is decoded."""
+_LONGEST_SIDE = 65_535
+"""Of a JPEG; each row of a longer image takes memory of its own, up to 1.8 GB."""
 _NOT_REGULAR = "it is no regular file"
 
 
@@ -154,6 +156,8 @@ def _without_waiting(path: str, flags: int) -> int:
 def _require_small(image: "Image.Image") -> None:
     """ValueError for an image that must not be decoded, from its header alone."""
     width, height = image.size
+    if max(width, height) > _LONGEST_SIDE:
+        raise ValueError(f"it has {width} x {height} pixels, expected sides of {_LONGEST_SIDE:,}")
     if not 0 < width * height <= _MOST_PIXELS:
         raise ValueError(f"it has {width} x {height} pixels, expected 1 to {_MOST_PIXELS:,}")
     if image.mode.startswith(("I", "F")):
