@@ -20,6 +20,7 @@ from harness.config.schema import Config
 from harness.errors import InputError, NotRun
 from harness.evolution.genome import read_network
 from harness.record.study import load_study
+from harness.runs.cost_estimate import asks_for_money
 
 OURS = ROOT / "reproductions"
 """Folder of the reproductions that come with this package."""
@@ -78,6 +79,12 @@ class Reproduction:
                 compose(planned)
                 raise
             raise InputError(f"{self.folder / ARMS}: comparisons.{comparison}: {error}") from None
+        asks = not any(o.startswith("model=") for o in theirs) and config.proposer.get("model")
+        if asks and not self.plans[comparison].takes.llm and asks_for_money(asks):
+            raise InputError(
+                f"{self.folder / ARMS}: comparisons.{comparison}.takes: expected llm: true, since "
+                f"{arm} asks an LLM that may cost money."
+            )
         if "~" in config.arm:
             raise InputError(
                 f"a reproduction needs answers to its own prompts, {config.arm} has others. Leave "

@@ -180,7 +180,7 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
         spent=ledger.spent,
         ended_by=ledger.refused_by,
         unpriced=frozenset(metered.unpriced),
-        paid=_is_paid(config.model),
+        paid=asks_for_money(config.model),
     )
 
 
@@ -197,9 +197,10 @@ def _name_of(node: Any) -> str:
     return str(node.get("name") or node[TARGET].rsplit(".")[-1].lower())
 
 
-def _is_paid(node: Any) -> bool:
+def asks_for_money(node: Any) -> bool:
+    """Return whether a model, or a member of an ensemble, may cost money."""
     if "members" in node:
-        return any(_is_paid(member["model"]) for member in node["members"].values())
+        return any(asks_for_money(member["model"]) for member in node["members"].values())
     return is_paid(strategy_class(node[TARGET]))
 
 

@@ -85,6 +85,15 @@ def test_a_plan_that_would_fill_the_memory_is_not_estimated(paper, setting):
         reproduction.config("mine", "seed_only", 3)
 
 
+def test_a_plan_does_not_hide_that_it_asks_an_llm(paper):
+    write_paper(paper, arms=ARMS.replace("takes: {device: gpu, llm: true}", ""))
+    with pytest.raises(
+        InputError, match=r"comparisons\.dear\.takes: expected llm: true, since full"
+    ):
+        read_reproduction(paper).config("dear", "full", 0)
+    read_reproduction(paper, ["model=openai", "model.name=x"]).config("dear", "full", 0)
+
+
 @pytest.mark.parametrize("start", [b"*Of " + b"9" * 5000 + b" claims: not run 1.*", b"\xff\xfe"])
 def test_a_table_of_somebody_else_is_read_as_far_as_it_is_one(paper, start):
     (paper / "table.md").write_bytes(start)
