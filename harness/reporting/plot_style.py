@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.files import write_atomically
+from harness.text import one_line
 
 # Okabe and Ito's palette is distinct under common colour blindness; dashes and markers are in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
@@ -37,7 +38,8 @@ GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D
 
 
 def short(name: str) -> str:
-    """Return a name, shortened to fit into a legend."""
+    """Return a name as one line, shortened to fit into a legend."""
+    name = one_line(name)
     return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 
 

@@ -43,6 +43,12 @@ def arm(tmp_path):
     return found
 
 
+def test_a_name_of_somebody_else_is_drawn_as_one_short_visible_line():
+    """A warning of matplotlib about a character without a glyph holds that character."""
+    assert plot_style.short("a\x1b[31m\n\u202e") == r"a\u001b[31m \u202e"
+    assert len(plot_style.short("\x07" * 99)) == 40
+
+
 def test_what_a_share_of_fronts_attained():
     one, other = [(0.9, 1000), (0.8, 100)], [(0.85, 500)]
     assert pareto.attained([one, other], 0) == [(0.8, 100), (0.85, 500), (0.9, 1000)]

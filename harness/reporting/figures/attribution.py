@@ -45,7 +45,10 @@ def _draw_shares(axes: Any, found: Sequence[Contribution]) -> None:
         axes.errorbar([100 * i.mean for i in known], places, xerr=reach, linestyle="none",
                       marker=marker, color=colour, markeredgecolor="black", markersize=7,
                       elinewidth=1, alpha=0.9, label=name)  # fmt: skip
-    axes.set_yticks(places, [f"{plot_style.short(c.arm)}: {c.name} ({c.proposed})" for c in found])
+    axes.set_yticks(
+        places,
+        [f"{plot_style.short(c.arm)}: {plot_style.short(c.name)} ({c.proposed})" for c in found],
+    )
     axes.set(xlim=(-3, 103), ylim=(-0.7, len(found) - 0.3))
 
 
