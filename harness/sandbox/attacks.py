@@ -5,6 +5,7 @@ raises what stopped it if it does not.
 """
 
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -177,6 +178,23 @@ def _memory_file(_: Target) -> None:
     os.write(fd, bytes(4096))
 
 
+def _shared_mapping(_: Target) -> None:
+    """Memory that stays where it is no longer mapped, and then counts nowhere."""
+    import mmap
+
+    mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+
+
+def _open_neither(target: Target) -> None:
+    """Access mode 3 asks for neither reading nor writing, but a device acts on it."""
+    os.close(os.open(Path(target.folder) / "secret", 3))
+
+
+def _out_of_band(_: Target) -> None:
+    out_of_band, nowhere = 1, -1
+    system_call("sendto", nowhere, 0, 0, out_of_band, 0, 0, allowed=(errno.EBADF,))
+
+
 def _io_uring(_: Target) -> None:
     system_call("io_uring_setup", 1, 0, allowed=(14,))
 
@@ -272,6 +290,11 @@ ATTACKS = MappingProxyType(
         "shared memory": Attack("contained", "leave a file in /dev/shm", _shared_memory_file),
         "segments": Attack("contained", "leave a shared segment", _shared_memory_segment),
         "memory file": Attack("contained", "hide memory in a file", _memory_file, cpu_only=True),
+        "shared mapping": Attack(
+            "contained", "hide memory in a mapping", _shared_mapping, cpu_only=True
+        ),
+        "access mode 3": Attack("contained", "open a file without a right", _open_neither),
+        "out of band": Attack("contained", "send beside the stream", _out_of_band),
         "io_uring": Attack("contained", "go around the filter", _io_uring),
         "kernel program": Attack("contained", "load a program into the kernel", _kernel_program),
         "capabilities": Attack("contained", "use a capability of root", _regain_capability),
@@ -288,6 +311,10 @@ ATTACKS = MappingProxyType(
         ),
         "inode numbers": Attack(
             "contained", "move a counter of the kernel", traces.inode_numbers, cpu_only=True
+        ),
+        "process counter": Attack("contained", "count processes of the host", traces.pidfds),
+        "clocks of others": Attack(
+            "contained", "read the clock of another", traces.clock_of_another
         ),
         "existence": Attack("isolated", "learn that a file exists", _find_file, cpu_only=True),
         "process numbers": Attack(

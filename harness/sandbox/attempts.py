@@ -18,11 +18,12 @@ def succeeds_if(condition: object) -> None:
 _NUMBERS: Mapping[str, Mapping[str, int]] = {
     "x86_64": {
         "process_vm_readv": 310, "ptrace": 101, "unshare": 272, "mount": 165, "shmget": 29,
-        "io_uring_setup": 425, "bpf": 321, "mincore": 27, "sysinfo": 99,
+        "io_uring_setup": 425, "bpf": 321, "mincore": 27, "sysinfo": 99, "clone": 56, "sendto": 44,
     },
     "aarch64": {
         "process_vm_readv": 270, "ptrace": 117, "unshare": 97, "mount": 40, "shmget": 194,
-        "io_uring_setup": 425, "bpf": 280, "mincore": 232, "sysinfo": 179,
+        "io_uring_setup": 425, "bpf": 280, "mincore": 232, "sysinfo": 179, "clone": 220,
+        "sendto": 206,
     },
 }  # fmt: skip
 """Numbers of system calls, from the kernel's headers of each machine."""

@@ -64,3 +64,14 @@ def inode_numbers(_: Target) -> None:
     """Make a pipe; its inode number is the next one of the whole machine."""
     for end in os.pipe():
         os.close(end)
+
+
+def pidfds(_: Target) -> None:
+    """Start a thread with a pidfd, whose inode number counts all processes of the machine."""
+    thread, pidfd = 0x10000, 0x1000  # CLONE_THREAD, CLONE_PIDFD; EINVAL without CLONE_SIGHAND
+    system_call("clone", thread | pidfd, 0, 0, 0, 0, allowed=(_EINVAL,))
+
+
+def clock_of_another(target: Target) -> None:
+    """Read the processor time of another process, which tells what it does."""
+    time.clock_gettime(~target.pid << 3 | 2)

@@ -45,6 +45,23 @@ with Sandbox(compose(SMALL).limits, level="isolated", device="cpu") as sandbox:
     except InputError as error:
         print(error)
 """
+TRUNCATE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import os
+from harness.config.paths import PACKAGE
+from harness.sandbox.confinement import child, landlock
+landlock.version = lambda: int(sys.argv[3])
+confinement = child.Confinement(exclude=PACKAGE, enforce=True)
+confinement.prepare()
+confinement.enter(cuda=False, memory_mib=512, cpu_s=10)
+for mode in (os.O_RDONLY, os.O_RDWR, 3):
+    try:
+        os.open(sys.argv[2], mode | os.O_TRUNC)
+    except OSError:
+        continue
+    print("truncated in mode", mode)
+"""
 READABLE = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -92,6 +109,7 @@ def test_the_attacks_are_real_for_without_confinement_they_succeed(sandboxes):
         "abstract socket", "fork", "execute", "shared memory", "processes",
         "limits of others", "signal by owner", "links", "page cache", "page out", "cached pages",
         "page faults", "state of the host", "inode numbers", "existence", "process numbers",
+        "shared mapping", "access mode 3", "out of band", "process counter", "clocks of others",
     ):  # fmt: skip
         assert sandboxes["limits"].stopped[name] == "", name
 
@@ -127,6 +145,18 @@ def test_processes_are_in_namespaces_of_their_own(sandboxes):
     for kind in ("user", "pid", "net", "ipc", "uts"):
         theirs = Path(f"/proc/{server_of(sandbox)}/ns/{kind}").readlink()
         assert theirs != Path(f"/proc/self/ns/{kind}").readlink(), kind
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_no_file_is_truncated_where_landlock_does_not_restrict_it(version, tmp_path):
+    """Versions 1 and 2 are those of Linux 5.13 to 6.1."""
+    if landlock.version() < version:
+        pytest.skip("this kernel has no such version")
+    (tmp_path / "secret").write_text("secret")
+    command = [sys.executable, "-c", TRUNCATE, str(ROOT), str(tmp_path / "secret"), str(version)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert (tmp_path / "secret").read_text() == "secret"
 
 
 def test_only_python_and_what_torch_is_made_of_can_be_read():

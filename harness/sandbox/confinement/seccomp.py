@@ -19,7 +19,7 @@ _KILL_PROCESS, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _X32 = 0x40000000
-_CLONE_THREAD, _CLONE_NEW = 0x00010000, 0x7E020080
+_CLONE_THREAD, _CLONE_NEW, _CLONE_PIDFD = 0x00010000, 0x7E020080, 0x00001000
 
 _X86_64 = {
     "read": 0, "write": 1, "close": 3, "fstat": 5, "poll": 7, "lseek": 8, "mmap": 9,
@@ -71,22 +71,38 @@ _ONLY_WITH_CUDA = frozenset(
     }
 )  # fmt: skip
 """A driver may need them; computing on a CPU does not."""
-_FREE_WITH_CUDA = frozenset({"ioctl", "madvise"})
+_FREE_WITH_CUDA = frozenset({"ioctl", "madvise", "mmap"})
 """Calls whose arguments a driver chooses."""
-_BY_ARGUMENT: dict[str, tuple[int, frozenset[int]]] = {
-    "prlimit64": (0, frozenset({0})),  # this process only
-    "sched_setaffinity": (0, frozenset({0})),  # this thread only
+_WHOLE = 0xFFFFFFFF
+_CREATE, _TRUNCATE, _ACCESS_MODE = 0o100, 0o1000, 3
+_BY_ARGUMENT: dict[str, tuple[int, int, frozenset[int]]] = {
+    "prlimit64": (0, _WHOLE, frozenset({0})),  # this process only
+    "sched_setaffinity": (0, _WHOLE, frozenset({0})),  # this thread only
     # FIONBIO, FIOCLEX, FIONREAD, TCGETS: what Python asks of descriptors.
-    "ioctl": (1, frozenset({0x5421, 0x5451, 0x541B, 0x5401})),
+    "ioctl": (1, _WHOLE, frozenset({0x5421, 0x5451, 0x541B, 0x5401})),
     # MADV_NORMAL, _DONTNEED, _FREE, _(NO)HUGEPAGE, _WIPEONFORK, _GUARD_INSTALL and _REMOVE: what
     # allocators and stacks need. Not _WILLNEED, _COLD, _PAGEOUT: they reach the page cache.
-    "madvise": (2, frozenset({0, 4, 8, 14, 15, 18, 102, 103})),
+    "madvise": (2, _WHOLE, frozenset({0, 4, 8, 14, 15, 18, 102, 103})),
     # Not F_SETOWN and F_SETSIG, which send signals to others when a descriptor is ready.
-    "fcntl": (1, frozenset({0, 1, 2, 3, 4, 1030})),
+    "fcntl": (1, _WHOLE, frozenset({0, 1, 2, 3, 4, 1030})),
     # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA: threads and memory get names.
-    "prctl": (0, frozenset({15, 16, 0x53564D41})),
+    "prctl": (0, _WHOLE, frozenset({15, 16, 0x53564D41})),
+    # MAP_PRIVATE without MAP_HUGETLB. Pages of a shared mapping stay in memory where all but one
+    # of them are unmapped, and count nowhere; so do huge pages.
+    "mmap": (3, 0x4000F, frozenset({2})),
+    # Reading only. Landlock before version 3 lets a file be truncated, and every version lets it be
+    # opened in access mode 3, which the drivers of some devices act on. A GPU's are written to.
+    "openat": (2, _ACCESS_MODE | _CREATE | _TRUNCATE, frozenset({0, 1, 2})),
+    # Clocks of this process and of the system; negative numbers name clocks of other processes.
+    "clock_gettime": (0, ~0xF & _WHOLE, frozenset({0})),
+    "clock_getres": (0, ~0xF & _WHOLE, frozenset({0})),
+    "clock_nanosleep": (0, ~0xF & _WHOLE, frozenset({0})),
+    # Not MSG_OOB, which nothing here needs.
+    "sendto": (3, 1, frozenset({0})),
+    "recvfrom": (3, 1, frozenset({0})),
 }
-"""Index of the argument that decides, and its allowed values."""
+"""Index of the argument that decides, the bits of it that do, and their allowed values."""
+_ONLY_READS = frozenset({0})
 
 
 def supported() -> bool:
@@ -128,15 +144,18 @@ def _rule(name: str, *, cuda: bool) -> Iterator[bytes]:
     """Yield the instructions for a call of this name; every path returns."""
     if name == "clone3":
         yield _instruction(_RETURN, _ERRNO | errno.ENOSYS)
-    elif name == "clone":  # threads, in the same namespaces
+    elif name == "clone":  # threads in the same namespaces; pidfds have inode numbers
         yield _instruction(_LOAD, _ARGUMENTS_AT)
-        yield _instruction(_AND, _CLONE_THREAD | _CLONE_NEW)
+        yield _instruction(_AND, _CLONE_THREAD | _CLONE_NEW | _CLONE_PIDFD)
         yield _instruction(_JUMP_EQUAL, _CLONE_THREAD, then=0, otherwise=1)
         yield _instruction(_RETURN, _ALLOW)
         yield _instruction(_RETURN, _ERRNO | errno.EPERM)
     elif name in _BY_ARGUMENT and not (cuda and name in _FREE_WITH_CUDA):
-        index, values = _BY_ARGUMENT[name]
+        index, mask, values = _BY_ARGUMENT[name]
+        if name == "openat" and not cuda:
+            values = _ONLY_READS
         yield _instruction(_LOAD, _ARGUMENTS_AT + 8 * index)
+        yield _instruction(_AND, mask)
         for value in sorted(values):
             yield _instruction(_JUMP_EQUAL, value, then=0, otherwise=1)
             yield _instruction(_RETURN, _ALLOW)
