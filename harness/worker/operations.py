@@ -225,7 +225,7 @@ def _dense(why: str, rules: dict[str, Rule]) -> tuple[Group, ...]:
 _PRODUCTS = _each(
     "ATen checks that the shapes fit.",
     {
-        "mm.default _int_mm.default mv.default": Rule(flops=flops.inner("self")),
+        "mm.default mv.default": Rule(flops=flops.inner("self")),
         "bmm.default": Rule(flops=flops.inner("self")),
         "addmm.default addmm_.default _addmm_activation.default": Rule(flops=flops.inner("mat1")),
         "baddbmm.default baddbmm_.default": Rule(flops=flops.inner("batch1")),

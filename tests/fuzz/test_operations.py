@@ -3,9 +3,11 @@
 import collections
 import contextlib
 import json
+import warnings
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from harness.worker import flops
 from harness.worker.graph import GraphError, graph_of
@@ -13,7 +15,7 @@ from harness.worker.interpreter import Interpreter
 from harness.worker.operations import OPERATIONS, Rule
 from harness.worker.tracing import Recorder
 from tests.support.fuzzing import SECONDS, fuzz
-from tests.support.honest import HONEST
+from tests.support.honest import HONEST, Run
 from tests.support.mutations import call, calls_of, changed_graph, with_result_of
 from tests.support.networks import LAYERS
 from tests.support.replaying import Beyond, Slow, in_child, replayed
@@ -27,14 +29,32 @@ LONG = 60
 """Seconds from which on calls of many networks are recorded first."""
 
 
+def others(_, x):
+    """Calls that the networks of ``tests.support.networks`` lack, or make on no small tensor."""
+    volume = x[:, None]
+    places, grid = torch.zeros(x.shape, dtype=torch.int64), torch.zeros(len(x), 2, 2, 2, 3)
+    for reduce in ("add", "multiply"):
+        x = x.scatter(1, places, x, reduce=reduce).scatter_(1, places, 2.0, reduce=reduce)
+        x = x.scatter_(1, places, x.clone(), reduce=reduce).scatter(1, places, 2.0, reduce=reduce)
+    x = x.scatter_reduce_(1, places, x.clone(), "amax").scatter_reduce(1, places, x, "prod")
+    for mode in ("reflect", "replicate"):
+        F.pad(volume, (1,) * 6, mode=mode)
+    F.grid_sample(volume, grid, align_corners=False)
+    torch.ops.aten._addmm_activation(x[0, 0, 0], x[0, 0], x[0, 1])
+    torch.cdist(x.flatten(1).view(72, -1), x.flatten(1).view(72, -1))
+    x.masked_select(x > 0), x.nonzero()
+    return x
+
+
 @pytest.fixture(scope="module")
 def recorded():
     """Calls of operations in honest networks, by their name."""
     found = collections.defaultdict(list)
     names = LAYERS if SECONDS >= LONG else ["every pooling", "every convolution"]
     networks = [LAYERS[name]() for name in names]
-    networks += [HONEST["LSTM"], HONEST["batch norm"], HONEST["scaled dot product"]]
+    networks += [Run(others), HONEST["LSTM"], HONEST["batch norm"], HONEST["scaled dot product"]]
     inputs = torch.rand(2, 3, 12, 12)
+    warnings.simplefilter("ignore")  # pytest restores the filters after the fixture
     for network in networks:
         recorder = Recorder()
         with contextlib.suppress(GraphError), torch.no_grad():  # some draw random numbers

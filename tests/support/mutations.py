@@ -13,8 +13,11 @@ EXTREMES = (
     2**62, 2**63 - 1, -(2**63), 2**63,
 )  # fmt: skip
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-30, 1e30, 1e308, -1e308)
-TEXTS = ("none", "tanh", "mean", "sum", "trunc", "floor", "ij", "max", "prod", "amax", "reflect")
-MOST_CALLS = 4
+TEXTS = (
+    "none", "tanh", "mean", "sum", "trunc", "floor", "prod", "amax", "amin", "add", "multiply",
+    "left", "right", "L", "U", "reduced", "complete", "r",
+)  # fmt: skip
+MOST_CALLS, MOST_ELEMENTS = 4, 1 << 16
 SIZES = (0, 1, 2, 3, 5, 8, 16, 33)
 
 
@@ -182,6 +185,32 @@ def _layout(header, payload, rng, others):
     return payload
 
 
+def _strides(header, payload, rng, others):
+    """Other strides for a constant: gaps, overlaps, another order; its storage grows with them."""
+    del others
+    if not header["constants"]:
+        return payload
+    constant = header["constants"][int(rng.integers(len(header["constants"])))]
+    shape, dtype = constant[2], DTYPES.get(constant[1])
+    if dtype is None or not all(0 <= n < MOST_ELEMENTS for n in shape):
+        return payload
+    stride = [int(rng.choice([0, 1, 2, n, *shape, *constant[3]])) for n in shape]
+    extent = constant[4] + 1 + sum(max(n - 1, 0) * s for n, s in zip(shape, stride, strict=True))
+    if extent > MOST_ELEMENTS:
+        return payload
+    constant[3] = stride
+    return _resized(header, payload, constant[0], extent * dtype.itemsize)
+
+
+def _resized(header, payload, storage, size):
+    """Repeat the bytes of a storage, or cut them."""
+    ends = np.cumsum([0, *header["storages"]])
+    start, end = ends[storage], ends[storage + 1]
+    content = np.resize(payload[start:end], size) if end > start else np.zeros(size, "u1")
+    header["storages"][storage] = size
+    return np.concatenate([payload[:start], content, payload[end:]])
+
+
 def _dtype(header, payload, rng, others):
     """Another dtype for a constant, whose storage grows or shrinks with it."""
     del others
@@ -230,7 +259,7 @@ def _contents(header, payload, rng, others):
 
 
 _CHANGES = (
-    _argument, _argument, _argument, _operation, _exchanged, _order, _batch_size, _layout, _layout,
+    _argument, _argument, _argument, _operation, _exchanged, _order, _batch_size, _layout, _strides, _strides,
     _dtype, _contents, _contents,
 )  # fmt: skip
 

@@ -49,7 +49,6 @@ CASES = [
     (lambda x: torch.addmm(B[0], x, B), A, {"addmm": 2 * 7 * 9 * 3}),
     (lambda x: A[:, :3].clone().addmm_(x, B), A, {"addmm_": 2 * 7 * 9 * 3}),
     (lambda x: aten._addmm_activation(B[0], x, B), A, {"_addmm_activation": 2 * 7 * 9 * 3}),
-    (lambda x: torch._int_mm(x.to(torch.int8), B.to(torch.int8)), A, {"_int_mm": 2 * 7 * 9 * 3}),
     (lambda x: torch.baddbmm(B[0], x, OTHERS), BATCHES, {"baddbmm": 2 * 6 * 7 * 9 * 3}),
     (lambda x: torch.addbmm(B[0], x, OTHERS), BATCHES, {"addbmm": 2 * 6 * 7 * 9 * 3}),
     (lambda x: torch.addmv(A[:, 0], x, B[:, 0]), A, {"addmv": 2 * 7 * 9}),

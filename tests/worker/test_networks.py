@@ -27,7 +27,7 @@ SIBLINGS = {
     ),
     "scripted networks call it where others call convolution": "_convolution",
     "cdist of many points": "_euclidean_dist",
-    "a product that torch offers by another name": "_addmm_activation _int_mm",
+    "a product that torch offers by another name": "_addmm_activation",
     "makes or copies a tensor as its siblings do": (
         "empty_permuted empty_strided new_empty_strided hamming_window hann_window tril_indices"
         " fft_rfftfreq _reshape_copy unsafe_split_with_sizes"
