@@ -240,3 +240,16 @@ def test_cifar10_is_read_from_its_files_and_then_from_the_cache(tmp_path, cache,
 def test_a_loader_names_its_task_before_it_loads(loader):
     """Plans and estimates need the task of a data set that may not be on this machine."""
     assert loader.kind == "image_classification"
+
+
+@pytest.mark.parametrize("size", [-1, 0, 30_000, 1 << 62])
+def test_images_that_fill_the_memory_are_not_made(tmp_path, size):
+    more = {"size": size, "split_seed": 0}
+    for data in (
+        datasets.Digits(**more),
+        datasets.Cifar10(root=str(tmp_path), validation_share=0.1, **more),
+    ):
+        with pytest.raises(
+            InputError, match=r"task\.size: expected at least 1, and .* images that"
+        ):
+            data.load()

@@ -14,6 +14,7 @@ from harness.tasks.image_classification.decoding import (
     Decoded,
     decoded,
     decoded_once,
+    require_room,
     resized,
     scaled,
 )
@@ -23,6 +24,7 @@ KIND = "image_classification"
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _EXAMPLES = 5
 _CIFAR10_FOLDER = "cifar-10-batches-py"
+_CIFAR10_IMAGES = 60_000
 _CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
@@ -38,6 +40,7 @@ class Digits:
         """Read the digits from the installed package, which takes no time."""
         del progress
         rows = read_digits()
+        require_room(len(rows), self._size)
         grey = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype("u1")  # of 0 to 16
         images = np.stack([resized(image, self._size) for image in grey])
         images = np.repeat(images[:, None], 3, axis=1)
@@ -76,6 +79,7 @@ class Cifar10:
 
     def load(self, progress: Progress = no_progress) -> Dataset:
         """Read or download the set; MachineError with the manual steps without a network."""
+        require_room(_CIFAR10_IMAGES, self._size)
         folder = Path(self._root) / _CIFAR10_FOLDER
         if not folder.is_dir():
             self._parts()
@@ -137,6 +141,7 @@ class ImageFolder:
             return {part: self._read(root / part, labelled[part], progress) for part in labelled}
 
         files = [path for part in labelled.values() for path, _ in part]
+        require_room(len(files), self._size)
         train, test = decoded_once(files, root, f"{self._size} px", decode, progress)
         return _held_out(
             train,

@@ -83,6 +83,16 @@ def decoded_once(
     return train, test
 
 
+def require_room(n_images: int, size: int) -> None:
+    """Raise InputError unless so many images of this size fit into the memory, twice."""
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    if size < 1 or 2 * n_images * 3 * size**2 > room:
+        raise InputError(
+            f"task.size: expected at least 1, and {n_images:,} images that fit into half of this "
+            f"machine's {room / 2**30:.0f} GiB of memory, got {size:,} x {size:,} pixels each."
+        )
+
+
 def _digest(image: Array) -> int:
     return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little")
 
