@@ -1,11 +1,15 @@
 """Ancestors of a network, and the changes of code from one to the next."""
 
 import difflib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 
 from harness.analysis.run_result import Candidate, RunResult
 from harness.errors import GenomeError, RecordError
 from harness.evolution.genome import Genome
+
+_MOST_STEPS = 10**8
+"""About a second of difflib's."""
 
 
 def ancestry(run: RunResult, step: str) -> list[Candidate]:
@@ -51,4 +55,19 @@ def unified_diff(parent: str, child: str) -> Iterator[str]:
     """Yield the lines of a unified diff of each segment in which a child differs."""
     for name, before, after in changed_segments(parent, child):
         old, new = before.splitlines(), after.splitlines()
-        yield from difflib.unified_diff(old, new, f"{name} before", f"{name} after", lineterm="")
+        if comparable(old, new):
+            names = f"{name} before", f"{name} after"
+            yield from difflib.unified_diff(old, new, *names, lineterm="")
+        else:
+            whole = f"@@ -1,{len(old)} +1,{len(new)} @@"
+            yield from (f"--- {name} before", f"+++ {name} after", whole)
+            yield from (*(f"-{line}" for line in old), *(f"+{line}" for line in new))
+
+
+def comparable(old: Sequence[Hashable], new: Sequence[Hashable]) -> bool:
+    """Return whether difflib compares these lines within seconds.
+
+    Its time grows with the number of pairs of equal lines, times the number of lines.
+    """
+    among = Counter(new)
+    return sum(among[line] for line in old) * min(len(old), len(new)) <= _MOST_STEPS

@@ -113,8 +113,10 @@ class RateLimiter:
             elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):
                 if since >= self._failed_at:  # else a concurrent call has met the same failure
                     self._fail(outcome, rng)
-                rest = time.monotonic() + (outcome.retry_after_s or 0)
-                self._not_before = max(self._not_before, rest)
+                rest = outcome.retry_after_s or 0
+                self._not_before = max(self._not_before, time.monotonic() + rest)
+                if rest > _LONG_S and self._paused_at is None:
+                    self._pause(outcome, rest)
             self._changed.notify_all()
         return outcome
 
@@ -131,12 +133,15 @@ class RateLimiter:
         wait = max(wait, failure.retry_after_s or 0)
         self._failures += 1
         self._not_before = now + wait
-        self._why = f"{failure.kind}: {failure.told}"
         if failure.kind in {"rate", "quota"}:  # some servers say quota and mean the rate
             self._concurrency = max(1.0, self._concurrency / 2)
         if self._failures >= _OPENS_AFTER or failure.kind in {"quota", "key"} or wait > _LONG_S:
-            self._paused_at = self._paused_at or now
-            say(
-                f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
-                f"ends the run; run the same command to continue."
-            )
+            self._pause(failure, wait)
+
+    def _pause(self, failure: Failure, wait: float) -> None:
+        self._why = f"{failure.kind}: {failure.told}"
+        self._paused_at = self._paused_at or time.monotonic()
+        say(
+            f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
+            f"ends the run; run the same command to continue."
+        )

@@ -5,11 +5,11 @@ The door to pygments.
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from harness.analysis.ancestry import ancestry, changed_segments
+from harness.analysis.ancestry import ancestry, changed_segments, comparable
 from harness.analysis.run_result import Candidate, RunResult
 from harness.record.events import CallAnswered
 from harness.record.journal import read_events
@@ -82,8 +82,11 @@ def _changes(before: str, after: str) -> Iterator[dict[str, Any]]:
 
 def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
     old, new = coloured(before), coloured(after)
-    matcher = difflib.SequenceMatcher(None, old, new)  # else equal lines take cubic time
-    for i, group in enumerate(matcher.get_grouped_opcodes(_CONTEXT)):
+    groups: Iterable[Sequence[tuple[str, int, int, int, int]]]
+    groups = [[("replace", 0, len(old), 0, len(new))]]
+    if comparable(old, new):
+        groups = difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT)
+    for i, group in enumerate(groups):
         if i:
             yield "…", ()
         for tag, a, b, c, d in group:

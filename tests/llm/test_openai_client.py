@@ -4,13 +4,15 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import openai  # noqa: F401 - importing it takes seconds, which no limit below counts
 import pytest
 
 from harness.errors import InputError, MachineError
-from harness.llm.model import FAILURES, Request, Settings
+from harness.llm.model import FAILURES, Failure, Request, Settings
 from harness.llm.openai_client import OpenAI
+from harness.llm.rate_limit import RateLimiter
 from tests.support.llm_server import completion, cut, drips, error, finished, hangs, says, serving
 
 SETTINGS = Settings(temperature=0.25, top_p=0.1, max_tokens=900)
@@ -375,3 +377,15 @@ def test_a_later_run_tries_what_an_earlier_one_gave_up(server, model):
         model(patience_s=0.5).complete(request())
     server.script = []
     assert model(patience_s=0.5).complete(request()).text == OK
+
+
+def test_a_long_rest_asked_of_a_concurrent_request_pauses_the_run_too():
+    limits = {"concurrency": 2, "backoff_s": 0.01, "backoff_max_s": 0.01, "patience_s": 5}
+    limiter = RateLimiter("a server", **limits)
+    sent = time.monotonic()
+    for rest in (None, 604800.0):
+        failed = Failure(kind="server", told="busy", latency_s=0, retry_after_s=rest)
+        limiter.attempt(lambda failed=failed: failed, Random(0), since=sent)
+    assert limiter.paused
+    with pytest.raises(MachineError, match="within 5 s of the pause"), limiter.turn():
+        pass

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness.analysis.ancestry import unified_diff
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
@@ -86,6 +87,16 @@ def test_thousands_of_equal_lines_are_compared_at_once():
     before, after = ("pass\n0\n" * 2500, "0\npass\n1\n" * 1700)
     started = time.process_time()
     assert list(_lines(before, after))
+    assert time.process_time() - started < 10
+
+
+def test_lines_that_are_each_rare_and_all_repeated_are_compared_at_once():
+    before = "\n".join(f"l{7 * i % 99}" for i in range(9000))
+    after = "\n".join(f"l{i % 99}" for i in range(9000))
+    parent, child = (f"# segment: A\n{text}" for text in (before, after))
+    started = time.process_time()
+    assert len(list(_lines(before, after))) == 18000
+    assert len(list(unified_diff(parent, child))) == 3 + 18000
     assert time.process_time() - started < 10
 
 
