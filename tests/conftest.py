@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,8 @@ from harness.tasks.image_classification.datasets import read_digits
 from tests.support.backends import open_backend
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests share the cores; torch is imported later
+hypothesis.settings.register_profile("slow machines", deadline=None)
+hypothesis.settings.load_profile("slow machines")
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
 SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"

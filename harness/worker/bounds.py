@@ -163,11 +163,11 @@ def grid(named: Named) -> None:
 
 
 def affine(named: Named) -> None:
-    """One matrix for each image."""
+    """One matrix for each example."""
     theta, size = named["theta"], named["size"]
     n_dims = len(size) - _SPATIAL
-    expect(n_dims in {2, 3} and min(size) > 0, "the size of a batch of images")
-    expect(theta.shape == (size[0], n_dims, n_dims + 1), "one matrix for each image")
+    expect(n_dims in {2, 3} and min(size) > 0, "the size of a batch")
+    expect(theta.shape == (size[0], n_dims, n_dims + 1), "one matrix for each example")
 
 
 def search(named: Named) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+import time
 
 import pytest
 from hypothesis import given
@@ -177,8 +178,9 @@ def test_two_statements_on_a_line_are_kept_once():
     )
 )
 def test_it_ends_soon_whatever_comes(lines):
-    """Hypothesis fails what takes longer than its deadline."""
+    began = time.process_time()
     extract("\n".join(lines), segment="A", current=CURRENT, others=["A", "B"])
+    assert time.process_time() - began < 5
 
 
 def test_a_broken_answer_is_not_replaced_by_a_demonstration():

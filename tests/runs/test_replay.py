@@ -248,7 +248,7 @@ class TestDamage:
                     new.writestr(name, part)
         return file
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(st.data())
     def test_any_byte_that_is_not_as_written_is_noticed_or_without_effect(self, archive, data):
         bytes_ = bytearray(archive.read_bytes())

@@ -25,7 +25,7 @@ def outcome(parse, source):
         return ValueError
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_as_ast_parse(source):
     assert outcome(syntax_tree, source) == outcome(ast.parse, source)

@@ -104,10 +104,16 @@ def _outcome(graph, batch, program, filling):
     except (GraphError, MemoryError) as error:
         fences.require_unchanged()
         return error
+    finally:
+        _fill_what_is_taken(0)  # with what the kernel gives
+
+
+def _fill_what_is_taken(filling):
+    ctypes.CDLL(None).mallopt(_M_PERTURB, filling)
 
 
 def _fill_the_heap(filling):
-    ctypes.CDLL(None).mallopt(_M_PERTURB, filling)
+    _fill_what_is_taken(filling)
     kept = [torch.full((1 << k,), filling, dtype=torch.uint8) for k in range(4, 17) for _ in "abcd"]
     del kept[::2]
 

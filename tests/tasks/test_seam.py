@@ -10,6 +10,7 @@ WORDS = re.compile(
 OWN = ("tasks.image_classification.", "claims.")
 """The task itself, and claims of papers about it."""
 OF_OTHER_THINGS = {
+    "config.foreign": {"classes"},  # Python's
     "config.moved": {"images"},  # the name of a module of version 0.1.0
     "config.strategies": {"classes"},  # Python's
     "record.study": {"accuracy", "accuracies"},  # the words of records before format 4
