@@ -1,13 +1,15 @@
 """Prompt templates, and the only code that renders them."""
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from string import Template
 
 from harness.sandbox.parser import syntax_tree
 from harness.text import visible
 
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _SMALLEST_SHARE = 0.0005
 """Smallest share that is shown as a number: a smaller one would be 0.0%."""
 
@@ -108,7 +110,8 @@ class Prompts:
     def repair_text(self, *, request: str, answer: str, reason: str) -> str:
         """Render a request again, with the refused answer and the gate's reason."""
         texts = {"request": request.strip(), "answer": visible(answer), "reason": visible(reason)}
-        return Template(self.repair).substitute(texts).strip() + "\n"
+        template = _fenced(self.repair, [answer])
+        return Template(template).substitute(texts).strip() + "\n"
 
     def _changes(self, score_change: str, params_change: str) -> dict[str, str]:
         return {f"{self.score}_change": score_change, "params_change": params_change}
@@ -119,7 +122,8 @@ class Prompts:
     def _render(self, text: str, *, header: str, **values: str) -> str:
         rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
         shown = {name: visible(value) for name, value in values.items()}  # code may be an answer's
-        return Template(text).substitute(shown, rules=rules).strip() + "\n"
+        template = _fenced(text, shown.values())
+        return Template(template).substitute(shown, rules=rules).strip() + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +135,18 @@ class Example:
     after: str
     score_change: str
     params_change: str
+
+
+def _fenced(template: str, texts: Iterable[str]) -> str:
+    """Return a template whose fences are longer than those in texts, which so cannot close them."""
+    runs = [run for text in texts for run in _FENCE.findall(text)]
+
+    def longer(fence: re.Match[str]) -> str:
+        mark = fence[1][0]
+        most = max((len(run) for run in runs if run[0] == mark), default=0)
+        return fence[0].replace(fence[1], mark * max(len(fence[1]), most + 1))
+
+    return _FENCE.sub(longer, template)
 
 
 def imported(header: str) -> str:
