@@ -1,10 +1,12 @@
 """The worker server: children end with their harness, and do not wait for one another."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,18 @@ from harness.sandbox.child_process import ChildProcess
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Signature
 from harness.sandbox.sandbox import Sandbox
+from harness.sandbox.watchdog import Watchdog
 from tests.conftest import ROOT, children_of, children_of_worker, server_of
 from tests.support.jobs import build_job
 from tests.support.processes import alive
 
+THREADS = """
+import threading, time
+for _ in range(1100):
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print("started", flush=True)
+time.sleep(600)
+"""
 LEAVES = """
 import os, sys
 from pathlib import Path
@@ -135,6 +145,18 @@ def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config
         busy(sandbox, job)
     assert refused.value.kind == "timeout"
     assert refused.value.reason == "took longer than 1 s"
+
+
+def test_threads_are_counted_before_memory_which_takes_longer_the_more_there_are(config):
+    process = subprocess.Popen([sys.executable, "-c", THREADS], stdout=subprocess.PIPE)
+    child = ChildProcess(process.pid, None)
+    assert process.stdout.readline() == b"started\n"
+    limits = replace(config.limits, memory_mib=0)
+    watchdog = Watchdog(child, limits, deadline=time.monotonic() + 600, late="")
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    watchdog.stop()
+    process.stdout.close()
+    assert watchdog.breach.kind == "threads"
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_told(backend, monkeypatch):
