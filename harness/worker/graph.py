@@ -108,6 +108,8 @@ def graph_of(header: Any, payload: Any) -> Graph:
     if {c.storage for c in graph.constants} != set(range(len(graph.storages))):
         raise GraphError("the graph holds bytes that no operation reads")
     for program in graph.programs:
+        if max(program.constants.values(), default=-1) >= len(graph.constants):
+            raise GraphError("the graph reads a constant that it does not hold")
         _check_numbers(program)
     return graph
 

@@ -61,3 +61,8 @@ def test_sizes_of_storages_are_added_without_overflow():
     constants = [[n, "float32", [0], [1], 0] for n in range(5)]
     with pytest.raises(GraphError, match="do not fill"):
         graph_of(HEADER | {"storages": sizes, "constants": constants}, PAYLOAD)
+
+
+def test_a_constant_that_is_not_there_is_refused():
+    with pytest.raises(GraphError, match="reads a constant that it does not hold"):
+        received(bytes_of(replaced("[[1, 0]]", "[[1, 8]]")), PAYLOAD)
