@@ -91,6 +91,23 @@ def parse(genome: Genome) -> str | None:
 
 def lint(genome: Genome) -> str | Rejection | None:
     """Refuse what pinned rules of ruff find; configuration files and noqa are ignored."""
+    try:
+        status, found, complaint = _ruff(genome.source)
+    except subprocess.TimeoutExpired:
+        return _limited("ruff took too long on this source")
+    if status > 1 and _ruff("")[0] > 1:
+        raise MachineError(f"ruff could not run: {complaint.decode(errors='replace').strip()}")
+    if status not in {0, 1}:
+        return _limited("ruff crashed on this source")
+    findings = json.loads(found)
+    if not findings:
+        return None
+    first = findings[0]
+    return f"{first['code']}: {first['message']} (line {first['location']['row']})"
+
+
+def _ruff(source: str) -> tuple[int, bytes, bytes]:
+    """Return ruff's exit status, findings and complaint; TimeoutExpired where it takes too long."""
     from ruff import find_ruff_bin
 
     command = [
@@ -100,19 +117,10 @@ def lint(genome: Genome) -> str | Rejection | None:
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}) as process:
         _limit(process.pid)  # before it has read a byte
         try:
-            found, complaint = process.communicate(genome.source.encode(), timeout=_RUFF_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+            found, complaint = process.communicate(source.encode(), timeout=_RUFF_TIMEOUT_S)
+        finally:
             process.kill()
-            return _limited("ruff took too long on this source")
-    if process.returncode < 0:
-        return _limited("ruff crashed on this source")
-    if process.returncode > 1:
-        raise MachineError(f"ruff could not run: {complaint.decode(errors='replace').strip()}")
-    findings = json.loads(found)
-    if not findings:
-        return None
-    first = findings[0]
-    return f"{first['code']}: {first['message']} (line {first['location']['row']})"
+    return process.returncode, found, complaint
 
 
 def imports(genome: Genome) -> str | None:

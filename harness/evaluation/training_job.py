@@ -69,12 +69,18 @@ class RemoteTraining:
         return Offer(*(self._job.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
 
     def state(self, *, wanted: bool) -> Array | None:
-        """Say whether the state is wanted, and receive it; None if there is none to save."""
+        """Say whether the state is wanted, and receive it; None if there is none to save.
+
+        Raises:
+            JobFailed: The state is larger than ``MAX_STATE_BYTES``.
+        """
         self._job.send(MAX_STATE_BYTES if wanted else 0)
         if not wanted:
             return None
         self._job.renew()
         state = self._job.receive_array("u1")
+        if state.nbytes > MAX_STATE_BYTES:
+            raise failure(f"expected a state of at most {MAX_STATE_BYTES:,} bytes, got more")
         return state if state.size else None
 
 

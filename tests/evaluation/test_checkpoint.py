@@ -103,6 +103,17 @@ def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, mon
     assert isinstance(cut.train(cut.network, lr=0.05), Evaluation)
 
 
+def test_a_state_larger_than_was_asked_for_breaks_the_protocol(cut, monkeypatch):
+    monkeypatch.setattr("harness.evaluation.training_job.MAX_STATE_BYTES", 100)
+    forged = (
+        'jobs = torch.sys.modules["harness.worker.jobs"]\n'
+        'jobs._state_of = lambda *_: jobs.np.zeros(101, "u1")\n'
+    )
+    outcome = cut.train(cut.network.replace("DW", forged + cut.network["DW"]))
+    assert outcome.kind == "protocol"
+    assert "expected a state of at most 100 bytes" in outcome.reason
+
+
 def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(backend, network, config):
     """It comes while the harness is about to hand over what the training would go on from."""
     broken = network.replace("get_optimizer", "def get_optimizer(*_):\n    raise MemoryError\n")
