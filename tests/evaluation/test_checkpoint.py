@@ -109,7 +109,7 @@ def test_a_state_larger_than_was_asked_for_breaks_the_protocol(cut, monkeypatch)
         'jobs = torch.sys.modules["harness.worker.jobs"]\n'
         'jobs._state_of = lambda *_: jobs.np.zeros(101, "u1")\n'
     )
-    outcome = cut.train(cut.network.replace("DW", forged + cut.network["DW"]))
+    outcome = cut.train(cut.network.replace("Net", forged + cut.network["Net"]))
     assert outcome.kind == "protocol"
     assert "expected a state of at most 100 bytes" in outcome.reason
 
