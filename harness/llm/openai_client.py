@@ -18,7 +18,7 @@ from harness.errors import InputError, MachineError
 from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
 from harness.llm.rate_limit import RateLimiter
 from harness.llm.replies import ReplyReader, failure, plain
-from harness.llm.secrets import keep_secret
+from harness.llm.secrets import keep_secret, without_secrets
 from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask
 from harness.seeding import stream
 
@@ -81,6 +81,11 @@ class OpenAI:
         self._name, self._key, self._base_url = name, _key(key_env), base_url or OPENAI_URL
         if key_env is not None:
             keep_secret(self._key)
+        if without_secrets(dict(extra)) != dict(extra):
+            raise InputError(
+                "model.extra: expected no key, since it is recorded as a setting, found one. "
+                "model.key_env names the variable of a key that is sent."
+            )
         self._timeout_s, self._attempts = timeout_s, attempts
         self._tokens_field, self._omit, self._extra = tokens_field, set(omit), dict(extra)
         self._patience_s = patience_s

@@ -389,3 +389,9 @@ def test_a_long_rest_asked_of_a_concurrent_request_pauses_the_run_too():
     assert limiter.paused
     with pytest.raises(MachineError, match="within 5 s of the pause"), limiter.turn():
         pass
+
+
+def test_a_key_among_the_settings_is_refused_for_they_are_recorded(model):
+    with pytest.raises(InputError, match=r"model\.extra: expected no key") as refused:
+        model(extra={"user": {"token": KEY}})
+    assert KEY not in str(refused.value)
