@@ -1,4 +1,4 @@
-"""Arguments of recorded operations: JSON values, checked against what ATen declares.
+"""Arguments of recorded operations: JSON values, checked against ATen's schemas.
 
 A door to torch.
 """
@@ -32,38 +32,38 @@ _TEXTS = {
     "UPLO": {"L", "U"},
     "mode": {"reduced", "complete", "r"},
 }
-"""Text that an operation takes, by the name of the argument."""
+"""Allowed strings, by argument name."""
 _MOST = 2**63 - 1
-"""The end of a slice that has none. Other sizes and places fit into 32 bits, so that their products
-fit into 64."""
+"""Default end of a slice. Other sizes and indices fit into 32 bits, so that their products fit into
+64."""
 _MOST_SIZE = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Stands for a tensor, by its number."""
+    """Reference to a tensor, by its number."""
 
     number: int
 
 
 class Arguments:
-    """The arguments of one operation, by name, ready to be filled with tensors."""
+    """Decoded arguments of one operation, by name; tensors are references until ``filled``."""
 
     def __init__(self, op: Any, given: Mapping[str, Value], *, device: str) -> None:
         """Check the arguments.
 
         Args:
             op: The resolved operation.
-            given: Recorded values by the names of its arguments.
-            device: Device of the replay; a tensor may be made there or on the CPU.
+            given: Recorded values by argument name.
+            device: Device of the replay; a new tensor is allocated there or on the CPU.
 
         Raises:
-            GraphError: One has another type than the operation declares.
+            GraphError: An argument is missing, unknown, or not of the declared type.
         """
         declared = {a.name: a for a in op._schema.arguments}  # noqa: SLF001 - no public name
         missing = [n for n, a in declared.items() if n not in given and not a.has_default_value()]
         if missing or given.keys() - declared.keys():
-            raise GraphError(f"{op} got other arguments than it has")
+            raise GraphError(f"{op} got unknown arguments, or lacks required ones")
         decoder = _Decoder(device)
         self._values = {
             name: decoder.decoded(value, str(declared[name].real_type), name)
@@ -77,7 +77,7 @@ class Arguments:
         self.defaults = {n: a.default_value for n, a in declared.items()}
 
     def filled(self, tensors: Mapping[int, torch.Tensor]) -> dict[str, Any]:
-        """Return the values, with tensors in their places."""
+        """Return the arguments by name, with each reference replaced by its tensor."""
         named = self._values.copy()
         for name, number in self._tensors.items():
             named[name] = tensors[number]
@@ -87,13 +87,13 @@ class Arguments:
 
 
 class _Decoder:
-    """Turns JSON values into what an operation takes."""
+    """Decoder of JSON values into values of ATen's types."""
 
     def __init__(self, device: str) -> None:
         self._devices = {"cpu", torch.device(device).type}
 
     def decoded(self, value: Value, declared: str, name: str) -> Any:
-        """Return a value of the declared type; GraphError for any other."""
+        """Return the value as the declared type; GraphError if it has another type."""
         if declared.startswith("Optional["):
             return None if value is None else self.decoded(value, declared[9:-1], name)
         if declared.startswith("List["):
@@ -102,52 +102,54 @@ class _Decoder:
             return [self.decoded(item, declared[5:-1], name) for item in value]
         if declared == "str":
             if not isinstance(value, str) or value not in _TEXTS.get(name, ()):
-                raise _refusal(name, "text that the operation takes", value)
+                raise _refusal(name, "an allowed string", value)
             return value
         if name == "pin_memory" and value:
-            raise _refusal(name, "none", value)
+            raise _refusal(name, "no value", value)
         if declared not in _TYPES:
-            raise _refusal(name, "none", value)
+            raise _refusal(name, "no value", value)
         expected, decode = _TYPES[declared]
         decoded: Any = _MOST if (name, value) == ("end", _MOST) else decode(value)
-        if decoded is _NOT or (declared == "Device" and decoded.type not in self._devices):
+        if decoded is _INVALID or (declared == "Device" and decoded.type not in self._devices):
             raise _refusal(name, expected, value)
         return decoded
 
 
-_NOT = object()
+_INVALID = object()
 
 
 def _tensor(value: Value) -> Any:
-    """Read a tensor, or a number that stands for one."""
+    """Return a reference to a tensor, or a number used as a tensor."""
     number = _content(value, "tensor")
     return Ref(number) if type(number) is int else _number(value)
 
 
 def _integer(value: Value) -> Any:
-    return value if type(value) is int and -_MOST_SIZE <= value < _MOST_SIZE else _NOT
+    return value if type(value) is int and -_MOST_SIZE <= value < _MOST_SIZE else _INVALID
 
 
 def _real(value: Value) -> Any:
-    return value if type(value) is float or (type(value) is int and abs(value) <= _MOST) else _NOT
+    return (
+        value if type(value) is float or (type(value) is int and abs(value) <= _MOST) else _INVALID
+    )
 
 
 def _boolean(value: Value) -> Any:
-    return value if type(value) is bool else _NOT
+    return value if type(value) is bool else _INVALID
 
 
 def _number(value: Value) -> Any:
     parts = _content(value, "complex")
     if isinstance(parts, (list, tuple)) and len(parts) == 2:  # noqa: PLR2004 - real, imaginary
         real, imaginary = (_real(part) for part in parts)
-        return _NOT if _NOT in (real, imaginary) else complex(real, imaginary)
+        return _INVALID if _INVALID in (real, imaginary) else complex(real, imaginary)
     return value if type(value) is bool else _real(value)
 
 
 def _one_of(kind: str, known: Mapping[str, Any]) -> Callable[[Value], Any]:
     def decode(value: Value) -> Any:
         content = _content(value, kind)
-        return known.get(content, _NOT) if isinstance(content, str) else _NOT
+        return known.get(content, _INVALID) if isinstance(content, str) else _INVALID
 
     return decode
 
@@ -155,16 +157,16 @@ def _one_of(kind: str, known: Mapping[str, Any]) -> Callable[[Value], Any]:
 def _device(value: Value) -> Any:
     content = _content(value, "device")
     try:
-        return torch.device(content) if isinstance(content, str) else _NOT
+        return torch.device(content) if isinstance(content, str) else _INVALID
     except RuntimeError:
-        return _NOT
+        return _INVALID
 
 
 def _content(value: Value, kind: str) -> Any:
-    """Return what a mapping of one kind holds; ``_NOT`` for all else."""
+    """Return the content of a mapping of this kind; ``_INVALID`` for any other value."""
     if isinstance(value, Mapping) and len(value) == 1:
-        return value.get(kind, _NOT)
-    return _NOT
+        return value.get(kind, _INVALID)
+    return _INVALID
 
 
 _TYPES: dict[str, tuple[str, Callable[[Value], Any]]] = {
@@ -178,8 +180,8 @@ _TYPES: dict[str, tuple[str, Callable[[Value], Any]]] = {
     "Layout": ("a strided layout", _one_of("layout", {"strided": torch.strided})),
     "Device": ("the device of the replay", _device),
 }
-"""What is expected for each declared type, and how it is read. Generators are missing: nothing that
-is replayed draws random numbers."""
+"""Description and decoder of each declared type. Generators are missing, because no replayed
+operation draws random numbers."""
 
 
 def _refusal(name: str, expected: str, value: Value) -> GraphError:

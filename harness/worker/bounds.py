@@ -1,8 +1,8 @@
-"""Checks of arguments that ATen takes on trust: no operation reads outside its tensors.
+"""Checks of arguments that ATen does not validate: no operation reads outside its tensors.
 
-Layers call many operations of ATen through a public one that checks their arguments. A recorded
-graph names the inner operation, and may give it anything. Each check gets an operation's arguments
-by name. A door to torch.
+Layers call many ATen operations through a public operation that validates the arguments. A recorded
+graph names the inner operation and can pass it any arguments. Each check takes an operation's
+arguments by name. A door to torch.
 """
 
 import math
@@ -31,7 +31,7 @@ def expect(condition: bool, what: str) -> None:  # noqa: FBT001 - as an assertio
 
 
 def quotient(named: Named) -> None:
-    """No integer is divided by -1: a processor stops at the least one, which has no opposite."""
+    """Refuse integer division by -1: negating the smallest integer overflows and traps on a CPU."""
     values = [torch.as_tensor(named[name]) for name in ("self", "other")]
     whole = all(not v.is_floating_point() and not v.is_complex() for v in values)
     stops = whole and named["rounding_mode"] == "trunc" and bool((values[1] == -1).any())
@@ -39,61 +39,67 @@ def quotient(named: Named) -> None:
 
 
 def batch_norm(named: Named) -> None:
-    """Weights and statistics have one number for each channel."""
+    """Check that weights and statistics have one element per channel."""
     source = named["input"]
     expect(source.dim() >= _MATRIX and source.numel() > 0, "a batch with channels to normalise")
     for name in ("weight", "bias", "running_mean", "running_var"):
         given = named.get(name)
         fits = given is None or (given.shape == (source.shape[1],) and given.is_floating_point())
-        expect(fits, f"{name} with one number for each of {source.shape[1]} channels")
+        expect(fits, f"{name} with one element for each of {source.shape[1]} channels")
     expect((named.get("running_mean") is None) == (named.get("running_var") is None),
            "both running statistics or none")  # fmt: skip
     given_or_batch = named["training"] or named.get("running_mean") is not None
-    expect(given_or_batch, "running statistics or those of the batch")
+    expect(
+        given_or_batch,
+        "running statistics, or training mode, which uses the statistics of the batch",
+    )
 
 
 def group_norm(named: Named) -> None:
-    """The sizes given apart are those of the input."""
+    """Check that the size arguments match the shape of the input."""
     source, (n, c, places) = named["input"], (named["N"], named["C"], named["HxW"])
     expect(source.dim() >= _MATRIX and source.shape[:2] == (n, c), "the input's batch and channels")
-    expect(source.numel() == n * c * places > 0, "the input's number of places")
+    expect(source.numel() == n * c * places > 0, "the input's number of positions")
     expect(named["group"] > 0 and c % named["group"] == 0, "groups that divide the channels")
     for name in ("weight", "bias"):
         given = named.get(name)
-        expect(given is None or given.shape == (c,), f"{name} with one number for each channel")
+        expect(given is None or given.shape == (c,), f"{name} with one element for each channel")
 
 
 def layer_norm(named: Named) -> None:
-    """The normalised shape ends the input's shape, and is that of the weights."""
+    """Check that the normalised shape is a suffix of the input's shape, and the weights' shape."""
     source, shape = named["input"], tuple(named["normalized_shape"])
     ends = len(shape) > 0 and tuple(source.shape[-len(shape) :]) == shape
-    expect(ends and source.numel() > 0, "an input that ends with the normalised shape")
+    expect(ends and source.numel() > 0, "an input whose last dimensions are the normalised shape")
     for name in ("weight", "bias"):
         given = named.get(name)
         expect(given is None or tuple(given.shape) == shape, f"{name} of the normalised shape")
 
 
 def weight_norm(named: Named) -> None:
-    """The lengths have the shape of the directions, with one element in all dimensions but one."""
+    """Check that the norms ``g`` have the shape of ``v``, with size 1 in all dimensions but one."""
     v, g, dim = named["v"], named["g"], named["dim"]
-    expect(v.dim() >= 1 and v.numel() > 0, "a weight with dimensions")
+    expect(v.dim() >= 1 and v.numel() > 0, "a weight of at least one dimension")
     expect(dim in {0, v.dim() - 1}, "the first or the last dimension")
-    expect(g.shape == tuple(s if d == dim else 1 for d, s in enumerate(v.shape)), "fitting lengths")
+    expect(g.shape == tuple(s if d == dim else 1 for d, s in enumerate(v.shape)), "norms that fit")
     expect(g.dtype == v.dtype or v.dtype in {torch.float16, torch.bfloat16}, "one dtype")
 
 
 def attention(named: Named) -> None:
-    """Queries, keys, values and the mask belong together."""
+    """Check that the shapes of queries, keys, values and mask agree."""
     query, key, value = named["query"], named["key"], named["value"]
     mask = named.get("attn_mask", named.get("attn_bias"))
     for tensor in (query, key, value):
         expect(
-            tensor.dim() == _IMAGES and tensor.numel() > 0, "tensors of batch, head, place, width"
+            tensor.dim() == _IMAGES and tensor.numel() > 0,
+            "tensors of batch, head, position, width",
         )
         expect(tensor.shape[:2] == query.shape[:2] and tensor.dtype == query.dtype,
                "queries, keys and values of one batch, number of heads and dtype")  # fmt: skip
-        # Else the kernel's products are not computed, and its memory stays as it was.
-        expect(tensor.stride(-1) == 1, "queries, keys and values whose width lies together")
+        # With another stride, the kernel skips its products and returns uninitialised memory.
+        expect(
+            tensor.stride(-1) == 1, "queries, keys and values that are contiguous along their width"
+        )
     expect(query.shape[-1] == key.shape[-1] == value.shape[-1], "heads of one width")
     expect(key.shape[-2] == value.shape[-2], "as many keys as values")
     if mask is not None:
@@ -104,29 +110,35 @@ def attention(named: Named) -> None:
 
 
 def distances(named: Named) -> None:
-    """Both sets of points have as many features."""
+    """Check that both sets of points have the same number of features."""
     one, other = named["x1"], named["x2"]
     expect(min(one.dim(), other.dim()) >= _MATRIX, "two sets of points")
-    expect(one.shape[-1] == other.shape[-1], "points with as many features")
-    expect(named.get("compute_mode") in {None, 0, 1, 2}, "a known way to compute distances")
+    expect(one.shape[-1] == other.shape[-1], "points with the same number of features")
+    expect(named.get("compute_mode") in {None, 0, 1, 2}, "a known compute_mode")
 
 
 def fourier(named: Named) -> None:
-    """Dimensions are those of the input, each once; the real half has the size that is due."""
+    """Check that dimensions exist and differ, and that a half spectrum has the size required."""
     source, dims = named["self"], named["dim"]
     expect(0 < len(dims) == len(set(dims)), "different dimensions")
     expect(all(0 <= d < source.dim() for d in dims), "dimensions of the input")
-    expect(source.numel() > 0 and named["normalization"] in {0, 1, 2}, "numbers to transform")
+    expect(
+        source.numel() > 0 and named["normalization"] in {0, 1, 2},
+        "elements to transform and a known normalisation",
+    )
     if "last_dim_size" in named:
         size = named["last_dim_size"]
         expect(source.is_complex(), "complex numbers")
-        expect(size > 0 and source.shape[dims[-1]] == size // 2 + 1, "half of the numbers, and one")
+        expect(
+            size > 0 and source.shape[dims[-1]] == size // 2 + 1,
+            "last_dim_size // 2 + 1 elements in the last dimension",
+        )
 
 
 def trilinear(named: Named) -> None:
-    """Expanded dimensions are those of the product."""
+    """Check that expanded and summed dimensions are dimensions of the product."""
     n_dims = {named[f"i{k}"].dim() + len(named[f"expand{k}"]) for k in "123"}
-    expect(len(n_dims) == 1, "three tensors of as many dimensions")
+    expect(len(n_dims) == 1, "three tensors with the same number of dimensions")
     (most,) = n_dims
     places = [
         named["unroll_dim"],
@@ -139,7 +151,7 @@ def trilinear(named: Named) -> None:
 
 
 def upsampling(named: Named) -> None:
-    """Scales are none, or those with which the size was computed."""
+    """Check that each scale is None or yields the output size."""
     source = named["input" if "input" in named else "self"]
     names = [k for k in ("scales", "scales_d", "scales_h", "scales_w") if k in named]
     expect(source.dim() == _SPATIAL + len(names), "a size for each scale")
@@ -147,11 +159,11 @@ def upsampling(named: Named) -> None:
     for given, wanted, name in sizes:
         scale = named[name]
         fits = scale is None or (0 < scale < math.inf and wanted == math.floor(given * scale))
-        expect(fits, "scales that give the size")
+        expect(fits, "scales that yield the output size")
 
 
 def grid(named: Named) -> None:
-    """Modes are those that exist; the grid has a place for each output."""
+    """Check that the modes exist, and that the grid fits the input."""
     source, places = named["input"], named["grid"]
     n_dims = source.dim() - _SPATIAL
     expect(n_dims in {2, 3} and places.dim() == source.dim(), "an input and a grid")
@@ -163,7 +175,7 @@ def grid(named: Named) -> None:
 
 
 def affine(named: Named) -> None:
-    """One matrix for each example."""
+    """Check that there is one matrix for each example."""
     theta, size = named["theta"], named["size"]
     n_dims = len(size) - _SPATIAL
     expect(n_dims in {2, 3} and min(size) > 0, "the size of a batch")
@@ -171,12 +183,12 @@ def affine(named: Named) -> None:
 
 
 def search(named: Named) -> None:
-    """No order of the sorted numbers is given apart."""
-    expect(named.get("sorter") is None, "sorted numbers without a sorter")
+    """Refuse a separate sorter argument."""
+    expect(named.get("sorter") is None, "a sorted sequence without a sorter")
 
 
 def own_elements(named: Named) -> None:
-    """The view lies within the elements of its tensor, which fill their memory."""
+    """Check that the tensor is dense and the view stays within its elements."""
     source, size, stride = named["self"], named["size"], named["stride"]
     expect(len(size) == len(stride), "as many strides as sizes")
     expect(min([*size, *stride], default=0) >= 0, "sizes and strides of at least zero")
@@ -190,7 +202,7 @@ def own_elements(named: Named) -> None:
 
 
 def is_dense(tensor: torch.Tensor) -> bool:
-    """Return whether the elements fill a range of memory, each at a place of its own."""
+    """Return whether the elements fill a range of memory without gaps or overlaps."""
     filled = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size > 1:
@@ -201,9 +213,9 @@ def is_dense(tensor: torch.Tensor) -> bool:
 
 
 def recurrent_layer(named: Named) -> None:
-    """Check one direction of one layer, as oneDNN takes it."""
+    """Check one direction of one layer, in oneDNN's format."""
     source, mode, hidden = named["input"], named["mode"], named["hidden_size"]
-    expect(mode == _LSTM and not named["train"], "an LSTM that is not trained")
+    expect(mode == _LSTM and not named["train"], "an LSTM in evaluation mode")
     expect(not named["batch_sizes"], "batches of one length")
     expect(source.dim() == _MATRIX + 1 and source.numel() > 0, "input of step, batch, feature")
     rows, (batch, width) = _GATES[mode] * hidden, source.shape[1:]
@@ -219,11 +231,14 @@ def recurrent_layer(named: Named) -> None:
 
 
 def recurrent_layers(named: Named) -> None:
-    """Check all layers, as cuDNN takes them."""
+    """Check all layers, in cuDNN's format."""
     source, mode, hidden = named["input"], named["mode"], named["hidden_size"]
     layers, ways = named["num_layers"], 2 if named["bidirectional"] else 1
-    expect(mode in range(len(_GATES)) and not named["train"], "a known layer that is not trained")
-    expect(not named["batch_sizes"] and named["proj_size"] == 0, "batches of one length")
+    expect(mode in range(len(_GATES)) and not named["train"], "a known layer in evaluation mode")
+    expect(
+        not named["batch_sizes"] and named["proj_size"] == 0,
+        "batches of one length, without projection",
+    )
     expect(source.dim() == _MATRIX + 1 and source.numel() > 0, "input of step, batch, feature")
     batch = source.shape[0 if named["batch_first"] else 1]
     rows, per_layer = _GATES[mode] * hidden, named["weight_stride0"]
@@ -244,7 +259,7 @@ def recurrent_layers(named: Named) -> None:
 
 
 def recurrent_cell(named: Named) -> None:
-    """Check one step of an LSTM or a GRU, as CUDA takes it."""
+    """Check one step of an LSTM or a GRU, in the format of the CUDA kernel."""
     gates, state = named["input_gates"], named.get("cx", named.get("hx"))
     n_gates = 4 if "cx" in named else 3
     expect(state is not None and state.dim() == _MATRIX, "a state of batch and width")

@@ -1,9 +1,9 @@
-"""Floating-point operations of one operation: the rules that the list of operations names.
+"""FLOP counts: one rule per operation, referenced by the list of operations.
 
-A rule gets an operation's arguments by name and its outputs. Products count exactly, two for each
-multiplication and its addition; transforms, sorts and decompositions as textbooks count them; every
-other operation one for each element that it reads or writes, whichever are more, so that no loop is
-free. A complex element counts four times, as its product does. A door to torch.
+A rule takes an operation's arguments by name and its outputs. Products are counted exactly: two per
+multiply-add. Transforms, sorts and decompositions use textbook counts. Any other operation counts
+the number of elements read or of elements written, whichever is larger, so that no loop is free. A
+complex element counts four times, like its product. A door to torch.
 """
 
 import math
@@ -19,87 +19,87 @@ Flops = Callable[[Named, Outputs], int]
 
 
 _MOST = 2**63 - 1
-"""What a record has room for; windows that are cut at the edge count whole, and may reach it."""
+"""Largest recordable count. Windows that are cut at the edge count in full, and can reach it."""
 
 
 def per_input(flops: Sequence[int], batch_size: int) -> int:
-    """Return the operations for one input of a batch that took these."""
+    """Return the FLOPs per input of a batch."""
     return min(sum(flops) // batch_size, _MOST)
 
 
 def nothing(_: Named, __: Outputs) -> int:
-    """Count a view."""
+    """Count zero, for a view."""
     return 0
 
 
 def elements(named: Named, outputs: Outputs) -> int:
-    """Count the elements read or written, whichever are more."""
+    """Count the elements read or the elements written, whichever are more."""
     read = max((_numbers(t) for t in _tensors_in(list(named.values()))), default=0)
     return max(read, sum(_numbers(t) for t in _tensors_in(list(outputs))))
 
 
 def each(factor: int) -> Flops:
-    """Count several operations for each element."""
+    """Count a constant number of operations per element."""
     return lambda named, outputs: factor * elements(named, outputs)
 
 
 def inner(left: str) -> Flops:
-    """Count a product of which each output sums over the last dimension of ``left``."""
+    """Count a matrix product; each output sums over the last dimension of ``left``."""
     return lambda named, outputs: _multiplied(outputs[0]) * named[left].shape[-1]
 
 
 def summed_batches(named: Named, outputs: Outputs) -> int:
-    """Count a product of batches that are summed."""
+    """Count a batched matrix product that is summed over the batch."""
     batch, _, width = named["batch1"].shape
     return int(_multiplied(outputs[0]) * batch * width)
 
 
 def outer(named: Named, outputs: Outputs) -> int:
-    """Count a product of which each output is one multiplication and one addition."""
+    """Count an outer product: one multiply-add per output."""
     del named
     return _multiplied(outputs[0])
 
 
 def _multiplied(output: torch.Tensor) -> int:
-    """Count a multiplication and an addition for each element."""
+    """Count one multiply-add per element."""
     return 2 * _numbers(output)
 
 
 def _numbers(tensor: torch.Tensor) -> int:
-    """Count elements; a product of complex ones takes four of real ones."""
+    """Count elements; a complex one counts four times, as its product takes four real products."""
     return tensor.numel() * (4 if tensor.is_complex() else 1)
 
 
 def convolved(named: Named, outputs: Outputs) -> int:
-    """Count a convolution: each place multiplies by the whole weight of its group."""
+    """Count a convolution: each position multiplies by the whole weight of its group."""
     places = named["input"] if named["transposed"] else outputs[0]
-    n_places = named["input"].shape[0] * math.prod(places.shape[2:])
-    return int(n_places * _multiplied(named["weight"]))
+    n_positions = named["input"].shape[0] * math.prod(places.shape[2:])
+    return int(n_positions * _multiplied(named["weight"]))
 
 
 def attended(named: Named, _: Outputs) -> int:
-    """Count products of all queries with all keys, and of all weights with all values."""
+    """Count attention: all queries times all keys, and all weights times all values."""
     query, key, value = named["query"], named["key"], named["value"]
     batch = math.prod(query.shape[:-1])
     return int(2 * batch * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
 def recurrent(named: Named, outputs: Outputs) -> int:
-    """Count one layer that multiplies by both weight matrices at each step."""
+    """Count one recurrent layer: each step multiplies by both weight matrices."""
     steps, batch, _ = named["input"].shape
     weights = named["weight0"].numel() + named["weight1"].numel()
     return int(2 * steps * batch * weights) + elements(named, outputs)
 
 
 def recurrent_layers(named: Named, outputs: Outputs) -> int:
-    """Count all layers of ``_cudnn_rnn``: each step multiplies by all weights but the biases."""
+    """Count all layers of ``_cudnn_rnn``: each step multiplies by all weights except biases."""
     steps, batch, _ = named["input"].shape  # their product is the same with the batch first
     weights = sum(w.numel() for w in named["weight"] if w.dim() > 1)
     return int(2 * steps * batch * weights) + elements(named, outputs)
 
 
 def measured_apart(named: Named, outputs: Outputs) -> int:
-    """Count a distance: a subtraction, a power and an addition for each feature."""
+    """Count pairwise distances: a subtraction, a power and an addition per feature."""
     return int(3 * outputs[0].numel() * max(1, named["x1"].shape[-1]))
 
 
@@ -116,7 +116,7 @@ def trilinear(named: Named, _: Outputs) -> int:
 
 
 def pooled(n_dims: int) -> Flops:
-    """Count each element of each window of this many dimensions."""
+    """Count pooling over ``n_dims`` dimensions: each element of each window."""
 
     def rule(named: Named, outputs: Outputs) -> int:
         kernel = list(named["kernel_size"])
@@ -127,7 +127,7 @@ def pooled(n_dims: int) -> Flops:
 
 
 def pooled_to_size(named: Named, outputs: Outputs) -> int:
-    """Count each element of each window, where windows follow from the output's size."""
+    """Count adaptive pooling: each element of each window; the output size sets the windows."""
     n_dims = len(named["output_size"])
     sizes = zip(named["self"].shape[-n_dims:], outputs[0].shape[-n_dims:], strict=True)
     window = math.prod(math.ceil(i / max(o, 1)) + (i % max(o, 1) > 0) for i, o in sizes)
@@ -135,7 +135,7 @@ def pooled_to_size(named: Named, outputs: Outputs) -> int:
 
 
 def resampled(reach: int) -> Flops:
-    """Count an interpolation that reads ``reach`` elements in each direction for an output."""
+    """Count an interpolation that reads ``reach`` elements per dimension for each output."""
 
     def rule(named: Named, outputs: Outputs) -> int:
         source = named["input"] if "input" in named else named["self"]
@@ -146,7 +146,7 @@ def resampled(reach: int) -> Flops:
 
 
 def resampled_smoothly(reach: int) -> Flops:
-    """Count an interpolation whose windows grow as the output shrinks."""
+    """Count an antialiased interpolation: windows grow as the output shrinks."""
 
     def rule(named: Named, outputs: Outputs) -> int:
         source = named["input" if "input" in named else "self"]
@@ -173,19 +173,19 @@ def ordered(named: Named, outputs: Outputs) -> int:
 
 
 def searched(named: Named, outputs: Outputs) -> int:
-    """Count a binary search for each element."""
+    """Count one binary search per element."""
     bounds = named["boundaries"] if "boundaries" in named else named["sorted_sequence"]
     return elements(named, outputs) * max(1, math.ceil(math.log2(max(bounds.shape[-1], 2))))
 
 
 def looked_up(named: Named, _: Outputs) -> int:
-    """Count a search for each element among others, all sorted together."""
+    """Count a membership test: a sort of both sets of elements together."""
     n = named["elements"].numel() + named["test_elements"].numel()
     return int(n * max(1, math.ceil(math.log2(max(n, 2)))))
 
 
 def decomposed(factor: float, matrix: str = "A") -> Flops:
-    """Count a decomposition: ``factor`` m n min(m, n)."""
+    """Count a matrix decomposition: ``factor`` m n min(m, n)."""
 
     def rule(named: Named, outputs: Outputs) -> int:
         m, n = named[matrix].shape[-2:]
@@ -195,7 +195,7 @@ def decomposed(factor: float, matrix: str = "A") -> Flops:
 
 
 def solved(factor: float, matrix: str) -> Flops:
-    """Count a solution: a decomposition, and for each element of it a sum over n unknowns.
+    """Count a linear solve: a decomposition, and a sum over n unknowns per element of the solution.
 
     One matrix may serve many right-hand sides.
     """
@@ -209,7 +209,7 @@ def solved(factor: float, matrix: str) -> Flops:
 
 
 def exponentiated(named: Named, _: Outputs) -> int:
-    """Count a matrix exponential: six products, and one for each halving of the norm."""
+    """Count a matrix exponential: six products, and one per halving of the norm."""
     matrix = named["self"]
     n = matrix.shape[-1]
     norm = float(matrix.abs().sum(-1).max()) if matrix.numel() else 0.0

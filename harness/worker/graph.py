@@ -115,13 +115,13 @@ def graph_of(header: Any, payload: Any) -> Graph:
 
 
 def received(header: Array, payload: Array) -> Graph:
-    """Read a graph from bytes that another process sent, and overwrite those of its header.
+    """Read a graph from bytes of an untrusted process, and overwrite the header's bytes.
 
-    Only the one text that this module writes for the graph is accepted, so that nothing that the
-    graph does not need is left in this process when it is replayed.
+    The header must equal the canonical text of the graph (``written``). So this process holds no
+    bytes but those of the graph during the replay.
 
     Raises:
-        GraphError: The bytes are anything else.
+        GraphError: The bytes are not a graph in canonical form.
     """
     text = header.tobytes()
     header.fill(0)
@@ -131,12 +131,12 @@ def received(header: Array, payload: Array) -> Graph:
     except (ValueError, RecursionError) as error:
         raise GraphError(f"the graph is malformed ({type(error).__name__})") from error
     if not same:
-        raise GraphError("the graph is malformed: expected it as the recorder writes it")
+        raise GraphError("the graph is malformed: expected the canonical text of its header")
     return graph
 
 
 def written(graph: Graph) -> str:
-    """Return the one text of a graph's header."""
+    """Return the canonical text of a graph's header."""
     return json.dumps(graph.header())
 
 
@@ -244,24 +244,26 @@ def _parts(record: Node | Constant) -> list[Any]:
 
 
 def _check_numbers(program: Program) -> None:
-    """Refuse numbers that are read before they are given, and such as are given twice.
+    """Check that each tensor number is defined once, before it is read.
 
-    An operation may change only its own arguments.
+    An operation may redefine only its own arguments.
     """
     known = {0, *program.constants}
     if len(known) != 1 + len(program.constants):
-        raise GraphError("the graph is malformed: tensor 0 is the input")
+        raise GraphError(
+            "the graph is malformed: expected no constant with number 0, which is the input"
+        )
     for node in program.nodes:
         own = set(tensors_in([node.args, node.kwargs]))
         if not own <= known:
-            raise GraphError(f"{node.op[:80]} reads a tensor that nothing gave")
+            raise GraphError(f"{node.op[:80]} reads an undefined tensor")
         for output in node.outputs:
             if output is not None and output not in own:
                 if output in known:
                     raise GraphError(f"{node.op[:80]} writes a tensor that was not given to it")
                 known.add(output)
     if program.result not in known:
-        raise GraphError("the graph's result is a tensor that nothing gave")
+        raise GraphError("the graph's result is an undefined tensor")
 
 
 def _program(batch_size: Any, constants: Any, nodes: Any, result: Any) -> Program:

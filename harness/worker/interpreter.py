@@ -22,14 +22,14 @@ from harness.worker.operations import OPERATIONS, Rule
 
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
 _MOST_DIMS = 25
-"""Dimensions that a kernel may have room for."""
+"""Most dimensions that every kernel supports."""
 _PAIRS = {"complex64": "float32", "complex128": "float64"}
-"""A complex number is a pair of these, and layers read it as either."""
+"""Real dtype of the two parts of a complex dtype; layers read one storage as either dtype."""
 
 Watch = Callable[[int, dict[str, Any]], None]
 """Called before each operation with its place and its arguments by name, which it may change."""
 Tally = Callable[[int], None]
-"""Called with floating-point operations after they were done."""
+"""Called after each operation with its floating-point operations."""
 
 
 class Operation:
@@ -44,7 +44,7 @@ class Operation:
         self._rule, self.op = _resolved(node.op)
         names = [argument.name for argument in self.op._schema.arguments]  # noqa: SLF001
         if len(node.args) > len(names) or set(names[: len(node.args)]) & node.kwargs.keys():
-            raise GraphError(f"{node.op} got more arguments than it has")
+            raise GraphError(f"{node.op} got more arguments than it declares, or one of them twice")
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
         self._ready = Arguments(self.op, self.arguments, device=device)
         self.done_with: list[int] = []
@@ -53,11 +53,11 @@ class Operation:
             raise GraphError(f"draws random numbers when it is evaluated ({node.op[:80]})")
 
     def filled(self, tensors: Mapping[int, torch.Tensor]) -> dict[str, Any]:
-        """Return the arguments by name, with tensors in their places."""
+        """Return the arguments by name, with each reference replaced by its tensor."""
         try:
             return self._ready.filled(tensors)
         except KeyError as error:
-            raise GraphError(f"{self.node.op} reads a tensor that nothing gave") from error
+            raise GraphError(f"{self.node.op} reads an undefined tensor") from error
 
     def __call__(
         self, tensors: dict[int, torch.Tensor], named: dict[str, Any], tally: Tally | None
@@ -72,16 +72,16 @@ class Operation:
         outcome = self.op(*list(named.values())[: len(self.node.args)],
                           **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
-        if self._rule.fills:  # else it would hold what lay there before
+        if self._rule.fills:  # the memory may hold data of earlier computations
             _clear(outputs[0])
         if sizes != [s.nbytes() for s in storages]:
-            raise GraphError(f"{self.node.op[:80]} grows a tensor, by uninitialised memory")
+            raise GraphError(f"{self.node.op[:80]} grows a tensor by uninitialised memory")
         if tally is not None:
             tally(self._rule.flops(self._ready.defaults | named, outputs))
         self._store(outputs, tensors)
 
     def _store(self, outputs: Sequence[Any], tensors: dict[int, torch.Tensor]) -> None:
-        """Keep the outputs that the graph numbers, and drop what nothing reads any more."""
+        """Store the outputs that have a number, and release tensors after their last use."""
         given = zip(self.node.outputs, outputs, strict=True)
         for number, output in islice(given, self._rule.gives):
             if number is not None:
@@ -119,7 +119,7 @@ class Interpreter:
         return other
 
     def flops_vary(self, program: int) -> bool:
-        """Return whether a program's work depends on the numbers that it is given."""
+        """Return whether a program's FLOPs depend on the values of its inputs."""
         return any(operation.flops_vary for operation in self.operations[program])
 
     def answers(
@@ -138,7 +138,7 @@ class Interpreter:
             inputs: (n, ...) as the network gets them.
             program: Number of the program to run.
             shape: Shape that the answer to one input must have.
-            tally: Called after each batch with the floating-point operations for one input.
+            tally: Called after each batch with the FLOPs per input.
 
         Returns:
             (n, *shape), float32.
@@ -213,7 +213,7 @@ def _operations(program: Program, device: str) -> list[Operation]:
 
 
 def _dense(value: Any) -> Any:
-    """Return a tensor as it is, or without gaps and overlaps."""
+    """Return a dense tensor unchanged, and a contiguous copy of one with gaps or overlaps."""
     if isinstance(value, list):
         return [_dense(item) for item in value]
     if not isinstance(value, torch.Tensor) or value.is_contiguous() or is_dense(value):
@@ -235,10 +235,12 @@ def _tensors_in(named: Mapping[str, Any]) -> Iterator[torch.Tensor]:
 
 
 def _check_constants(graph: Graph) -> None:
-    """Check that each constant lies within its storage, which is read as one dtype.
+    """Check that each constant lies within its storage, and that a storage has one dtype.
+
+    Two dtypes would reinterpret the bits of a number.
 
     Raises:
-        GraphError: One does not. Two dtypes would read one number's bits as another's.
+        GraphError: A constant violates either rule.
     """
     read_as: dict[int, str] = {}
     for constant in graph.constants:
@@ -250,22 +252,22 @@ def _check_constants(graph: Graph) -> None:
         if _extent(constant) * dtype.itemsize > storage.nbytes:
             raise GraphError("reads a tensor beyond the end of its storage")
         if dtype == torch.bool and (storage > 1).any():
-            raise GraphError("reads a truth value that is neither 0 nor 1")
+            raise GraphError("reads a boolean that is neither 0 nor 1")
         part = _PAIRS.get(constant.dtype, constant.dtype)
         if storage.nbytes and read_as.setdefault(constant.storage, part) != part:
             raise GraphError("reads one storage as two dtypes")
 
 
 def _view(storage: torch.Tensor, constant: Constant) -> torch.Tensor:
-    """Return the tensor that a constant is."""
+    """Return a constant as a view of its storage."""
     whole = torch.empty(0, dtype=DTYPES[constant.dtype], device=storage.device)
     return whole.set_(storage.untyped_storage(), constant.offset, constant.shape, constant.stride)
 
 
 def _extent(constant: Constant) -> int:
-    """Return how many elements of the storage a constant needs, from its start."""
+    """Return the number of elements from the start of the storage to the constant's end."""
     if len(constant.shape) != len(constant.stride):
-        raise GraphError("expected as many strides as sizes of a tensor")
+        raise GraphError("expected as many strides as sizes of a constant")
     if 0 in constant.shape:
         return 0
     pairs = zip(constant.shape, constant.stride, strict=True)
@@ -273,7 +275,7 @@ def _extent(constant: Constant) -> int:
 
 
 def _resolved(name: str) -> tuple[Rule, Any]:
-    """Return the rule of a listed operation, and what to call."""
+    """Return the rule of a listed operation, and its ATen overload."""
     rule, found = OPERATIONS.get(name), _found(name)
     if found is not None and torch.Tag.nondeterministic_seeded in found.tags and rule is None:
         raise GraphError(f"draws random numbers when it is evaluated ({name[:80]})")
@@ -288,7 +290,7 @@ def _resolved(name: str) -> tuple[Rule, Any]:
 
 
 def _found(name: str) -> Any:
-    """Return an operation of ATen; None for any other name."""
+    """Return the ATen overload with this name; None if there is none."""
     if not _NAME.fullmatch(name):
         return None
     found: Any = torch.ops

@@ -1,9 +1,9 @@
-"""The operations that are replayed, one by one: what layers come to on a CPU and on a GPU.
+"""Allowlist of replayed operations: those that layers use on a CPU and on a GPU.
 
-Everything else of ATen is refused, for much of it trusts its caller: it reads beyond a tensor,
-reads one number's bits as another's, or holds pointers. Each group says why none of its operations
-does; ``tests/worker/test_operations.py`` tries. An operation needs a rule for its FLOPs, and a
-check where ATen checks too little.
+Any other ATen operation is refused. Many trust their caller: they read beyond a tensor, reinterpret
+the bits of numbers, or hold pointers. Each group states why its operations do not;
+``tests/worker/test_operations.py`` tests it. An operation needs a rule for its FLOPs, and a check
+where ATen validates too little.
 """
 
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ from harness.worker.flops import Flops
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What the replay needs to know of an operation.
+    """Rule for the replay of an operation.
 
     Attributes:
         flops: Counts its floating-point operations.
-        check: Refuses arguments that ATen would take on trust.
-        fills: Whether it gives memory that nobody wrote, which is to be overwritten with zeros.
-        gives: How many of its outputs may be read, from the first; others are scratch memory.
-        dense: Whether a tensor with gaps or overlaps is copied first, for its kernel may read a
-            range of memory that is as long as the tensor has elements.
-        varies: Whether its work depends on the numbers, though the output's shape does not.
+        check: Refuses arguments that ATen does not validate.
+        fills: Whether it returns uninitialised memory; the replay overwrites it with zeros.
+        gives: Number of leading outputs that the graph may read; the others are scratch memory.
+        dense: Whether a tensor with gaps or overlaps is copied first. The kernel may ignore strides
+            and read as many consecutive elements as the tensor has.
+        varies: Whether its FLOPs depend on the values, although the output's shape does not.
     """
 
     flops: Flops
@@ -38,11 +38,11 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Operations for which the same holds.
+    """Operations that share one rule.
 
     Attributes:
-        why: Why none reads outside its tensors, nor gives anything but numbers computed from them.
-        rule: The rule of each.
+        why: Why each reads only its tensors and returns only numbers computed from them.
+        rule: Rule of each operation.
         names: Their names and overloads in ``aten``.
     """
 
@@ -56,7 +56,7 @@ class Group:
 
 _SIMPLE = (
     Group(
-        why="ATen broadcasts shapes; each output element depends on the elements at its place.",
+        why="ATen broadcasts shapes; each output element depends on the elements at its index.",
         rule=Rule(flops=flops.elements),
         names="""
         __lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
@@ -148,7 +148,7 @@ _SIMPLE = (
         """,
     ),
     Group(
-        why="It writes each element of a new tensor, by its place.",
+        why="It writes each element of a new tensor, by its index.",
         rule=Rule(flops=flops.elements),
         names="""
         arange.default arange.start arange.start_step eye.default eye.m fft_fftfreq.default
@@ -263,7 +263,7 @@ _POOLS = _dense(
     },
 )
 _CHECKED = _dense(
-    "ATen trusts the layer that calls it; the check stands for that layer.",
+    "ATen relies on the calling layer for validation; the check replaces it.",
     {
         "native_batch_norm.default cudnn_batch_norm.default": Rule(
             flops=flops.elements, check=bounds.batch_norm, gives=1
@@ -330,7 +330,7 @@ _FEW_ELEMENTS = _each(
     },
 )
 _MEDIANS = _dense(
-    "ATen checks the dimension; along one that is expanded, it would read behind the elements.",
+    "ATen checks the dimension. It would read past the elements of an expanded dimension.",
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
 GROUPS = (
@@ -338,6 +338,6 @@ GROUPS = (
     *(*_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED),
 )
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
-"""The rule of each operation that is replayed, by its name: ``aten.NAME.OVERLOAD``."""
+"""Rule of each replayed operation, by name: ``aten.NAME.OVERLOAD``."""
 EXCHANGED = frozenset({"aten.native_batch_norm.default", "aten.cudnn_batch_norm.default"})
-"""Normalisations whose running statistics are left out of the count, where they are not trained."""
+"""Normalisations whose running statistics are not counted when they run in evaluation mode."""

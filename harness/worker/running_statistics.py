@@ -1,8 +1,8 @@
-"""Running statistics that need not be counted, because training inputs give them as well.
+"""Running statistics that need not be counted, because training inputs determine them.
 
-They are exchanged for statistics that the clean process computes from inputs of its own choice. The
-exchange cannot pass a number on: while the new statistics are computed, the old ones are zeros, and
-every normalisation concerned uses those of its batch, as in training. A door to torch.
+The clean process replaces them with statistics of inputs of its own choice. The replacement carries
+no information over: while the new statistics are computed, the old ones are zeros, and every
+normalisation concerned uses batch statistics, as in training. A door to torch.
 """
 
 from typing import Any
@@ -23,10 +23,10 @@ Pair = tuple[int, int]
 
 
 def statistics_from(interpreter: Interpreter, inputs: torch.Tensor) -> dict[int, Array]:
-    """Return, for each storage of running statistics, the bytes that these inputs give it.
+    """Return the recomputed bytes of each storage of running statistics.
 
-    A storage is one of running statistics if all that reads it, in every program, is a listed
-    normalisation that is not trained, and if that reads it whole, and together with one other.
+    A storage holds running statistics if every reader, in every program, is a listed normalisation
+    in evaluation mode that reads all of it, always paired with the same other storage.
     """
     readings = _Readings(interpreter)
     pairs, exempt = readings.pairs, readings.exempt()
@@ -37,7 +37,7 @@ def statistics_from(interpreter: Interpreter, inputs: torch.Tensor) -> dict[int,
     def watch(place: int, named: dict[str, Any]) -> None:
         if place in pairs:
             moments.setdefault(pairs[place], _Moments()).add(named["input"])
-            # As in training: else the error of one layer's statistics shows in all that follow.
+            # As in training: otherwise an error of one layer's statistics affects all later layers.
             named["training"] = True
             named[_MEAN], named[_VAR] = named[_MEAN].clone(), named[_VAR].clone()
 
@@ -55,10 +55,11 @@ def statistics_from(interpreter: Interpreter, inputs: torch.Tensor) -> dict[int,
 
 
 class _Readings:
-    """What reads the storages of a graph.
+    """Readers of the storages of a graph.
 
     Attributes:
-        pairs: Normalisations of program 0 that take running statistics, by their place.
+        pairs: Storages of each normalisation of program 0 with running statistics, by the
+            operation's position.
     """
 
     def __init__(self, interpreter: Interpreter) -> None:
@@ -81,7 +82,7 @@ class _Readings:
         return alone - self._read_otherwise()
 
     def _read_otherwise(self) -> set[int]:
-        """Return what anything but a normalisation reads, or reads as anything but statistics."""
+        """Return the storages that are read by another operation or as another argument."""
         found: set[int] = set()
         for number, operations in enumerate(self._interpreter.operations):
             program = self._graph.programs[number]
@@ -99,7 +100,7 @@ class _Readings:
         return found
 
     def _pair_of(self, program: int, operation: Operation) -> Pair | None:
-        """Return the storages of a normalisation's statistics, if it is one that is exchanged."""
+        """Return the storages of a normalisation's statistics; None if they must be counted."""
         arguments = operation.arguments
         if operation.node.op not in EXCHANGED or arguments.get("training") is not False:
             return None

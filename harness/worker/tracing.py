@@ -88,7 +88,7 @@ class _Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
-        if _is_composite(func):  # as where torch keeps gradients: its parts are recorded
+        if _is_composite(func):  # record its parts, as autograd does
             with self:
                 return func.decompose(*args, **kwargs)
         outcome = func(*args, **kwargs)
@@ -132,7 +132,7 @@ class _Tape(TorchDispatchMode):
 
 
 def _is_composite(func: Any) -> bool:
-    """Return whether torch computes an operation by others, and by nothing else."""
+    """Return whether torch implements an operation by other operations alone."""
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - no public name
     composite = has_kernel(func.name(), "CompositeImplicitAutograd")
     return bool(composite)

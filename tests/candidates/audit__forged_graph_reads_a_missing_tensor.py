@@ -1,4 +1,4 @@
-# expects: audit: reads a tensor that nothing gave
+# expects: audit: reads an undefined tensor
 # entry: 14
 # segment: ExquisiteNetV2
 FORGE

@@ -275,5 +275,5 @@ def test_attention_to_a_width_that_is_scattered_is_refused(place):
     given[place] = {"tensor": 3}
     scattered = ("permute.default", [X, [3, 2, 1, 0]], {}, [3])
     op = "_scaled_dot_product_flash_attention_for_cpu.default"
-    with pytest.raises(GraphError, match="whose width lies together"):
+    with pytest.raises(GraphError, match="that are contiguous along their width"):
         computed(scattered, (op, given, {}, [2, 4]))

@@ -240,14 +240,14 @@ def with_node(op, args=(), kwargs=None, outputs=(1,)):
         (with_node("os.system.default"), "does not replay"),
         (with_node("aten.from_file.default", ["/etc/passwd"]), "does not replay"),
         (with_node("aten.nothing.default"), "does not replay"),
-        (with_node("aten.relu.default", [{"tensor": 7}]), "reads a tensor that nothing gave"),
+        (with_node("aten.relu.default", [{"tensor": 7}]), "reads an undefined tensor"),
         (with_node("aten.relu.default", [{"tensor": 0}], outputs=[1, 2]), "ValueError"),
         (with_node("aten.relu.default", [{"pickle": "x"}]), "expected a tensor for self, got dict"),
         (HEADER | {"constants": [[0, "float32", [9], [1], 0]]}, "bytes that no operation reads"),
         (HEADER, "expected answers of shape"),
         (
             with_node("aten.relu.default", [{"tensor": 0}], outputs=[0]),
-            "result is a tensor that nothing gave",
+            "result is an undefined tensor",
         ),
     ],
 )
