@@ -28,7 +28,7 @@ class LockHeldError(Exception):
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that readers and crashes see all of it or nothing; a link is replaced.
+    """Write a file atomically: complete or not at all; a link is replaced, not followed.
 
     The caller must be the only one to write this file, for instance by its ``creation_lock``.
 
@@ -41,7 +41,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        part.unlink(missing_ok=True)  # left by a crash, or a link that somebody else put there
+        part.unlink(missing_ok=True)  # left by a crash, or planted as a link
         with part.open("xb") as file:
             write(file)
             file.flush()
@@ -52,14 +52,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as ``write_atomically`` does: no link, pipe or device is followed."""
+    """Write a text file with ``write_atomically``, which opens no link, pipe or device."""
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """Read a regular file of at most ``most`` bytes; OSError for any other, none is waited for."""
+    """Read a regular file of at most ``most`` bytes; OSError at once for any other file."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no regular file")
+        raise OSError(errno.EINVAL, "not a regular file")
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -129,7 +129,7 @@ _THREAD_LOCKS: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 
 
 def make_own_folder(folder: Path) -> None:
-    """Create a folder within one that may be somebody else's; a link in its place is removed."""
+    """Create a folder below an untrusted one; a link of its name is removed, not followed."""
     try:
         if folder.is_symlink():
             folder.unlink()
@@ -156,7 +156,7 @@ def check_writable(folder: Path) -> None:
 
 
 def without_link(path: str, flags: int) -> int:
-    """Open a file as ``opener`` of ``open``; OSError where it is a link."""
+    """Open a file, as the ``opener`` of ``open``; OSError if it is a link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 

@@ -1,4 +1,4 @@
-"""Types of a constructor's arguments, and whether plain values fit them."""
+"""Check plain values against the annotations of a constructor."""
 
 import inspect
 import types
@@ -8,19 +8,19 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 _PLAIN: Mapping[Any, tuple[type, ...]] = {
     int: (int,), float: (int, float), str: (str,), bool: (bool,), type(None): (type(None),),
 }  # fmt: skip
-"""Types of plain values, and the types whose values they accept; True is no number."""
+"""Annotations of plain values, and the types that each accepts; a bool is not a number."""
 
 
 def argument_types(constructor: type[Any]) -> dict[str, Any]:
-    """Return the types of a class's arguments by name, as far as it declares them."""
+    """Return the annotations of a constructor's arguments by name, {} if unresolvable."""
     try:
         return get_type_hints(constructor.__init__)
-    except (NameError, TypeError):  # imported for the type checker alone, or not a type
+    except (NameError, TypeError):  # imported only for type checking, or not a type
         return {}
 
 
 def is_strategy(hint: Any) -> bool:
-    """Whether a type is a class of objects that are constructed, such as a protocol."""
+    """Return whether an annotation allows an object to be constructed, such as a protocol."""
     return any(
         inspect.isclass(one) and one.__module__ != "builtins" and not is_typeddict(one)
         for one in _alternatives(hint)
@@ -29,7 +29,7 @@ def is_strategy(hint: Any) -> bool:
 
 
 def inner_types(hint: Any, keys: Iterable[Any]) -> dict[Any, Any]:
-    """Return the types of what a value of this type holds, for each of its keys or places."""
+    """Return the annotation of each item of a container, by key or index."""
     for one in _alternatives(hint):
         if is_typeddict(one):
             return get_type_hints(one)
@@ -39,9 +39,9 @@ def inner_types(hint: Any, keys: Iterable[Any]) -> dict[Any, Any]:
 
 
 def misfit(value: Any, hint: Any) -> str:
-    """Return the name of a type that a plain value does not have; empty where it fits.
+    """Return the name of the expected type if a plain value does not match it, otherwise "".
 
-    None fits, and so does any value where no type is declared.
+    None always matches. So does any value if the argument has no annotation.
     """
     if value is None or _fits(value, hint):
         return ""

@@ -1,7 +1,7 @@
-"""YAML from somebody else: bounded before it is parsed. A door to PyYAML.
+"""Untrusted YAML: size and nesting are checked before it is parsed. A door to PyYAML.
 
-A parser expands nine aliases of nine aliases a billionfold, recurses once for each level, and
-spends quadratic time on a long number.
+Without limits, nested aliases expand exponentially, deep nesting exhausts the stack, and long
+numbers take quadratic time.
 """
 
 import re
@@ -13,7 +13,7 @@ import yaml
 MOST_BYTES = 256 * 1024
 _MOST_VALUES = 20_000
 _CHARACTERS_OF_A_VALUE = 64
-"""A longer text counts as several values: aliases may repeat it."""
+"""A longer text counts as several values, since aliases can repeat it."""
 _MOST_LEVELS = 16
 _NUMBER = re.compile(r"[-+.\d][-+.:\w]*")
 _LONGEST_NUMBER = 40
@@ -22,7 +22,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(kw_only=True)
 class _Node:
-    """A value as it is once its aliases are expanded."""
+    """Size and depth of a value with its aliases expanded."""
 
     anchor: str | None = None
     values: int = 1
@@ -30,14 +30,14 @@ class _Node:
 
 
 class _Tree:
-    """The values of a text so far, counted as if each alias were written in full."""
+    """Count of the values parsed so far, with each alias counted in full."""
 
     def __init__(self) -> None:
         self._anchored: dict[str, _Node] = {}
         self._open = [_Node()]
 
     def add(self, event: yaml.Event) -> bool:
-        """Add an event of the parser; return whether the tree is within its bounds."""
+        """Add a parser event; return whether the tree is still within the limits."""
         if isinstance(event, yaml.CollectionStartEvent):
             self._open.append(_Node(anchor=event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -46,7 +46,9 @@ class _Tree:
             values = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
             self._hold(_Node(anchor=event.anchor, values=values))
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self._anchored:  # or it holds itself
+            if (
+                event.anchor not in self._anchored
+            ):  # or the alias refers to a value that contains it
                 return False
             self._hold(self._anchored[event.anchor])
         here = self._open[-1]
@@ -61,15 +63,16 @@ class _Tree:
 
 
 def require_bounded(text: str, *, interpolates: bool = False) -> None:
-    """Look at a YAML text event by event, without building a value.
+    """Check a YAML text event by event, without building a value.
 
     Args:
         text: The text.
-        interpolates: Whether ``${...}`` may occur.
+        interpolates: Whether ``${...}`` is allowed.
 
     Raises:
-        ValueError: It has a tag, an interpolation, or exceeds a bound with its aliases expanded.
-        yaml.YAMLError: It is no YAML.
+        ValueError: The text has a tag or an interpolation, or exceeds a limit with its aliases
+            expanded.
+        yaml.YAMLError: The text is not YAML.
     """
     if len(text) > MOST_BYTES:
         raise ValueError(f"expected at most {MOST_BYTES:,} characters")
@@ -83,12 +86,12 @@ def require_bounded(text: str, *, interpolates: bool = False) -> None:
         if not tree.add(event):
             raise ValueError(
                 f"{line}: expected at most {_MOST_VALUES:,} values on {_MOST_LEVELS} levels, and "
-                f"aliases of whole values before them"
+                f"aliases only of values that are complete"
             )
 
 
 def load_yaml(text: str) -> Any:
-    """Return the plain values of a YAML text that is within the bounds; raises as above."""
+    """Load a YAML text as plain values; raises as ``require_bounded``."""
     require_bounded(text, interpolates=True)
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
 

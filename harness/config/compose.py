@@ -31,7 +31,7 @@ from harness.errors import InputError
 _RENAMED = {"search.i_select_on_test_data": "search.acknowledge_test_selection"}
 """Settings of version 0.1.0 that have another name since."""
 STRATEGIES = ("task", "selection", "fidelity", "proposer", "model", "executor")
-"""Settings that are strategies, constructed by ``strategies.build``."""
+"""Settings that are strategies; ``strategies.build`` constructs them."""
 
 
 class ThirdParty(SearchPathPlugin):

@@ -1,8 +1,8 @@
-"""Settings from somebody else's files: recorded configurations, and the overrides of a plan.
+"""Untrusted settings: recorded configurations, and the overrides of a plan.
 
-They are data. ``${...}`` is never resolved, classes are those that ``conf/`` and installed arms use
-for the same setting, and what decides where things lie on this machine, whom it sends to and how
-it confines candidates is not taken from them. A door to Hydra and OmegaConf.
+Untrusted settings are data. ``${...}`` is never resolved. Only classes that ``conf/`` or an
+installed arm uses for the same setting are accepted. Paths, servers and the sandbox of this machine
+are set by its user alone. A door to Hydra and OmegaConf.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ from harness.errors import InputError
 from harness.text import reason_of
 
 _DIGESTS = frozenset({"data", "network", "study", "version", "torch", "third_party"})
-"""What an identity holds besides settings."""
+"""Keys of an identity that are not settings."""
 _FREE_FORM = frozenset(name for name, hint in get_type_hints(Config).items() if hint is Any)
-"""Settings of any shape. Their texts are prompts, in which ``${...}`` is text."""
+"""Settings without a schema. They include prompts, in which ``${...}`` is literal text."""
 _LEAST_LEVEL = "contained"
-"""What a recorded level below it becomes, unless the user asks for that level."""
+"""Minimum sandbox level of a recorded run, unless the user sets a lower one."""
 _MOST_DEPTH = 12
 _MOST_INTEGER = 1 << 63
 _MOST: Mapping[str, int] = {
@@ -44,7 +44,7 @@ _MOST: Mapping[str, int] = {
     **dict.fromkeys(("final.seeds", "final.hall_of_fame", "confirm.seeds"), 10_000),
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }
-"""Numbers of things that are held in memory before the first of them is recorded or trained."""
+"""Upper limits of counts whose objects are held in memory before any is recorded or trained."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
 _LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
@@ -57,13 +57,13 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
     """Rebuild the configuration of a recorded run.
 
     Args:
-        known: The settings in its manifest. Settings that change no outcome are not recorded and
-            get the value ``unrecorded`` of the schema.
-        overrides: What another machine needs, such as ``device=cuda``, as its user typed it.
-        kind: Name of its task.
+        known: The settings in the manifest. Settings that do not affect results are not recorded;
+            they get the value ``unrecorded`` of the schema.
+        overrides: Overrides that the user typed for this machine, such as ``device=cuda``.
+        kind: Name of the run's task.
 
     Raises:
-        InputError: This version has no such configuration, or no such task.
+        InputError: This version does not support the configuration or the task.
     """
     try:
         _require_plain(known, _MOST_DEPTH)
@@ -74,13 +74,13 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
         }
         config = _typed(recorded, {}, kind)
         _require_recorded(known, config)
-        theirs: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=True)
-        if "sandbox" not in theirs:
-            theirs["sandbox"] = {"level": max(config.sandbox.level, _LEAST_LEVEL, key=LEVELS.index)}
-        return _typed(recorded, theirs, kind)
+        typed: Any = OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=True)
+        if "sandbox" not in typed:
+            typed["sandbox"] = {"level": max(config.sandbox.level, _LEAST_LEVEL, key=LEVELS.index)}
+        return _typed(recorded, typed, kind)
     except (OmegaConfBaseException, ValueError, TypeError, ArithmeticError) as error:
         raise InputError(
-            f"expected a run that this version can compose, it was recorded by guided-evolution "
+            f"expected a run that this version supports, got one recorded by guided-evolution "
             f"{reason_of(str(known.get('version')), 20)}: {reason_of(one_sentence(error))}"
         ) from None
     except InputError as error:
@@ -88,63 +88,64 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
 
 
 def require_data(override: str) -> None:
-    """Raise InputError unless an override that a plan wrote down is a plain value of a setting.
+    """Raise InputError unless a plan's override sets a setting to a plain value.
 
     Args:
-        override: Such as ``recipe.epochs=3``, ``model=openai`` or ``+profile=ge2024``.
+        override: The override, such as ``recipe.epochs=3``, ``model=openai`` or
+            ``+profile=ge2024``.
     """
     for problem in _problems_of(override):
         raise InputError(
-            f"expected settings such as recipe.epochs=3, {problem}; got {reason_of(override, 80)}."
+            f"expected a setting such as recipe.epochs=3, got {reason_of(override, 80)}: {problem}."
         )
 
 
-def _typed(recorded: Mapping[str, Any], theirs: Mapping[str, Any], kind: str) -> Config:
-    """Return recorded settings, changed by the user's, as a checked configuration."""
+def _typed(recorded: Mapping[str, Any], typed: Mapping[str, Any], kind: str) -> Config:
+    """Return the recorded settings, updated with those that the user typed, as a checked Config."""
     node = OmegaConf.merge(
         OmegaConf.structured(Config),
         {"recipe": OmegaConf.structured(recipe_of(kind))},
         with_import_paths(unrecorded_settings(), ""),
         {"recipe": unrecorded_settings(recipe_of(kind))},
         {key: _literal(value, key) for key, value in recorded.items() if key not in _FREE_FORM},
-        {key: value for key, value in theirs.items() if key not in _FREE_FORM},
+        {key: value for key, value in typed.items() if key not in _FREE_FORM},
         {key: None for key in recorded if key in _FREE_FORM},
     )
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
-    for key in _FREE_FORM & (recorded.keys() | theirs.keys()):
-        own = recorded[key] if key in recorded else getattr(config, key)
-        setattr(config, key, _updated(own, theirs[key]) if key in theirs else own)
+    for key in _FREE_FORM & (recorded.keys() | typed.keys()):
+        value = recorded[key] if key in recorded else getattr(config, key)
+        setattr(config, key, _updated(value, typed[key]) if key in typed else value)
     for problem in problems(config):
         raise InputError(problem)
     for name in STRATEGIES:
-        if name in recorded or name in theirs:
+        if name in recorded or name in typed:
             check_arguments(name, getattr(config, name))
     require_moderate(config)
     return config
 
 
 def require_moderate(config: Config) -> None:
-    """Raise InputError for numbers that fill the memory before anything is trained."""
+    """Raise InputError for counts that would exhaust memory before training starts."""
     for name, most in _MOST.items():
         if attrgetter(name)(config) > most:
             raise InputError(f"{name}: expected at most {most:,}, got {attrgetter(name)(config)}.")
 
 
 def _require_recorded(known: Mapping[str, Any], config: Config) -> None:
-    """Raise ValueError for a recorded value that the configuration would not be recorded with.
+    """Raise ValueError if recording the configuration would not reproduce the recorded value.
 
-    Identities leave out what only concerns the machine. A record that holds such a setting all the
-    same was not written by this package.
+    Identities omit settings of the machine. This package does not write a record that contains
+    one.
     """
     again = settings_of(config)
     for key, value in with_stable_names(known).items():
         if key not in _DIGESTS and not _is_within(value, again.get(key, dataclasses.MISSING)):
-            raise ValueError(f"{key}: expected what a run records of it, this is something else")
+            raise ValueError(f"{key}: expected a value as this package records it, found another")
 
 
 def _is_within(recorded: Any, again: Any) -> bool:
-    """Whether a value is recorded again as it is; settings that are younger may come on top."""
+    """Return whether a value is recorded unchanged; newer settings may be added."""
     if isinstance(recorded, Mapping):
         return isinstance(again, Mapping) and all(
             key in again and _is_within(value, again[key]) for key, value in recorded.items()
@@ -156,10 +157,10 @@ def _is_within(recorded: Any, again: Any) -> bool:
 
 def _require_plain(value: Any, depth: int) -> None:
     if depth == 0:
-        raise ValueError(f"expected at most {_MOST_DEPTH} levels")
+        raise ValueError(f"expected at most {_MOST_DEPTH} nested levels")
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise ValueError("expected names of settings")
+            raise ValueError("expected strings as names of settings")
         value = list(value.values())
     if isinstance(value, list | tuple):
         for inner in value:
@@ -172,7 +173,7 @@ def _require_plain(value: Any, depth: int) -> None:
 
 
 def _literal(value: Any, setting: str) -> Any:
-    """Return a recorded value; ValueError where OmegaConf would not take it as it is."""
+    """Return a recorded value; ValueError if OmegaConf would interpret any part of it."""
     if isinstance(value, Mapping):
         return {key: _literal(inner, f"{setting}.{key}") for key, inner in value.items()}
     if isinstance(value, list):
@@ -190,48 +191,51 @@ def _updated(value: Any, change: Any) -> Any:
 
 
 def _problems_of(text: str) -> Iterator[str]:
-    """Yield what makes an override of a plan more than data."""
+    """Yield the reasons why a plan's override is refused."""
     if len(text) > _LONGEST_OVERRIDE or max(map(text.count, "[{(")) > _DEEPEST_OVERRIDE:
-        yield f"of at most {_LONGEST_OVERRIDE:,} characters and {_DEEPEST_OVERRIDE} brackets"
+        yield f"the limit is {_LONGEST_OVERRIDE:,} characters and {_DEEPEST_OVERRIDE} brackets"
         return
     try:
         override = OverridesParser.create().parse_override(text)
         value = override.value()
     except HydraException as error:
-        yield f"in Hydra's grammar ({one_sentence(error)})"
+        yield f"it does not parse ({one_sentence(error)})"
         return
     key = override.key_or_group
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
-        yield "of the configuration, none added or deleted but +profile=NAME"
+        yield "settings cannot be added or deleted, except by +profile=NAME"
     if not _is_data(value) or "${" in text:
-        yield "with a number, a word, a quoted text, or lists or mappings of them, and no ${...}"
+        yield "a value is a number, word, quoted text, or list or mapping of them, without ${...}"
     if (override.package or key).partition(".")[0] != key.partition(".")[0]:
-        yield "each in its own place"
+        yield "an option cannot be assigned to another group"
     yield from _problems_of_key(override.package or key, value, is_choice="." not in key)
 
 
 def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
-    """Yield what makes a setting none that a plan may say."""
+    """Yield the reasons why a plan cannot set a setting."""
     first, role = key.partition(".")[0], role_of(key)
     if first not in _SETTINGS:
-        yield "of python -m harness"
+        yield f"python -m harness has no setting {reason_of(first, 40)}"
     elif role is Role.CONTENT:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
-            yield "and files below the folder in which the command runs, as relative paths"
+            yield "files must be relative paths below the current folder"
     elif role in {Role.RUNTIME, Role.TRANSPORT} or first == "sandbox":
-        yield "and none of this machine, of servers and of the sandbox: who runs it says those"
+        yield (
+            "settings of the machine, of servers and of the sandbox must be given on the command "
+            "line"
+        )
     elif any(part.startswith("_") for part in key.split(".")):
-        yield "and no classes, which conf/ names"
+        yield "classes cannot be set, only options of conf/"
     elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
-        yield f"and one of the names in conf/{first}"
+        yield f"an option must be one of the names in conf/{first}"
     if isinstance(value, Mapping):
-        for inner, its in value.items():
-            yield from _problems_of_key(f"{key}.{inner}", its, is_choice=False)
+        for name, item in value.items():
+            yield from _problems_of_key(f"{key}.{name}", item, is_choice=False)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield a text, or those of a list."""
+    """Yield a text, or all texts of a nested list."""
     if isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
@@ -240,7 +244,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_data(value: Any) -> bool:
-    """Whether a parsed value is plain."""
+    """Return whether a parsed value consists of plain values."""
     if isinstance(value, Mapping):
         return all(isinstance(k, str) and _is_data(v) for k, v in value.items())
     if isinstance(value, list):

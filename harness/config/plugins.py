@@ -37,12 +37,12 @@ def third_party_arms() -> Iterator[tuple[str, str]]:
         if not yaml.is_file():
             raise InputError(f"{prefix}the file {yaml}, found none. Add it, or remove the package.")
         for where, reason in _unusable(point.module):
-            raise InputError(f"{prefix}YAML that can be used, {where} cannot: {reason}.")
+            raise InputError(f"{prefix}YAML within the limits, {where} is not: {reason}.")
         yield point.name, point.module
 
 
 def yaml_texts(folder: Traversable) -> Iterator[tuple[Traversable, str]]:
-    """Yield every YAML file below a folder, in order of name, with its text."""
+    """Yield every YAML file below a folder, sorted by name, with its text."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir():
             yield from yaml_texts(entry)
@@ -52,7 +52,7 @@ def yaml_texts(folder: Traversable) -> Iterator[tuple[Traversable, str]]:
 
 @functools.cache
 def _unusable(module: str) -> tuple[tuple[str, str], ...]:
-    """Return the files of a package's ``conf`` that exceed the bounds of YAML, and why."""
+    """Return the files of a package's ``conf`` that ``require_bounded`` refuses, and why."""
     found = []
     for file, text in yaml_texts(resources.files(module) / "conf"):
         try:

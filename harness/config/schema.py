@@ -43,12 +43,12 @@ ARGUMENT_ROLES: Mapping[str, Role] = {
 
 @dataclass(frozen=True)
 class Range:
-    """Range of a setting, both ends included.
+    """Allowed range of a setting, inclusive.
 
     Attributes:
-        least: Smallest number that it may have.
-        most: Largest.
-        words: The range in a message, such as ``a share from 0 to 1``.
+        least: Smallest allowed value.
+        most: Largest allowed value.
+        words: Description of the range for messages, such as ``a share from 0 to 1``.
     """
 
     least: float
@@ -74,7 +74,7 @@ def setting(
         role: What the setting decides.
         default: Its value where ``conf/`` sets none.
         unrecorded: Its value in a configuration that is rebuilt from a record without it.
-        within: Numbers that it may have, None aside.
+        within: Allowed range; None is always allowed.
     """
     return field(
         default=default, metadata={"role": role, "unrecorded": unrecorded, "within": within}
@@ -335,7 +335,7 @@ def problems(config: Config) -> Iterator[str]:
 
 
 def _misfits(settings: Any, prefix: str = "") -> Iterator[str]:
-    """Yield a sentence for each value out of its range, and each setting that ``+`` invented."""
+    """Yield a sentence for each value out of range, and each unknown setting added with ``+``."""
     known = {f.name: f.metadata.get("within") for f in fields(settings)}
     for name, value in vars(settings).items():
         within = known.get(name)

@@ -24,7 +24,7 @@ from harness.text import reason_of
 TARGET = "_target_"
 _GLOBAL = "# @package _global_"
 _HYDRA = "hydra"
-"""Key of settings of Hydra, whose classes are no strategies."""
+"""Key of Hydra's own settings; the classes in them are not strategies."""
 _RENAMED: Mapping[str, str] = {}
 """Strategies recorded under a class name that has changed since: old stable name to new."""
 _RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only"}
@@ -49,14 +49,14 @@ def strategy_class(target: str) -> type[Any]:
 def build(node: Mapping[str, Any], **parts: Any) -> Any:
     """Construct the strategy that a node describes.
 
-    A strategy within it is constructed only as an argument whose type is a class.
+    A nested strategy is constructed only for an argument annotated with a class or protocol.
 
     Args:
         node: Plain values, with the class in ``_target_``.
         parts: Arguments that replace those of the node, as far as its constructor takes them.
 
     Raises:
-        InputError: An argument is none that the constructor takes.
+        InputError: The constructor does not accept an argument, or raised an error.
     """
     constructor = strategy_class(node[TARGET])
     hints = argument_types(constructor)
@@ -65,26 +65,26 @@ def build(node: Mapping[str, Any], **parts: Any) -> Any:
     given = {k: _built(v, hints.get(k)) for k, v in node.items() if k != TARGET and k not in parts}
     for key in given:
         if not takes_all and key not in parameters:
-            raise InputError(f"{key}: expected an argument of {node[TARGET]}, which takes no such.")
+            raise InputError(f"{key}: {node[TARGET]} has no such argument.")
     given |= {k: v for k, v in parts.items() if takes_all or k in parameters}
     try:
         return constructor(**given)
     except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         raise InputError(
-            f"expected arguments with which {node[TARGET]} can be constructed, it raised "
+            f"expected valid arguments for {node[TARGET]}, its constructor raised "
             f"{reason_of(repr(error))}."
         ) from error
 
 
 def _built(value: Any, hint: Any) -> Any:
-    """Copy an argument, with the strategies constructed that its type asks for."""
+    """Copy an argument; construct the strategies in it that its annotation allows."""
     if isinstance(value, Mapping):
         if TARGET not in value:
             inner = inner_types(hint, value)
             return {k: _built(v, inner.get(k)) for k, v in value.items()}
         if not is_strategy(hint):
             raise InputError(
-                f"{TARGET}: expected plain values, {value[TARGET]} is where no strategy belongs."
+                f"{TARGET}: expected plain values, found the strategy {value[TARGET]}."
             )
         return build(value)
     if isinstance(value, list):
@@ -94,14 +94,14 @@ def _built(value: Any, hint: Any) -> Any:
 
 
 def check_arguments(name: str, node: Any) -> None:
-    """Raise InputError unless a strategy has a class that takes its arguments.
+    """Raise InputError unless a strategy's class accepts its arguments.
 
     Args:
-        name: The setting that names it, for the message.
-        node: Its class and arguments, as plain values.
+        name: Name of the setting, for messages.
+        node: The strategy's class and arguments, as plain values.
     """
     if not isinstance(node, Mapping) or not isinstance(node.get(TARGET), str):
-        raise InputError(f"{name}: expected an arm that says {name}._target_, this one does not.")
+        raise InputError(f"{name}: expected an arm that sets {name}._target_, this one does not.")
     constructor = strategy_class(node[TARGET])
     known, hints = set(inspect.signature(constructor).parameters), argument_types(constructor)
     for key in sorted(known & set(node)):
@@ -149,16 +149,18 @@ def with_import_paths(value: Any, setting: str) -> Any:
 
     Args:
         value: The values.
-        setting: Name of the setting that has them.
+        setting: Name of the setting that they belong to.
 
     Raises:
-        InputError: A class is none that ``conf/`` or an installed third-party arm uses for this
+        InputError: Neither ``conf/`` nor an installed third-party arm uses the class for this
             setting, or a key is an instruction to Hydra.
     """
     if isinstance(value, Mapping):
         for key in value:
             if key.startswith("_") and key != TARGET:
-                raise InputError(f"{setting}.{key}: expected no such key in a recorded setting.")
+                raise InputError(
+                    f"{setting}.{key}: expected no key that begins with _, except {TARGET}."
+                )
         return {
             k: _import_path(v, setting) if k == TARGET else with_import_paths(v, k)
             for k, v in value.items()
@@ -176,7 +178,7 @@ def installed_strategies() -> Mapping[str, str]:
 
 @functools.cache
 def _installed() -> frozenset[tuple[str, str]]:
-    """Return every strategy in YAML: the setting that it is for, and its import path."""
+    """Return every strategy in YAML as a pair of its setting and its import path."""
     folders = [CONF, *(resources.files(module) / "conf" for _, module in third_party_arms())]
     found: set[tuple[str, str]] = set()
     for folder in folders:
@@ -200,7 +202,7 @@ def _import_path(name: Any, setting: str) -> str:
     if not isinstance(name, str) or stable_name(name) not in known:
         raise InputError(
             f"expected a run made of strategies of this package, or of an installed package that "
-            f"registers arms; it names {reason_of(str(name), 80)} as {setting}. Install the "
-            f"package that brings it, or do not replay the run."
+            f"registers arms; found {reason_of(str(name), 80)} as {setting}. Install the "
+            f"package that provides it, or do not replay the run."
         )
     return known[stable_name(name)]

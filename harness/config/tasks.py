@@ -1,6 +1,6 @@
-"""Tasks by name, and the settings that each adds to the recipe.
+"""Look up a task by name, and the settings that it adds to the recipe.
 
-A task is a package in ``harness/tasks``; ``harness.tasks.base`` describes what it holds.
+A task is a package in ``harness/tasks``; ``harness.tasks.base`` describes its contents.
 """
 
 import importlib
@@ -15,7 +15,7 @@ KINDS = tuple(sorted(path.parent.name for path in PACKAGE.glob("tasks/*/recipe.p
 
 
 def recipe_of(kind: str) -> type[Recipe]:
-    """Return the class of a task's recipe: the general settings and the task's own."""
+    """Return the recipe class of a task: general settings plus those of the task."""
     return cast("type[Recipe]", constant_of(kind, "recipe", "RECIPE"))
 
 
@@ -27,7 +27,7 @@ def constant_of(kind: str, module: str, name: str) -> Any:
     """
     if kind not in KINDS:
         raise InputError(
-            f"expected a task of harness/tasks, got {kind!r}. A run is read with the version that "
-            f"recorded it; a data set names its task in Dataset.kind."
+            f"expected a task of harness/tasks, got {kind!r}. Read a run with the version that "
+            f"recorded it; set Dataset.kind of a data set to the name of its task."
         )
     return getattr(importlib.import_module(f"harness.tasks.{kind}.{module}"), name)

@@ -1,4 +1,4 @@
-"""YAML files with a schema, such as those of a reproduction: data, whoever wrote them.
+"""Untrusted YAML files with a schema, such as those of a reproduction.
 
 A door to OmegaConf.
 """

@@ -38,32 +38,32 @@ _NAME = re.compile(r"\w[\w.~-]{0,127}")
 _STEP = re.compile(r"seed|g\d{1,9}\.c\d{1,9}")
 _NEEDED = frozenset[type[Event]]({Manifest, ReferenceEvaluated, RunCompleted})
 _MOST_VALUES = 2_000_000
-"""Of all events together; a run of 24 evaluations has 5,000."""
+"""Limit for all events together; a run of 24 evaluations has 5,000 values."""
 _MOST_BYTES_OF_AN_EVENT = 8 << 20
-"""Some twenty times the longest prompt with its answer."""
+"""About twenty times the longest prompt and answer."""
 _LATEST = 1e11
-"""Seconds since 1970 that a date can have."""
+"""Upper limit of timestamps, in seconds since 1970."""
 
 
 def write_archive(folder: Path, file: Path) -> None:
     """Write the archive of a complete run.
 
     Raises:
-        RecordError: The run is not complete, or none that can be replayed from an archive.
-        InputError: The file is there and no archive, or cannot be written.
+        RecordError: The run is incomplete, or an archive of it could not be replayed.
+        InputError: The file exists and is not an archive, or cannot be written.
     """
     if file.is_symlink() or (file.exists() and not _is_archive(file)):
         raise InputError(
-            f"{file}: expected a new file, or an archive to replace, found something else. Name "
-            f"another file."
+            f"{file}: expected a new file, or an archive to replace, found another kind of file. "
+            f"Name another file."
         )
     if not _NAME.fullmatch(folder.resolve().name):
         raise RecordError(
-            f"{folder}: expected the folder of a run, named by letters, digits, '.', '~', '-' and "
+            f"{folder}: expected a run's folder with a name of letters, digits, '.', '~', '-' and "
             f"'_'. Rename it."
         )
     archive = _archive(folder.resolve().name, complete_entries(folder))
-    _read(BytesIO(archive), file)  # before a file is replaced by one that nobody can read
+    _read(BytesIO(archive), file)  # do not replace a file by an unreadable one
     write_atomically(file, lambda opened: opened.write(archive))
 
 
@@ -97,7 +97,7 @@ def _is_archive(file: Path) -> bool:
 
 
 def _parts(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
-    """Yield name and text of each part of a run's archive but its events."""
+    """Yield name and text of each part of a run's archive, except the events."""
     for event in (entry.event for entry in entries):
         if isinstance(event, Manifest):
             yield "config.json", json.dumps(event.settings, indent=2, sort_keys=True) + "\n"
@@ -115,7 +115,7 @@ def read_archive(file: Path) -> tuple[str, list[Entry]]:
         RecordError: The archive is damaged, incomplete, or of another format.
     """
     if not file.is_file():
-        raise _damaged(file, "it is no regular file")
+        raise _damaged(file, "it is not a regular file")
     try:
         with file.open("rb") as opened:
             return _read(opened, file)
@@ -164,26 +164,26 @@ def _entries(parts: Mapping[str, bytes], *, version: int) -> Iterator[Entry]:
         stored = parse_json(line)
         at = stored["at"]
         if not isinstance(at, int | float) or not abs(at) < _LATEST:
-            raise ValueError(f"its journal has an event at {_shown(at)}, which is no time")
+            raise ValueError(f"its journal has an event with the invalid time {_shown(at)}")
         yield Entry(event=read_event(stored["key"], stored["content"], version=version), at=at)
 
 
 def _problems(entries: Sequence[Entry], parts: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what an archive's journal lacks, has twice, or says otherwise than its other parts."""
+    """Yield missing events, duplicate events, and parts that contradict the journal."""
     if missing := _NEEDED - {type(entry.event) for entry in entries}:
         lacks = ", ".join(sorted(event.KIND for event in missing))
         yield f"its journal lacks {lacks}"
     keys = Counter(entry.event.key for entry in entries)
     for key in (key for key, n in keys.items() if n > 1):
         yield f"its journal has {_shown(key)} twice"
-    said = {_EVENTS: "", **dict(_parts(entries))}
-    for name in sorted(said.keys() ^ parts.keys()):
-        yield f"{_shown(name)} is {'no' if name in parts else 'a missing'} part of its run"
-    for name in (name for name in said if name.startswith(_SOURCES)):
+    expected = {_EVENTS: "", **dict(_parts(entries))}
+    for name in sorted(expected.keys() ^ parts.keys()):
+        yield f"{_shown(name)} is {'not a' if name in parts else 'a missing'} part of its run"
+    for name in (name for name in expected if name.startswith(_SOURCES)):
         if not _STEP.fullmatch(name.removeprefix(_SOURCES).removesuffix(".py")):
-            yield f"{_shown(name)} is not named by a step of a run"
-        if parts[name] != said[name].encode("utf-8", "surrogateescape"):
-            yield f"{_shown(name)} is not the network of its journal"
+            yield f"{_shown(name)} is not named after a step of a run"
+        if parts[name] != expected[name].encode("utf-8", "surrogateescape"):
+            yield f"{_shown(name)} differs from the network in its journal"
 
 
 def complete_entries(folder: Path) -> list[Entry]:
@@ -216,6 +216,6 @@ def _shown(value: object) -> str:
 
 def _damaged(file: Path, why: str) -> RecordError:
     return RecordError(
-        f"{file}: expected an archive that python -m harness.export wrote, it is damaged or none: "
-        f"{why}. Get it from its source again."
+        f"{file}: expected an archive written by python -m harness.export, it is damaged or not an "
+        f"archive: {why}. Obtain a new copy."
     )

@@ -1,7 +1,7 @@
-"""JSON from somebody else: its depth, numbers and size in memory are bounded before it is parsed.
+"""Untrusted JSON: depth, numbers and size in memory are checked before it is parsed.
 
-A parser turns two bytes (``[]``) into 64, recurses once for each bracket, and spends quadratic time
-on a long number.
+Without limits, each two bytes (``[]``) take 64 in memory, deep nesting exhausts the stack, and long
+numbers take quadratic time.
 """
 
 import itertools
@@ -11,9 +11,11 @@ import re
 from typing import Any, NoReturn
 
 MOST_VALUES = 100_000
-"""Of one text; an event has some hundreds at most."""
+"""Limit for one text; an event has a few hundred values at most."""
 MOST_DEPTH = 32
-_STRING = re.compile(r'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # one without end as well: in linear time
+_STRING = re.compile(
+    r'"(?:[^"\\]+|\\.)*"?', re.DOTALL
+)  # matches an unterminated string too, in linear time
 _LONG_NUMBER = re.compile(r"[-+.\w]{41}")
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -23,8 +25,7 @@ def parse_json(text: str | bytes) -> Any:
     """Parse a JSON text.
 
     Raises:
-        ValueError: It is no JSON, or nested deeper, with more values or with longer numbers than
-            any that this package writes.
+        ValueError: The text is not JSON, or exceeds the limits on nesting, values and numbers.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
@@ -33,7 +34,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def count_values(text: str) -> int:
-    """Return how many values a JSON text has, without parsing it; ValueError beyond a bound."""
+    """Count the values of a JSON text without parsing it; ValueError if it exceeds a limit."""
     outside = _STRING.sub("", text)
     if _LONG_NUMBER.search(outside):
         raise ValueError("a number has more than 40 characters")

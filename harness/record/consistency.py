@@ -1,7 +1,7 @@
-"""What the events of one run must have in common, so that every table can be made of them.
+"""Consistency checks across the events of one run, so that every table can be built from them.
 
-Each event is sound by itself when it is read. These rules are about the settings that tables need,
-and about steps that one event names and another has.
+Each event has been validated alone when it was read. These checks cover the settings that tables
+need, and references between events by step.
 """
 
 import re
@@ -24,9 +24,9 @@ from harness.text import reason_of
 _MOST_EVALUATIONS = 1_000_000
 _MOST_PROPOSALS = 20_000
 _MOST = 1e9
-"""Largest number among the settings that tables need."""
+"""Upper limit of the numbers among the settings that tables need."""
 _STEP = re.compile(r"g[0-9]{1,5}\.[a-z0-9]{1,20}")
-"""Names a file of the run, too."""
+"""A step is also used as a file name."""
 _NUMBER = (int, float)
 _NEEDED: Mapping[str, tuple[type, ...]] = {
     "search.split": (str,), "recipe.epochs": (int,), "budget.evaluations": (int,),
@@ -42,18 +42,18 @@ _MACHINE = ("device", "torch", "python", "sandbox")
 
 
 def require_sound(events: Sequence[Event], origin: object) -> None:
-    """Raise RecordError unless tables can be made of these events of a run, finished or not.
+    """Raise RecordError unless tables can be built from the events of a run, finished or not.
 
     Args:
         events: All events of one run, oldest first.
-        origin: Where they were found, for the message.
+        origin: Where the events come from, for the message.
     """
     try:
         _check(events)
     except (ValueError, LookupError) as error:
         why = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
         raise RecordError(
-            f"{origin}: expected the events of a run, something is missing or was changed in them "
+            f"{origin}: expected the events of a run, some are missing or damaged "
             f"({reason_of(why)}). Restore the journal from a copy."
         ) from None
 
@@ -76,7 +76,7 @@ def _check(events: Sequence[Event]) -> None:
             if len(known) > _MOST_PROPOSALS:
                 raise ValueError(f"more than {_MOST_PROPOSALS:,} proposals")
         if isinstance(event, NetworkRetrained | ScoreConfirmed) and event.step not in known:
-            raise ValueError(f"{event.key} is of a network that nobody proposed")
+            raise ValueError(f"{event.key} refers to a network that was not proposed")
         if isinstance(event, ScoreConfirmed):
             _setting(events[0].settings, "confirm.seeds", _NUMBER)
 
@@ -84,10 +84,10 @@ def _check(events: Sequence[Event]) -> None:
 def _check_manifest(manifest: Manifest) -> None:
     _check_settings(manifest.settings)
     if manifest.data.kind not in KINDS:
-        raise ValueError(f"its task is none of {', '.join(KINDS)}: {manifest.data.kind}")
+        raise ValueError(f"its task is not one of {', '.join(KINDS)}: {manifest.data.kind}")
     for name in _MACHINE:
         if not isinstance(manifest.machine[name], str):
-            raise ValueError(f"machine.{name} is no str")  # noqa: TRY004
+            raise ValueError(f"machine.{name} is not a str")  # noqa: TRY004
     manifest.packages["guided-evolution"]
     if manifest.study and (lacks := {"date", "model"} - manifest.study.keys()):
         raise LookupError(f"study.{min(lacks)}")
@@ -109,21 +109,21 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
 
 def _check_child(child: ChildDecided, known: set[str], answered: set[str]) -> None:
     if not _STEP.fullmatch(child.step):
-        raise ValueError(f"{child.step} is no step such as g2.c3")
+        raise ValueError(f"{child.step} is not a step such as g2.c3")
     if not child.parents or not known.issuperset(child.parents):
         raise ValueError(f"{child.step} has a parent that was not decided before it")
     for variation in child.variations:
         if not answered.issuperset(variation.calls):
-            raise ValueError(f"{child.step} was made by a call that was not answered")
+            raise ValueError(f"{child.step} refers to a call without an answer")
         if not variation.detail.get("repairs", "0").isdecimal():
-            raise ValueError(f"{child.step} was repaired a number of times that is none")
+            raise ValueError(f"{child.step} has a number of repairs that is not a whole number")
 
 
 def _setting(settings: Mapping[str, Any], name: str, types: tuple[type, ...]) -> Any:
     """Return a setting by its dotted name; ValueError unless it has one of the types."""
     value = _lookup(settings, name)
     if type(value) not in types:
-        raise ValueError(f"{name} is no {' or '.join(one.__name__ for one in types)}")
+        raise ValueError(f"{name} is not of type {' or '.join(one.__name__ for one in types)}")
     if isinstance(value, int | float) and not 0 <= value <= _MOST:
         raise ValueError(f"{name} is not from 0 to {_MOST:g}")
     return value

@@ -1,8 +1,8 @@
-"""The SQLite file of a journal: its one table, read within bounds. The door to sqlite3.
+"""The SQLite file of a journal, with limits on what is read. The door to sqlite3.
 
-The file may be another person's. SQLite opens regular files alone, with exactly the schema that
-this module writes: no view, trigger or other table takes part in a query. Steps, rows and bytes are
-limited before anything is held.
+The file is untrusted. It must be a regular file with exactly the schema that this module writes, so
+no view, trigger or other table takes part in a query. Steps, rows and bytes are limited before
+anything is loaded.
 """
 
 import contextlib
@@ -27,32 +27,32 @@ CREATE TABLE IF NOT EXISTS event(
 );
 """
 MOST_CHARACTERS = 1 << 23
-"""Longest JSON of an event: 8 MiB, some twenty times the longest prompt with its answer."""
+"""Longest JSON of an event: 8 MiB, about twenty times the longest prompt and answer."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _BESIDE = ("-wal", "-shm", "-journal")
-"""Files that SQLite opens by itself beside its database, as suffixes."""
+"""Suffixes of the files that SQLite opens next to a database."""
 _MOST_EVENTS = 1_000_000
 _MOST_BYTES = 1 << 29
 _LATEST = 253_402_300_800
 """The year 10000, in seconds since 1970."""
 _STEPS, _MOST_CALLS = 100_000, 1_000
-"""Instructions of SQLite's machine between two calls of the handler, and calls until it gives up.
-An event takes about ten."""
+"""Virtual-machine instructions between two calls of the progress handler, and calls until a query
+is interrupted. An event takes about ten instructions."""
 
 
 def open_for_writing(path: Path, *, version: int) -> Connection:
-    """Open a journal, created where there is none.
+    """Open a journal; create it if it does not exist.
 
     Args:
         path: The file.
-        version: Format to write, and the only one to go on with.
+        version: Format to write; a journal of another format is refused.
 
     Raises:
         RecordError: The journal cannot be read, or is of another format.
     """
     _require_regular(path)
     if path.is_symlink() or (path.exists() and path.stat().st_size and _holds(path, "-journal")):
-        raise unreadable(path, "expected no link, and no rollback journal beside it")
+        raise unreadable(path, "it is a link, or has a rollback journal")
     try:
         with contextlib.ExitStack() as stack:
             connected = sqlite3.connect(path, check_same_thread=False)
@@ -78,11 +78,11 @@ def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
 
     Args:
         path: The file.
-        where: The condition, with one place for a value.
-        value: That value.
+        where: SQL condition with one placeholder.
+        value: Value of the placeholder.
 
     Returns:
-        The journal's format, 0 for one that is being created, and the events.
+        The journal's format (0 if it is still being created) and the events.
 
     Raises:
         RecordError: The journal cannot be read.
@@ -106,8 +106,8 @@ def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
 def unreadable(path: Path, why: object) -> RecordError:
     """Return the error for a journal that cannot be read."""
     return RecordError(
-        f"{path}: expected a run's journal, it cannot be read: {reason_of(str(why))}. Restore it "
-        f"from a copy, or use another runs_dir."
+        f"{path}: expected a run's journal, but it cannot be read: {reason_of(str(why))}. Restore "
+        f"it from a copy, or use another runs_dir."
     )
 
 
@@ -120,18 +120,19 @@ def other_format(path: Path, found: int, expected: int) -> RecordError:
 
 
 def _require_regular(path: Path) -> None:
-    """RecordError where SQLite would open anything but regular files; one may be missing.
+    """Raise RecordError unless each existing file of a journal is a regular file.
 
-    SQLite writes to the files beside a journal, also while it reads it: none of them is a link.
+    The journal itself may be a link. Its companion files may not, since SQLite writes to them even
+    when it reads.
     """
     for suffix in ("", *_BESIDE):
         file = path.with_name(path.name + suffix)
         try:
             if not stat.S_ISREG(file.stat(follow_symlinks=not suffix).st_mode):
-                raise unreadable(path, f"{file.name} is no regular file")
+                raise unreadable(path, f"{file.name} is not a regular file")
         except FileNotFoundError:
             if file.is_symlink():
-                raise unreadable(path, f"{file.name} is a link to nothing") from None
+                raise unreadable(path, f"{file.name} is a broken link") from None
         except OSError as error:
             raise unreadable(path, os.strerror(error.errno or 0)) from None
 
@@ -142,7 +143,7 @@ def _holds(path: Path, suffix: str) -> bool:
 
 
 def _restrict(db: Connection) -> None:
-    """Limit what a file that anybody may have written can make SQLite do."""
+    """Limit what an untrusted file can make SQLite do."""
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CHARACTERS)
     db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 10_000)
     db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -158,7 +159,7 @@ def _version(db: Connection) -> int:
 
 
 def _require_schema(path: Path, db: Connection, *, may_be_empty: bool) -> None:
-    """RecordError unless the file holds the journal's table and nothing else."""
+    """Raise RecordError unless the schema is exactly that of a journal."""
     with contextlib.closing(sqlite3.connect(":memory:")) as own:
         own.executescript(_SCHEMA)
         expected = own.execute(_OBJECTS).fetchall()
@@ -168,18 +169,18 @@ def _require_schema(path: Path, db: Connection, *, may_be_empty: bool) -> None:
 
 
 def _bounded(path: Path, rows: Iterator[tuple[object, ...]]) -> Iterator[Row]:
-    """Yield rows, checked one by one; no journal holds more than the bytes of its files."""
+    """Yield checked rows; RecordError if they exceed a limit or the size of the journal's files."""
     files = (path, path.with_name(path.name + "-wal"))
     room = min(_MOST_BYTES, sum(file.stat().st_size for file in files if file.exists()))
     for n, (key, text, at) in enumerate(rows, start=1):
         if not (isinstance(key, str) and isinstance(text, str) and isinstance(at, float)):
             raise unreadable(path, f"event {n} has a value of a wrong type")
         if not 0 <= at < _LATEST:
-            raise unreadable(path, f"event {n} happened at no time that a run can have")
+            raise unreadable(path, f"event {n} has an invalid time")
         room -= len(key) + len(text)
         if room < 0 or n > _MOST_EVENTS:
             raise unreadable(
-                path, f"its events are more than {_MOST_BYTES:,} bytes, {_MOST_EVENTS:,} in "
-                f"number, or more than its file holds"
+                path, f"its events exceed {_MOST_BYTES:,} bytes, {_MOST_EVENTS:,} events or the "
+                f"size of its files"
             )  # fmt: skip
         yield key, text, at

@@ -41,8 +41,8 @@ class Event:
         """Build the event from the parts of its key after the kind, and from its content.
 
         Raises:
-            ValueError, TypeError, LookupError, AttributeError: A value is missing, has no name
-                among the fields, or is of another type or magnitude than the field.
+            ValueError, TypeError, LookupError, AttributeError: A value is missing, belongs to no
+                field, or has the wrong type or magnitude.
         """
         values: dict[str, Any] = {cls.WHOLE: content} if cls.WHOLE else dict(content)
         values.update(zip(cls.PLACE, place, strict=True))

@@ -334,8 +334,8 @@ def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_F
         version: That format, one of ``READABLE_FORMATS``.
 
     Raises:
-        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: It is no event of that
-            format.
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: The content is not a
+            valid event of that format.
     """
     kind, *place = key.split("/")
     return _BY_KIND[kind].parse(place, _UPGRADES[version](key, content))

@@ -36,11 +36,11 @@ from harness.text import reason_of
 
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
-"""Less than every number of an event, also of one that was changed."""
+"""Lower than any sequence number, including a manipulated one."""
 _MOST_VALUES = 10_000_000
-"""Of all events together; a proposal takes some 200."""
+"""Limit for all events together; a proposal takes about 200 values."""
 _SHOWN = 120
-"""Characters of a text from the file that a message shows."""
+"""How many characters of untrusted text a message shows."""
 
 E = TypeVar("E", bound=Event)
 
@@ -91,7 +91,7 @@ class Journal:
         with self._mutex, self._db:
             if known := self._entries.get(event.key):
                 return cast("E", known.event)
-            # The event as readers see it, without what JSON does not keep.
+            # Parse it back: the event as readers see it, without what JSON loses.
             entry = _entry(self.folder, (event.key, text, at), JOURNAL_FORMAT)
             self._db.execute(
                 "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
@@ -150,9 +150,11 @@ def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
         entries.append(_entry(folder, row, version))
         room -= count_values(row[1])
         if room < 0:
-            raise unreadable(folder / JOURNAL_NAME, f"it has more than {_MOST_VALUES:,} values")
+            raise unreadable(
+                folder / JOURNAL_NAME, f"it has more than {_MOST_VALUES:,} values in all"
+            )
     if len({entry.event.key for entry in entries}) < len(entries):
-        raise unreadable(folder / JOURNAL_NAME, "it holds an event twice")
+        raise unreadable(folder / JOURNAL_NAME, "it has an event twice")
     return entries
 
 
@@ -175,7 +177,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def _select(folder: Path, where: str, value: object) -> tuple[int, list[Row]]:
-    """Return the journal's format, and the events that meet a condition."""
+    """Return the journal's format and the events that meet a condition."""
     version, rows = select(folder / JOURNAL_NAME, where, value)
     if version not in {0, *READABLE_FORMATS}:
         raise other_format(folder / JOURNAL_NAME, version, JOURNAL_FORMAT)
@@ -215,7 +217,7 @@ def _run_lock(folder: Path, wait_s: float) -> Any:
 def _malformed(folder: Path, key: str, error: Exception) -> RecordError:
     event, why = reason_of(key, _SHOWN), reason_of(str(error), _SHOWN)
     return RecordError(
-        f"{folder / JOURNAL_NAME}: expected the events of a run, {event} lacks something or was "
-        f"changed ({type(error).__name__}: {why}). Restore the journal from a copy, or use another "
+        f"{folder / JOURNAL_NAME}: expected the events of a run, {event} is incomplete or "
+        f"damaged ({type(error).__name__}: {why}). Restore the journal from a copy, or use another "
         f"runs_dir."
     )

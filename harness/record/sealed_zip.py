@@ -1,7 +1,7 @@
-"""A zip file from somebody else: its sums are bounded before a member is unpacked or held.
+"""Untrusted zip files: sizes are checked before any member is unpacked.
 
-Only what ``python -m harness.export`` writes is read: files, stored or deflated, each name once,
-and none of the format's extensions (comments, encryption, links, zip64, bytes before or after).
+Only the subset that ``python -m harness.export`` writes is accepted: stored or deflated files with
+unique names. Comments, encryption, links, zip64 and bytes before or after the zip are refused.
 """
 
 import io
@@ -14,11 +14,11 @@ from typing import IO, Any
 
 MOST_MEMBERS = 20_000
 MOST_BYTES = 128 << 20
-"""All members unpacked. A run of 24 evaluations has 0.6 MB."""
+"""Limit for all members unpacked; a run of 24 evaluations has 0.6 MB."""
 _MOST_PACKED = 32 << 20
 _MOST_RATIO = 100
 _FREE_BYTES = 1 << 20
-"""So much may be packed at any ratio."""
+"""Unpacked bytes that are exempt from the ratio."""
 _MOST_NAME = 128
 _END = struct.Struct("<4s4H2LH")
 _END_MARK, _ZIP64_MARK = b"PK\x05\x06", b"PK\x06\x07"
@@ -28,14 +28,15 @@ _UNREADABLE = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, RuntimeError,
     NotImplementedError,
 )  # fmt: skip
-"""What zipfile raises for a damaged file."""
+"""Errors that zipfile raises for a damaged file."""
 
 
 def read_members(file: IO[bytes]) -> dict[str, bytes]:
     """Unpack all members of a zip file, by name.
 
     Raises:
-        ValueError: It is damaged, or none that this package writes; the message is a clause.
+        ValueError: The file is damaged or was not written by this package; the message is a
+            clause.
     """
     try:
         n = _require_plain_end(file)
@@ -51,7 +52,7 @@ def read_members(file: IO[bytes]) -> dict[str, bytes]:
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip file of these members, equal to the byte for equal ones."""
+    """Return a zip file of these members; equal members give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -60,24 +61,24 @@ def packed(members: Mapping[str, bytes]) -> bytes:
 
 
 def _require_plain_end(file: IO[bytes]) -> int:
-    """Return the number of members by the last record, which bounds what zipfile will hold."""
+    """Return the number of members in the end record, which limits what zipfile allocates."""
     size = file.seek(0, io.SEEK_END)
     if size > _MOST_PACKED:
         raise ValueError(f"it has {size:,} bytes, more than {_MOST_PACKED:,}")
     if size < _END.size:
-        raise ValueError("it is no zip file, or ends early")
+        raise ValueError("it is not a zip file, or is truncated")
     file.seek(max(0, size - _END.size - _ZIP64_BYTES))
     last = file.read()
     fields: tuple[Any, ...] = _END.unpack(last[-_END.size :])
     mark, disk, first_disk, here, n, length, start, comment = fields
     if mark != _END_MARK or comment:
-        raise ValueError("it is no zip file, ends early, or has a comment")
+        raise ValueError("it is not a zip file, is truncated, or has a comment")
     if last.startswith(_ZIP64_MARK) or disk or first_disk or here != n:
-        raise ValueError("it is a zip file of a kind that export does not write (zip64, parts)")
+        raise ValueError("it is a zip64 or multi-part file, which export does not write")
     if n > MOST_MEMBERS:
         raise ValueError(f"it has {n:,} members, more than {MOST_MEMBERS:,}")
     if start + length + _END.size != size or length > n * (_ENTRY_BYTES + _MOST_NAME):
-        raise ValueError("its list of members does not fit the file")
+        raise ValueError("its list of members does not match the file")
     return int(n)
 
 
@@ -93,7 +94,7 @@ def _problems(infos: list[zipfile.ZipInfo], size: int) -> Iterator[str]:
         if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG} or info.is_dir():
             yield f"{name} is a link or a folder, not a file"
         if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            yield f"{name} is packed by another method than deflate"
+            yield f"{name} is compressed by another method than deflate"
     unpacked, held = (
         sum(getattr(info, name) for info in infos) for name in ("file_size", "compress_size")
     )
@@ -107,7 +108,9 @@ def _problems(infos: list[zipfile.ZipInfo], size: int) -> Iterator[str]:
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     with archive.open(info) as part:
-        content = part.read(info.file_size + 1)  # without a size it unpacks before it counts
+        content = part.read(
+            info.file_size + 1
+        )  # read() without a size would unpack everything first
     if len(content) != info.file_size:
-        raise ValueError(f"{info.filename!a} has another size than it declares")
+        raise ValueError(f"{info.filename!a} does not have its declared size")
     return content

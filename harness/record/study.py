@@ -90,8 +90,8 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         path: Where they were found, for messages.
 
     Raises:
-        RecordError: The run asked no LLM, or got its answers from another record, or its events
-            do not fit together.
+        RecordError: The run asked no LLM, got its answers from another record, or has
+            inconsistent events.
     """
     manifests = [event for event in events if isinstance(event, Manifest)]
     calls = [event for event in events if isinstance(event, CallAnswered)]
@@ -99,8 +99,8 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         return _study(path, manifests[0], calls, events)
     except MALFORMED as error:
         raise RecordError(
-            f"{path}: expected a recorded study, something is missing or was changed in it "
-            f"({type(error).__name__}: {reason_of(str(error))}). Get it from its source again."
+            f"{path}: expected a recorded study, its events are incomplete or damaged "
+            f"({type(error).__name__}: {reason_of(str(error))}). Obtain a new copy."
         ) from None
 
 

@@ -1,6 +1,7 @@
-"""Types and magnitudes of the fields of events, from files that anybody may have written.
+"""Check types and magnitudes of event fields from untrusted files.
 
-What is refused here would end a table or reach a terminal later, far from the file that it is from.
+An invalid value is refused where the file is read. Later it would break a table or reach a
+terminal, without a hint of its file.
 """
 
 import types
@@ -9,23 +10,23 @@ from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 _MOST_NUMBER = 1e15
-"""Largest number of an event, settings aside: sums and products of a run's stay finite."""
+"""Upper limit of numbers in events, except settings: sums and products stay finite."""
 _LONGEST_NAME = 1_000
 _INNER = "value"
-"""Name, in messages, of what a mapping holds."""
+"""Name of a mapping's values in messages."""
 _TEXTS = frozenset({"answer", "asked", "date", "finish_reason", "model", "prompt", "reason",
                     "source", "told", _INNER})  # fmt: skip
-"""Fields that hold what a server, a candidate or a tool said: any characters, of any length."""
+"""Fields with text of a server, a candidate or a tool: any characters, any length."""
 _SCORES = frozenset({"score", "validation", "chance", "outcome", "measured"})
 """Fields of scores, which may be negative; 1 is perfect."""
 
 
 def require(value: Any, hint: Any, name: str = "") -> None:
-    """Raise ValueError unless a value has the type of a field, and a magnitude that a run can have.
+    """Raise ValueError unless a value has the type of a field and a plausible magnitude.
 
     Args:
         value: The value.
-        hint: Type of the field; what it is made of is checked, too.
+        hint: Annotation of the field; nested values are checked, too.
         name: Name of the field.
     """
     if hint is Any:
@@ -34,8 +35,8 @@ def require(value: Any, hint: Any, name: str = "") -> None:
         _require_parts(value, get_origin(hint), get_args(hint), name)
     elif is_dataclass(hint):
         _require_class(value, hint, name)
-        for field, its_hint in _fields(value.__class__):
-            require(getattr(value, field), its_hint, field)
+        for field, field_hint in _fields(value.__class__):
+            require(getattr(value, field), field_hint, field)
     elif hint in {int, float}:
         _require_number(value, hint, name)
     else:
@@ -45,10 +46,10 @@ def require(value: Any, hint: Any, name: str = "") -> None:
 
 
 def _require_parts(value: Any, origin: Any, hints: tuple[Any, ...], name: str) -> None:
-    """Check a value of a union, tuple or mapping."""
+    """Check a value annotated as a union, tuple or mapping."""
     if origin in {Union, types.UnionType}:
-        able = [hint for hint in hints if type(value) is hint]
-        require(value, able[0] if able else hints[0], name)
+        matching = [hint for hint in hints if type(value) is hint]
+        require(value, matching[0] if matching else hints[0], name)
     elif origin is tuple:
         _require_class(value, tuple, name)
         for item in value:

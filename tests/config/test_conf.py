@@ -213,7 +213,7 @@ def test_evaluations_bound_proposals():
         (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
         (["+ablation=full", "+ablation=no_eot"], "ablation"),
         (["+ablation=nas", "proposer=none", "proposer._target_=null"], "proposer"),
-        (["+ablation=no_eot", "proposer=none"], "expected an arm that says proposer._target_"),
+        (["+ablation=no_eot", "proposer=none"], "expected an arm that sets proposer._target_"),
         (["+ablation=test_selection", "model=scripted"], "search.acknowledge_test_selection=true"),
         (["search.i_select_on_test_data=true"], "expected search.acknowledge_test_selection"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),

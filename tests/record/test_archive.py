@@ -81,7 +81,7 @@ def test_a_member_that_declares_too_little_is_unpacked_no_further(tmp_path):
     file = sealed({**parts_of(), "sources/g0.c9.py": bytes(64 << 20)}, tmp_path / "lie.zip")
     file.write_bytes(file.read_bytes().replace(struct.pack("<L", 64 << 20), struct.pack("<L", 99)))
     tracemalloc.start()
-    refused(file, "damaged or none")
+    refused(file, "damaged or not an archive")
     assert tracemalloc.get_traced_memory()[1] < 32 << 20
     tracemalloc.stop()
 
@@ -98,7 +98,7 @@ def test_many_small_values_are_refused_before_they_are_held(tmp_path):
     many = sealed({**parts, "events.jsonl": b"\n".join([line] * 9)}, tmp_path / "many.zip",
                   zipfile.ZIP_STORED)  # fmt: skip
     started = time.process_time()
-    refused(many, "damaged or none")
+    refused(many, "damaged or not an archive")
     assert time.process_time() - started < 5
 
 
@@ -106,20 +106,22 @@ def test_many_small_values_are_refused_before_they_are_held(tmp_path):
     "name", ["/etc/passwd", "../../x", "sources/../../x.py", "sources/g0.c900.py", "evil.sh"]
 )
 def test_a_part_that_no_event_explains_is_named(tmp_path, name):
-    refused(sealed({**parts_of(), name: b"x"}, tmp_path / "x.zip"), f"{name} is no part of its run")
+    refused(
+        sealed({**parts_of(), name: b"x"}, tmp_path / "x.zip"), f"{name} is not a part of its run"
+    )
 
 
 def test_a_source_is_that_of_its_event(tmp_path):
     parts = parts_of()
     changed = {**parts, "sources/g0.c0.py": b"print('harmless')\n"}
-    refused(sealed(changed, tmp_path / "x.zip"), "g0.c0.py is not the network of its journal")
+    refused(sealed(changed, tmp_path / "x.zip"), "g0.c0.py differs from the network in its journal")
 
     def renamed(events):
         return [{**e, "key": e["key"].replace("proposal/g0.c0", "proposal/..")} for e in events]
 
     parts["sources/...py"] = parts.pop("sources/g0.c0.py")
     changed = with_events(parts, renamed)
-    refused(sealed(changed, tmp_path / "x.zip"), "not named by a step")
+    refused(sealed(changed, tmp_path / "x.zip"), "not named after a step")
 
 
 def flagged(file, *, offset, value, size="<H"):
@@ -137,8 +139,8 @@ def flagged(file, *, offset, value, size="<H"):
         ({"offset": 10, "value": 14}, "another method than deflate"),
         ({"offset": 38, "value": 0o120777 << 16, "size": "<L"}, "is a link or a folder"),
         ({"offset": 20, "value": 1 << 28, "size": "<L"}, "overlap"),
-        ({"offset": 24, "value": 0xFFFFFFFF, "size": "<L"}, "damaged or none"),
-        ({"offset": 42, "value": 7, "size": "<L"}, "damaged or none"),
+        ({"offset": 24, "value": 0xFFFFFFFF, "size": "<L"}, "damaged or not an archive"),
+        ({"offset": 42, "value": 7, "size": "<L"}, "damaged or not an archive"),
     ],
 )
 def test_a_member_of_another_kind_is_named(tmp_path, field, told):
@@ -155,11 +157,11 @@ def test_members_twice_too_many_or_before_and_after_the_file(tmp_path):
         archive.writestr("config.json", "{}")
     refused(file, "it has 'config.json' twice")
     for content, told in (
-        (sound + b"x", "no zip file"),
-        (b"#!/bin/sh\n" + sound, "does not fit the file"),
-        (sound[:-12] + struct.pack("<H", MOST_MEMBERS + 1) * 2 + sound[-8:], "no zip|members"),
+        (sound + b"x", "not a zip file"),
+        (b"#!/bin/sh\n" + sound, "does not match the file"),
+        (sound[:-12] + struct.pack("<H", MOST_MEMBERS + 1) * 2 + sound[-8:], "not a zip|members"),
         (sound[:-14] + struct.pack("<HH", 60000, 60000) + sound[-10:], "members, more than"),
-        (b"", "no zip file"),
+        (b"", "not a zip file"),
     ):
         file.write_bytes(content)
         refused(file, told)
@@ -170,7 +172,7 @@ def test_an_event_twice_and_one_at_no_time_are_named(tmp_path):
     refused(sealed(with_events(parts, lambda e: [*e, e[-1]]), tmp_path / "x.zip"), "twice")
     for at in (1e300, "noon", None):
         changed = with_events(parts, lambda e, at=at: [{**e[0], "at": at}, *e[1:]])
-        refused(sealed(changed, tmp_path / "x.zip"), "which is no time")
+        refused(sealed(changed, tmp_path / "x.zip"), "has an event with the invalid time")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_what_is_no_file_is_not_waited_for(tmp_path, make):
     make(tmp_path / "x.zip")
-    refused(tmp_path / "x.zip", "no regular file")
+    refused(tmp_path / "x.zip", "not a regular file")
     with pytest.raises(InputError, match="expected a network's Python file"):
         read_network(tmp_path / "x.zip")
 

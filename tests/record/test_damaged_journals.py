@@ -164,9 +164,9 @@ def test_a_front_that_takes_hours_to_thin_is_refused(sound, tmp_path, monkeypatc
 
 
 def test_a_run_whose_settings_name_no_arm_is_no_study(sound):
-    with pytest.raises(RecordError, match="expected a recorded study, something is missing"):
+    with pytest.raises(RecordError, match="expected a recorded study, its events are incomplete"):
         study_of(read_events(sound / "sound"), path=sound)
-    with pytest.raises(RecordError, match="expected a recorded study, something is missing"):
+    with pytest.raises(RecordError, match="expected a recorded study, its events are incomplete"):
         study_of([], path=sound)
 
 
@@ -210,8 +210,8 @@ def test_what_is_no_journal_is_named_and_not_waited_for(sound, tmp_path, kind):
 def test_no_pipe_beside_a_journal_is_waited_for(sound, tmp_path, suffix):
     folder = damaged(sound, tmp_path, lambda _: None)
     os.mkfifo(folder / f"{JOURNAL_NAME}{suffix}")
-    assert f"{suffix} is no regular file" in refused(folder)
-    with pytest.raises(RecordError, match="is no regular file"):
+    assert f"{suffix} is not a regular file" in refused(folder)
+    with pytest.raises(RecordError, match="is not a regular file"):
         Journal(folder, wait_s=0)
 
 
@@ -251,7 +251,7 @@ def test_no_rollback_journal_is_played_back(sound, tmp_path):
     (folder / f"{JOURNAL_NAME}-journal").write_bytes(
         b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"x" * 504
     )
-    with pytest.raises(RecordError, match="no rollback journal beside it"):
+    with pytest.raises(RecordError, match="it is a link, or has a rollback journal"):
         Journal(folder, wait_s=0)
 
 
@@ -263,9 +263,9 @@ def test_no_file_beside_a_journal_is_a_link(sound, tmp_path, suffix):
     beside = folder / f"{JOURNAL_NAME}{suffix}"
     beside.unlink(missing_ok=True)
     beside.symlink_to(precious)
-    with pytest.raises(RecordError, match="is no regular file"):
+    with pytest.raises(RecordError, match="is not a regular file"):
         read_events(folder)
-    with pytest.raises(RecordError, match="is no regular file"):
+    with pytest.raises(RecordError, match="is not a regular file"):
         Journal(folder, wait_s=0)
     assert precious.read_text() == "mine"
 
@@ -297,7 +297,7 @@ def test_no_run_is_resumed_through_a_link(sound, tmp_path):
     (folder / JOURNAL_NAME).unlink()
     (folder / JOURNAL_NAME).symlink_to(tmp_path / "sound" / JOURNAL_NAME)
     assert read_run(folder).complete  # which harms nobody
-    with pytest.raises(RecordError, match="expected no link"):
+    with pytest.raises(RecordError, match="it is a link"):
         Journal(folder, wait_s=0)
 
 
@@ -307,7 +307,7 @@ def test_events_that_are_more_than_their_file_are_not_held(tmp_path, monkeypatch
     with Journal(tmp_path, wait_s=0) as journal:
         for i in range(200):
             journal.record(GenerationEnded(number=i, population=("g0.c0",) * 5))
-    with pytest.raises(RecordError, match="more than its file holds"):
+    with pytest.raises(RecordError, match="the size of its files"):
         read_entries(tmp_path)
 
 
