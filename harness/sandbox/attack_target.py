@@ -16,7 +16,8 @@ class Target:
     """What attacks aim at.
 
     Attributes:
-        folder: A folder with a ``link`` and a file ``secret``, which this user can read and write.
+        folder: A folder with a symbolic ``link``, and a file ``secret`` that this user can read and
+            write.
         pid: Number of the harness's process.
         tcp: Port on loopback where the harness listens.
         udp: Port on loopback where the harness receives.

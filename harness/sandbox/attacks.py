@@ -27,7 +27,7 @@ _HARMLESS_VARIABLES = frozenset(
 )  # fmt: skip
 
 NOT_TRIED = "not tried here: "
-"""Beginning of the text on an attack that this host gives no occasion for."""
+"""Prefix of the result of an attack that cannot be tried on this host."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _new_user(_: Target) -> None:
 
 
 def _mount(_: Target) -> None:
-    system_call("mount", 0, 0, 0, 0, 0, allowed=(14,))  # EFAULT means it may
+    system_call("mount", 0, 0, 0, 0, 0, allowed=(14,))  # EFAULT: the call is allowed
 
 
 def _shared_memory_file(_: Target) -> None:
@@ -179,14 +179,14 @@ def _memory_file(_: Target) -> None:
 
 
 def _shared_mapping(_: Target) -> None:
-    """Memory that stays where it is no longer mapped, and then counts nowhere."""
+    """Map shared memory, whose pages remain after munmap and are no longer counted."""
     import mmap
 
     mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
 
 
 def _open_neither(target: Target) -> None:
-    """Access mode 3 asks for neither reading nor writing, but a device acts on it."""
+    """Open a file in access mode 3: it grants neither reading nor writing, but a driver may act."""
     os.close(os.open(Path(target.folder) / "secret", 3))
 
 
@@ -293,34 +293,36 @@ ATTACKS = MappingProxyType(
         "shared mapping": Attack(
             "contained", "hide memory in a mapping", _shared_mapping, cpu_only=True
         ),
-        "access mode 3": Attack("contained", "open a file without a right", _open_neither),
-        "out of band": Attack("contained", "send beside the stream", _out_of_band),
-        "io_uring": Attack("contained", "go around the filter", _io_uring),
+        "access mode 3": Attack(
+            "contained", "open a file for neither reading nor writing", _open_neither
+        ),
+        "out of band": Attack("contained", "send out-of-band data", _out_of_band),
+        "io_uring": Attack("contained", "bypass the filter", _io_uring),
         "kernel program": Attack("contained", "load a program into the kernel", _kernel_program),
         "capabilities": Attack("contained", "use a capability of root", _regain_capability),
         "processes": Attack("contained", "see other processes", _see_processes),
-        "links": Attack("contained", "see where a link leads", _follow_link, cpu_only=True),
-        "page cache": Attack("contained", "empty the page cache", traces.forget_pages),
-        "page out": Attack("contained", "the same by a mapping", traces.page_out, cpu_only=True),
+        "links": Attack("contained", "read the target of a link", _follow_link, cpu_only=True),
+        "page cache": Attack("contained", "evict pages from the page cache", traces.forget_pages),
+        "page out": Attack("contained", "evict pages of a mapping", traces.page_out, cpu_only=True),
         "cached pages": Attack("contained", "ask which pages are cached", traces.cached_pages),
         "page faults": Attack(
-            "contained", "count what it read from disk", traces.page_faults, cpu_only=True
+            "contained", "count its reads from disk", traces.page_faults, cpu_only=True
         ),
         "state of the host": Attack(
             "contained", "learn load and free memory", traces.host_state, cpu_only=True
         ),
         "inode numbers": Attack(
-            "contained", "move a counter of the kernel", traces.inode_numbers, cpu_only=True
+            "contained", "advance a counter of the kernel", traces.inode_numbers, cpu_only=True
         ),
         "process counter": Attack("contained", "count processes of the host", traces.pidfds),
         "clocks of others": Attack(
-            "contained", "read the clock of another", traces.clock_of_another
+            "contained", "read another process's clock", traces.clock_of_another
         ),
         "existence": Attack("isolated", "learn that a file exists", _find_file, cpu_only=True),
         "process numbers": Attack(
             "isolated", "learn that a process exists", _find_process, cpu_only=True
         ),
-        "access times": Attack("isolated", "leave a mark in times of access", traces.access_time),
+        "access times": Attack("isolated", "change a file's access time", traces.access_time),
         "own processes": Attack("isolated", "share process numbers", _is_not_the_first_process),
     }
 )

@@ -1,4 +1,4 @@
-"""How attempts to break out make system calls, and how they say what came of it."""
+"""System calls and outcomes of attacks on the sandbox."""
 
 import ctypes
 import os
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 
 class NotTriedError(Exception):
-    """This host gives no occasion for the attack."""
+    """The attack cannot be tried on this host."""
 
 
 def succeeds_if(condition: object) -> None:
-    """Raise RuntimeError unless the attempt had its effect."""
+    """Raise RuntimeError unless the attack had an effect."""
     if not condition:
         raise RuntimeError("without effect")
 
@@ -26,14 +26,14 @@ _NUMBERS: Mapping[str, Mapping[str, int]] = {
         "sendto": 206,
     },
 }  # fmt: skip
-"""Numbers of system calls, from the kernel's headers of each machine."""
+"""System call numbers per architecture, from the kernel's headers."""
 
 
 def system_call(name: str, *arguments: int, allowed: tuple[int, ...] = ()) -> None:
-    """Make a system call; an error in ``allowed`` shows that it was let through."""
+    """Make a system call; an error number in ``allowed`` means that the filter permitted it."""
     machine = os.uname().machine
     if machine not in _NUMBERS:
-        raise NotTriedError(f"the number of {name} on {machine} is not known")
+        raise NotTriedError(f"the system call number of {name} is unknown on {machine}")
     number = _NUMBERS[machine][name]
     libc = ctypes.CDLL(None, use_errno=True)
     given = [ctypes.c_ulong(a) for a in arguments]

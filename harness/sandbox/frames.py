@@ -92,7 +92,9 @@ class Channel:
         return kind, self._read(length, deadline)
 
     def _read(self, n_bytes: int, deadline: float) -> memoryview:
-        buffer = np.empty(n_bytes, "u1").data  # takes memory as bytes come, not as announced
+        buffer = np.empty(
+            n_bytes, "u1"
+        ).data  # the kernel allocates pages as bytes arrive, not as announced
         filled = 0
         while filled < n_bytes:
             free = buffer[filled:]

@@ -16,7 +16,7 @@ from harness.sandbox.attack_target import Target
 
 _TAG = "message"
 _MAX_NUMBER = 2**63
-"""Numbers beyond it, infinite ones and NaN are refused: nothing counts so far."""
+"""Bound of the magnitude of numbers; larger ones, infinities and NaN are refused."""
 
 
 class MessageError(Exception):
@@ -47,7 +47,7 @@ class Candidate:
     Attributes:
         source: Python source that defines the class and ``get_optimizer``.
         signature: How it is built.
-        recipe: How it is trained, an object of the task's own class.
+        recipe: Training recipe, of the task's own class.
         seed: Seed of torch's generators.
     """
 
@@ -144,7 +144,7 @@ class Audit(Job):
     The job gets the outline and the offer's header and payload, uint8 arrays. It answers
     ``Audited`` and sends its answers to the sample, float32. Then each question is the number of a
     program, or -1 for the first one recalibrated, and an array of stored inputs; the job sends the
-    mean floating-point operations for one input, (1,) int64, zero where they are as counted, and
+    mean floating-point operations per input, (1,) int64, zero if equal to the count before, and
     the answers, float32.
 
     Attributes:

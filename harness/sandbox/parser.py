@@ -25,11 +25,11 @@ _PATIENCE_S = 10
 _MEMORY_MIB = 512
 _MAX_DEPTH = 400
 _MAX_ANSWER_BYTES = 1 << 20
-_EXHAUSTED = ("ValueError", "the source takes too much to parse", 0)
+_EXHAUSTED = ("ValueError", "parsing takes too much time or memory", 0)
 _SYNTAX_ERRORS = MappingProxyType(
     {kind.__name__: kind for kind in (SyntaxError, IndentationError, TabError)}
 )
-"""Errors of ``ast.parse`` by name; the process that parses reports all others as ValueError."""
+"""Syntax errors of ``ast.parse`` by name; the confined parser reports others as ValueError."""
 _BOOT = (
     "import sys; sys.path.insert(0, {root!r}); from harness.sandbox.parser import serve; serve()"
 )
@@ -46,7 +46,7 @@ def syntax_tree(source: str) -> ast.Module:
 
     Raises:
         SyntaxError: As from ``ast.parse``.
-        ValueError: The source is too large, or takes too much to parse.
+        ValueError: The source is too large, or parsing it takes too much time or memory.
         MachineError: The confined process does not answer.
     """
     size = len(source.encode(errors="surrogatepass"))
@@ -155,9 +155,9 @@ def serve() -> None:
 
 
 def read_outcome(answer: bytes) -> tuple[str, str, int]:
-    """Return what the child that parsed a source said of it: error, message, line.
+    """Return the outcome that a parsing child reported: error, message, line.
 
-    A child that was killed, or says anything else, had too much to parse.
+    A missing or malformed report means that the child exceeded a limit.
     """
     try:
         error, message, line = json.loads(answer)

@@ -1,4 +1,4 @@
-"""Attempts to leave a trace in the kernel that a later process finds, or to find one."""
+"""Attacks that leave or read traces in the kernel: covert channels between processes."""
 
 import mmap
 import os
@@ -15,7 +15,7 @@ _ENOMEM, _EFAULT, _EINVAL = 12, 14, 22
 
 
 def access_time(_: Target) -> None:
-    """Read a file whose time of access is due; most hosts keep it once a day."""
+    """Read a file whose access time is due for an update; most hosts update it once a day."""
     torch = sys.modules.get("torch")
     library = Path(str(torch.__file__ if torch else os.__file__)).parent
     for folder, _folders, files in os.walk(library):
@@ -31,13 +31,13 @@ def access_time(_: Target) -> None:
 
 
 def forget_pages(_: Target) -> None:
-    """Remove a file's pages from the page cache, so that reading it again takes long."""
+    """Evict a file's pages from the page cache, so that the next read is slow."""
     with Path(os.__file__).open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def page_out(_: Target) -> None:
-    """The same by a mapping of the file."""
+    """Evict a file's pages from the page cache through a mapping."""
     with (
         Path(os.__file__).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
@@ -51,7 +51,7 @@ def cached_pages(_: Target) -> None:
 
 
 def page_faults(_: Target) -> None:
-    """Count the pages that had to be read from disk, which needs no clock."""
+    """Count the pages that were read from disk, without a clock."""
     resource.getrusage(resource.RUSAGE_SELF)
 
 
@@ -61,17 +61,17 @@ def host_state(_: Target) -> None:
 
 
 def inode_numbers(_: Target) -> None:
-    """Make a pipe; its inode number is the next one of the whole machine."""
+    """Create a pipe; it takes the next inode number of a machine-wide counter."""
     for end in os.pipe():
         os.close(end)
 
 
 def pidfds(_: Target) -> None:
-    """Start a thread with a pidfd, whose inode number counts all processes of the machine."""
+    """Start a thread with a pidfd; its inode number counts all processes of the machine."""
     thread, pidfd = 0x10000, 0x1000  # CLONE_THREAD, CLONE_PIDFD; EINVAL without CLONE_SIGHAND
     system_call("clone", thread | pidfd, 0, 0, 0, 0, allowed=(_EINVAL,))
 
 
 def clock_of_another(target: Target) -> None:
-    """Read the processor time of another process, which tells what it does."""
+    """Read the processor time of another process, which reveals its activity."""
     time.clock_gettime(~target.pid << 3 | 2)

@@ -47,7 +47,7 @@ class Watchdog:
     def _check(self) -> Breach | None:
         if time.monotonic() > self._deadline + _INTERVAL_S:  # a reader that waits finds out first
             return Breach("timeout", self._late)
-        # First, for memory is summed thread by thread, while 60 may start in each millisecond.
+        # Threads come first: memory is summed per thread, and 60 threads can start per millisecond.
         if self._child.n_threads > _MAX_THREADS:
             return Breach("threads", f"started more than {_MAX_THREADS} threads")
         if self._child.grown_bytes > self._memory_mib * 2**20:

@@ -12,10 +12,10 @@ from harness.sandbox.frames import Channel
 
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
 # took more than 60 s next to a second one with libgomp's default, 12 s with this, 2.7 s alone.
-# torch.compile does nothing: it would start a compiler. Its cache is a folder that exists anywhere,
-# else torch makes one in the host's /tmp. Memory that a step gives back stays with the process for
-# the next: with glibc's defaults each epoch of the digits took 10,000 page faults. Blocks of up to
-# 1,032 bytes are kept in no cache of a thread, which glibc would neither overwrite nor clear.
+# torch.compile is disabled, since it would start a compiler. Its cache is a folder that exists on
+# every host, otherwise torch creates one in /tmp. The process keeps memory that a step frees: with
+# glibc's defaults, each epoch of the digits took 10,000 page faults. The per-thread cache of blocks
+# of up to 1,032 bytes is off, because glibc neither overwrites nor clears it.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "GOMP_SPINCOUNT": "10000",

@@ -53,7 +53,7 @@ def test_a_source_too_large_is_not_read():
     ids=range(11),
 )  # fmt: skip
 def test_a_process_that_says_anything_else_had_too_much_to_parse(answer):
-    assert read_outcome(answer) == ("ValueError", "the source takes too much to parse", 0)
+    assert read_outcome(answer) == ("ValueError", "parsing takes too much time or memory", 0)
 
 
 def test_the_process_that_parses_has_no_environment_and_is_replaced_when_it_died():

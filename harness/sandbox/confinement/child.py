@@ -59,9 +59,9 @@ class Confinement:
             self.missing.append("seccomp filters are written for x86_64 and aarch64 only")
 
     def prepare_tree(self) -> None:
-        """Lay out a read-only file tree for children; only in a mount namespace of our own.
+        """Mount a read-only file tree for children. Requires a private mount namespace.
 
-        A GPU's driver needs more than can be listed, so that its jobs keep the host's tree.
+        GPU jobs keep the host's tree, because the files that a driver needs cannot be listed.
         """
         for step in (self._lay_out_tree, make_mounts_read_only):
             try:
@@ -97,7 +97,7 @@ class Confinement:
             else:
                 tree.enter(self._tree)
         if sys.platform == "linux":
-            drop_capabilities()  # root's would lift the limits again
+            drop_capabilities()  # capabilities of root could raise the limits again
         if not self.enforce:
             return
         if self._rulesets:
@@ -108,7 +108,9 @@ class Confinement:
     def _lay_out_tree(self) -> None:
         self._tree = tree.lay_out(files.readable(cuda=False, exclude=self.exclude))
         for folder in map(Path, sys.path) if self._rulesets else ():
-            with contextlib.suppress(OSError, ValueError):  # imports list it; all in it is readable
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # imports list it; all of its files are readable
                 fd = os.open(folder.relative_to("/"), os.O_PATH | os.O_CLOEXEC, dir_fd=self._tree)
                 self._rulesets[False].allow_listing(fd)
                 os.close(fd)

@@ -48,7 +48,7 @@ class Ruleset:
             self._allow(path, _READ_FILE | _READ_DIR | _WRITE_FILE | _IOCTL_DEVICE)
 
     def allow_listing(self, folder: int) -> None:
-        """Let the names in a folder be read, and in all folders below; takes its descriptor."""
+        """Allow listing of a folder, given by its descriptor, and of all folders below."""
         self._add(folder, _READ_DIR)
 
     def restrict_self(self) -> None:

@@ -2,7 +2,7 @@
 
 All others fail with EPERM, those that a later kernel adds included. ``clone3`` fails with ENOSYS,
 so that the C library falls back to ``clone``, whose flags a filter can see. On a CPU,
-none removes pages from the page cache, asks about the machine, or moves a counter of the kernel
+no allowed call evicts pages from the page cache, queries the machine, or advances a kernel counter
 that a later process can read.
 """
 
@@ -63,45 +63,45 @@ _TABLES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
 _ONLY_WITH_CUDA = frozenset(
     {
         "memfd_create", "set_mempolicy", "mbind", "mlock", "munlock", "ftruncate",
-        # What they tell is no candidate's business: page faults, load, free memory, links.
+        # They reveal page faults, load, free memory and targets of links.
         "getrusage", "sysinfo", "times", "readlink", "readlinkat", "getcpu", "get_mempolicy",
-        # Each pipe has the next inode number of the whole machine.
+        # Each of these descriptors takes the next inode number of a machine-wide counter.
         "pipe2", "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
         "dup", "dup2", "dup3", "sched_setaffinity", "get_robust_list", "getppid",
     }
 )  # fmt: skip
-"""A driver may need them; computing on a CPU does not."""
+"""System calls that a GPU driver may need, and computation on a CPU does not."""
 _FREE_WITH_CUDA = frozenset({"ioctl", "madvise", "mmap"})
-"""Calls whose arguments a driver chooses."""
+"""System calls whose arguments a GPU driver chooses."""
 _WHOLE = 0xFFFFFFFF
 _CREATE, _TRUNCATE, _ACCESS_MODE = 0o100, 0o1000, 3
 _BY_ARGUMENT: dict[str, tuple[int, int, frozenset[int]]] = {
     "prlimit64": (0, _WHOLE, frozenset({0})),  # this process only
     "sched_setaffinity": (0, _WHOLE, frozenset({0})),  # this thread only
-    # FIONBIO, FIOCLEX, FIONREAD, TCGETS: what Python asks of descriptors.
+    # FIONBIO, FIOCLEX, FIONREAD, TCGETS: Python uses them on descriptors.
     "ioctl": (1, _WHOLE, frozenset({0x5421, 0x5451, 0x541B, 0x5401})),
-    # MADV_NORMAL, _DONTNEED, _FREE, _(NO)HUGEPAGE, _WIPEONFORK, _GUARD_INSTALL and _REMOVE: what
-    # allocators and stacks need. Not _WILLNEED, _COLD, _PAGEOUT: they reach the page cache.
+    # MADV_NORMAL, _DONTNEED, _FREE, _(NO)HUGEPAGE, _WIPEONFORK, _GUARD_INSTALL and _REMOVE:
+    # for allocators and stacks. Not _WILLNEED, _COLD, _PAGEOUT, which affect the page cache.
     "madvise": (2, _WHOLE, frozenset({0, 4, 8, 14, 15, 18, 102, 103})),
     # Not F_SETOWN and F_SETSIG, which send signals to others when a descriptor is ready.
     "fcntl": (1, _WHOLE, frozenset({0, 1, 2, 3, 4, 1030})),
-    # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA: threads and memory get names.
+    # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA: names of threads and memory.
     "prctl": (0, _WHOLE, frozenset({15, 16, 0x53564D41})),
-    # MAP_PRIVATE without MAP_HUGETLB. Pages of a shared mapping stay in memory where all but one
-    # of them are unmapped, and count nowhere; so do huge pages.
+    # MAP_PRIVATE without MAP_HUGETLB. Pages of a shared mapping stay in memory after munmap of all
+    # but one, and are not counted. Huge pages are not counted, either.
     "mmap": (3, 0x4000F, frozenset({2})),
-    # Reading only. Landlock before version 3 lets a file be truncated, and every version lets it be
-    # opened in access mode 3, which the drivers of some devices act on. A GPU's are written to.
+    # Read-only, except for devices of a GPU. Landlock before version 3 allows truncation, and every
+    # version allows access mode 3, which some device drivers act on.
     "openat": (2, _ACCESS_MODE | _CREATE | _TRUNCATE, frozenset({0, 1, 2})),
-    # Clocks of this process and of the system; negative numbers name clocks of other processes.
+    # Clocks of this process and of the system. Negative ids are clocks of other processes.
     "clock_gettime": (0, ~0xF & _WHOLE, frozenset({0})),
     "clock_getres": (0, ~0xF & _WHOLE, frozenset({0})),
     "clock_nanosleep": (0, ~0xF & _WHOLE, frozenset({0})),
-    # Not MSG_OOB, which nothing here needs.
+    # Not MSG_OOB: no code here uses it.
     "sendto": (3, 1, frozenset({0})),
     "recvfrom": (3, 1, frozenset({0})),
 }
-"""Index of the argument that decides, the bits of it that do, and their allowed values."""
+"""Index of the filtered argument, mask of its bits, and their allowed values."""
 _ONLY_READS = frozenset({0})
 
 
@@ -144,7 +144,9 @@ def _rule(name: str, *, cuda: bool) -> Iterator[bytes]:
     """Yield the instructions for a call of this name; every path returns."""
     if name == "clone3":
         yield _instruction(_RETURN, _ERRNO | errno.ENOSYS)
-    elif name == "clone":  # threads in the same namespaces; pidfds have inode numbers
+    elif (
+        name == "clone"
+    ):  # threads only, in the same namespaces, without a pidfd and its inode number
         yield _instruction(_LOAD, _ARGUMENTS_AT)
         yield _instruction(_AND, _CLONE_THREAD | _CLONE_NEW | _CLONE_PIDFD)
         yield _instruction(_JUMP_EQUAL, _CLONE_THREAD, then=0, otherwise=1)

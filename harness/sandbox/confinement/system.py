@@ -47,7 +47,7 @@ def setns(fd: int, kind: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    """Mount a file system, a folder, or a file; OSError where the host does not allow it."""
+    """Mount a file system, a folder or a file; OSError if the host forbids it."""
     texts = [None if t is None else os.fsencode(t) for t in (source, target, kind, data)]
     if _LIBC.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) != 0:
         error = ctypes.get_errno()

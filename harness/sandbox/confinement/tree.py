@@ -1,7 +1,7 @@
-"""A file tree of its own: what a candidate may read, under the same names, and nothing else.
+"""Private root file system of a candidate: the readable files, under the same names, and no others.
 
-Landlock hides what is in a file. It does not hide whether a path exists, its size and times, or
-where a link leads: that takes a root under which the path does not exist.
+Landlock protects the contents of a file. It does not hide the existence of a path, its size and
+times, or the target of a link. A root that lacks the path does.
 """
 
 import os
@@ -15,27 +15,29 @@ _NOSUID_NODEV, _BIND, _RECURSIVE, _PRIVATE = 0x2 | 0x4, 0x1000, 0x4000, 0x40000
 
 
 def lay_out(paths: Iterable[str]) -> int:
-    """Mount a tree of these files and folders; return a descriptor of its top.
+    """Mount a tree of these files and folders; return a descriptor of its root.
 
-    It needs a mount namespace of its own, in which it covers one folder that no path lies in.
+    Requires a private mount namespace. The tree covers one folder that contains no path.
 
     Raises:
-        OSError: The host does not allow it.
+        OSError: The host forbids mounts, or each possible mount point contains a path.
     """
     existing = [Path(path) for path in sorted(paths) if Path(path).exists()]
     place = _free_folder(existing)
-    mount("none", "/", None, _PRIVATE | _RECURSIVE)  # nothing mounted later appears in it
+    mount(
+        "none", "/", None, _PRIVATE | _RECURSIVE
+    )  # later mounts of the host do not propagate here
     mount("tmpfs", str(place), "tmpfs", _NOSUID_NODEV, "mode=755")
     bound: set[Path] = set()
     for path in existing:
-        if bound.isdisjoint(path.parents):  # else it is there, and the host's folder stays as it is
+        if bound.isdisjoint(path.parents):  # otherwise the parent's bind mount holds it
             _bind(path, place / path.relative_to("/"))
             bound.add(path)
     return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def enter(top: int) -> None:
-    """Make the tree this process's root; closes the descriptor. Needs the right to change roots."""
+    """Make the tree this process's root, and close the descriptor. Requires CAP_SYS_CHROOT."""
     os.fchdir(top)
     os.chroot(".")
     os.close(top)
@@ -45,7 +47,7 @@ def _free_folder(paths: list[Path]) -> Path:
     for place in map(Path, _PLACES):
         if place.is_dir() and not any(path.resolve().is_relative_to(place) for path in paths):
             return place
-    raise FileNotFoundError(None, f"no folder among {', '.join(_PLACES)} to mount it on")
+    raise FileNotFoundError(None, f"no folder among {', '.join(_PLACES)} is free as a mount point")
 
 
 def _bind(path: Path, target: Path) -> None:
