@@ -23,6 +23,7 @@ from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.html import write_report
 from harness.reporting.lineage import describe_lineage
 from harness.reporting.tables import STYLES, render_all
+from harness.text import visible
 from tests.support.fuzzing import fuzz, mutated
 from tests.support.records import LINT, SLOW, evaluated, record_run
 
@@ -128,7 +129,7 @@ def everything_made_of(folder, out, *, with_page):
         text.write(render_contributions(credit, style))
     for run in below.runs:
         for candidate in run.candidates:
-            text.writelines(describe_lineage(run, candidate.step))
+            text.writelines(map(visible, describe_lineage(run, candidate.step)))  # as it is shown
         with contextlib.suppress(HarnessError):
             study_of(read_events(run.folder), path=run.folder)
     if with_page:
