@@ -9,7 +9,7 @@ from harness.errors import GenomeError, RecordError
 from harness.evolution.genome import Genome
 
 _MOST_STEPS = 10**8
-"""About a second of difflib's."""
+"""Limit on the work of difflib, about one second."""
 
 
 def ancestry(run: RunResult, step: str) -> list[Candidate]:
@@ -67,7 +67,7 @@ def unified_diff(parent: str, child: str) -> Iterator[str]:
 def comparable(old: Sequence[Hashable], new: Sequence[Hashable]) -> bool:
     """Return whether difflib compares these lines within seconds.
 
-    Its time grows with the number of pairs of equal lines, times the number of lines.
+    The time grows with the number of pairs of equal lines, times the number of lines.
     """
     among = Counter(new)
     return sum(among[line] for line in old) * min(len(old), len(new)) <= _MOST_STEPS

@@ -33,7 +33,7 @@ from harness.text import reason_of
 
 E = TypeVar("E", bound=Event)
 _LARGEST_FRONT = 1_000
-"""Networks of the largest front: to thin one takes time that grows with the cube of its size."""
+"""Largest Pareto front, in networks; truncating it takes time cubic in its size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +115,10 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
     try:
         run = _result(folder, references[0], events, started=entries[0].at)
         if len(run.front) > _LARGEST_FRONT:
-            raise ValueError(f"a front of {len(run.front):,} networks")
+            raise ValueError(f"a front of {len(run.front):,} networks is too large")
     except MALFORMED as error:
         raise RecordError(
-            f"{folder}: expected the events of a run, something is missing or was changed in them "
+            f"{folder}: expected the events of a run, some are missing or damaged "
             f"({type(error).__name__}: {reason_of(str(error))}). Restore the journal from a copy."
         ) from None
     return run

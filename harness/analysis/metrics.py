@@ -102,7 +102,7 @@ def _less_seed_network(score: float | None, run: RunResult) -> float | None:
 
 
 def _usage(name: str, *, spec: str = COUNT, **fields: Any) -> Metric:
-    """Return a metric of what the answers of LLMs used, None where that is unknown."""
+    """Return a metric of LLM usage; its value is None if the usage is unknown."""
     return Metric(
         name=name,
         value=lambda run: getattr(run.usage, name) if run.usage else None,

@@ -79,11 +79,11 @@ class Reproduction:
                 compose(planned)
                 raise
             raise InputError(f"{self.folder / ARMS}: comparisons.{comparison}: {error}") from None
-        asks = not any(o.startswith("model=") for o in theirs) and config.proposer.get("model")
-        if asks and not self.plans[comparison].takes.llm and asks_for_money(asks):
+        model = not any(o.startswith("model=") for o in theirs) and config.proposer.get("model")
+        if model and not self.plans[comparison].takes.llm and asks_for_money(model):
             raise InputError(
                 f"{self.folder / ARMS}: comparisons.{comparison}.takes: expected llm: true, since "
-                f"{arm} asks an LLM that may cost money."
+                f"{arm} uses an LLM that may cost money."
             )
         if "~" in config.arm:
             raise InputError(

@@ -205,14 +205,14 @@ def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
 
 
 def _problems_of_runs(plan: Plan) -> Iterator[str]:
-    """Yield what is wrong with the arms and seeds of a plan."""
+    """Yield the problems of a plan's arms and seeds."""
     if not plan.arms or len(set(plan.arms)) < len(plan.arms):
-        yield ".arms: expected at least one arm, and each once."
+        yield ".arms: expected at least one arm, without duplicates."
     for arm in plan.arms:
         if not _NAME.fullmatch(arm):
             yield f".arms: expected names in conf/ablation, got {arm}."
     if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds) or min(plan.seeds) < 0:
-        yield ".seeds: expected at least one seed, each once, and none below 0."
+        yield ".seeds: expected at least one seed, without duplicates, none below 0."
     elif max(plan.seeds) >= _MOST_SEED:
         yield f".seeds: expected numbers below 2**63, got {max(plan.seeds)}."
     if len(plan.arms) * len(plan.seeds) > _MOST_RUNS:
@@ -222,8 +222,8 @@ def _problems_of_runs(plan: Plan) -> Iterator[str]:
 def _problems_of_override(override: object) -> Iterator[str]:
     if not isinstance(override, str) or is_planned(override):
         yield (
-            f"expected settings such as recipe.epochs=3, and none of "
-            f"{', '.join(sorted(PLANNED))}, which arms and seeds say; got {override}."
+            f"expected a setting such as recipe.epochs=3, and none of "
+            f"{', '.join(sorted(PLANNED))}, which arms and seeds set; got {override}."
         )
         return
     try:

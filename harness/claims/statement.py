@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 """Differences of scores are not exact in binary."""
 _LEAST = {"parameters": 1, "generation": 0}
 _MOST = {"parameters": 10**15, "generation": 1_000}
-"""A figure has a point for each generation up to the last one that is claimed."""
+"""Upper limits of bounds; a figure has a point for each generation up to the bound."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -24,7 +24,7 @@ STYLES = ("markdown", "latex")
 _COUNTS = re.compile(rf"^\*Of (\d{{1,9}}) claims: .*{NOT_RUN} (\d{{1,9}})\.\*", re.MULTILINE)
 """Heading of a table with the counts of its claims."""
 _HEADING_BYTES = 1 << 14
-"""Bytes at the start of a table that have it; the file may be somebody else's."""
+"""Length of the start of an untrusted table that is searched for the counts."""
 
 
 def claims_table(reproduction: Reproduction, among: Container[str] | None = None) -> Document:
@@ -151,7 +151,7 @@ def published_text(reproduction: Reproduction, style: str) -> str:
 def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     """Write the tables and figures into a folder; return the files.
 
-    A link among them is replaced, not followed: the folder may be somebody else's.
+    The folder is untrusted: a link in the place of a file is replaced, not followed.
     """
     check_writable(folder)
     figures = {

@@ -151,8 +151,8 @@ class Rates:
     """Probability that two parents mate."""
     p_mutate: float = setting(within=SHARE)
     """Probability of a mutation after mating; a parent without a mate always mutates. At 0, only
-    founders mutate, and a parent whose neighbour is no mate is mated with any individual that
-    differs from it."""
+    founders mutate, and a parent whose neighbour cannot be its mate mates with any individual
+    that differs from it."""
     mate_identical: bool = False
     """Also mate parents that have no segment to exchange, as the published code does."""
 
@@ -263,7 +263,7 @@ class Config:
     ablation: str = setting(Role.ARM)
     """The choice of ``+ablation=``."""
     arm: str = setting(Role.ARM, "${ablation}")
-    """Name of the arm: the ablation, marked where answers come from a substitute for its LLM."""
+    """Name of the arm: the ablation, marked if a substitute for its LLM answers."""
     seed: int = setting(Role.ARM)
     compare: list[str] = setting(Role.RUNTIME, unrecorded=())
     """Other arms to run, with the same seed and budget."""

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS event(
 MOST_CHARACTERS = 1 << 23
 """Longest JSON of an event: 8 MiB, about twenty times the longest prompt and answer."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
-_BESIDE = ("-wal", "-shm", "-journal")
+_COMPANIONS = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite opens next to a database."""
 _MOST_EVENTS = 1_000_000
 _MOST_BYTES = 1 << 29
@@ -125,7 +125,7 @@ def _require_regular(path: Path) -> None:
     The journal itself may be a link. Its companion files may not, since SQLite writes to them even
     when it reads.
     """
-    for suffix in ("", *_BESIDE):
+    for suffix in ("", *_COMPANIONS):
         file = path.with_name(path.name + suffix)
         try:
             if not stat.S_ISREG(file.stat(follow_symlinks=not suffix).st_mode):
@@ -138,8 +138,8 @@ def _require_regular(path: Path) -> None:
 
 
 def _holds(path: Path, suffix: str) -> bool:
-    beside = path.with_name(path.name + suffix)
-    return beside.exists() and beside.stat().st_size > 0
+    companion = path.with_name(path.name + suffix)
+    return companion.exists() and companion.stat().st_size > 0
 
 
 def _restrict(db: Connection) -> None:

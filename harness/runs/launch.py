@@ -25,11 +25,12 @@ from harness.terminal import exit_on_interrupt, fail, say
 def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
     """Run a job for one configuration, or for each of a multirun, and exit with its status.
 
-    Every configuration is composed once before the first job, so that a mistake costs nothing. A
-    job of a multirun that fails does not end the others; one table of all jobs ends it.
+    All configurations are composed before the first job, so that mistakes are reported before any
+    work. In a multirun, a failed job does not stop the others, and one table of all jobs is printed
+    at the end.
 
     Args:
-        job: Gets the configuration and its overrides, and returns the results of its runs.
+        job: Takes a configuration and its overrides; returns the results of its runs.
     """
     sys.argv[1:] = profile_first(sys.argv[1:])
     flags = get_args_parser().parse_args(sys.argv[1:])

@@ -19,7 +19,7 @@ from harness.reporting.console import loaded
 from harness.tasks.base import Dataset
 
 _PACKAGE = re.compile(r"[A-Za-z0-9][\w.+!-]{0,99}")
-"""Names and versions of packages, as pip takes them."""
+"""Valid names and versions of packages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +125,8 @@ def require_packages(recorded: RecordedRun) -> None:
     packages = recorded.manifest.settings.get("third_party")
     if not isinstance(packages, Mapping) or not all(_is_package(*one) for one in packages.items()):
         raise RecordError(
-            f"{recorded.source}: expected third_party, the packages that its arm needs with their "
-            f"versions, found something else. Get the run from its source again."
+            f"{recorded.source}: expected third_party to map the packages of its arm to their "
+            f"versions, found other values. Obtain a new copy of the run."
         )
     for name, wanted in packages.items():
         try:

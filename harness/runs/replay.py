@@ -57,7 +57,7 @@ _ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused, NetworkGated)
 """Events that a re-training takes from the record: answers, and the refusals that prompts quote."""
 _WAIT_S = 10.0
 _ODD = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
-"""What strategies raise for arguments of sound types that make no sense."""
+"""Errors that strategies raise for arguments of the right type with invalid values."""
 
 E = TypeVar("E", bound=Event)
 
@@ -163,13 +163,13 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
 
 @contextmanager
 def _described(recorded: RecordedRun) -> Iterator[None]:
-    """Turn an error of a strategy into one that names the record, which chose its arguments."""
+    """Turn an error that recorded arguments cause in a strategy into one that names the record."""
     try:
         yield
     except _ODD as error:
         raise RecordError(
-            f"{recorded.source}: expected a run that can be replayed, with its settings the replay "
-            f"raised {reason_of(repr(error))}. Get the run from its source again."
+            f"{recorded.source}: expected a run that can be replayed, but with its settings "
+            f"the replay raised {reason_of(repr(error))}. Obtain a new copy of the run."
         ) from error
 
 

@@ -52,7 +52,7 @@ class Dataset:
         validation: Held-out examples that a search is scored on.
         test: Held-out examples for the end of a run.
         n_outputs: Numbers in a network's answer, such as one per class.
-        notes: Sentences about these data that whoever reads a score must know.
+        notes: Warnings that readers of the scores need, such as examples shared by splits.
     """
 
     kind: str
@@ -147,7 +147,7 @@ class Scale(Protocol):
         Args:
             dataset: Data that candidates are trained on.
             segments: Source by name of each segment.
-            recipe: How candidates are trained, an object of the task's ``RECIPE``.
+            recipe: How candidates are trained, an instance of the task's ``RECIPE``.
             path: File of the seed network, for messages.
 
         Raises:
@@ -269,11 +269,11 @@ def wording_of(kind: str) -> Wording:
 
 
 def require_own_recipe(dataset: Dataset, recipe: Recipe) -> None:
-    """InputError unless a recipe has the settings of the data's task."""
+    """Raise InputError unless a recipe has the settings of the data set's task."""
     own = recipe_of(dataset.kind)
     if not isinstance(recipe, own):
         raise InputError(
             f"task: expected a recipe with the settings of {dataset.kind}, the task of "
-            f"{dataset.name}, got {type(recipe).__name__}. Let the YAML in "
-            f"conf/task override /task_settings@recipe: {dataset.kind}."
+            f"{dataset.name}, got {type(recipe).__name__}. In the YAML in conf/task, override "
+            f"/task_settings@recipe: {dataset.kind}."
         )

@@ -22,7 +22,7 @@ _UNREADABLE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, ArithmeticError, MemoryError,
     SyntaxError, TypeError, zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
-"""What reading a damaged file raises."""
+"""Errors that reading a damaged file raises."""
 
 
 def cache_folder() -> Path:

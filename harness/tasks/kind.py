@@ -12,7 +12,7 @@ from harness.sandbox.messages import Signature
 class Kind(Protocol):
     """What networks of one task get and give. Stateless.
 
-    A ``recipe`` is an object of the task's own ``RECIPE``.
+    A ``recipe`` is an instance of the task's ``RECIPE``.
 
     Attributes:
         answers: Name of a network's output in messages, such as ``logits``.

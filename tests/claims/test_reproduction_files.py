@@ -17,7 +17,7 @@ from tests.support.paper import ARMS, CLAIMS, write_paper
     [
         ("arms", "seeds: [3, 5, 8]", "seed: [3]", "comparisons.mine: expected arms, seeds, overrides, data, takes, got seed"),
         ("arms", "seeds: [3, 5, 8]", "seeds: []", "comparisons.mine.seeds: expected at least one seed"),
-        ("arms", "seeds: [3, 5, 8]", "seeds: [3, 3]", "each once"),
+        ("arms", "seeds: [3, 5, 8]", "seeds: [3, 3]", "without duplicates"),
         ("arms", "seeds: [3, 5, 8]", "seeds: [-3]", "none below 0"),
         ("arms", "seeds: [3, 5, 8]", "seeds: [x]", "comparisons.mine.seeds[0]: Value 'x' of type 'str'"),
         ("arms", "arms: [full]", "arms: [full, full]", "comparisons.dear.arms: expected at least one arm"),

@@ -250,6 +250,6 @@ def test_images_that_fill_the_memory_are_not_made(tmp_path, size):
         datasets.Cifar10(root=str(tmp_path), validation_share=0.1, **more),
     ):
         with pytest.raises(
-            InputError, match=r"task\.size: expected at least 1, and .* images that"
+            InputError, match=r"task\.size: expected 1 or more, and a size at which .* images fit"
         ):
             data.load()

@@ -143,8 +143,8 @@ def test_test_images_among_the_training_images_are_told(pets, capsys):
     pixels.save(pets / "test" / "dog" / "1.png", compress_level=1)  # other bytes, the same pixels
     for _ in range(2):  # decoded, then from the cache
         of_test, of_validation = load(pets).notes
-        assert of_test.startswith("1 of 4 test images are among the training images, to the pixel")
-        assert "(numbers 3 of the split, from 0)" in of_test
+        assert of_test.startswith("1 of 4 test images are identical to training images")
+        assert "(indices 3 of the split, from 0)" in of_test
         assert of_validation.startswith("2 of 4 validation images")
         assert f"pets: {of_test}\n" in capsys.readouterr().err
 

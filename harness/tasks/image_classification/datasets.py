@@ -213,16 +213,16 @@ def _held_out(
 
 
 def _known_images(train: Array, held_out: Mapping[str, Array]) -> Iterator[str]:
-    """Yield a sentence for each split that holds images to train on, by digests of their pixels."""
+    """Yield a warning for each held-out split with training images, compared by pixel digests."""
     for name, digests in held_out.items():
         known = np.flatnonzero(np.isin(digests, train))
         if len(known):
             examples = ", ".join(str(i) for i in known[:_EXAMPLES].tolist())
             more = ", ..." if len(known) > _EXAMPLES else ""
             yield (
-                f"{len(known)} of {len(digests)} {name} images are among the training images, to "
-                f"the pixel (numbers {examples}{more} of the split, from 0): a score on them shows "
-                f"memory. Remove them from one of the two."
+                f"{len(known)} of {len(digests)} {name} images are identical to training images "
+                f"(indices {examples}{more} of the split, from 0): a score on them measures "
+                f"memorization. Remove them from one of the two splits."
             )
 
 

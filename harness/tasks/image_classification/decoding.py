@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _DECODING = 2
-"""Bump when images are decoded or resized differently, or when what is kept of them changes."""
+"""Bump when images are decoded or resized differently, or the cached arrays change."""
 _FORMATS = ("JPEG", "PNG", "BMP")
-"""Formats whose decoders are tried; others of Pillow's start programs or read further files."""
+"""Allowed formats; some other decoders of Pillow start programs or read further files."""
 _MOST_BYTES = 1 << 26
 _MOST_PIXELS = 50_000_000
-"""Pixels of the largest image: 400 MB while it is decoded."""
+"""Most pixels of an image, which take 400 MB during decoding."""
 _LONGEST_SIDE = 65_535
-"""Of a JPEG; each row of a longer image takes memory of its own, up to 1.8 GB."""
-_NOT_REGULAR = "it is no regular file"
+"""Longest side of a JPEG; decoders allocate memory per row, up to 1.8 GB for longer sides."""
+_NOT_REGULAR = "it is not a regular file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Decoded:
 
     split: Split
     digests: Array
-    """(n,) uint64; equal digests are equal pixels."""
+    """(n,) uint64; equal digests mean equal pixels."""
 
 
 def decoded_once(
@@ -49,13 +49,13 @@ def decoded_once(
     decode: Callable[[Progress], dict[str, Split]],
     progress: Progress,
 ) -> tuple[Decoded, Decoded]:
-    """Return the training and the test part, from the cache where these very files are in it.
+    """Return the training and the test part, from the cache if it has exactly these files.
 
     Args:
         files: Files that decide what is decoded.
         root: Their folder.
         how: What else decides it, such as the size.
-        decode: Decodes them to splits by name, ``train`` and ``test``.
+        decode: Decodes the files; returns the splits ``train`` and ``test`` by name.
         progress: Shows how many files are read.
     """
     from PIL import __version__ as pillow
@@ -84,12 +84,12 @@ def decoded_once(
 
 
 def require_room(n_images: int, size: int) -> None:
-    """Raise InputError unless so many images of this size fit into the memory, twice."""
+    """Raise InputError unless this many images of this size fit into half of the memory."""
     room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
     if size < 1 or 2 * n_images * 3 * size**2 > room:
         raise InputError(
-            f"task.size: expected at least 1, and {n_images:,} images that fit into half of this "
-            f"machine's {room / 2**30:.0f} GiB of memory, got {size:,} x {size:,} pixels each."
+            f"task.size: expected 1 or more, and a size at which {n_images:,} images fit into half "
+            f"of this machine's {room / 2**30:.0f} GiB of memory, got {size:,} pixels."
         )
 
 
@@ -112,22 +112,22 @@ def scaled(images: Array, size: int) -> Array:
 
 
 def decoded(path: Path, size: int) -> Array:
-    """Decode one file to RGB, (3, size, size) uint8; of an animation, its first image.
+    """Decode one file to RGB, (3, size, size) uint8; only the first frame of an animation.
 
     Raises:
-        InputError: The file is no image of one of the formats, or too large.
+        InputError: The file is not an image of an allowed format, or is too large.
     """
     from PIL import Image
 
     content = read_file(path)
     try:
-        with warnings.catch_warnings(action="ignore"):  # no warning of Pillow's changes the pixels
+        with warnings.catch_warnings(action="ignore"):  # Pillow's warnings do not affect the pixels
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 _require_small(image)
                 pixels = image.convert("RGB")
             if pixels.size != (size, size):
                 pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
-    except Exception as error:  # noqa: BLE001 - its decoders raise errors of many kinds
+    except Exception as error:  # noqa: BLE001 - decoders raise many types of errors
         raise InputError(
             f"{path}: expected an image in the format JPEG, PNG or BMP, but it cannot be decoded: "
             f"{_reason(error)}. Convert it, or remove it from the data."
@@ -136,16 +136,16 @@ def decoded(path: Path, size: int) -> Array:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a regular file, or of one that a link leads to.
+    """Read a regular file; links are followed.
 
     Raises:
-        InputError: It is a device, a pipe or a folder, larger than any image, or cannot be read.
+        InputError: The file is a device, a pipe or a folder, is too large, or cannot be read.
     """
     try:
         why, content = _NOT_REGULAR, None
-        if stat.S_ISREG(path.stat().st_mode):  # some devices act on being opened
+        if stat.S_ISREG(path.stat().st_mode):  # opening some devices has side effects
             with open(path, "rb", opener=_without_waiting) as file:
-                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it may be another one by now
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # the file may have been replaced
                     content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         why = os.strerror(error.errno or 0)
@@ -164,7 +164,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _require_small(image: "Image.Image") -> None:
-    """ValueError for an image that must not be decoded, from its header alone."""
+    """Raise ValueError, from its header alone, for an image that must not be decoded."""
     width, height = image.size
     if max(width, height) > _LONGEST_SIDE:
         raise ValueError(f"it has {width} x {height} pixels, expected sides of {_LONGEST_SIDE:,}")
@@ -177,6 +177,6 @@ def _require_small(image: "Image.Image") -> None:
 def _reason(error: Exception) -> str:
     from PIL import UnidentifiedImageError
 
-    if isinstance(error, UnidentifiedImageError):  # its text holds an address
-        return "it is of another format"
+    if isinstance(error, UnidentifiedImageError):  # its message contains a memory address
+        return "it has another format"
     return reason_of(str(error)).rstrip(".") or type(error).__name__

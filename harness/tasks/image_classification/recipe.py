@@ -1,4 +1,4 @@
-"""Settings of image classification: what ``conf/recipe`` says of images."""
+"""Recipe settings of image classification."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,15 @@ from harness.config.schema import AT_LEAST_0, AT_LEAST_1, MISSING, SHARE, Recipe
 
 @dataclass(kw_only=True)
 class ImageRecipe(Recipe):
-    """How a network is trained on images; held-out images are resized alone."""
+    """How a network is trained on images; held-out images are only resized."""
 
     size_px: int | None = setting(default=None, within=AT_LEAST_1)
     """Resize every image to this height and width in pixels, bilinearly, on the device."""
     flip: bool = MISSING
     """Mirror half of the training images; unsuitable for digits and text."""
     jitter: float = setting(default=0.0, within=SHARE)
-    """Change brightness, contrast and saturation of half of them by up to this share each."""
+    """Change brightness, contrast and saturation of half of the training images by up to this
+    share each."""
     shift_px: float = setting(within=AT_LEAST_0)
     """Translate training images by up to this many pixels in each direction, rounded."""
     shift_p: float = setting(default=1.0, within=SHARE)
