@@ -46,9 +46,7 @@ class _Tree:
             values = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
             self._hold(_Node(anchor=event.anchor, values=values))
         elif isinstance(event, yaml.AliasEvent):
-            if (
-                event.anchor not in self._anchored
-            ):  # or the alias refers to a value that contains it
+            if event.anchor not in self._anchored:  # undefined, or a value that contains the alias
                 return False
             self._hold(self._anchored[event.anchor])
         here = self._open[-1]

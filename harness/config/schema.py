@@ -103,10 +103,10 @@ class Network:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """How a network is trained, whatever the task.
+    """Training settings that all tasks have.
 
-    Each task has a subclass, ``RECIPE`` in its module ``recipe``, that adds its own settings;
-    ``recipe`` in a configuration is an object of it.
+    Each task has a subclass, ``RECIPE`` in its module ``recipe``, with the task's own settings.
+    ``recipe`` in a configuration is an instance of that subclass.
     """
 
     epochs: int = setting(within=AT_LEAST_1)
@@ -195,7 +195,7 @@ class Budget:
     evaluations: int = setting(within=AT_LEAST_1)
     """Trainings of proposals; one is charged when it starts."""
     proposals: int = setting(within=AT_LEAST_1)
-    """All proposals, those that a gate rejects included."""
+    """All proposals, including those that a gate rejects."""
     generations: int | None = None
     llm_calls: int | None = None
     prompt_tokens: int | None = None
@@ -288,7 +288,7 @@ class Config:
     final: Final = field(default_factory=Final)
     study: str | None = setting(Role.CONTENT, None)
     """Recorded study whose scores decide selection, so that the prompts are the same. A run's
-    identity has the digest of its content."""
+    identity includes the digest of the study's content."""
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
     """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)

@@ -13,9 +13,8 @@ from typing import Any, NoReturn
 MOST_VALUES = 100_000
 """Limit for one text; an event has a few hundred values at most."""
 MOST_DEPTH = 32
-_STRING = re.compile(
-    r'"(?:[^"\\]+|\\.)*"?', re.DOTALL
-)  # matches an unterminated string too, in linear time
+_STRING = re.compile(r'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
+"""Strings, including an unterminated one, so that matching takes linear time."""
 _LONG_NUMBER = re.compile(r"[-+.\w]{41}")
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}

@@ -95,7 +95,7 @@ def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
             db.execute("PRAGMA query_only=ON")
             version = _version(db)
             _require_schema(path, db, may_be_empty=version == 0)
-            if version == 0:  # being created, or its creator died
+            if version == 0:  # creation is in progress, or was interrupted
                 return version, []
             query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
             return version, list(_bounded(path, db.execute(query, (value,))))

@@ -108,9 +108,7 @@ def _problems(infos: list[zipfile.ZipInfo], size: int) -> Iterator[str]:
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     with archive.open(info) as part:
-        content = part.read(
-            info.file_size + 1
-        )  # read() without a size would unpack everything first
+        content = part.read(info.file_size + 1)  # without a size, it would unpack everything first
     if len(content) != info.file_size:
         raise ValueError(f"{info.filename!a} does not have its declared size")
     return content

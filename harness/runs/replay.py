@@ -56,7 +56,7 @@ from harness.text import reason_of
 _ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused, NetworkGated)
 """Events that a re-training takes from the record: answers, and the refusals that prompts quote."""
 _WAIT_S = 10.0
-_ODD = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
+_INVALID = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 """Errors that strategies raise for arguments of the right type with invalid values."""
 
 E = TypeVar("E", bound=Event)
@@ -154,7 +154,7 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
     nothing = NoBackend()
     backend = Backend(validate=nothing, evaluate=nothing)
     decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
-    with ReplayJournal(out / recorded.name, recorded) as journal, _described(recorded):
+    with ReplayJournal(out / recorded.name, recorded) as journal, _naming_record(recorded):
         journal.record(recorded.manifest)
         result = _run(recorded, config, decisions, backend, journal)
     _require_equal(recorded, complete_entries(result.folder))
@@ -162,11 +162,11 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
 
 
 @contextmanager
-def _described(recorded: RecordedRun) -> Iterator[None]:
+def _naming_record(recorded: RecordedRun) -> Iterator[None]:
     """Turn an error that recorded arguments cause in a strategy into one that names the record."""
     try:
         yield
-    except _ODD as error:
+    except _INVALID as error:
         raise RecordError(
             f"{recorded.source}: expected a run that can be replayed, but with its settings "
             f"the replay raised {reason_of(repr(error))}. Obtain a new copy of the run."

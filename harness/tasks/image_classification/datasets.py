@@ -222,7 +222,7 @@ def _known_images(train: Array, held_out: Mapping[str, Array]) -> Iterator[str]:
             yield (
                 f"{len(known)} of {len(digests)} {name} images are identical to training images "
                 f"(indices {examples}{more} of the split, from 0): a score on them measures "
-                f"memorization. Remove them from one of the two splits."
+                f"memorisation. Remove them from one of the two splits."
             )
 
 
