@@ -31,13 +31,13 @@ encloses Python."""
 _THOUGHT, _THOUGHT_ENDS = re.compile(r"<think(?:ing)?>"), re.compile(r"</think(?:ing)?>")
 _BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
 _MOST_TRIES = 32
-"""How many ends are tried for one block; each try is a parse."""
+"""Most ends tried for one block; each try is a parse."""
 _MOST_PARSES = 256
-"""How many ends are tried for all blocks together."""
+"""Most ends tried for all blocks together."""
 _MOST_FENCES = 64
-"""How many fences are taken for the beginning of a block; each takes a pass over the answer."""
+"""Most fences tried as the start of a block; each takes a pass over the answer."""
 _MOST_CHARACTERS = 4 * MAX_SOURCE_BYTES
-"""What follows in an answer without its thoughts is not read."""
+"""Characters of an answer that are read, after removal of its reasoning."""
 
 _T = TypeVar("_T")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -87,7 +87,7 @@ def extract(
 
 
 def _without_thoughts(answer: str) -> str:
-    """Remove what the LLM marked as thoughts, in one pass."""
+    """Return the answer without its ``<think>`` sections, in one pass."""
     kept, place = [], 0
     while (begins := _THOUGHT.search(answer, place)) and (
         ends := _THOUGHT_ENDS.search(answer, begins.end())

@@ -104,8 +104,8 @@ class MeteredCall:
 
     def failed(self, failure: Failure) -> None:
         """Record the failure; a request that may have been billed counts as spent."""
-        told = without_secrets(vars(failure))
-        self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **told))
+        details = without_secrets(vars(failure))
+        self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **details))
         self._release(perhaps_billed=failure.perhaps_billed)
 
     def _settle(self, call: CallAnswered) -> None:

@@ -184,7 +184,7 @@ def is_paid(model: object) -> bool:
 
 
 class Member(TypedDict):
-    """A model of an ensemble."""
+    """Model of an ensemble, and its weight."""
 
     model: Model
     weight: float
@@ -229,7 +229,7 @@ def completion_of(call: CallAnswered) -> Completion:
 def recorded_call(
     request: Request, completion: Completion, price: Price | None = None
 ) -> CallAnswered:
-    """Return the event that records a call, whose answer and metadata are freed of secrets.
+    """Return the event that records a call, with secrets removed from answer and metadata.
 
     Args:
         request: What was asked.

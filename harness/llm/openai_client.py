@@ -1,8 +1,8 @@
 """Client for servers with OpenAI's chat completions API.
 
-``transport`` sends single requests; retries are decided here: one deadline per request, one rate
-limiter per endpoint, and a classification of every failure. An unavailable server pauses the run;
-it never leads to the rejection of a candidate.
+``transport`` sends single requests. This module retries them, with one deadline per request, one
+rate limiter per endpoint, and a classification of every failure. An unavailable server pauses the
+run; it never leads to the rejection of a candidate.
 """
 
 import asyncio
@@ -83,8 +83,8 @@ class OpenAI:
             keep_secret(self._key)
         if without_secrets(dict(extra)) != dict(extra):
             raise InputError(
-                "model.extra: expected no key, since it is recorded as a setting, found one. "
-                "model.key_env names the variable of a key that is sent."
+                "model.extra: expected no key, since settings are recorded, found one. Name the "
+                "environment variable that holds the key in model.key_env instead."
             )
         self._timeout_s, self._attempts = timeout_s, attempts
         self._tokens_field, self._omit, self._extra = tokens_field, set(omit), dict(extra)

@@ -121,7 +121,9 @@ class Prompts:
 
     def _render(self, text: str, *, header: str, **values: str) -> str:
         rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
-        shown = {name: visible(value) for name, value in values.items()}  # code may be an answer's
+        shown = {
+            name: visible(value) for name, value in values.items()
+        }  # code may come from an LLM
         template = _fenced(text, shown.values())
         return Template(template).substitute(shown, rules=rules).strip() + "\n"
 
@@ -138,7 +140,7 @@ class Example:
 
 
 def _fenced(template: str, texts: Iterable[str]) -> str:
-    """Return a template whose fences are longer than those in texts, which so cannot close them."""
+    """Return the template with fences longer than those in the texts, which cannot close them."""
     runs = [run for text in texts for run in _FENCE.findall(text)]
 
     def longer(fence: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
-"""Reading of a server's replies: a completion, or one of all kinds of failures.
+"""Parser of a server's replies: each reply is a completion or a classified failure.
 
-Whatever a reply holds, it ends in one of both, and its texts are short lines without keys.
+Malformed replies are failures, too. Labels and messages are short lines without keys.
 """
 
 import json
@@ -19,7 +19,7 @@ from harness.text import reason_of
 _MESSAGE_CHARACTERS = 500
 _LABEL_CHARACTERS = 200
 _MOST_TOKENS = 10**9
-"""A call cannot take as many: such a count is taken for unknown."""
+"""Above the tokens of any call: larger counts are treated as unknown."""
 _LONGEST_REST_S = 7 * 24 * 3600
 _IDENTIFYING_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "server")
 _SECRETS = re.compile(r"(?i)\b(?:bearer\s+\S+|(?:sk|key)-[\w-]{8,})|(?<=//)[^/@\s]+@")
@@ -30,7 +30,7 @@ _NO_ANSWER = re.compile(
     r"(?i)(context.{0,20}(?:length|window|size)|prompt is too long|content.{0,3}(?:filter|policy)"
     r"|moderation|flagged)"
 )
-"""A refusal of this prompt, not of all requests."""
+"""Matches the refusal of one prompt, as opposed to all requests."""
 _STATUS_KINDS = {
     401: "key", 403: "key", 402: "quota", 408: "timeout", 409: "server", 429: "rate",
     504: "timeout", 524: "timeout",  # a proxy gave up, the server may still work
@@ -39,26 +39,26 @@ _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
 
 class ReplyReader:
-    """Reads the replies of one endpoint.
+    """Parser of the replies of one endpoint.
 
     Args:
-        name: Name of the model that is asked.
+        name: Name of the requested model.
         endpoint: Name of the endpoint in messages.
     """
 
     def __init__(self, *, name: str, endpoint: str) -> None:
         self._name, self._endpoint = name, endpoint
-        self._told_usage = False
+        self._warned_of_usage = False
 
     def read(
         self, reply: Reply, *, applied: Mapping[str, Any], started: float
     ) -> Completion | Failure:
-        """Return the completion in a reply, or the failure that it is.
+        """Return the completion in a reply, or the failure that it reports.
 
         Args:
             reply: The reply.
             applied: The settings that were sent.
-            started: When the request was sent, as ``time.monotonic`` has it.
+            started: Time of the request, by ``time.monotonic``.
         """
         if reply.status != _OK:
             return self._refusal(reply, started)
@@ -67,15 +67,15 @@ class ReplyReader:
             content = json.loads(text)
             choice = content["choices"][0]
             answer = choice["message"].get("content") or ""
-            # A lone surrogate is no text, and could not be sent back in a later prompt.
+            # UTF-8 cannot encode lone surrogates, so a later prompt could not contain them.
             answer = answer.encode("utf-8", "backslashreplace").decode()
             reason, model = _label(choice.get("finish_reason")), _label(content.get("model"))
             prompt_tokens, completion_tokens = self._counts(content.get("usage"))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return failure("malformed", f"no chat completion: {text}", started)
         if not answer and reason != "length":
-            told = f"a completion without text (finish reason {reason})"
-            return failure("empty", told, started)
+            message = f"a completion without text (finish reason {reason})"
+            return failure("empty", message, started)
         headers = {name: reply.headers.get(name) for name in _IDENTIFYING_HEADERS}
         return Completion(
             text=without_secrets(answer),
@@ -91,16 +91,16 @@ class ReplyReader:
         )
 
     def _counts(self, usage: Any) -> tuple[int | None, int | None]:
-        """Return the tokens that a server counted; None for what no call can take."""
+        """Return prompt and completion tokens, as counted by the server; None if not plausible."""
         if not usage:
             return None, None
         prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-        if (prompt is None or completion is None) and not self._told_usage:
-            self._told_usage = True
+        if (prompt is None or completion is None) and not self._warned_of_usage:
+            self._warned_of_usage = True
             say(
                 f"{self._endpoint}: expected prompt_tokens and completion_tokens in usage as "
                 f"numbers of tokens, found '{plain(repr(usage), _LABEL_CHARACTERS)}'. Such calls "
-                f"count as the most that they may cost."
+                f"are charged at the most that they may cost."
             )
         return prompt, completion
 
@@ -108,8 +108,8 @@ class ReplyReader:
         """Return a completion without text.
 
         Args:
-            reason: Why there is none, in place of the finish reason.
-            tokens: What it took, None where that is unknown.
+            reason: Why the text is missing, in place of the finish reason.
+            tokens: Tokens of the prompt and of the completion; None if unknown.
         """
         return Completion(
             text="",
@@ -122,7 +122,7 @@ class ReplyReader:
         )
 
     def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
-        """Classify a reply with another status, which may concern this prompt alone."""
+        """Classify a reply with an error status; some refuse this prompt only."""
         status, told = reply.status, _message(reply)
         kind = _STATUS_KINDS.get(status, "server" if status >= _SERVER_ERROR else "refused")
         if status < _REDIRECT:
@@ -133,7 +133,7 @@ class ReplyReader:
             kind = "quota"
         if kind == "refused":
             told = (
-                f"model: expected a request that {self._endpoint} accepts, it says "
+                f"model: expected a request that {self._endpoint} accepts, found "
                 f"'{told}' (status {status}). Correct model.name, model.base_url, "
                 f"model.omit or model.tokens_field, and run the same command to continue."
             )
@@ -149,14 +149,14 @@ def failure(
     rest: str | None = None,
     most: int = _MESSAGE_CHARACTERS,
 ) -> Failure:
-    """Return a failure in words that may be shown.
+    """Return a failure whose message is one short line without secrets.
 
     Args:
         kind: One of ``model.FAILURES``.
-        told: Why, in anybody's words.
-        started: When the request was sent.
-        rest: What a server says of how long to wait.
-        most: Number of characters of ``told`` that are kept.
+        told: Cause, as untrusted text.
+        started: Time of the request, by ``time.monotonic``.
+        rest: Value of the header ``Retry-After``.
+        most: Most characters of ``told`` to keep.
     """
     told = plain(told, most)
     retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS])
@@ -170,20 +170,20 @@ def failure(
 
 
 def plain(told: str, most: int = _MESSAGE_CHARACTERS) -> str:
-    """Return one line without secrets."""
+    """Return untrusted text as one line of at most ``most`` characters, without secrets."""
     return reason_of(" ".join(_SECRETS.sub(MASK, without_secrets(told)).split()), most)
 
 
 def _label(value: Any) -> str | None:
-    """Return a name that a server gives as one short line without secrets; None if it is none."""
+    """Return a server's label as one short line without secrets; None unless it is text."""
     return plain(value, _LABEL_CHARACTERS) or None if isinstance(value, str) else None
 
 
 def _message(reply: Reply) -> str:
-    """Return what a reply with another status says, as one line."""
+    """Return the message of a reply with an error status, as one line."""
     text = reply.body.decode("utf-8", "replace")
     if _REDIRECT <= reply.status < _CLIENT_ERROR:
-        text = f"go to {reply.headers.get('location', 'another address')}, which is not done"
+        text = f"redirect to {reply.headers.get('location', 'another address')}, not followed"
     try:
         content = json.loads(text)
         told = content.get("error", content)
@@ -201,7 +201,7 @@ def _count(usage: Any, name: str) -> int | None:
 
 
 def _seconds(rest: str) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for; None if it cannot be kept."""
+    """Return the seconds of a ``Retry-After`` header; None if invalid or above a week."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -210,7 +210,7 @@ def _seconds(rest: str) -> float | None:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(rest).timestamp() - time.time()
-            least = -math.inf  # a date that is past asks for nothing
+            least = -math.inf  # a past date means no wait
         except (ValueError, OverflowError, TypeError, LookupError, OSError, AttributeError):
             return None
     return max(0.0, seconds) if least <= seconds <= _LONGEST_REST_S else None

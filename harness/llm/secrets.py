@@ -1,4 +1,4 @@
-"""Removal of keys from all that a server, a library or a message says."""
+"""Removal of keys from texts of servers, libraries and messages."""
 
 import base64
 import os
@@ -10,28 +10,29 @@ from harness.text import each_text
 
 MASK = "***"
 _NAMES = re.compile(r"(?i)(?:key|token|secret|password|passwd|credentials?)$")
-"""Environment variables that are taken for keys, whoever reads them."""
+"""Names of environment variables whose values are treated as keys."""
 _LONG = 16
-"""From this length on a key is recognised in other notations, too."""
+"""Minimum length of a key that is also recognised in encoded form."""
 _SHORTEST = 8
 _GAP = frozenset(" \t\n\r\"'\\+\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
-"""Characters that may stand within a key which was wrapped or written as several strings."""
+"""Characters that may separate parts of a key that was wrapped or split into several strings."""
 _kept: set[str] = set()
 
 
 def keep_secret(key: str) -> None:
-    """Have a key removed from now on, besides those in the environment."""
+    """Register a key for removal, in addition to those in the environment."""
     _kept.add(key)
 
 
 def without_secrets(value: Any) -> Any:
-    """Return plain values with the mask in place of each key in their texts.
+    """Return plain values with each key in their texts replaced by the mask.
 
-    Keys are those of ``keep_secret``, and the values of environment variables with a name that
+    Keys are those registered by ``keep_secret``, and values of environment variables whose name
     ends in ``KEY``, ``TOKEN``, ``SECRET``, ``PASSWORD`` or ``CREDENTIALS``. A key of 16 characters
-    or more is found in any case; wrapped or in several strings; percent-encoded or with escapes of
-    JSON or HTML; in hexadecimal; and in base64. A key of 8 to 15 characters with a digit and a
-    letter is found as a word. Any other may be an ordinary word, such as ``ollama``, and stays.
+    or more is found in any letter case; wrapped or split into several strings; percent-encoded or
+    with escapes of JSON or HTML; in hexadecimal; and in base64. A key of 8 to 15 characters with a
+    digit and a letter is found as a whole word. Other keys stay, since they may be ordinary words,
+    such as ``ollama``.
     """
     named = (value for name, value in os.environ.items() if _NAMES.search(name))
     parts = {part for secret in (*_kept, *named) for part in secret.split()}
@@ -54,13 +55,13 @@ def _without(text: str, secrets: list[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _encodings(secret: str) -> tuple[str, ...]:
-    """Return the texts in which the key lies whole, in base64 at each of the three places."""
+    """Return hexadecimal and base64 texts that contain the whole key, at each of three offsets."""
     if len(secret) < _LONG:
         return ()
     content = secret.encode()
     encoded = (
         encode(bytes(shift) + content).decode()[mixed : (shift + len(content)) * 8 // 6]
-        # The first characters hold bits of what comes before, too.
+        # The first characters also encode bits of the preceding bytes.
         for shift, mixed in ((0, 0), (1, 2), (2, 3))
         for encode in (base64.b64encode, base64.urlsafe_b64encode)
     )
@@ -69,7 +70,7 @@ def _encodings(secret: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _written(secret: str) -> re.Pattern[str]:
-    """Return the pattern of the key as text."""
+    """Return a pattern that matches the key as text, with gaps and escapes."""
     if len(secret) < _LONG:
         return re.compile(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])")
     gap = "[" + re.escape("".join(sorted(_GAP - set(secret)))) + "]{0,4}"

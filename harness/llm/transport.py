@@ -1,7 +1,7 @@
-"""One bounded request to a server with OpenAI's chat completions API. The door to openai.
+"""Bounded HTTP transport for OpenAI's chat completions API. The door to openai.
 
-The SDK writes the request. What is sent, how much is read, and where a request may go is decided
-here, for every version of the SDK and whatever the environment holds.
+The SDK builds the request. This module decides which headers are sent, how much is read, and which
+address receives the request, independently of the SDK's version and of the environment.
 """
 
 import functools
@@ -12,7 +12,7 @@ from typing import Any
 
 OPENAI_URL = "https://api.openai.com/v1"
 MAX_BODY_BYTES = 2 * 2**20
-"""Room for the longest answer with its reasoning; JSON takes up to fifty times as much memory."""
+"""Fits the longest answer with its reasoning. Parsed JSON takes up to fifty times the memory."""
 _MAX_ERROR_BYTES = 64 * 2**10
 _CONNECT_S = 10
 _OK = 200
@@ -23,7 +23,7 @@ _SENT_TO_OPENAI = frozenset({"openai-organization", "openai-project"})
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a server answered, whatever its status."""
+    """Response of a server with any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,11 +32,11 @@ class Reply:
 
 
 class NoReply(Exception):  # noqa: N818 - a value of the protocol, no defect
-    """A request got no reply.
+    """A request without a usable reply.
 
     Attributes:
         kind: One of ``model.FAILURES``.
-        told: Why, in the words of a library or of this module.
+        told: Cause, as text of a library or of this module.
     """
 
     def __init__(self, kind: str, told: str) -> None:
@@ -47,25 +47,26 @@ class NoReply(Exception):  # noqa: N818 - a value of the protocol, no defect
 async def ask(
     fields: Mapping[str, Any], prompt: str, *, base_url: str, key: str, timeout_s: float
 ) -> Reply:
-    """Send one request with a new client, so that an abandoned one leaves nothing behind.
+    """Send one request with a new client, so that an abandoned request leaves no open connection.
 
-    No redirect is followed. A proxy and certificates of the environment serve ``https`` alone.
+    Redirects are not followed. Proxies and certificates of the environment are used for ``https``
+    only.
 
     Args:
-        fields: The body's fields besides the prompt.
+        fields: Fields of the body except the prompt.
         prompt: The only message.
         base_url: Address of the API.
         key: Sent to this address.
-        timeout_s: Limit for connecting, and for each read; the caller limits the whole.
+        timeout_s: Limit for connecting and for each read; the caller limits the total time.
 
     Raises:
-        NoReply: There was none, or none that may be read.
+        NoReply: The request failed, or the reply is compressed or too large.
     """
     import openai
 
-    # A shorter limit for connecting tells requests that were never sent from lost ones.
+    # A shorter limit for connecting distinguishes requests that were never sent from lost ones.
     timeout = openai.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s / 2))
-    secure = base_url.startswith("https://")  # else no certificates are loaded, which takes 20 ms
+    secure = base_url.startswith("https://")  # http needs no certificates; loading them takes 20 ms
     http = _client_class()(timeout=timeout, trust_env=secure, verify=secure)
     http.key, http.sent = key, headers_for(base_url)
     try:
@@ -86,7 +87,7 @@ async def ask(
 
 
 def headers_for(base_url: str) -> frozenset[str]:
-    """Return the names of headers of the SDK that are sent to an address."""
+    """Return the names of the SDK's headers that are sent to this address."""
     return _SENT | (_SENT_TO_OPENAI if _OF_OPENAI.match(base_url) else frozenset())
 
 
@@ -94,7 +95,7 @@ def _no_reply(error: Exception) -> NoReply:
     import openai
 
     cause = error.__cause__ or error
-    if isinstance(cause, NoReply):  # older versions wrap whatever the client raises
+    if isinstance(cause, NoReply):  # older versions wrap exceptions of the client
         return cause
     if type(cause).__name__.startswith("Connect"):  # of httpx or its successor
         told = "no connection in time" if isinstance(error, openai.APITimeoutError) else repr(cause)
@@ -106,7 +107,7 @@ def _no_reply(error: Exception) -> NoReply:
 
 @functools.cache
 def _client_class() -> Any:
-    """Return the class of clients that send and read no more than this module says."""
+    """Return a client class that enforces this module's limits."""
     import openai
 
     class Bounded(openai.DefaultAsyncHttpxClient):
@@ -114,10 +115,10 @@ def _client_class() -> Any:
         sent: frozenset[str]
 
         async def send(self, request: Any, **_: Any) -> Any:
-            """Send what is named, follow nothing, and return a response that is read."""
+            """Send only allowed headers, follow no redirect, and return a fully read response."""
             headers = {n: v for n, v in request.headers.items() if n in self.sent}
             headers |= {"authorization": f"Bearer {self.key}", "accept-encoding": "identity"}
-            # A new request, since the SDK reads headers of its own when the response has come.
+            # A new request, since the SDK reads its own headers after the response.
             outgoing = type(request)(
                 request.method,
                 request.url,
@@ -140,12 +141,12 @@ _OF_BODY = {b"content-encoding", b"transfer-encoding", b"content-length"}
 
 
 async def _read(response: Any) -> bytes:
-    """Return the body as it came, without decompressing anything."""
+    """Return the raw body, without decompression."""
     ok = response.status_code == _OK
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
         if ok:
-            raise NoReply("malformed", f"a body without encoding was asked for, it is {coding}")
+            raise NoReply("malformed", f"expected a body without content encoding, got {coding}")
         return b""
     body = bytearray()
     most = MAX_BODY_BYTES if ok else _MAX_ERROR_BYTES

@@ -164,7 +164,9 @@ def test_no_redirect_is_followed(server, model):
     with serving() as elsewhere:
         for status in (301, 302, 303, 307, 308):
             server.always = says(status, "", location=f"{elsewhere.url}/chat/completions")
-            with pytest.raises(InputError, match=rf"status {status}.*go to http.*model\.base_url"):
+            with pytest.raises(
+                InputError, match=rf"status {status}.*redirect to http.*model\.base_url"
+            ):
                 model().complete(request())
         assert elsewhere.seen == []
 
