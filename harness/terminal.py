@@ -1,4 +1,4 @@
-"""What a command prints, and its exit: with one sentence on an error, at once on Ctrl-C."""
+"""Output and exit of commands: one sentence on an error, an immediate exit on Ctrl-C."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print a text at once, ``visible``, since parts of it may come from anybody.
+    """Print a text and flush it, made ``visible``, since parts of it may be untrusted.
 
     Args:
         text: One or more lines.
-        error: Whether it goes to standard error.
+        error: Whether to print to standard error.
     """
     print(visible(text), file=sys.stderr if error else sys.stdout, flush=True)
 

@@ -1,21 +1,21 @@
-"""Text from servers, candidates, tools and files, made safe to show."""
+"""Sanitisation of untrusted text for display: from servers, candidates, tools and files."""
 
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Categories of Unicode: control, format, surrogate, private use, line and paragraph separators."""
+"""Unicode categories: control, format, surrogate, private use, line and paragraph separators."""
 REASON_CHARACTERS = 300
-"""A longer reason is cut."""
+"""Maximum length of a reason; longer ones are truncated."""
 _FOUR_DIGITS = 0xFFFF
 
 
 def visible(text: str) -> str:
-    r"""Return a text with invisible characters as escapes, such as ``\u202e``.
+    r"""Return a text with invisible characters replaced by escapes, such as ``\u202e``.
 
-    Terminal sequences, changes of direction and lone surrogates lose their effect. Line feeds and
-    tabs stay as they are.
+    This disables terminal sequences, bidirectional controls and lone surrogates. Line feeds and
+    tabs are kept.
     """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
@@ -23,17 +23,17 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line: ``visible``, and each line end and tab a space."""
+    """Return a text as one ``visible`` line, with each line end and tab replaced by a space."""
     return visible("".join(" " if character.isspace() else character for character in text))
 
 
 def reason_of(text: str, most: int = REASON_CHARACTERS) -> str:
-    """Return at most ``most`` characters of a text as one line."""
+    """Return a text as one line, truncated to ``most`` characters."""
     return one_line(text[:most])[:most]
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """Return plain values with every text in them changed, names included."""
+    """Apply ``change`` to every string in plain values, keys included."""
     match value:
         case str():
             return change(value)

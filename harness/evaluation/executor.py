@@ -25,7 +25,7 @@ from harness.sandbox.sandbox import Sandbox
 from harness.tasks.base import Dataset, require_own_recipe, scale_of
 
 _MODEST_MIB, _MODEST_THREADS = 4096, 64
-"""Limits that anybody may ask for, however small this machine is."""
+"""Limits that third-party settings may use on any machine, however small."""
 
 
 class Executor(Protocol):
@@ -177,7 +177,11 @@ def _candidates_at_once(config: Config) -> int:
 
 
 def require_room(limits: Limits) -> None:
-    """Raise InputError where somebody else's limits let candidates fill this machine."""
+    """Check that limits from third-party settings fit this machine.
+
+    Raises:
+        InputError: Candidates could use more memory or cores than this machine has.
+    """
     most = {
         "memory_mib": max(_memory_mib(), _MODEST_MIB),
         "threads": max(_cores(), _MODEST_THREADS),
@@ -185,8 +189,8 @@ def require_room(limits: Limits) -> None:
     for name, here in most.items():
         if getattr(limits, name) > here:
             raise InputError(
-                f"limits.{name}: expected at most {here:,} on this machine, the settings of "
-                f"somebody else ask for {getattr(limits, name):,}. Set limits.{name} yourself."
+                f"limits.{name}: expected at most {here:,} on this machine, the third-party "
+                f"settings ask for {getattr(limits, name):,}. Set limits.{name} yourself."
             )
 
 

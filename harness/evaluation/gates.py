@@ -92,11 +92,11 @@ def parse(genome: Genome) -> str | None:
 def lint(genome: Genome) -> str | Rejection | None:
     """Refuse what pinned rules of ruff find; configuration files and noqa are ignored."""
     try:
-        status, found, complaint = _ruff(genome.source)
+        status, found, errors = _ruff(genome.source)
     except subprocess.TimeoutExpired:
         return _limited("ruff took too long on this source")
     if status > 1 and _ruff("")[0] > 1:
-        raise MachineError(f"ruff could not run: {complaint.decode(errors='replace').strip()}")
+        raise MachineError(f"ruff could not run: {errors.decode(errors='replace').strip()}")
     if status not in {0, 1}:
         return _limited("ruff crashed on this source")
     findings = json.loads(found)
@@ -107,7 +107,7 @@ def lint(genome: Genome) -> str | Rejection | None:
 
 
 def _ruff(source: str) -> tuple[int, bytes, bytes]:
-    """Return ruff's exit status, findings and complaint; TimeoutExpired where it takes too long."""
+    """Run ruff; return its exit status, stdout and stderr. Raises TimeoutExpired."""
     from ruff import find_ruff_bin
 
     command = [
@@ -117,10 +117,10 @@ def _ruff(source: str) -> tuple[int, bytes, bytes]:
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}) as process:
         _limit(process.pid)  # before it has read a byte
         try:
-            found, complaint = process.communicate(source.encode(), timeout=_RUFF_TIMEOUT_S)
+            found, errors = process.communicate(source.encode(), timeout=_RUFF_TIMEOUT_S)
         finally:
             process.kill()
-    return process.returncode, found, complaint
+    return process.returncode, found, errors
 
 
 def imports(genome: Genome) -> str | None:

@@ -80,7 +80,7 @@ class Scorer:
             chosen = {name: getattr(self._dataset, name) for name in splits}
             scored = {name: self._score(job, split, tolerance) for name, split in chosen.items()}
             scores = {name: score for name, (score, _) in scored.items()}
-            # A network may compute more for the inputs to be scored than where it was counted.
+            # FLOPs may depend on values, and be higher on scored inputs than on training inputs.
             flops = max(sizes.flops, *(flops for _, flops in scored.values()))
             self._require_few(flops)
             n_params, n_state = sizes.n_params, sizes.n_state
@@ -95,10 +95,10 @@ class Scorer:
             raise _refused("cap", f"expected at most {most} FLOPs per {example}, got {flops}")
 
     def _score(self, job: RunningJob, split: Split, tolerance: float) -> tuple[float, int]:
-        """Score the first answers; a second replay, in other batches, must give the same.
+        """Score the first replay, and check that a second one, in other batches, agrees with it.
 
         Returns:
-            The score, and the floating-point operations that the first answer took on average.
+            The score, and the mean FLOPs per input of the first replay.
         """
         order = _shuffled(split)
         first, flops = self._answers(job, split, 0, split.inputs[order], order)
@@ -124,7 +124,7 @@ class Scorer:
     def _answers(
         self, job: RunningJob, split: Split, program: int, inputs: Array, order: Array
     ) -> tuple[Array, int]:
-        """Return one program's answers in the split's order, and operations for one of them.
+        """Return one program's answers in the split's order, and its FLOPs per input.
 
         Args:
             job: The audit.

@@ -69,7 +69,7 @@ class RemoteTraining:
         return Offer(*(self._job.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
 
     def state(self, *, wanted: bool) -> Array | None:
-        """Say whether the state is wanted, and receive it; None if there is none to save.
+        """Request the state if ``wanted``, and receive it; None if there is none to save.
 
         Raises:
             JobFailed: The state is larger than ``MAX_STATE_BYTES``.

@@ -67,7 +67,7 @@ class Rejection:
     """Training time of a network that was stopped on a rung, in seconds."""
 
     def __post_init__(self) -> None:
-        """Make the reason one line, whoever gave it: a gate, ruff, a candidate or a record."""
+        """Make the reason one line: it may come from a gate, ruff, a candidate or a record."""
         object.__setattr__(self, "reason", reason_of(self.reason))
 
     @property

@@ -17,7 +17,7 @@ from harness.sandbox.parser import syntax_tree
 
 MARKER = "# segment: "
 _MOST_BYTES = 1 << 20
-"""Of a file; the gates accept less."""
+"""Maximum size of a network's file; the gates accept less."""
 _MARKER_LINE = re.compile(rf"^{re.escape(MARKER)}(\w+)[ \t]*$", re.MULTILINE)
 
 

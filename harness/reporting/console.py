@@ -75,7 +75,7 @@ def tracked(files: Sequence[Path], what: str) -> Iterator[Path]:
 
 
 def loaded(loader: Loader) -> Dataset:
-    """Load data with ``tracked`` progress, and print what whoever reads their scores must know."""
+    """Load data with ``tracked`` progress, and print its notes to standard error."""
     dataset = loader.load(tracked)
     for note in dataset.notes:
         print(visible(f"{dataset.name}: {note}"), file=sys.stderr, flush=True)
@@ -155,7 +155,7 @@ def _show(console: Console, table: Table, notes: Sequence[str]) -> None:
 
 
 def show_lines(lines: Iterable[str]) -> None:
-    """Print lines, those of a diff in colour, with the invisible characters in them as escapes."""
+    """Print lines, made ``visible``; lines of a diff are coloured."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:
         style = next((style for start, style in _DIFF.items() if line.startswith(start)), "")

@@ -108,7 +108,7 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
 
 
 def _of_data(run: RunResult) -> list[str]:
-    """Return what was recorded about a run's data for readers, in lines that a table can hold."""
+    """Return the recorded notes on a run's data that are printable lines."""
     recorded = run.manifest.data.details.get("notes")
     notes = recorded if isinstance(recorded, list) else []
     return [note for note in notes if isinstance(note, str) and note.isprintable()]

@@ -196,24 +196,24 @@ def latex(text: str) -> str:
 
 
 _MARKUP = re.compile(r"(?<!\\)(\\*)(<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:]))")
-"""Where text begins a tag, a character reference or the target of a link, with the backslashes
-before it: an odd number of them would undo one more."""
+"""Start of a tag, a character reference or a link target, with the preceding backslashes. They are
+doubled, since an odd number of them would escape the added backslash."""
 _END_OF_CELL = re.compile(r"(?<!\\)(\\*)\|")
 _FORMULA = ("=", "+", "-", "@")
 
 
 def markdown(text: str) -> str:
-    """Return text of which Markdown makes no tag and no link."""
+    """Escape tags, character references and links for Markdown."""
     return _MARKUP.sub(r"\1\1\\\2", text)
 
 
 def markdown_cell(text: str) -> str:
-    """Return text for a cell of a Markdown table, which it does not end."""
+    """Escape text for a cell of a Markdown table, pipes included."""
     return _END_OF_CELL.sub(r"\1\1\\|", markdown(text))
 
 
 def spreadsheet(cell: Any) -> Any:
-    """Return the cell of a CSV file so that a spreadsheet takes no text for a formula."""
+    """Quote text in a CSV cell that a spreadsheet would evaluate as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

@@ -122,7 +122,7 @@ def _packed(name: str, run: RunResult) -> str:
 
 
 def escape(text: str) -> str:
-    """Return a text as one line that HTML shows as it stands."""
+    """Escape a text for HTML, as one line."""
     return escaped(one_line(text))
 
 

@@ -38,7 +38,7 @@ GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D
 
 
 def short(name: str) -> str:
-    """Return a name as one line, shortened to fit into a legend."""
+    """Return a name as one line, truncated to fit into a legend."""
     name = one_line(name)
     return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 

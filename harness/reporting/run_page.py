@@ -28,9 +28,9 @@ Token = tuple[str, str]
 
 
 def run_details(run: RunResult) -> dict[str, Any]:
-    """Return a run's front with lineages, its refusals, the candidates shown, and its manifest.
+    """Return a run's front with lineages, its rejections, the candidates shown, and its manifest.
 
-    All texts are ``visible``.
+    All strings are made ``visible``.
     """
     asked = {
         event.step: event for event in read_events(run.folder) if isinstance(event, CallAnswered)

@@ -48,7 +48,7 @@ class Table:
     notes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Make each text one line, whoever wrote it: names of arms and models, reasons, records."""
+        """Make each string one line: names of arms and models, reasons, records are untrusted."""
         for name in ("title", "rows", "notes"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
 
@@ -74,7 +74,7 @@ class Document:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        """Make each text one line, as those of tables."""
+        """Make each string one line, as in tables."""
         for name in ("title", "headings", "headline", "notes", "reference"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
 
