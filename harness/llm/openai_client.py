@@ -155,7 +155,7 @@ class OpenAI:
             content = reply.result(self._timeout_s + _GRACE_S)
             return self._reader.read(content, applied=settings, started=started)
         except NoReply as error:
-            return failure(error.kind, error.told, started)
+            return failure(error.kind, error.message, started)
         except TimeoutError:  # the deadline within the loop did not act
             reply.cancel()
             return failure("timeout", "no answer in time", started)

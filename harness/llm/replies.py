@@ -123,27 +123,27 @@ class ReplyReader:
 
     def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
         """Classify a reply with an error status; some refuse this prompt only."""
-        status, told = reply.status, _message(reply)
+        status, message = reply.status, _message(reply)
         kind = _STATUS_KINDS.get(status, "server" if status >= _SERVER_ERROR else "refused")
         if status < _REDIRECT:
             kind = "malformed"
-        if kind in {"refused", "key"} and (found := _NO_ANSWER.search(told)):
+        if kind in {"refused", "key"} and (found := _NO_ANSWER.search(message)):
             return self.no_text(plain(f"refused: {found[0]}"), tokens=0)
-        if kind == "rate" and _NO_CREDIT.search(told):
+        if kind == "rate" and _NO_CREDIT.search(message):
             kind = "quota"
         if kind == "refused":
-            told = (
+            message = (
                 f"model: expected a request that {self._endpoint} accepts, found "
-                f"'{told}' (status {status}). Correct model.name, model.base_url, "
+                f"'{message}' (status {status}). Correct model.name, model.base_url, "
                 f"model.omit or model.tokens_field, and run the same command to continue."
             )
         rest = reply.headers.get("retry-after")
-        return failure(kind, told, started, rest=rest, most=2 * _MESSAGE_CHARACTERS)
+        return failure(kind, message, started, rest=rest, most=2 * _MESSAGE_CHARACTERS)
 
 
 def failure(
     kind: str,
-    told: str,
+    message: str,
     started: float,
     *,
     rest: str | None = None,
@@ -153,25 +153,25 @@ def failure(
 
     Args:
         kind: One of ``model.FAILURES``.
-        told: Cause, as untrusted text.
+        message: Cause, as untrusted text.
         started: Time of the request, by ``time.monotonic``.
         rest: Value of the header ``Retry-After``.
-        most: Most characters of ``told`` to keep.
+        most: Most characters of ``message`` to keep.
     """
-    told = plain(told, most)
+    message = plain(message, most)
     retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS])
     if rest is not None and retry_after_s is None:
-        told += (
+        message += (
             f" (expected seconds of at most a week, or a date, in Retry-After, found "
             f"'{plain(rest, _LABEL_CHARACTERS)}')"
         )
     latency_s = time.monotonic() - started
-    return Failure(kind=kind, told=told, latency_s=latency_s, retry_after_s=retry_after_s)
+    return Failure(kind=kind, told=message, latency_s=latency_s, retry_after_s=retry_after_s)
 
 
-def plain(told: str, most: int = _MESSAGE_CHARACTERS) -> str:
+def plain(message: str, most: int = _MESSAGE_CHARACTERS) -> str:
     """Return untrusted text as one line of at most ``most`` characters, without secrets."""
-    return reason_of(" ".join(_SECRETS.sub(MASK, without_secrets(told)).split()), most)
+    return reason_of(" ".join(_SECRETS.sub(MASK, without_secrets(message)).split()), most)
 
 
 def _label(value: Any) -> str | None:
@@ -186,8 +186,8 @@ def _message(reply: Reply) -> str:
         text = f"redirect to {reply.headers.get('location', 'another address')}, not followed"
     try:
         content = json.loads(text)
-        told = content.get("error", content)
-        parts = [told[name] for name in ("message", "code") if isinstance(told.get(name), str)]
+        error = content.get("error", content)
+        parts = [error[name] for name in ("message", "code") if isinstance(error.get(name), str)]
         text = " ".join(dict.fromkeys(parts)) or text
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass

@@ -36,12 +36,12 @@ class NoReply(Exception):  # noqa: N818 - a value of the protocol, no defect
 
     Attributes:
         kind: One of ``model.FAILURES``.
-        told: Cause, as text of a library or of this module.
+        message: Cause, as text of a library or of this module.
     """
 
-    def __init__(self, kind: str, told: str) -> None:
-        self.kind, self.told = kind, told
-        super().__init__(told)
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind, self.message = kind, message
+        super().__init__(message)
 
 
 async def ask(
@@ -98,8 +98,10 @@ def _no_reply(error: Exception) -> NoReply:
     if isinstance(cause, NoReply):  # older versions wrap exceptions of the client
         return cause
     if type(cause).__name__.startswith("Connect"):  # of httpx or its successor
-        told = "no connection in time" if isinstance(error, openai.APITimeoutError) else repr(cause)
-        return NoReply("unreachable", told)
+        message = (
+            "no connection in time" if isinstance(error, openai.APITimeoutError) else repr(cause)
+        )
+        return NoReply("unreachable", message)
     if isinstance(error, openai.APITimeoutError):
         return NoReply("timeout", "no answer in time")
     return NoReply("cut", repr(cause))
