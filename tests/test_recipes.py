@@ -122,6 +122,7 @@ def test_every_recipe_of_the_overview_is_followed():
     assert anchors == [heading.lower().replace(" ", "-") for heading in RECIPES]
 
 
+@pytest.mark.slow
 def test_what_they_write_passes_their_tests(checkout, runs, table):
     """The arms keep their contracts, the gate refuses its candidate, the figure is drawn."""
     del table
