@@ -183,6 +183,24 @@ def test_it_ends_soon_whatever_comes(lines):
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["<think>" * 200_000, "    ```\n" * 100_000, "(" * 10**6, "`" * 10**6, "\r" * 10**6],
+    ids=["thoughts", "deep fences", "brackets", "ticks", "returns"],
+)
+def test_extraction_takes_bounded_time(text):
+    began = time.process_time()
+    extract(text, segment="A", current="class A: pass", others=("B",))
+    assert time.process_time() - began < 10
+
+
+def test_thoughts_are_removed_and_what_is_left_open_stays():
+    text = (
+        "<think>```\nclass A: x = 1\n```</think>```\nclass A: x = 2\n```<thinking>a</think> <think>"
+    )
+    assert extract(text, segment="A").code.startswith("class A: x = 2")
+
+
 def test_a_broken_answer_is_not_replaced_by_a_demonstration():
     broken = "class A(:\n    some = more + code + than + the + demonstration + has"
     assert code(f"```\n{broken}\n```\n```\ndef demo():\n    pass\n```") == broken
