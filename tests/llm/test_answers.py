@@ -17,7 +17,7 @@ from harness.record.events import CallAnswered
 from harness.record.journal import Journal, read_events
 from harness.text import INVISIBLE
 from tests.llm.test_metering import PRICE, ledger, request
-from tests.llm.test_openai_client import KEY, OK, Counting
+from tests.support.llm_client import KEY, OK, Counting
 from tests.support.llm_server import completion, raw, says, serving
 
 OTHER = {

@@ -4,62 +4,13 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 
 import openai  # noqa: F401 - importing it takes seconds, which no limit below counts
 import pytest
 
 from harness.errors import InputError, MachineError
-from harness.llm.model import FAILURES, Failure, Request, Settings
-from harness.llm.openai_client import OpenAI
-from harness.llm.rate_limit import RateLimiter
+from tests.support.llm_client import KEY, OK, Counting, request
 from tests.support.llm_server import completion, cut, drips, error, finished, hangs, says, serving
-
-SETTINGS = Settings(temperature=0.25, top_p=0.1, max_tokens=900)
-KEY = "sk-secret-0123456789"
-
-
-class Counting:
-    """A meter that keeps what it is told."""
-
-    def __init__(self):
-        self.sent, self.failures = [], []
-
-    def sending(self, *, asked):
-        self.sent.append(asked)
-
-    def failed(self, failure):
-        assert failure.kind in FAILURES
-        self.failures.append(failure)
-
-    @property
-    def kinds(self):
-        return [failure.kind for failure in self.failures]
-
-
-@pytest.fixture
-def server():
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def model(server, monkeypatch):
-    monkeypatch.setenv("SOME_KEY", KEY)
-
-    def built(**more):
-        settings = {
-            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 30,
-            "attempts": 3, "concurrency": 8, "backoff_s": 0.05, "backoff_max_s": 0.2,
-            "patience_s": 30, "tokens_field": "max_tokens", "omit": [], "extra": {},
-        }  # fmt: skip
-        return OpenAI(**settings | more)
-
-    return built
-
-
-def request(step="g0.c0.mutation", prompt="Write code."):
-    return Request(step=step, segment="A", prompt=prompt, settings=SETTINGS, seed=0)
 
 
 def test_it_asks_with_the_drawn_settings_and_keeps_what_came(server, model):
@@ -90,7 +41,6 @@ def test_servers_that_take_other_fields_get_them(server, model):
 
 PAUSES = r"model\.patience_s.*run the same command to continue"
 PATIENCE_S = 3
-OK = "```\nclass A: pass\n```"
 # What the server does; how many requests that makes; between how many seconds; what comes of it:
 # an answer's text, or an error and what it says; and the failures that the meter was told.
 TABLE = {
@@ -208,58 +158,6 @@ def test_patience_has_an_end_and_the_message_says_what_to_do(model):
     assert time.monotonic() - began < 4
 
 
-def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, model):
-    def slowly(handler):
-        time.sleep(0.2)
-        says()(handler)
-
-    full = threading.Barrier(8)
-
-    def together(handler):
-        full.wait(20)  # answers only when all eight are under way
-        says()(handler)
-
-    asked = model(concurrency=8)
-    server.always = together
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(asked.complete, [request(f"g0.c{k}.mutation") for k in range(24)]))
-    assert server.most_under_way == 8
-    server.always = slowly
-    wave = threading.Barrier(8)
-
-    def refused(handler):
-        wave.wait(20)  # all eight are under way before the first is refused: halved once
-        error(429, retry_after="5")(handler)  # so long that a busy machine sees all refused
-
-    server.script = [refused] * 8
-    server.most_under_way = 0
-    with ThreadPoolExecutor(16) as pool:
-        answers = [pool.submit(asked.complete, request(f"g1.c{k}.mutation")) for k in range(16)]
-        while len(server.seen) < 24 + 8 or asked._limiter._in_flight:
-            time.sleep(0.01)
-        assert asked._limiter._concurrency == 4
-        server.most_under_way = 0
-        assert all(answer.result().text == OK for answer in answers)
-    assert 4 <= server.most_under_way < 8
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(asked.complete, [request(f"g2.c{k}.mutation") for k in range(40)]))
-    assert asked._limiter._concurrency == 8
-
-
-def test_a_dead_endpoint_is_tried_by_one_call_at_a_time(server, model):
-    server.script = [error(500)] * 40
-    asked = model(backoff_s=0.02, backoff_max_s=0.05)
-    with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(asked.complete, request(f"g0.c{k}.mutation")) for k in range(8)]
-        while len(server.seen) < 24:
-            time.sleep(0.01)
-        server.most_under_way = 0
-        while len(server.seen) < 36:
-            time.sleep(0.01)
-        assert server.most_under_way == 1
-        assert all(answer.result().text == OK for answer in answers)
-
-
 def test_abandoned_requests_leave_no_connection_behind(server, model):
     server.script = [hangs, drips(0.05)]
     assert model(timeout_s=0.8).complete(request()).text == OK
@@ -288,53 +186,6 @@ def test_a_missing_key_is_said_before_anything_is_asked(model, monkeypatch):
     assert model(key_env=None).complete(request()).text == OK
     with pytest.raises(InputError, match=r"model\.name"):
         model(key_env=None, name="")
-
-
-def test_a_request_that_fails_while_others_are_answered_is_given_up_at_last(server, model):
-    def act(handler):
-        poor = "poor" in handler.request_seen.prompt
-        (error(500) if poor else says())(handler)
-
-    server.always = act
-    asked, done = model(patience_s=1, backoff_s=0.01, backoff_max_s=0.02), threading.Event()
-
-    def others():
-        while not done.is_set():
-            asked.complete(request())
-
-    with ThreadPoolExecutor(2) as pool:
-        pool.submit(others)
-        with pytest.raises(MachineError, match=r"g0\.c9\.mutation: expected an answer"):
-            asked.complete(request("g0.c9.mutation", prompt="poor"))
-        done.set()
-
-
-def test_a_rest_that_any_reply_asks_for_is_kept(server, model):
-    """Two calls meet the same trouble; the second one's reply says how long."""
-
-    def later(handler):
-        time.sleep(0.2)
-        error(429, retry_after="1")(handler)
-
-    server.script = [error(429), later]
-    asked = model(backoff_s=0.01, backoff_max_s=0.02)
-    with ThreadPoolExecutor(2) as pool:
-        began = time.monotonic()
-        answers = [pool.submit(asked.complete, request(f"g0.c{k}.mutation")) for k in range(2)]
-        last = answers[1].result() and answers[0].result() and time.monotonic() - began
-    assert last > 1
-
-
-def test_members_at_one_endpoint_share_its_rate_limiter(server, model):
-    def slowly(handler):
-        time.sleep(0.05)
-        says()(handler)
-
-    server.always = slowly
-    members = [model(concurrency=2, name=name) for name in ("a", "b", "c")]
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda k: members[k % 3].complete(request(f"g0.c{k}.mutation")), range(12)))
-    assert server.most_under_way == 2
 
 
 @pytest.mark.parametrize("key", ["x", "any", "EMPTY"])
@@ -377,18 +228,6 @@ def test_a_later_run_tries_what_an_earlier_one_gave_up(server, model):
         model(patience_s=0.5).complete(request())
     server.script = []
     assert model(patience_s=0.5).complete(request()).text == OK
-
-
-def test_a_long_rest_asked_of_a_concurrent_request_pauses_the_run_too():
-    limits = {"concurrency": 2, "backoff_s": 0.01, "backoff_max_s": 0.01, "patience_s": 5}
-    limiter = RateLimiter("a server", **limits)
-    sent = time.monotonic()
-    for rest in (None, 604800.0):
-        failed = Failure(kind="server", told="busy", latency_s=0, retry_after_s=rest)
-        limiter.attempt(lambda failed=failed: failed, Random(0), since=sent)
-    assert limiter.paused
-    with pytest.raises(MachineError, match="within 5 s of the pause"), limiter.turn():
-        pass
 
 
 def test_a_key_among_the_settings_is_refused_for_they_are_recorded(model):

@@ -4,7 +4,7 @@ import base64
 from urllib.parse import quote
 
 from harness.llm.secrets import without_secrets
-from tests.llm.test_openai_client import KEY
+from tests.support.llm_client import KEY
 
 
 def test_a_key_is_found_in_other_notations(monkeypatch):

@@ -1,0 +1,28 @@
+"""A server on this machine, and a client that asks it."""
+
+import pytest
+
+from harness.llm.openai_client import OpenAI
+from tests.support.llm_client import KEY
+from tests.support.llm_server import serving
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def model(server, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+
+    def built(**more):
+        settings = {
+            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 30,
+            "attempts": 3, "concurrency": 8, "backoff_s": 0.05, "backoff_max_s": 0.2,
+            "patience_s": 30, "tokens_field": "max_tokens", "omit": [], "extra": {},
+        }  # fmt: skip
+        return OpenAI(**settings | more)
+
+    return built
