@@ -204,7 +204,7 @@ def _problems_of(text: str) -> Iterator[str]:
     key = override.key_or_group
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
         yield "settings cannot be added or deleted, except by +profile=NAME"
-    if not _is_data(value) or "${" in text:
+    if not _is_data(value) or not _is_literal(text):
         yield "a value is a number, word, quoted text, or list or mapping of them, without ${...}"
     if (override.package or key).partition(".")[0] != key.partition(".")[0]:
         yield "an option cannot be assigned to another group"
@@ -246,7 +246,14 @@ def _texts(value: Any) -> Iterator[str]:
 def _is_data(value: Any) -> bool:
     """Return whether a parsed value consists of plain values."""
     if isinstance(value, Mapping):
-        return all(isinstance(k, str) and _is_data(v) for k, v in value.items())
+        return all(isinstance(k, str) and _is_data(k) and _is_data(v) for k, v in value.items())
     if isinstance(value, list):
         return all(map(_is_data, value))
-    return isinstance(value, int | float | str | QuotedString | None)
+    if isinstance(value, str | QuotedString):  # unescaped: $\{x\} was parsed to ${x}
+        return all(map(_is_literal, _texts(value)))
+    return isinstance(value, int | float | None)
+
+
+def _is_literal(text: str) -> bool:
+    """Return whether OmegaConf would resolve nothing in a text."""
+    return "${" not in text

@@ -170,6 +170,8 @@ def test_a_plan_may_say_what_a_run_is(override):
         "task@executor=digits", "model@hydra=x", "model@_global_=x", "hydra/launcher=x", "workers=9",
         "sandbox.level=limits", "sandbox={level: limits}", "+new=3", "++recipe.epochs=3", "~model",
         "recipe.epochs=${oc.env:SECRET}", "model.name='${oc.env:SECRET}'", "recipe.epochs=1,2",
+        r"model.name=$\{oc.env:SECRET\}", r"prompts={rules: [x$\{oc.env:SECRET\}]}",
+        r"model.members.a.model=$\{oc.create\:\{_target_\: subprocess.Popen\, args\: \[x\]\}\}",
         "recipe.epochs=range(1,3)", "task=../x", "model@model.members.a.model=../x", "task=a/b",
         "network.path=/etc/passwd", "network.path=a/../../x", "task.path=[x]", "+profile=../x",
         "+profile=[../x]", "model=[openai, ../x]", "task=['../x']", "prompts=[[a/b]]",
