@@ -38,6 +38,48 @@ def elements(named: Named, outputs: Outputs) -> int:
     return max(read, sum(_numbers(t) for t in _tensors_in(list(outputs))))
 
 
+def paired(first: str, second: str) -> Flops:
+    """Count every pair of elements that broadcasting forms, even if the output keeps fewer."""
+
+    def rule(named: Named, outputs: Outputs) -> int:
+        one, other = named[first], named[second]
+        factor = 4 if one.is_complex() or other.is_complex() else 1
+        return max(elements(named, outputs), factor * _broadcast(one.shape, other.shape))
+
+    return rule
+
+
+def filled(named: Named, outputs: Outputs) -> int:
+    """Count each write of a constant along one dimension; indices may repeat."""
+    target, index = named["self"], named["index"]
+    rest = _numbers(target) // max(1, target.shape[named["dim"]] if target.dim() else 1)
+    return max(elements(named, outputs), int(index.numel() * rest))
+
+
+def put(named: Named, outputs: Outputs) -> int:
+    """Count each write: indices broadcast, may repeat, and address all of the other dimensions.
+
+    A mask counts as if all of it were true.
+    """
+    target, indices = named["self"], named["indices"]
+    places: list[Sequence[int]] = []
+    masked, rest, dim = 1, 4 if target.is_complex() else 1, 0
+    for index in indices:
+        if index is None:
+            rest, dim = rest * target.shape[dim], dim + 1
+        elif index.dtype in {torch.bool, torch.uint8}:
+            masked, dim = max(masked, index.numel()), dim + index.dim()
+        else:
+            places, dim = [*places, index.shape], dim + 1
+    rest *= math.prod(target.shape[dim:])
+    return max(elements(named, outputs), int(_broadcast(*places) * masked * rest))
+
+
+def _broadcast(*shapes: Sequence[int]) -> int:
+    """Return the number of elements of the shape that these shapes broadcast to."""
+    return math.prod(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+
+
 def each(factor: int) -> Flops:
     """Count a constant number of operations per element."""
     return lambda named, outputs: factor * elements(named, outputs)
@@ -45,13 +87,15 @@ def each(factor: int) -> Flops:
 
 def inner(left: str) -> Flops:
     """Count a matrix product; each output sums over the last dimension of ``left``."""
-    return lambda named, outputs: _multiplied(outputs[0]) * named[left].shape[-1]
+    return lambda named, outputs: max(
+        elements(named, outputs), _multiplied(outputs[0]) * named[left].shape[-1]
+    )
 
 
 def summed_batches(named: Named, outputs: Outputs) -> int:
     """Count a batched matrix product that is summed over the batch."""
     batch, _, width = named["batch1"].shape
-    return int(_multiplied(outputs[0]) * batch * width)
+    return max(elements(named, outputs), int(_multiplied(outputs[0]) * batch * width))
 
 
 def outer(named: Named, outputs: Outputs) -> int:
@@ -74,7 +118,8 @@ def convolved(named: Named, outputs: Outputs) -> int:
     """Count a convolution: each position multiplies by the whole weight of its group."""
     places = named["input"] if named["transposed"] else outputs[0]
     n_positions = named["input"].shape[0] * math.prod(places.shape[2:])
-    return int(n_positions * _multiplied(named["weight"]))
+    # Gaps between the positions of a transposed convolution are written, too.
+    return max(elements(named, outputs), int(n_positions * _multiplied(named["weight"])))
 
 
 def attended(named: Named, _: Outputs) -> int:
@@ -185,11 +230,15 @@ def looked_up(named: Named, _: Outputs) -> int:
 
 
 def decomposed(factor: float, matrix: str = "A") -> Flops:
-    """Count a matrix decomposition: ``factor`` m n min(m, n)."""
+    """Count a matrix decomposition: ``factor`` m n min(m, n).
+
+    A complete basis has m columns in place of n.
+    """
 
     def rule(named: Named, outputs: Outputs) -> int:
-        m, n = named[matrix].shape[-2:]
-        return max(elements(named, outputs), int(factor * _numbers(named[matrix]) * min(m, n)))
+        largest = max(_numbers(t) for t in (named[matrix], *_tensors_in(list(outputs))))
+        work = int(factor * largest * min(named[matrix].shape[-2:]))
+        return max(elements(named, outputs), work)
 
     return rule
 
@@ -203,7 +252,9 @@ def solved(factor: float, matrix: str) -> Flops:
 
     def rule(named: Named, outputs: Outputs) -> int:
         sums = _multiplied(outputs[0]) * named[matrix].shape[-1]
-        return decomposition(named, outputs) + int(sums) if factor else int(sums)
+        if not factor:
+            return int(sums)
+        return max(elements(named, outputs), decomposition(named, ())) + int(sums)
 
     return rule
 

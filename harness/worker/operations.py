@@ -54,16 +54,19 @@ class Group:
         return (f"aten.{name}" for name in self.names.split())
 
 
+_CHECKS_INDICES = (
+    "ATen checks each index: an exception on a CPU, an assertion on a GPU, after which the process "
+    "can compute nothing more."
+)
 _SIMPLE = (
     Group(
         why="ATen broadcasts shapes; each output element depends on the elements at its index.",
         rule=Rule(flops=flops.elements),
         names="""
         __lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
-        _conj_physical.default _prelu_kernel.default _to_copy.default abs.default
-        abs_.default acos.default acos_.default acosh.default acosh_.default add.Scalar
-        add.Tensor add_.Scalar add_.Tensor
-        angle.default asin.default asin_.default asinh.default
+        _conj_physical.default _prelu_kernel.default _to_copy.default abs.default abs_.default
+        acos.default acos_.default acosh.default acosh_.default add.Scalar add.Tensor
+        add_.Scalar add_.Tensor angle.default asin.default asin_.default asinh.default
         asinh_.default atan.default atan2.default atan2_.default atan_.default atanh.default
         atanh_.default bitwise_and.Scalar bitwise_and.Scalar_Tensor bitwise_and.Tensor
         bitwise_and_.Scalar bitwise_and_.Tensor bitwise_left_shift.Tensor
@@ -76,49 +79,45 @@ _SIMPLE = (
         ceil.default ceil_.default celu.default celu_.default clamp.Tensor clamp.default
         clamp_.Tensor clamp_.default clamp_max.Tensor clamp_max.default clamp_max_.Tensor
         clamp_max_.default clamp_min.Tensor clamp_min.default clamp_min_.Tensor
-        clamp_min_.default clone.default complex.default conj_physical_.default
-        copy_.default copysign.Scalar copysign.Tensor copysign_.Scalar copysign_.Tensor
-        cos.default cos_.default cosh.default cosh_.default deg2rad.default deg2rad_.default
-        digamma.default digamma_.default div.Scalar div.Tensor
-        div_.Scalar div_.Tensor
-        elu.default elu_.default eq.Scalar eq.Tensor eq_.Scalar eq_.Tensor erf.default
-        erf_.default erfc.default erfc_.default erfinv.default erfinv_.default exp.default
-        exp2.default exp2_.default exp_.default expm1.default expm1_.default fill_.Scalar
-        fill_.Tensor floor.default floor_.default floor_divide.Scalar floor_divide.default
-        floor_divide_.Scalar fmax.default fmin.default fmod.Scalar fmod.Tensor fmod_.Scalar
-        fmod_.Tensor frac.default frac_.default ge.Scalar ge.Tensor ge_.Scalar ge_.Tensor
-        gelu.default gelu_.default gt.Scalar gt.Tensor gt_.Scalar gt_.Tensor
-        hardshrink.default hardsigmoid.default hardsigmoid_.default hardswish.default
-        hardswish_.default hardtanh.default hardtanh_.default heaviside.default
-        heaviside_.default huber_loss.default hypot.default hypot_.default i0.default
-        i0_.default isinf.default isnan.default isneginf.default
-        isposinf.default le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default
-        leaky_relu_.default lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default
-        lgamma_.default log.default log10.default log10_.default log1p.default
-        log1p_.default log2.default log2_.default log_.default
-        logaddexp.default logaddexp2.default logical_and.default logical_and_.default
-        logical_not.default logical_not_.default logical_or.default logical_or_.default
-        logical_xor.default logical_xor_.default logit.default logit_.default lt.Scalar
-        lt.Tensor lt_.Scalar lt_.Tensor masked_fill.Scalar masked_fill.Tensor
-        masked_fill_.Scalar masked_fill_.Tensor maximum.default minimum.default mish.default
-        mish_.default mse_loss.default mul.Scalar mul.Tensor mul_.Scalar mul_.Tensor
+        clamp_min_.default clone.default complex.default conj_physical_.default copy_.default
+        copysign.Scalar copysign.Tensor copysign_.Scalar copysign_.Tensor cos.default
+        cos_.default cosh.default cosh_.default deg2rad.default deg2rad_.default digamma.default
+        digamma_.default div.Scalar div.Tensor div_.Scalar div_.Tensor elu.default elu_.default
+        eq.Scalar eq.Tensor eq_.Scalar eq_.Tensor erf.default erf_.default erfc.default
+        erfc_.default erfinv.default erfinv_.default exp.default exp2.default exp2_.default
+        exp_.default expm1.default expm1_.default fill_.Scalar fill_.Tensor floor.default
+        floor_.default floor_divide.Scalar floor_divide.default floor_divide_.Scalar
+        fmax.default fmin.default fmod.Scalar fmod.Tensor fmod_.Scalar fmod_.Tensor frac.default
+        frac_.default ge.Scalar ge.Tensor ge_.Scalar ge_.Tensor gelu.default gelu_.default
+        gt.Scalar gt.Tensor gt_.Scalar gt_.Tensor hardshrink.default hardsigmoid.default
+        hardsigmoid_.default hardswish.default hardswish_.default hardtanh.default
+        hardtanh_.default heaviside.default heaviside_.default hypot.default hypot_.default
+        i0.default i0_.default isinf.default isnan.default isneginf.default isposinf.default
+        le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default leaky_relu_.default
+        lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default lgamma_.default
+        log.default log10.default log10_.default log1p.default log1p_.default log2.default
+        log2_.default log_.default logaddexp.default logaddexp2.default logical_and.default
+        logical_and_.default logical_not.default logical_not_.default logical_or.default
+        logical_or_.default logical_xor.default logical_xor_.default logit.default
+        logit_.default lt.Scalar lt.Tensor lt_.Scalar lt_.Tensor masked_fill.Scalar
+        masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor maximum.default
+        minimum.default mish.default mish_.default mul.Scalar mul.Tensor mul_.Scalar mul_.Tensor
         nan_to_num.default nan_to_num_.default ne.Scalar ne.Tensor ne_.Scalar ne_.Tensor
-        neg.default neg_.default polar.default pow.Scalar pow.Tensor_Scalar
-        pow.Tensor_Tensor pow_.Scalar pow_.Tensor rad2deg.default rad2deg_.default
-        reciprocal.default reciprocal_.default relu.default relu_.default remainder.Scalar
-        remainder.Scalar_Tensor remainder.Tensor remainder_.Scalar remainder_.Tensor
-        round.decimals round.default round_.decimals round_.default rrelu_with_noise.default
-        rrelu_with_noise_.default rsqrt.default rsqrt_.default rsub.Scalar rsub.Tensor
-        sgn.default sgn_.default sigmoid.default sigmoid_.default sign.default sign_.default
-        signbit.default silu.default silu_.default sin.default sin_.default sinc.default
-        sinc_.default sinh.default sinh_.default smooth_l1_loss.default softplus.default
-        softshrink.default special_entr.default special_erfcx.default special_i0e.default
-        special_i1.default special_i1e.default special_log_ndtr.default
-        special_ndtri.default special_xlog1py.default sqrt.default sqrt_.default sub.Scalar
-        sub.Tensor sub_.Scalar sub_.Tensor tan.default tan_.default tanh.default
-        tanh_.default threshold.default threshold_.default trunc.default trunc_.default
-        where.self xlogy.Scalar_Other xlogy.Scalar_Self xlogy.Tensor xlogy_.Scalar_Other
-        xlogy_.Tensor zero_.default
+        neg.default neg_.default polar.default pow.Scalar pow.Tensor_Scalar pow.Tensor_Tensor
+        pow_.Scalar pow_.Tensor rad2deg.default rad2deg_.default reciprocal.default
+        reciprocal_.default relu.default relu_.default remainder.Scalar remainder.Scalar_Tensor
+        remainder.Tensor remainder_.Scalar remainder_.Tensor round.decimals round.default
+        round_.decimals round_.default rrelu_with_noise.default rrelu_with_noise_.default
+        rsqrt.default rsqrt_.default rsub.Scalar rsub.Tensor sgn.default sgn_.default
+        sigmoid.default sigmoid_.default sign.default sign_.default signbit.default silu.default
+        silu_.default sin.default sin_.default sinc.default sinc_.default sinh.default
+        sinh_.default softplus.default softshrink.default special_entr.default
+        special_erfcx.default special_i0e.default special_i1.default special_i1e.default
+        special_log_ndtr.default special_ndtri.default special_xlog1py.default sqrt.default
+        sqrt_.default sub.Scalar sub.Tensor sub_.Scalar sub_.Tensor tan.default tan_.default
+        tanh.default tanh_.default threshold.default threshold_.default trunc.default
+        trunc_.default where.self xlogy.Scalar_Other xlogy.Scalar_Self xlogy.Tensor
+        xlogy_.Scalar_Other xlogy_.Tensor zero_.default
         """,
     ),
     Group(
@@ -153,10 +152,9 @@ _SIMPLE = (
         names="""
         arange.default arange.start arange.start_step eye.default eye.m fft_fftfreq.default
         fft_rfftfreq.default full.default full_like.default hamming_window.default
-        hann_window.default linspace.default logspace.default new_full.default
-        new_ones.default new_zeros.default ones.default ones_like.default
-        scalar_tensor.default tril_indices.default triu_indices.default zeros.default
-        zeros_like.default
+        hann_window.default linspace.default logspace.default new_full.default new_ones.default
+        new_zeros.default ones.default ones_like.default scalar_tensor.default
+        tril_indices.default triu_indices.default zeros.default zeros_like.default
         """,
     ),
     Group(
@@ -176,14 +174,13 @@ _SIMPLE = (
         why="ATen checks dimensions; each output is computed from the elements along them.",
         rule=Rule(flops=flops.elements),
         names="""
-        _log_softmax.default _safe_softmax.default _softmax.default all.default all.dim
-        all.dims amax.default amin.default aminmax.default any.default any.dim any.dims
-        argmax.default argmin.default count_nonzero.default count_nonzero.dim_IntList
-        cummax.default cummin.default cumprod.default cumprod_.default cumsum.default
-        cumsum_.default glu.default linalg_vector_norm.default
-        logcumsumexp.default logsumexp.default max.default max.dim mean.default mean.dim
-        min.default min.dim nansum.default norm.Scalar norm.ScalarOpt_dim
-        norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction
+        _log_softmax.default _safe_softmax.default _softmax.default all.default all.dim all.dims
+        amax.default amin.default aminmax.default any.default any.dim any.dims argmax.default
+        argmin.default count_nonzero.default count_nonzero.dim_IntList cummax.default
+        cummin.default cumprod.default cumprod_.default cumsum.default cumsum_.default
+        glu.default linalg_vector_norm.default logcumsumexp.default logsumexp.default
+        max.default max.dim mean.default mean.dim min.default min.dim nansum.default norm.Scalar
+        norm.ScalarOpt_dim norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction
         std_mean.correction sum.default sum.dim_IntList trace.default var.correction
         var_mean.correction
         """,
@@ -197,18 +194,15 @@ _SIMPLE = (
         """,
     ),
     Group(
-        why="ATen checks each index: an exception on a CPU, an assertion on a GPU, after which the "
-        "process can compute nothing more.",
+        why=_CHECKS_INDICES,
         rule=Rule(flops=flops.elements),
         names="""
         embedding.default gather.default index.Tensor index_add.default index_add_.default
-        index_copy.default index_copy_.default index_fill.int_Scalar index_fill.int_Tensor
-        index_fill_.int_Scalar index_fill_.int_Tensor index_put.default index_put_.default
-        index_select.default masked_scatter.default masked_scatter_.default
-        masked_select.default max_unpool2d.default nonzero.default scatter.reduce
-        scatter.src scatter.value scatter.value_reduce scatter_.reduce scatter_.src
-        scatter_.value scatter_.value_reduce scatter_add.default scatter_add_.default
-        scatter_reduce.two scatter_reduce_.two take.default
+        index_copy.default index_copy_.default index_select.default masked_scatter.default
+        masked_scatter_.default max_unpool2d.default nonzero.default scatter.reduce scatter.src
+        scatter.value scatter.value_reduce scatter_.reduce scatter_.src scatter_.value
+        scatter_.value_reduce scatter_add.default scatter_add_.default scatter_reduce.two
+        scatter_reduce_.two take.default
         """,
     ),
 )
@@ -325,8 +319,20 @@ _FEW_ELEMENTS = _each(
         "addcdiv.default addcdiv_.default addcmul.default addcmul_.default": Rule(
             flops=flops.each(2)
         ),
+        "mse_loss.default smooth_l1_loss.default huber_loss.default": Rule(
+            flops=flops.paired("self", "target")
+        ),
         "linalg_cross.default": Rule(flops=flops.each(3)),
         "isin.Tensor_Tensor": Rule(flops=flops.looked_up),
+    },
+)
+_INDEXED = _each(
+    _CHECKS_INDICES,
+    {
+        "masked_select.default": Rule(flops=flops.paired("self", "mask")),
+        "index_fill.int_Scalar index_fill.int_Tensor index_fill_.int_Scalar"
+        " index_fill_.int_Tensor": Rule(flops=flops.filled),
+        "index_put.default index_put_.default": Rule(flops=flops.put),
     },
 )
 _MEDIANS = _dense(
@@ -334,7 +340,7 @@ _MEDIANS = _dense(
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
 GROUPS = (
-    *(*_SIMPLE, *_FEW_ELEMENTS, *_MEDIANS),
+    *(*_SIMPLE, *_FEW_ELEMENTS, *_INDEXED, *_MEDIANS),
     *(*_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED),
 )
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}
