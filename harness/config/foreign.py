@@ -45,6 +45,8 @@ _MOST: Mapping[str, int] = {
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }
 """Upper limits of counts whose objects are held in memory before any is recorded or trained."""
+_WRITTEN = frozenset({"folder", "root"})
+"""Arguments that name a folder which a run also writes to, through links in it."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
 _LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
@@ -216,6 +218,8 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     first, role = key.partition(".")[0], role_of(key)
     if first not in _SETTINGS:
         yield f"python -m harness has no setting {reason_of(first, 40)}"
+    elif key.rpartition(".")[2] in _WRITTEN:
+        yield "folders that a run writes to must be given on the command line"
     elif role is Role.CONTENT:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
