@@ -38,6 +38,12 @@ def elements(named: Named, outputs: Outputs) -> int:
     return max(read, sum(_numbers(t) for t in _tensors_in(list(outputs))))
 
 
+def allocated(named: Named, outputs: Outputs) -> int:
+    """Count all elements of new memory, for the gaps of a strided tensor are overwritten, too."""
+    whole = outputs[0].untyped_storage().nbytes() // outputs[0].itemsize
+    return max(elements(named, outputs), int(whole))
+
+
 def paired(first: str, second: str) -> Flops:
     """Count every pair of elements that broadcasting forms, even if the output keeps fewer."""
 
@@ -263,7 +269,8 @@ def exponentiated(named: Named, _: Outputs) -> int:
     """Count a matrix exponential: six products, and one per halving of the norm."""
     matrix = named["self"]
     n = matrix.shape[-1]
-    norm = float(matrix.abs().sum(-1).max()) if matrix.numel() else 0.0
+    size = matrix.abs()
+    norm = float(max(size.sum(d).max() for d in (-1, -2))) if matrix.numel() else 0.0
     halvings = max(0, math.frexp(norm)[1]) if math.isfinite(norm) else 0
     return int(_multiplied(matrix) * n * (6 + halvings))
 

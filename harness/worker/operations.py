@@ -164,7 +164,7 @@ _SIMPLE = (
     ),
     Group(
         why="The memory is overwritten with zeros.",
-        rule=Rule(flops=flops.elements, fills=True),
+        rule=Rule(flops=flops.allocated, fills=True),
         names="""
         empty.memory_format empty_like.default empty_permuted.default empty_strided.default
         new_empty.default new_empty_strided.default

@@ -33,6 +33,7 @@ TRIPLE, KERNELS, DEPTHWISE, UP = rand(3, 9, 9), rand(4, 8, 3, 3), rand(8, 1, 3, 
 LONG = rand(500, 9)
 SQUARE = rand(9, 9) + 9 * torch.eye(9)
 SIDES = rand(6, 9, 3)
+COLUMN = 4 * torch.eye(9)[:1].expand(9, 9)
 aten = torch.ops.aten
 
 
@@ -131,6 +132,9 @@ CASES = [
      {"convolution": 2 * 100 * 100}),
     (lambda x: torch.linalg.qr(x, mode="complete")[0], LONG, {"linalg_qr": 4 * 500 * 500 * 9}),
     (lambda x: torch.linalg.svd(x)[0], LONG, {"_linalg_svd": 14 * 500 * 500 * 9}),
+    (lambda x: x + torch.empty_strided((9,), (1000,)).zero_(), A, {"empty_strided": 8001}),
+    (lambda x: torch.linalg.matrix_exp(COLUMN * x[0, 0].sign()), A,
+     {"linalg_matrix_exp": 2 * 9**3 * (6 + 6)}),
     (lambda x: torch.searchsorted(x[0], x), A.sort(-1)[0], {"searchsorted": 63 * 4}),
 ]  # fmt: skip
 
