@@ -79,8 +79,8 @@ class Reproduction:
                 compose(planned)
                 raise
             raise InputError(f"{self.folder / ARMS}: comparisons.{comparison}: {error}") from None
-        model = not any(o.startswith("model=") for o in theirs) and config.proposer.get("model")
-        if model and not self.plans[comparison].takes.llm and asks_for_money(model):
+        asks = "model" in config.proposer and not any(o.startswith("model=") for o in theirs)
+        if asks and not self.plans[comparison].takes.llm and asks_for_money(config.model):
             raise InputError(
                 f"{self.folder / ARMS}: comparisons.{comparison}.takes: expected llm: true, since "
                 f"{arm} uses an LLM that may cost money."
