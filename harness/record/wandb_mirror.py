@@ -31,6 +31,8 @@ from harness.text import each_text, visible
 _POLL_S = 0.5
 _MARK = "tracking.done"
 """File in a run's folder that says that all of it has been mirrored."""
+_FOLDERS = ("wandb", ".wandb")
+"""Folders of a run's folder that W&B writes to: the second where it exists, else the first."""
 
 
 @contextlib.contextmanager
@@ -147,6 +149,9 @@ def _init(
 
     manifest = read_entries(folder)[0].event
     assert isinstance(manifest, Manifest)
+    for path in (folder / name for name in _FOLDERS):
+        if path.is_symlink():  # W&B would follow it
+            path.unlink()
     return wandb.init(
         project=arguments.project,
         entity=arguments.entity,

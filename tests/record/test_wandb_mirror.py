@@ -63,8 +63,13 @@ def folder(tmp_path):
 
 
 def test_a_run_is_mirrored_in_its_studys_group_with_its_arm_as_job_type(folder):
+    elsewhere = folder.with_name("elsewhere")
+    elsewhere.mkdir()
+    for name in ("wandb", ".wandb"):
+        (folder / name).symlink_to(elsewhere)
     with mirrored(WANDB, folder):
         pass
+    assert not any(elsewhere.iterdir())
     told = run_record(folder)
     assert (told.project, told.run_group, told.job_type) == ("some-project", "digits-c", "full")
     config = {item.key: json.loads(item.value_json) for item in told.config.update}
