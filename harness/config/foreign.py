@@ -45,6 +45,8 @@ _MOST: Mapping[str, int] = {
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }
 """Upper limits of counts whose objects are held in memory before any is recorded or trained."""
+_OF_THE_USER = frozenset({"sandbox", "prices"})
+"""Settings that protect the user: a plan's own prices would falsify its estimated cost."""
 _WRITTEN = frozenset({"folder", "root"})
 """Arguments that name a folder which a run also writes to, through links in it."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
@@ -224,10 +226,10 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
             yield "files must be relative paths below the current folder"
-    elif role in {Role.RUNTIME, Role.TRANSPORT} or first == "sandbox":
+    elif role in {Role.RUNTIME, Role.TRANSPORT} or first in _OF_THE_USER:
         yield (
-            "settings of the machine, of servers and of the sandbox must be given on the command "
-            "line"
+            "settings of the machine, of servers, of the sandbox and of prices must be given on "
+            "the command line"
         )
     elif any(part.startswith("_") for part in key.split(".")):
         yield "classes cannot be set, only options of conf/"

@@ -177,7 +177,8 @@ def test_a_plan_may_say_what_a_run_is(override):
         "+profile=[../x]", "model=[openai, ../x]", "task=['../x']", "prompts=[[a/b]]",
         "recipe.epochs=" + "[" * 900, "recipe.epochs=[" + "1," * 9000, "x", "", "a=b=c",
         "search.split=a\nb", "model.folder=x", "model={folder: x}", "task.root=x", "task={root: x}",
-        "model.members={a: {model: {folder: x}}}",
+        "model.members={a: {model: {folder: x}}}", "prices={an-llm: {prompt: 0, completion: 0}}",
+        "prices.an-llm.prompt=0", "prices=mine",
     ],
 )  # fmt: skip
 def test_a_plan_says_no_class_no_path_and_nothing_of_the_machine(override):
