@@ -57,6 +57,12 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
             f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
             f"compare=[]."
         )
+    for spec in specs:
+        if spec.folder.is_symlink():  # its target may be anybody's folder
+            raise InputError(
+                f"{spec.folder}: expected a run's folder or none, found a link. Replace it by what "
+                f"it leads to, or use another runs_dir."
+            )
     results = {spec.folder: read_run(spec.folder) for spec in specs if is_complete(spec.folder)}
     todo = [spec for spec in specs if spec.folder not in results]
     models = [_model(spec) for spec in todo]  # a missing key is found before any work

@@ -3,6 +3,7 @@
 import csv
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -19,11 +20,12 @@ from harness.evaluation.executor import LocalThreads
 from harness.evaluation.memo import Memo
 from harness.evolution.candidate import Evaluation, Proposal, Rejection
 from harness.evolution.fidelity import Full
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, read_network
 from harness.record.journal import Journal, find_runs, is_complete, read_events
 from harness.record.study import Decisions
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
+from harness.runs.spec import specify
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 from tests.support.backends import complete_folders
 
@@ -273,3 +275,15 @@ class TestDuplicates:
 
 def told_of(outcome):
     return outcome.reason if isinstance(outcome, Rejection) else "evaluated"
+
+
+def test_a_run_is_not_written_through_a_link(composed, tmp_path, executor):
+    config = composed(tmp_path / "runs", "+ablation=seed_only")
+    dataset, network = build(config.task).load(), read_network(Path(config.network.path))
+    folder, mine = specify(config, dataset, network).folder, tmp_path / "mine"
+    folder.parent.mkdir()
+    mine.mkdir()
+    folder.symlink_to(mine)
+    with pytest.raises(InputError, match="found a link"):
+        complete_folders([config], executor)
+    assert not any(mine.iterdir())
