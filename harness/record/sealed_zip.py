@@ -26,7 +26,6 @@ _ZIP64_BYTES = 20
 _ENTRY_BYTES = 46
 _UNREADABLE = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, RuntimeError,
-    NotImplementedError,
 )  # fmt: skip
 """Errors that zipfile raises for a damaged file."""
 

@@ -1,4 +1,4 @@
-"""Mistakes in arms.yaml and claims.yaml are told in one sentence each."""
+"""Each mistake in arms.yaml or claims.yaml is reported in one sentence."""
 
 import re
 

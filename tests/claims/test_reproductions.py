@@ -111,21 +111,11 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     other = run_main(paper, "table", where, "final.seeds=2", module=COMMAND, cwd=tmp_path)
     assert "Nothing is written: these settings make another comparison" in other.stdout
     nowhere = run_main(paper, "table", f"runs_dir={tmp_path}/nowhere", module=COMMAND, cwd=tmp_path)
-    told = (
-        f"Nothing is written: {tmp_path}/nowhere decides 0 claims, the table that is there 3. Give"
-    )
-    assert told in nowhere.stdout
+    assert f"{tmp_path}/nowhere decides 0 claims, the table that is there 3. Give" in nowhere.stdout
+    assert "Nothing is written: " in nowhere.stdout
     assert {p.name: p.read_bytes() for p in paper.iterdir()} == before
-    run_main(
-        paper,
-        "table",
-        where,
-        "final.seeds=2",
-        "--out",
-        tmp_path / "out",
-        module=COMMAND,
-        cwd=tmp_path,
-    )
+    elsewhere = ("final.seeds=2", "--out", tmp_path / "out")
+    run_main(paper, "table", where, *elsewhere, module=COMMAND, cwd=tmp_path)
     assert "| chance " in (tmp_path / "out" / "table.md").read_text()
 
 

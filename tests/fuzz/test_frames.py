@@ -1,4 +1,4 @@
-"""What a hostile worker sends: frames, answers, and what came of parsing a source."""
+"""Frames, answers and parser results that a hostile worker sends."""
 
 import functools
 import json

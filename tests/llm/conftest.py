@@ -1,4 +1,6 @@
-"""A server on this machine, and a client that asks it."""
+"""Fixtures: a loopback server and a client of it."""
+
+from functools import partial
 
 import pytest
 
@@ -14,15 +16,22 @@ def server():
 
 
 @pytest.fixture
-def model(server, monkeypatch):
-    monkeypatch.setenv("SOME_KEY", KEY)
+def client(server):
+    """Builds a client of the server; settings replace the defaults."""
 
     def built(**more):
         settings = {
-            "name": "asked", "server": "a server", "base_url": server.url, "key_env": "SOME_KEY", "timeout_s": 30,
-            "attempts": 3, "concurrency": 8, "backoff_s": 0.05, "backoff_max_s": 0.2,
-            "patience_s": 30, "tokens_field": "max_tokens", "omit": [], "extra": {},
+            "name": "asked", "server": "a server", "base_url": server.url, "key_env": None,
+            "timeout_s": 30, "attempts": 3, "concurrency": 8, "backoff_s": 0.05,
+            "backoff_max_s": 0.2, "patience_s": 30, "tokens_field": "max_tokens", "omit": [],
+            "extra": {},
         }  # fmt: skip
         return OpenAI(**settings | more)
 
     return built
+
+
+@pytest.fixture
+def model(client, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    return partial(client, key_env="SOME_KEY")

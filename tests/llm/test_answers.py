@@ -6,13 +6,13 @@ import re
 import tracemalloc
 import unicodedata
 import zlib
+from functools import partial
 
 import pytest
 
 from harness.errors import InputError, MachineError
 from harness.evolution.budget import Usage
 from harness.llm.metering import MeteredModel
-from harness.llm.openai_client import OpenAI
 from harness.record.events import CallAnswered
 from harness.record.journal import Journal, read_events
 from harness.text import INVISIBLE
@@ -28,27 +28,12 @@ OTHER = {
 
 
 @pytest.fixture
-def server():
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def model(server, monkeypatch):
+def model(client, monkeypatch):
     monkeypatch.setenv("ODDLY_NAMED", KEY)
     for name, key in OTHER.items():
         monkeypatch.setenv(name, key)
-
-    def built(**more):
-        settings = {
-            "name": "m", "server": "a server", "base_url": server.url, "key_env": "ODDLY_NAMED",
-            "timeout_s": 10, "attempts": 2, "concurrency": 8, "backoff_s": 0.01,
-            "backoff_max_s": 0.02, "patience_s": 20, "tokens_field": "max_tokens", "omit": [],
-            "extra": {},
-        }  # fmt: skip
-        return OpenAI(**settings | more)
-
-    return built
+    quick = {"timeout_s": 10, "attempts": 2, "backoff_s": 0.01, "backoff_max_s": 0.02}
+    return partial(client, **quick, name="m", key_env="ODDLY_NAMED", patience_s=20)
 
 
 @pytest.fixture
@@ -146,7 +131,7 @@ TOO_LARGE = {
     "gzip": [head(content_encoding="gzip"), BOMB],
     "gzip twice": [head(content_encoding="gzip, gzip"), gzip.compress(BOMB)],
     "deflate": [head(content_encoding="deflate"), zlib.compress(bytes(2**24), 9)],
-    "an encoding nobody knows": [head(content_encoding="zstd"), b"\x28\xb5\x2f\xfd" * 9],
+    "an unknown encoding": [head(content_encoding="zstd"), b"\x28\xb5\x2f\xfd" * 9],
     "plain": [head(), *[b" " * 2**16] * 64],
     "announced": [head(content_length=2**62), *[b" " * 2**16] * 64],
     "in chunks": [head(transfer_encoding="chunked"), *[b"10000\r\n" + b" " * 2**16 + b"\r\n"] * 64],

@@ -1,4 +1,4 @@
-"""How many requests are under way, and how long they rest."""
+"""Rate limiter: concurrency, backoff and pauses."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Keys are found in the notations that hide them."""
+"""Removal of keys in every supported notation."""
 
 import base64
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Archives from somebody else: each kind of damage is one sentence, and costs no memory."""
+"""Untrusted archives: each kind of damage is refused in one sentence and bounded memory."""
 
 import hashlib
 import io

@@ -74,7 +74,7 @@ DAMAGES = {
     "a schema that is no SQL": sql("PRAGMA writable_schema=ON", "UPDATE sqlite_master SET "
                                    "sql='CREATE ' || x'0a1b' || 'TABLE', name=x'0a' || 'event' "
                                    "WHERE type='table'"),
-    "an endless view beside it": sql(f"CREATE VIEW other AS {ENDLESS} SELECT i FROM n"),
+    "an additional endless view": sql(f"CREATE VIEW other AS {ENDLESS} SELECT i FROM n"),
     "a trigger": sql("CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END"),
     "a generated column": sql("DROP TABLE event", "CREATE TABLE event(seq INTEGER PRIMARY KEY, "
                               "key TEXT, kind TEXT, at REAL, json AS (hex(zeroblob(1 << 28))))"),

@@ -1,4 +1,4 @@
-"""What tests of the client of a server share."""
+"""Shared by the tests of the LLM client: its settings, a key, a request, a meter."""
 
 from harness.llm.model import FAILURES, Request, Settings
 
@@ -8,7 +8,7 @@ OK = "```\nclass A: pass\n```"
 
 
 class Counting:
-    """A meter that keeps what it is told."""
+    """A meter that records each request and failure."""
 
     def __init__(self):
         self.sent, self.failures = [], []

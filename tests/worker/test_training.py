@@ -1,4 +1,4 @@
-"""A training that goes on from a saved state ends as one that was not interrupted."""
+"""A training resumed from a saved state ends like an uninterrupted one."""
 
 from dataclasses import replace
 
