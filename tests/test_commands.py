@@ -89,6 +89,26 @@ def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, 
     assert (tmp_path / ".hydra").is_dir()
 
 
+def test_jobs_of_another_process_are_missed_and_no_success(tmp_path):
+    plugins = tmp_path / "hydra_plugins"
+    plugins.mkdir()
+    (plugins / "elsewhere.py").write_text(
+        "from hydra._internal.core_plugins.basic_launcher import BasicLauncher\n"
+        "from hydra.core.config_store import ConfigStore\n"
+        "class Elsewhere(BasicLauncher):\n"
+        "    def launch(self, job_overrides, initial_job_idx):\n"
+        "        return []  # as a launcher does whose jobs end in other processes\n"
+        "node = {'_target_': 'hydra_plugins.elsewhere.Elsewhere'}\n"
+        "ConfigStore.instance().store(group='hydra/launcher', name='elsewhere', node=node)\n"
+    )
+    done = run(
+        "-m", "hydra/launcher=elsewhere", "seed=0,1", f"runs_dir={tmp_path / 'runs'}",
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "failed: 2 of 2 jobs returned no result to this process." in done.stderr
+
+
 def test_cfg_job_prints_the_configuration_and_runs_nothing(tmp_path):
     done = run("--cfg", "job", f"runs_dir={tmp_path / 'runs'}")
     assert done.returncode == 0

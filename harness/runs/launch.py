@@ -41,14 +41,14 @@ def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
             check_writable(Path(config.runs_dir))
     except InputError as error:
         fail(error)
-    results: dict[Path, RunResult] = {}
+    results: list[list[RunResult]] = []
     failures: list[str] = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
     def entry(node: DictConfig) -> None:
         overrides = [str(o) for o in HydraConfig.get().overrides.task]
         try:
-            results.update({result.folder: result for result in job(typed(node), overrides)})
+            results.append(job(typed(node), overrides))
         except HarnessError as error:
             if not flags.multirun:
                 fail(error)
@@ -64,16 +64,22 @@ def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
 
     exit_on_interrupt()
     entry()
-    if flags.multirun:
-        _end_multirun(configs, list(results.values()), failures)
+    if flags.multirun and not flags.cfg:
+        _end_multirun(configs, results, failures)
     raise SystemExit(1 if failures else 0)
 
 
 def _end_multirun(
-    configs: Sequence[Config], results: Sequence[RunResult], failures: Sequence[str]
+    configs: Sequence[Config], results: Sequence[list[RunResult]], failures: list[str]
 ) -> None:
-    """Print one table of all jobs, and the jobs that failed."""
-    if results:
-        print_comparison(results, Path(configs[0].runs_dir), configs[0].tracking)
+    """Print one table of all jobs, and the jobs that failed or ran in another process."""
+    by_folder = {run.folder: run for runs in results for run in runs}
+    if by_folder:
+        print_comparison(list(by_folder.values()), Path(configs[0].runs_dir), configs[0].tracking)
+    if lost := len(configs) - len(results) - len(failures):
+        failures.append(
+            f"{lost} of {len(configs)} jobs returned no result to this process. Expected Hydra's "
+            f"basic launcher; harness.table prints the table of what other launchers ran."
+        )
     for failure in failures:
         say(f"failed: {failure}", error=True)
