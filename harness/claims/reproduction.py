@@ -12,8 +12,8 @@ from harness.claims.claim import Claim
 from harness.claims.evidence import Evidence, collect_evidence, matches
 from harness.claims.judge import NOT_RUN, Verdict
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
-from harness.config.compose import compose
-from harness.config.foreign import require_moderate
+from harness.config.compose import STRATEGIES, compose
+from harness.config.foreign import require_installed, require_moderate
 from harness.config.identity import is_free, settings_of
 from harness.config.paths import ROOT
 from harness.config.schema import Config
@@ -74,6 +74,9 @@ class Reproduction:
         try:
             config = compose([*planned, *theirs])
             require_moderate(config)
+            for name in STRATEGIES:
+                if not any(o.startswith((f"{name}=", f"{name}.")) for o in theirs):
+                    require_installed(name, getattr(config, name))
         except InputError as error:
             if theirs:
                 compose(planned)

@@ -136,6 +136,20 @@ def require_moderate(config: Config) -> None:
             raise InputError(f"{name}: expected at most {most:,}, got {attrgetter(name)(config)}.")
 
 
+def require_installed(name: str, node: Any) -> None:
+    """Check the classes of a composed strategy, whatever override put them there.
+
+    Args:
+        name: Setting of the strategy.
+        node: Its class and arguments, as plain values.
+
+    Raises:
+        InputError: A class is not one that ``conf/`` or an installed arm uses for its setting.
+    """
+    if with_import_paths(with_stable_names(node), name) != node:
+        raise InputError(f"{name}: expected classes of conf/ or of an installed arm.")
+
+
 def _require_recorded(known: Mapping[str, Any], config: Config) -> None:
     """Raise ValueError if recording the configuration would not reproduce the recorded value.
 

@@ -4,15 +4,18 @@ import copy
 import json
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
+from harness.claims.reproduction import read_reproduction
 from harness.config.bounded_yaml import MOST_BYTES, require_bounded
-from harness.config.compose import compose
-from harness.config.foreign import require_data, restored
+from harness.config.compose import STRATEGIES, compose
+from harness.config.foreign import require_data, require_installed, restored
 from harness.config.identity import identity
 from harness.config.strategies import build
 from harness.errors import InputError
+from tests.conftest import ARMS as OURS
 from tests.conftest import SMALL
 from tests.support.commands import run_main
 from tests.support.paper import ARMS, write_paper
@@ -260,3 +263,34 @@ class TestReproduction:
             assert done.returncode == 2
             assert len(done.stderr.splitlines()) == 1
             assert "claims.yaml: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "node"),
+    [
+        ("model", {"_target_": "subprocess.Popen", "args": ["true"]}),
+        ("model", {"_target_": "os.path.Digits"}),
+        ("selection", {"_target_": "harness.elsewhere.NSGA2"}),
+        ("model", {"members": {"a": {"model": {"_target_": "os.system"}}}}),
+        ("task", {"_target_": "harness.llm.offline.Scripted"}),
+    ],
+)
+def test_a_composed_strategy_has_classes_of_its_setting_alone(name, node):
+    with pytest.raises(InputError):
+        require_installed(name, node)
+
+
+@pytest.mark.parametrize("arm", OURS)
+def test_every_arm_of_ours_is_installed(arm):
+    config = compose([f"+ablation={arm}", "search.acknowledge_test_selection=true"])
+    for name in STRATEGIES:
+        require_installed(name, getattr(config, name))
+
+
+def test_a_plan_constructs_no_other_class_however_it_was_named(tmp_path):
+    """The second check: these overrides would not pass the first."""
+    paper = read_reproduction(write_paper(tmp_path / "paper"), [f"runs_dir={tmp_path}/runs"])
+    plan = replace(paper.plans["mine"], overrides=("fidelity._target_=fractions.Fraction",))
+    forged = replace(paper, paper=replace(paper.paper, plans={"mine": plan}))
+    with pytest.raises(InputError, match=r"found fractions\.Fraction as fidelity"):
+        forged.config("mine", plan.arms[0], plan.seeds[0])
