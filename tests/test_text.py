@@ -1,4 +1,4 @@
-"""What servers, candidates and tools say is shown so that it acts on nobody."""
+"""Text of servers, candidates and tools has no effect where it is shown."""
 
 import csv
 import io

@@ -175,9 +175,7 @@ class Interpreter:
         try:
             with torch.no_grad():
                 return self._computed(program, batch, watch, tally)
-        except GraphError:
-            raise
-        except MemoryError:
+        except (GraphError, MemoryError):
             raise
         except Exception as error:  # anything that ATen raises for a candidate's operation
             raise GraphError(f"{type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Somebody's paper."""
+"""A third-party paper."""
 
 import pytest
 

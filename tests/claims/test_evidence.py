@@ -84,7 +84,7 @@ def test_answers_of_another_llm_are_records_of_their_own(paper, tmp_path):
     assert verdicts(paper, runs, "model.base_url=http://localhost")["asked_g4"].word != NOT_RUN
     shutil.rmtree(runs)
     record_plan(paper, runs, "dear", scores={"full": (0.9,)}, children=five)
-    assert verdicts(paper, runs)["asked_g4"].word == NOT_RUN  # nobody answered
+    assert verdicts(paper, runs)["asked_g4"].word == NOT_RUN  # unanswered
 
 
 def test_runs_of_other_images_or_another_seed_network_are_not_on_record(paper, tmp_path):

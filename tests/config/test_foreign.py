@@ -1,4 +1,4 @@
-"""Settings from somebody else's files are data: nothing in them runs, resolves or names a class."""
+"""Third-party settings are data: nothing in them runs, resolves or names another class."""
 
 import copy
 import json
@@ -222,7 +222,7 @@ def test_yaml_beyond_its_bounds_costs_no_time(text, told):
 
 
 class TestReproduction:
-    """Folders of somebody else, by the command ``plan``."""
+    """Third-party folders, read by the command ``plan``."""
 
     def plan(self, paper):
         return run_main(paper, "plan", module="harness.claims.command")

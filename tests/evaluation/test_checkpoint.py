@@ -29,7 +29,7 @@ class Stopped(BaseException):
 
 
 class Cut:
-    """Trains a genome in pieces: stops after an epoch, goes on in another backend."""
+    """Trains a genome in pieces: stops after an epoch, resumes in another backend."""
 
     def __init__(self, quick, executor, runs_dir):
         settings = [*quick, "recipe.epochs=4", "save_every_s=0", f"runs_dir={runs_dir}"]

@@ -1,7 +1,7 @@
 """A gate, an attack, a dataset and an executor."""
 
 GATE = '''def brevity(genome: Genome) -> str | None:
-    """Refuse long lines: nobody reads them."""
+    """Refuse long lines."""
     lines = genome.source.split("\\n")
     return "a line is longer than 200 characters" if max(map(len, lines)) > 200 else None
 

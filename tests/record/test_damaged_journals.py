@@ -91,7 +91,7 @@ DAMAGES = {
     "a parent that is not there": sql("UPDATE event SET json=replace(json, '\"seed\"', '\"g9.c9\"') "
                                       "WHERE key='proposal/g0.c0'"),
     "a step that is a path": sql("UPDATE event SET key='proposal/..' WHERE key='proposal/g0.c0'"),
-    "a call that nobody answered": sql("DELETE FROM event WHERE key='call/g0.c0.mutation'"),
+    "an unanswered call": sql("DELETE FROM event WHERE key='call/g0.c0.mutation'"),
     "an arm that acts on terminals": content(lambda stored: stored.update(arm="\x1b[2Jfull")),
     "an arm that is half a character": content(lambda stored: stored.update(arm="\ud800")),
     "a task that is none": content(lambda stored: stored["data"].update(kind="../../x")),
@@ -296,7 +296,7 @@ def test_no_run_is_resumed_through_a_link(sound, tmp_path):
     folder = damaged(sound, tmp_path, lambda _: None)
     (folder / JOURNAL_NAME).unlink()
     (folder / JOURNAL_NAME).symlink_to(tmp_path / "sound" / JOURNAL_NAME)
-    assert read_run(folder).complete  # which harms nobody
+    assert read_run(folder).complete  # harmless
     with pytest.raises(RecordError, match="it is a link"):
         Journal(folder, wait_s=0)
 

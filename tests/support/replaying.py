@@ -2,7 +2,7 @@
 
 A graph is replayed twice. All memory but the graph's own holds other bytes the second time: what
 surrounds the storages and the input, what was freed, and what is new. A read beyond a tensor, or of
-memory that nobody wrote, makes the two results differ; a write beyond a tensor changes the bytes
+uninitialised memory, makes the two results differ; a write beyond a tensor changes the bytes
 around it.
 """
 
@@ -139,7 +139,7 @@ def in_child(work, *, mib=1024):
     """Call ``work(tell)`` in a process of its own, and return what it returns, as JSON.
 
     Args:
-        work: It calls ``tell`` with what it does next, which also starts its processor time anew.
+        work: It calls ``tell`` with what it does next, which also restarts its processor time.
         mib: Address space that it may take besides what this process has.
 
     Raises:

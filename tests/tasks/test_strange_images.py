@@ -1,4 +1,4 @@
-"""Image folders of somebody else: what is no image of a format is named, not run or waited for."""
+"""Third-party image folders: anything but an image is refused by name, not run or waited for."""
 
 import io
 import os
