@@ -135,6 +135,7 @@ def test_what_they_write_passes_their_tests(checkout, runs, table):
         assert re.search(rf"^(PASSED|SKIPPED).*{file}", done.stdout, re.MULTILINE), chosen
 
 
+@pytest.mark.slow
 def test_arms_run_on_what_is_new(runs):
     settings = {}
     for arm in ("coin_flips", "youngest"):
@@ -152,6 +153,7 @@ def test_arms_run_on_what_is_new(runs):
     assert settings["youngest"]["selection"]["_target_"] == "baselines.Youngest"
 
 
+@pytest.mark.slow
 def test_a_metric_is_a_column_a_key_and_a_measure(checkout, runs, table):
     done = checkout.run(runs, "--format", "csv", "--measure", "front_size", module="harness.table")
     assert done.returncode == 0, done.stderr
@@ -160,6 +162,7 @@ def test_a_metric_is_a_column_a_key_and_a_measure(checkout, runs, table):
     assert "| some on the front " in table
 
 
+@pytest.mark.slow
 def test_a_figure_is_in_the_report_as_is_the_metric(checkout, runs):
     done = checkout.run(runs, module="harness.report")
     assert done.returncode == 0, done.stderr

@@ -42,5 +42,6 @@ def test_seven_pairs_find_a_large_difference_only_if_all_point_one_way():
     assert power_of(2, 7, comparisons=2) == pytest.approx(agree, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_difference_too_small_for_200_seeds_says_so():
     assert seeds_to_find(0.05, comparisons=3, power=0.99) is None

@@ -64,6 +64,7 @@ def test_every_number_of_the_paper_is_a_claim():
             assert claim.published == pytest.approx(one - other)
 
 
+@pytest.mark.slow
 def test_the_commands_plan_run_and_print(tmp_path, quick):
     paths = {key: value for key, _, value in (s.partition("=") for s in quick) if ".path" in key}
     (tmp_path / "own.py").write_text(Path(paths["network.path"]).read_text())

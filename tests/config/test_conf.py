@@ -10,7 +10,9 @@ import pytest
 import yaml
 from hydra.utils import get_object
 
+from harness.config import compose as composing
 from harness.config.compose import compose
+from harness.config.foreign import require_installed
 from harness.config.paths import CONF
 from harness.config.strategies import build
 from harness.errors import InputError
@@ -143,6 +145,15 @@ def test_every_arm_that_asks_an_llm_is_written_there():
     said = ["model=scripted", "search.acknowledge_test_selection=true"]
     asking = {a for a in ARMS if "model" in composed(f"+ablation={a}", *said).proposer}
     assert asking == GUIDED.keys()
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_arm_has_installed_classes_alone(arm):
+    config = composed(
+        f"+ablation={arm}", "model=scripted", "search.acknowledge_test_selection=true"
+    )
+    for name in composing.STRATEGIES:
+        require_installed(name, getattr(config, name))
 
 
 def test_every_proposer_keeps_the_contract():

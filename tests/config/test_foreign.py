@@ -10,12 +10,11 @@ import pytest
 
 from harness.claims.reproduction import read_reproduction
 from harness.config.bounded_yaml import MOST_BYTES, require_bounded
-from harness.config.compose import STRATEGIES, compose
+from harness.config.compose import compose
 from harness.config.foreign import require_data, require_installed, restored
 from harness.config.identity import identity
 from harness.config.strategies import build
 from harness.errors import InputError
-from tests.conftest import ARMS as OURS
 from tests.conftest import SMALL
 from tests.support.commands import run_main
 from tests.support.paper import ARMS, write_paper
@@ -278,13 +277,6 @@ class TestReproduction:
 def test_a_composed_strategy_has_classes_of_its_setting_alone(name, node):
     with pytest.raises(InputError):
         require_installed(name, node)
-
-
-@pytest.mark.parametrize("arm", OURS)
-def test_every_arm_of_ours_is_installed(arm):
-    config = compose([f"+ablation={arm}", "search.acknowledge_test_selection=true"])
-    for name in STRATEGIES:
-        require_installed(name, getattr(config, name))
 
 
 def test_a_plan_constructs_no_other_class_however_it_was_named(tmp_path):

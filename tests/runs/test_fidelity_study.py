@@ -50,6 +50,7 @@ def test_networks_that_failed_at_either_are_left_out():
     assert table[2] == ["2", "0", "unknown", "–", "–"]
 
 
+@pytest.mark.slow
 def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor):
     settings = [*quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=6",
                 "sizes.founders=6", "recipe.epochs=3", f"runs_dir={tmp_path}"]  # fmt: skip
