@@ -124,6 +124,14 @@ class Proposal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decided:
+    """A proposal with its outcome."""
+
+    proposal: Proposal
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
 class Individual:
     """A genome that was evaluated."""
 

@@ -13,6 +13,7 @@ from harness.config.schema import Rates, Sizes
 from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import (
+    Decided,
     Evaluation,
     Individual,
     Outcome,
@@ -57,6 +58,7 @@ def evolve(
     sizes, rates and budget, its seed, and how many children may ask an LLM at once.
     """
     population = selection.start(reference)
+    history: list[Decided] = []
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
@@ -78,6 +80,7 @@ def evolve(
                 founding=founding,
                 reference=reference,
                 elites=elites,
+                history=tuple(history),
                 gates=gates,
                 confirm=confirm,
             )
@@ -92,6 +95,7 @@ def evolve(
         for proposal, outcome in zip(proposals, outcomes, strict=True):
             ledger.charge(outcome)
             record.proposal(generation, proposal, outcome)
+            history.append(Decided(proposal=proposal, outcome=outcome))
         population = selection.survivors(elites, evaluated(proposals, outcomes))
         record.generation(generation, population)
 

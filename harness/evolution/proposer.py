@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from harness.evolution.budget import Demand
-from harness.evolution.candidate import Individual, Rejection, Variation
+from harness.evolution.candidate import Decided, Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.seeding import stream
 
@@ -32,6 +32,8 @@ class Context:
     reference: Individual
     """The seed network, evaluated."""
     elites: Sequence[Individual]
+    history: Sequence[Decided] = ()
+    """Every proposal of the earlier generations with its outcome, in order."""
     gates: Gates = field(default=lambda _: None, compare=False)
     """For a proposer that repairs refused code."""
     confirm: Confirm = field(default=lambda one: one, compare=False)

@@ -223,6 +223,23 @@ def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_m
         assert plan.parent.genome.differing(plan.mate.genome)
 
 
+def test_a_proposer_sees_all_that_was_decided_in_earlier_generations(play):
+    seen = {}
+
+    class Watching(RandomMutation):
+        def mutate(self, genome, context):
+            seen[context.step] = context.history
+            return super().mutate(genome, context)
+
+    notes, _ = play(proposer=Watching(edits=(1, 1)), llm_workers=1)
+    for step, history in seen.items():
+        generation = int(step[1:].partition(".")[0])
+        assert [(one.proposal, one.outcome) for one in history] == [
+            (proposal, outcome) for g, proposal, outcome in notes.children if g < generation
+        ]
+    assert any(seen.values())
+
+
 def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
     """One founder, no mutation: it has no mate until others are founded."""
     notes, ledger = play(sizes=(1, 4), p_mutate=0.0)
