@@ -1,24 +1,22 @@
 """LLM-guided variation: mutation, Evolution of Thought, mating (Morris 2024, section 3.2)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import ClassVar
 
-from harness.errors import BudgetSpent, InputError
+from harness.errors import InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
-from harness.llm.extraction import Extracted, extract
-from harness.llm.model import BudgetedModel, Call, Request, Settings
+from harness.llm.call_sequence import NOT_ASKED, CallSequence
+from harness.llm.model import BudgetedModel, Settings
 from harness.llm.prompts import NEUTRAL, Example, Prompts, change_in_params
 from harness.tasks.base import Wording
 
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
-NOT_ASKED = "not asked"
-"""Kind of a rejection whose call did not fit into the budget; never recorded."""
 NO_ELITE = "no eligible elite"
 """Recorded for a plain mutation that was drawn to reflect on an elite, but none was eligible."""
 
@@ -208,7 +206,7 @@ class Guided:
         return child, variation
 
     def _reviewed(
-        self, child: Genome | Rejection, calls: "CallSequence", *, purpose: str
+        self, child: Genome | Rejection, calls: CallSequence, *, purpose: str
     ) -> Genome | Rejection:
         """Ask the LLM to check its code, with the chance ``review_probability``."""
         drawn = calls.context.rng(f"{purpose} review").random() < self._review_probability
@@ -225,7 +223,7 @@ class Guided:
         return child
 
     def _repaired(
-        self, child: Genome | Rejection, calls: "CallSequence", *, purpose: str, request: str
+        self, child: Genome | Rejection, calls: CallSequence, *, purpose: str, request: str
     ) -> Genome | Rejection:
         """Ask again while a gate refuses the code, at most ``repair_attempts`` times."""
         for attempt in range(1, self._repair_attempts + 1):
@@ -249,77 +247,6 @@ class Guided:
             top_p=self._top_p,
             max_tokens=rng.randint(int(low), int(high)),
         )
-
-
-class CallSequence:
-    """The LLM calls for one variation of one segment.
-
-    Attributes:
-        made: The calls so far.
-        detail: What they add to ``Variation.detail``.
-    """
-
-    def __init__(
-        self,
-        *,
-        model: BudgetedModel,
-        context: Context,
-        genome: Genome,
-        segment: str,
-        settings: Callable[[Random], Settings],
-    ) -> None:
-        self._model, self._settings = model, settings
-        self.context, self.genome, self.segment = context, genome, segment
-        self.made: list[Call] = []
-        self.detail: dict[str, str] = {}
-
-    def ask(self, purpose: str, text: str) -> Genome | Rejection:
-        """Ask once; return the genome with the answer's code, or why there is none."""
-        request = Request(
-            step=f"{self.context.step}.{purpose}",
-            segment=self.segment,
-            prompt=text,
-            settings=self._settings(self.context.rng(f"{purpose} settings")),
-            seed=self.context.seed,
-        )
-        call = Call(request=request, completion=self._model.complete(request))
-        self.made.append(call)
-        extracted = self._extracted(call)
-        if isinstance(extracted, Rejection):
-            return extracted
-        if extracted.note:
-            self.detail["extraction"] = extracted.note
-        child = self.genome.replace(self.segment, extracted.code)
-        if not child.differing(self.genome):
-            reason = f"the answer leaves {self.segment} as it was"
-            return Rejection(gate="extract", kind="duplicate", reason=reason)
-        return child
-
-    def ask_if_affordable(self, purpose: str, text: str) -> Genome | Rejection:
-        """Ask once more; return a rejection of the kind ``NOT_ASKED`` beyond the budget."""
-        try:
-            return self.ask(purpose, text)
-        except BudgetSpent as spent:
-            return Rejection(gate="extract", kind=NOT_ASKED, reason=str(spent))
-
-    def _extracted(self, call: Call) -> Extracted | Rejection:
-        completion, segment = call.completion, self.segment
-        if completion.finish_reason == "length":
-            limit = call.request.settings.max_tokens
-            reason = f"the answer was cut off at {limit} tokens"
-            return Rejection(gate="extract", kind="truncated", reason=reason)
-        extracted = extract(
-            completion.text,
-            segment=segment,
-            current=self.genome[segment],
-            others=self.genome.names,
-        )
-        if extracted is not None:
-            return extracted
-        reason = f"expected code that defines {segment}, found none in the answer"
-        if not completion.text.strip():
-            reason += f" (finish reason {completion.finish_reason})"
-        return Rejection(gate="extract", kind="extract", reason=reason)
 
 
 def _known(what: str, chosen: Sequence[str], known: Collection[str]) -> list[str]:

@@ -1,0 +1,85 @@
+"""Calls that ask an LLM for one segment of a genome: the request, its review and its repairs."""
+
+from collections.abc import Callable
+from random import Random
+
+from harness.errors import BudgetSpent
+from harness.evolution.candidate import Rejection
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Context
+from harness.llm.extraction import Extracted, extract
+from harness.llm.model import BudgetedModel, Call, Request, Settings
+
+NOT_ASKED = "not asked"
+"""Kind of a rejection whose call did not fit into the budget; never recorded."""
+
+
+class CallSequence:
+    """The LLM calls for one variation of one segment.
+
+    Attributes:
+        made: The calls so far.
+        detail: What they add to ``Variation.detail``.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: BudgetedModel,
+        context: Context,
+        genome: Genome,
+        segment: str,
+        settings: Callable[[Random], Settings],
+    ) -> None:
+        self._model, self._settings = model, settings
+        self.context, self.genome, self.segment = context, genome, segment
+        self.made: list[Call] = []
+        self.detail: dict[str, str] = {}
+
+    def ask(self, purpose: str, text: str) -> Genome | Rejection:
+        """Ask once; return the genome with the answer's code, or why there is none."""
+        request = Request(
+            step=f"{self.context.step}.{purpose}",
+            segment=self.segment,
+            prompt=text,
+            settings=self._settings(self.context.rng(f"{purpose} settings")),
+            seed=self.context.seed,
+        )
+        call = Call(request=request, completion=self._model.complete(request))
+        self.made.append(call)
+        extracted = self._extracted(call)
+        if isinstance(extracted, Rejection):
+            return extracted
+        if extracted.note:
+            self.detail["extraction"] = extracted.note
+        child = self.genome.replace(self.segment, extracted.code)
+        if not child.differing(self.genome):
+            reason = f"the answer leaves {self.segment} as it was"
+            return Rejection(gate="extract", kind="duplicate", reason=reason)
+        return child
+
+    def ask_if_affordable(self, purpose: str, text: str) -> Genome | Rejection:
+        """Ask once more; return a rejection of the kind ``NOT_ASKED`` beyond the budget."""
+        try:
+            return self.ask(purpose, text)
+        except BudgetSpent as spent:
+            return Rejection(gate="extract", kind=NOT_ASKED, reason=str(spent))
+
+    def _extracted(self, call: Call) -> Extracted | Rejection:
+        completion, segment = call.completion, self.segment
+        if completion.finish_reason == "length":
+            limit = call.request.settings.max_tokens
+            reason = f"the answer was cut off at {limit} tokens"
+            return Rejection(gate="extract", kind="truncated", reason=reason)
+        extracted = extract(
+            completion.text,
+            segment=segment,
+            current=self.genome[segment],
+            others=self.genome.names,
+        )
+        if extracted is not None:
+            return extracted
+        reason = f"expected code that defines {segment}, found none in the answer"
+        if not completion.text.strip():
+            reason += f" (finish reason {completion.finish_reason})"
+        return Rejection(gate="extract", kind="extract", reason=reason)
