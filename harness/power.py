@@ -2,7 +2,7 @@
 
 import argparse
 
-from harness.analysis.power import seeds_by_size
+from harness.analysis.statistics.power import seeds_by_size
 from harness.reporting.power_table import show_power
 from harness.terminal import exit_on_error
 

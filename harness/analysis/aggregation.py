@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis import stats
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import Interval
+from harness.analysis.statistics import intervals
+from harness.analysis.statistics.intervals import Interval
 
 UNKNOWN = "unknown"
 
@@ -43,7 +43,7 @@ Aggregate = Callable[[Sequence[float | None], Sequence[RunResult]], Value]
 
 def mean(values: Sequence[float | None], _: Sequence[RunResult]) -> float | None:
     """Return the mean of the known values."""
-    return stats.mean(values)
+    return intervals.mean(values)
 
 
 def mean_with_interval(
@@ -51,7 +51,7 @@ def mean_with_interval(
 ) -> Interval | float | None:
     """Return the mean of the known values with Student's interval; one value as it is."""
     known = _known(values)
-    return stats.mean_interval(known) or stats.mean(known)
+    return intervals.mean_interval(known) or intervals.mean(known)
 
 
 def mean_if_known(values: Sequence[float | None], _: Sequence[RunResult]) -> float | str | None:
@@ -76,7 +76,7 @@ def median_with_quartiles(values: Sequence[float | None], _: Sequence[RunResult]
     known = _known(values)
     if len(known) < 2:  # noqa: PLR2004 - one value has no quartiles
         return Spread(median=known[0], low=None, high=None) if known else None
-    low, middle, high = stats.quartiles(known)
+    low, middle, high = intervals.quartiles(known)
     return Spread(median=middle, low=low, high=high)
 
 

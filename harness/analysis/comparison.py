@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from harness.analysis.arm import Arm, arms_of
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult, differing
-from harness.analysis.stats import Difference, compared, differences
+from harness.analysis.statistics.paired import Difference, compared, differences
 from harness.errors import InputError
 from harness.tasks.base import Wording
 

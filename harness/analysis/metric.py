@@ -7,7 +7,7 @@ from enum import Enum, auto
 from harness.analysis import aggregation
 from harness.analysis.aggregation import Aggregate, Value
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import Interval
+from harness.analysis.statistics.intervals import Interval
 from harness.analysis.trajectory import Point
 
 RESULTS, COST = "found", "took"

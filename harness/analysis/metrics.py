@@ -10,7 +10,7 @@ from typing import Any
 from harness.analysis import aggregation
 from harness.analysis.metric import COST, COUNT, RESULTS, Metric, Quantity
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import mean
+from harness.analysis.statistics.intervals import mean
 from harness.analysis.trajectory import anytime, evaluations_to_target
 from harness.errors import InputError
 from harness.tasks.base import Wording

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.arm import Arm
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import mean, quartiles
+from harness.analysis.statistics.intervals import mean, quartiles
 from harness.analysis.trajectory import trajectory
 from harness.evolution import pareto
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import compare
-from harness.analysis.stats import Interval, mean_interval
+from harness.analysis.statistics.intervals import Interval, mean_interval
 from harness.claims.claim import Claim
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section

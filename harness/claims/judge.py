@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.analysis.arm import Arm
-from harness.analysis.stats import Interval, mean_interval
+from harness.analysis.statistics.intervals import Interval, mean_interval
 from harness.claims.statement import EVERY_RUN, ROUNDING, Statement
 from harness.errors import NotRun
 from harness.tasks.base import Wording

@@ -8,7 +8,7 @@ from harness.analysis.arm import Arm
 from harness.analysis.metric import Metric, Quantity, Within
 from harness.analysis.metrics import claimable_metrics, metric
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import differences
+from harness.analysis.statistics.paired import differences
 from harness.errors import InputError
 
 ABOUT, AT_LEAST, AT_MOST, AHEAD = "about", "at least", "at most", "ahead"

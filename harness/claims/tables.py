@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.comparison import comparisons
-from harness.analysis.stats import Interval
+from harness.analysis.statistics.intervals import Interval
 from harness.claims.figures import write_figure
 from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN, WORDS, Verdict
 from harness.claims.reproduction import Reproduction

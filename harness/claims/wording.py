@@ -1,7 +1,7 @@
 """Claims and verdicts as text."""
 
 from harness.analysis.metric import Quantity
-from harness.analysis.stats import Interval
+from harness.analysis.statistics.intervals import Interval
 from harness.claims.judge import Verdict
 from harness.claims.statement import ABOUT, AHEAD, AT_MOST, EVERY_RUN, Statement
 from harness.reporting.formatting import NONE, NumberFormat, format_of

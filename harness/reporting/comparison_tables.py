@@ -10,7 +10,7 @@ from harness.analysis.comparison import Comparison, paired_differences, seeds_te
 from harness.analysis.metric import COST, RESULTS, Metric
 from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import Difference
+from harness.analysis.statistics.paired import Difference
 from harness.reporting import footnotes
 from harness.reporting.formatting import (
     ARM,

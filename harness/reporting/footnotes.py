@@ -6,7 +6,7 @@ from harness.analysis.comparison import seeds_text
 from harness.analysis.metric import COST, RESULTS
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.analysis.stats import seeds_needed
+from harness.analysis.statistics.paired import seeds_needed
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.analysis.aggregation import Expected, Spread, Value
 from harness.analysis.metric import COUNT, Metric, Quantity
-from harness.analysis.stats import Interval
+from harness.analysis.statistics.intervals import Interval
 from harness.tasks.base import Wording
 
 NONE = "–"

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from harness.analysis.power import MOST_SEEDS, STUDIES
-from harness.analysis.stats import LEVEL, seeds_needed
+from harness.analysis.statistics.intervals import LEVEL
+from harness.analysis.statistics.paired import seeds_needed
+from harness.analysis.statistics.power import MOST_SEEDS, STUDIES
 from harness.reporting.console import show_table
 
 

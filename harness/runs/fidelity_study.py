@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.analysis.loading import read_run
 from harness.analysis.run_result import RunResult
-from harness.analysis.stats import rank_correlation
+from harness.analysis.statistics.intervals import rank_correlation
 from harness.config.foreign import restored
 from harness.config.schema import Config
 from harness.errors import InputError

@@ -3,8 +3,8 @@
 import pytest
 from scipy.stats import binom
 
-from harness.analysis.power import power_of, seeds_to_find
-from harness.analysis.stats import seeds_needed
+from harness.analysis.statistics.paired import seeds_needed
+from harness.analysis.statistics.power import power_of, seeds_to_find
 from tests.support.commands import run_main
 
 

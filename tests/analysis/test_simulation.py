@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta, t
 
-from harness.analysis.stats import LEVEL, compared, mean_interval, signed_rank
+from harness.analysis.statistics.intervals import LEVEL, mean_interval
+from harness.analysis.statistics.paired import compared, signed_rank
 
 pytestmark = pytest.mark.simulation
 

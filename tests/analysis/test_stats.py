@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata, ttest_1samp
 
-from harness.analysis.stats import (
+from harness.analysis.statistics.intervals import mean_interval, share_interval
+from harness.analysis.statistics.paired import (
     compared,
     differences,
     holm,
     least_p,
-    mean_interval,
     seeds_needed,
-    share_interval,
     signed_rank,
     signed_ranks,
     superiority,

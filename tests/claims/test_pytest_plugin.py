@@ -11,7 +11,8 @@ pytest_plugins = ["pytester"]
 TESTS = '''
 import pytest
 
-from harness.analysis.stats import differences, mean_interval
+from harness.analysis.statistics.intervals import (mean_interval)
+from harness.analysis.statistics.paired import (differences)
 
 
 def test_claim(claim, arms):

@@ -9,7 +9,8 @@ import pytest
 
 from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import read_run, read_runs, runs_below
-from harness.analysis.stats import mean_interval, signed_rank
+from harness.analysis.statistics.intervals import mean_interval
+from harness.analysis.statistics.paired import signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
 from harness.reporting import footnotes

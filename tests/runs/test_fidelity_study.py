@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from harness.analysis.stats import rank_correlation
+from harness.analysis.statistics.intervals import rank_correlation
 from harness.config.compose import compose
 from harness.evaluation.cache import FOLDER
 from harness.runs.fidelity_study import kept, rows

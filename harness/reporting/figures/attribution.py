@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.analysis.attribution import Contribution, contributions
 from harness.analysis.comparison import Comparison
-from harness.analysis.stats import share_interval
+from harness.analysis.statistics.intervals import share_interval
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure, titled
 

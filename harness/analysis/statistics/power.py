@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.analysis.stats import LEVEL, least_p, seeds_needed, signed_ranks
+from harness.analysis.statistics.intervals import LEVEL
+from harness.analysis.statistics.paired import least_p, seeds_needed, signed_ranks
 from harness.errors import InputError
 
 SIZES = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

@@ -1,0 +1,1 @@
+"""Statistics of plain numbers; no module here knows what a run is."""

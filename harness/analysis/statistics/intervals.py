@@ -1,0 +1,93 @@
+"""Means, shares and correlations with their intervals."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LEVEL = 0.05
+"""Significance level of one family of tests; intervals have a confidence of one minus it."""
+_FEWEST_PAIRS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean with its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def within(self, least: float, most: float) -> "Interval":
+        """Return the interval cut off at the bounds of its quantity."""
+        return Interval(mean=self.mean, low=max(least, self.low), high=min(most, self.high))
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the known values, None where none is known."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the quartiles, interpolated between values; of one value, that value three times."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, median, high
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """Return Student's t interval of the mean (Student 1908), None below two values.
+
+    Assumes independent values whose mean is close to normal. Coverage in % of 40,000 simulated
+    studies (``nox -s simulation``), by the number of values::
+
+                             3     5    10    20
+        normal            95.0  95.0  95.0  95.0
+        uniform           92.4  93.9  94.7  95.0
+        exponential       88.1  88.3  90.1  92.0
+        lognormal         83.3  81.9  83.8  87.1
+        scores            94.3  94.6  95.0  94.8
+        one in ten fails  26.8  41.1  65.0  87.6
+
+    Scores are shares of 359 examples, 98 % of them right. The percentile bootstrap covers 83.8 %
+    of normal means with five values and is not used.
+    """
+    from scipy.stats import t
+
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
+    centre = statistics.fmean(values)
+    reach = float(t.ppf(1 - LEVEL / 2, len(values) - 1))
+    reach *= statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean=centre, low=centre - reach, high=centre + reach)
+
+
+def share_interval(part: int, whole: int) -> Interval:
+    """Return the 95 % interval of a share (Wilson 1927), for independent cases of one chance."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(part, whole).proportion_ci(1 - LEVEL, method="wilson")
+    return Interval(mean=part / whole, low=float(interval.low), high=float(interval.high))
+
+
+def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """Return Spearman's rank correlation and its 95 % interval (Bonett 2000).
+
+    Returns:
+        Correlation, lower and upper end. NaN with fewer than five pairs, or where all values of
+        one side are equal.
+    """
+    from statistics import NormalDist
+
+    from scipy.stats import spearmanr
+
+    if len(one) < _FEWEST_PAIRS or len(set(one)) == 1 or len(set(other)) == 1:
+        return math.nan, math.nan, math.nan
+    rho = float(spearmanr(one, other).statistic)
+    if abs(rho) >= 1:
+        return rho, rho, rho
+    z = NormalDist().inv_cdf(1 - LEVEL / 2)
+    reach = z * math.sqrt((1 + rho**2 / 2) / (len(one) - 3))
+    return rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach)
