@@ -11,7 +11,6 @@ from pathlib import Path
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
-from harness.reporting.comparison_tables import MEASURE
 from harness.reporting.html import write_report
 from harness.reporting.summary import print_damaged
 from harness.terminal import exit_on_error
@@ -24,9 +23,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to write to (default: RUNS_DIR)")
     parser.add_argument("--reference", metavar="ARM", help="arm that the others are compared with")
     parser.add_argument(
-        "--measure", metavar="METRIC", default=MEASURE,
-        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: "
-        f"{MEASURE})",
+        "--measure", metavar="METRIC",
+        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: the "
+        f"primary measure, final.measure); any other is labelled exploratory",
     )  # fmt: skip
     arguments = parser.parse_args()
     with exit_on_error():

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
-from harness.reporting.comparison_tables import MEASURE, describe_comparison
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.summary import print_damaged
 from harness.reporting.tables import STYLES, render_all
 from harness.terminal import exit_on_error
@@ -25,9 +25,9 @@ def main() -> None:
         "--reference", metavar="ARM", help="arm that the others are compared with (default: full)"
     )
     parser.add_argument(
-        "--measure", metavar="METRIC", default=MEASURE,
-        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: "
-        f"{MEASURE}); choose it before you look",
+        "--measure", metavar="METRIC",
+        help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: the "
+        f"primary measure, final.measure); any other is labelled exploratory",
     )  # fmt: skip
     arguments = parser.parse_args()
     with exit_on_error():

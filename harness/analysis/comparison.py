@@ -12,6 +12,8 @@ from harness.tasks.base import Wording
 
 REFERENCE = "full"
 """Arm that others are compared with by default."""
+UNDECLARED = "hypervolume"
+"""Metric by which arms are compared where the runs declared none, as those of 0.1.0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,11 @@ class Comparison:
     def runs(self) -> tuple[RunResult, ...]:
         """All runs, arm by arm."""
         return tuple(run for arm in self.arms for run in arm.runs)
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary measure, which these runs declared before they started."""
+        return declared_measure(self.runs[0]) or UNDECLARED
 
     @property
     def wording(self) -> Wording:
@@ -101,6 +108,12 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
     others = comparison.others
     family = [differences(_by_seed(arm, metric), reference) for arm in others]
     yield from zip(others, compared(family), strict=True)
+
+
+def declared_measure(run: RunResult) -> str | None:
+    """Return the primary measure that a run declared before it started, None without one."""
+    measure: str | None = run.manifest.settings["final"].get("measure")
+    return measure
 
 
 def seeds_text(seeds: Sequence[int]) -> str:

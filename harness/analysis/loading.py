@@ -140,6 +140,8 @@ def _result(
         folder=folder,
         manifest=_of(events, Manifest)[0],
         seed_objectives=reference.measured.objectives,
+        seed_train_s=reference.measured.train_s,
+        seed_flops=reference.measured.flops,
         seed_source=reference.source,
         candidates=tuple(_candidate(child) for child in _of(events, ChildDecided)),
         finals={step: tuple(values) for step, values in finals.items()},
@@ -209,4 +211,5 @@ def _candidate(child: ChildDecided) -> Candidate:
         reason=refusal.reason if refusal else None,
         machine_dependent=refusal is not None and refusal.machine_dependent,
         train_s=measured.train_s or 0.0,
+        flops=measured.flops if isinstance(measured, Evaluation) else None,
     )

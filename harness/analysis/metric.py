@@ -10,8 +10,8 @@ from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.intervals import Interval
 from harness.analysis.trajectory import Point
 
-RESULTS, COST = "found", "took"
-"""Names of the two tables of metrics, as JSON has them."""
+RESULTS, SEARCH, COST = "found", "searched", "took"
+"""Names of the tables of metrics, as JSON has them."""
 COUNT = "count"
 """Number format of counts and of their means: whole, or with one decimal below 100."""
 
@@ -48,7 +48,7 @@ class Metric:
         heading: Heading of its column.
         phrase: Its name in a sentence, a title or beside an axis.
         value: Its value in a run, None where the run has none.
-        table: ``RESULTS``, ``COST`` or None, for a metric without a column.
+        table: ``RESULTS``, ``SEARCH``, ``COST`` or None, for a metric without a column.
         aggregate: Its value over an arm's finished runs.
         of_seed: Its values for a run's seed network, if it has a cell in that row.
         by_llm: Whether it has a cell in the rows of single LLMs of an ensemble.

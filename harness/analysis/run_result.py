@@ -47,6 +47,7 @@ class Candidate:
         reason: Reason of the refusal.
         machine_dependent: Whether a limit of time or memory ended it.
         train_s: Seconds of its completed training in the search, else 0.
+        flops: Operations per example, None where it was refused or they are not recorded.
     """
 
     step: str
@@ -58,6 +59,7 @@ class Candidate:
     reason: str | None
     machine_dependent: bool
     train_s: float
+    flops: int | None = None
 
     @property
     def valid(self) -> bool:
@@ -90,6 +92,8 @@ class RunResult:
         folder: Where its journal lies.
         manifest: As recorded: configuration, data, machine, packages.
         seed_objectives: Objectives of the seed network in the search.
+        seed_train_s: Seconds of its training in the search.
+        seed_flops: Its operations per example, None where they are not recorded.
         seed_source: Source code of the seed network.
         candidates: Its proposals, in the order in which they were decided.
         finals: Test scores by step, one for each fresh seed; failed re-trainings are left out.
@@ -108,6 +112,8 @@ class RunResult:
     folder: Path
     manifest: Manifest
     seed_objectives: pareto.Objectives
+    seed_train_s: float
+    seed_flops: int | None
     seed_source: str
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]

@@ -72,6 +72,21 @@ def anytime(run: RunResult) -> float:
     return statistics.fmean([*heights, *[last] * (budget - len(heights))])
 
 
+def founders_share(run: RunResult) -> float | None:
+    """Return the share of the search's gain that changes of the seed network alone reach.
+
+    The gain is of hypervolume over the seed network's. Candidates whose only parent is the seed
+    network are the founders in guided evolution; what the others add is due to evolution. None
+    where there is no gain.
+    """
+    first = [c.objectives for c in run.evaluated if c.objectives and set(c.parents) <= {"seed"}]
+    every = [c.objectives for c in run.evaluated if c.objectives]
+    seed, founders, final = (
+        run.hypervolume_of([run.seed_objectives, *found]) for found in ([], first, every)
+    )
+    return (founders - seed) / (final - seed) if final > seed else None
+
+
 def evaluations_to_target(run: RunResult) -> int | None:
     """Return the evaluations until the first small network as good as the seed network, or None.
 

@@ -251,6 +251,15 @@ class Final:
     """Extra training seeds for the selected network and the seed network."""
     tolerance: float = setting(within=SHARE)
     """The selected network is the smallest one this close to the seed's validation score."""
+    measure: str = setting(unrecorded="hypervolume")
+    """The primary measure, one of ``analysis.metrics``. A comparison by any other metric is
+    labelled exploratory."""
+    margin: float = setting(unrecorded=0.02, within=SHARE)
+    """Non-inferiority margin of test scores: a selected network saves parameters only where its
+    mean test score is at most this far below the seed network's."""
+    useful: float = setting(unrecorded=0.05, within=Range(0.001, 1, "a share from 0.001 to 1"))
+    """Test scores further than this below the seed network's are of no use: the reference point of
+    the hypervolume on test examples."""
     hall_of_fame: int = setting(within=AT_LEAST_1)
     """How many networks of the Pareto front are kept as files and re-trained. If the front has
     more, SPEA2's truncation chooses."""

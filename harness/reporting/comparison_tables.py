@@ -6,8 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.analysis.arm import Arm
-from harness.analysis.comparison import Comparison, paired_differences, seeds_text
-from harness.analysis.metric import COST, RESULTS, Metric
+from harness.analysis.comparison import (
+    Comparison,
+    declared_measure,
+    paired_differences,
+    seeds_text,
+)
+from harness.analysis.measures import margin_of, saved
+from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.paired import Difference
@@ -23,21 +29,20 @@ from harness.reporting.formatting import (
 )
 from harness.reporting.tables import Document, Table
 
-MEASURE = "hypervolume"
-"""Metric by which arms are compared by default."""
 _SEEDS = Column(name="seeds", heading="seeds")
 _LLM = Column(name="llm", heading="LLM")
 _REFUSED = Column(name="refused", heading="the rest: %, gate")
 
 
-def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Document:
+def describe_comparison(comparison: Comparison, *, measure: str | None = None) -> Document:
     """Return the tables of a comparison, with footnotes.
 
     Args:
         comparison: Runs that may be compared.
-        measure: Name of the metric by which arms are compared with the reference.
+        measure: Name of the metric by which arms are compared with the reference; by default the
+            primary measure. Any other is labelled exploratory.
     """
-    chosen = comparable_metric(measure, comparison.wording)
+    chosen = comparable_metric(measure or comparison.primary, comparison.wording)
     apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
     reference = comparison.reference
     return Document(
@@ -45,6 +50,7 @@ def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Do
         headings=tuple(dict.fromkeys([*apart, *map(_source_of_answers, comparison.arms)])),
         tables=(
             _results(comparison),
+            _search(comparison),
             *([_differences(comparison, chosen)] if comparison.others else []),
             _cost(comparison),
         ),
@@ -59,31 +65,53 @@ def describe_comparison(comparison: Comparison, *, measure: str = MEASURE) -> Do
 
 
 def _results(comparison: Comparison) -> Table:
-    metrics = metrics_of(RESULTS)
-    columns = (ARM, _SEEDS, *(column_of(one, comparison.wording) for one in metrics))
-    rows = [_seed_network_row(comparison.runs, metrics)]
-    for arm in comparison.arms:
-        seeds = f"{len(arm.finished)}/{arm.planned}"
-        rows.append({"arm": arm.name, "seeds": seeds, **_over(arm.finished, metrics)})
     return Table(
         name=RESULTS,
-        title="Results",
-        columns=columns,
-        rows=tuple(rows),
+        title="Results, re-trained on fresh seeds",
+        columns=(ARM, _SEEDS, *_columns(RESULTS, comparison)),
+        rows=tuple(
+            {"arm": row["arm"], "seeds": seeds, **row}
+            for seeds, row in zip(_seeds(comparison), _rows(RESULTS, comparison), strict=True)
+        ),
         notes=tuple(footnotes.on_results(comparison.runs)),
     )
 
 
-def _seed_network_row(runs: Sequence[RunResult], metrics: Sequence[Metric]) -> Values:
-    """Return the seed network's scores, whose spread over re-trainings is noise alone."""
+def _search(comparison: Comparison) -> Table:
+    return Table(
+        name=SEARCH,
+        title="Search, luck included",
+        columns=(ARM, *_columns(SEARCH, comparison)),
+        rows=tuple(_rows(SEARCH, comparison)),
+        notes=tuple(footnotes.on_search(comparison.runs)),
+    )
+
+
+def _columns(table: str, comparison: Comparison) -> Iterator[Column]:
+    for one in metrics_of(table):
+        yield column_of(one, comparison.wording)
+
+
+def _rows(table: str, comparison: Comparison) -> Iterator[Values]:
+    """Yield the values of the seed network, then of each arm."""
+    metrics = metrics_of(table)
+    by_seed = _runs_by_seed(comparison.runs)
+    yield {"arm": "seed network", **{one.name: one.over_seed_networks(by_seed) for one in metrics}}
+    for arm in comparison.arms:
+        yield {"arm": arm.name, **_over(arm.finished, metrics)}
+
+
+def _seeds(comparison: Comparison) -> Iterator[str]:
+    by_seed = _runs_by_seed(comparison.runs)
+    yield f"{sum(run.complete for run in by_seed)}/{len(by_seed)}"
+    for arm in comparison.arms:
+        yield f"{len(arm.finished)}/{arm.planned}"
+
+
+def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Return one run for each seed, whose seed networks differ by the noise of training alone."""
     blind = [run for run in runs if not run.saw_test_data] or runs
-    by_seed = {run.seed: run for run in sorted(blind, key=lambda run: run.complete)}
-    distinct = list(by_seed.values())
-    return {
-        "arm": "seed network",
-        "seeds": f"{sum(run.complete for run in distinct)}/{len(distinct)}",
-        **{one.name: one.over_seed_networks(distinct) for one in metrics},
-    }
+    return list({run.seed: run for run in sorted(blind, key=lambda run: run.complete)}.values())
 
 
 def _differences(comparison: Comparison, measure: Metric) -> Table:
@@ -94,7 +122,8 @@ def _differences(comparison: Comparison, measure: Metric) -> Table:
     return Table(
         name="compared",
         title=f"Against {reference}: {fill(measure.phrase, wording)}"
-        + (f", in {points}" if points else ""),
+        + (f", in {points}" if points else "")
+        + f" ({_standing(measure, comparison)})",
         columns=difference_columns(measure, wording),
         rows=tuple(
             _difference_row(arm, difference, measure)
@@ -102,6 +131,15 @@ def _differences(comparison: Comparison, measure: Metric) -> Table:
         ),
         notes=tuple(footnotes.on_differences(reference, len(comparison.others))),
     )
+
+
+def _standing(measure: Metric, comparison: Comparison) -> str:
+    """Return whether a measure was declared before the runs started."""
+    declared = declared_measure(comparison.runs[0])
+    if declared is None:
+        return "exploratory: these runs declared no primary measure"
+    is_primary = measure is comparable_metric(declared, comparison.wording)
+    return "primary measure" if is_primary else f"exploratory; the primary measure is {declared}"
 
 
 def _difference_row(arm: Arm, difference: Difference, measure: Metric) -> Values:
@@ -205,30 +243,21 @@ def _source_of_answers(arm: Arm) -> str:
 
 
 def _parameters_saved(comparison: Comparison) -> str:
-    """Return the parameters saved at the seed network's score: on an easy task the main result."""
+    """Return the parameters saved at the seed network's test score, 0 where an arm's run failed."""
     run = comparison.arms[0].runs[0]
     saved = ", ".join(_saved(arm) for arm in comparison.arms if arm.finished)
     return (
-        f"Parameters saved where the selected network is within {footnotes.tolerance(run)} of the "
-        f"seed network's {run.wording.validation_score}, by the score that selected it; median "
-        f"over those runs: {saved or 'no run is complete yet'}."
+        f"Parameters saved by the selected network with a {run.wording.test_score} at most "
+        f"{footnotes.points(run, margin_of(run))} below the seed network's, both re-trained on "
+        f"fresh seeds; median over all runs, 0 where it fails: {saved or 'no run is complete yet'}."
     )
 
 
 def _saved(arm: Arm) -> str:
-    n, near = len(arm.finished), [run for run in arm.finished if run.within_noise]
-    sizes = [
-        run.selected.objectives.n_params / run.seed_objectives.n_params
-        for run in near
-        if run.selected and run.selected.objectives
-    ]
-    again = [run.holds_when_retrained for run in near]
-    held = f"; when re-trained {again.count(True)}" if None not in again and again else ""
-    if not sizes:
-        return f"{arm.name} none (0 of {n} runs)"
-    saved = 100 * (1 - statistics.median(sizes))
-    word = "fewer" if saved >= 0 else "more"
-    return f"{arm.name} {abs(saved):.1f} % {word} parameters ({len(near)} of {n} runs{held})"
+    decades = [saved(run) or 0.0 for run in arm.finished]
+    share = 100 * (1 - 10 ** -statistics.median(decades))
+    succeeded = sum(one > 0 for one in decades)
+    return f"{arm.name} {share:.1f} % ({succeeded} of {len(decades)} runs)"
 
 
 def _missing_runs(comparison: Comparison) -> Iterator[str]:

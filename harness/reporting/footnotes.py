@@ -1,9 +1,11 @@
 """Footnotes of the tables: definitions, notable events of runs, provenance."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.comparison import seeds_text
-from harness.analysis.metric import COST, RESULTS
+from harness.analysis.measures import Noise, margin_of, noise, useful_of
+from harness.analysis.metric import COST, RESULTS, SEARCH
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.statistics.paired import seeds_needed
@@ -13,6 +15,10 @@ from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import fill
 
+_ERRORS = 2
+"""Standard errors that a margin has to span."""
+_FEW_FAILURES = 0.025
+"""Chance of failing a margin of about two standard errors."""
 _LIMITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
     "train_s": "seconds of training", "cost": "of cost",
@@ -26,6 +32,31 @@ def on_results(runs: Sequence[RunResult]) -> Iterator[str]:
         "training counts as a failure, never as a score."
     )
     yield from _notes_of(RESULTS, runs)
+    if (measured := noise(runs)) is not None:
+        yield _on_margin(runs[0], measured)
+
+
+def on_search(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Yield the definitions of the columns of the search."""
+    yield "Scores of the search are of one training each; the best of several is lucky."
+    yield from _notes_of(SEARCH, runs)
+
+
+def _on_margin(run: RunResult, measured: Noise) -> str:
+    """Return how the noise of re-training compares with the non-inferiority margin."""
+    seeds = run.manifest.settings["final"]["seeds"]
+    margin = margin_of(run)
+    text = (
+        f"Margin: {points(run, margin)}. Means of {seeds} re-trainings of equal networks differ "
+        f"with a standard error of {points(run, measured.error)} (pooled from {measured.n} "
+        f"re-trainings), so {_percent(measured.false_failures)} of networks equal to the seed "
+        f"network fail it."
+    )
+    if measured.false_failures <= _FEW_FAILURES:
+        return text
+    needed = math.ceil(seeds * (_ERRORS * measured.error / margin) ** 2) if margin else None
+    way_out = f"final.seeds={needed}" if needed else "a larger final.margin"
+    return f"{text} The margin is too small for this noise: use {way_out}."
 
 
 def on_differences(reference: str, others: int) -> Iterator[str]:
@@ -72,7 +103,9 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     chance = wording.times * run.manifest.data.chance
     marked = any(run.saw_test_data for run in runs)
     return {
-        "tolerance": tolerance(run),
+        "tolerance": points(run, run.manifest.settings["final"]["tolerance"]),
+        "margin": points(run, margin_of(run)),
+        "useful": points(run, useful_of(run)),
         "final_seeds": str(run.manifest.settings["final"]["seeds"]),
         "test_split": "The search never saw the test split"
         + (f", except where marked{SAW_TEST_DATA}." if marked else "."),
@@ -82,11 +115,15 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     }
 
 
-def tolerance(run: RunResult) -> str:
-    """Return the tolerance of ``final.tolerance`` with its unit, such as ``1 point``."""
-    points = run.wording.times * run.manifest.settings["final"]["tolerance"]
+def _percent(share: float) -> str:
+    return "under 0.1 %" if share < 1 / 1000 else f"{100 * share:.1f} %"
+
+
+def points(run: RunResult, difference: float) -> str:
+    """Return a difference of two scores with its unit, such as ``1 point``."""
+    number = f"{run.wording.times * difference:.3g}"
     unit = run.wording.short_points
-    return f"{points:g} {unit.removesuffix('s') if points == 1 else unit}"
+    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
 
 
 def on_events(runs: Sequence[RunResult]) -> list[str]:

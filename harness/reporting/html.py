@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.analysis.comparison import Comparison
 from harness.analysis.run_result import RunResult
 from harness.files import check_writable, write_text
-from harness.reporting.comparison_tables import MEASURE, describe_comparison
+from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.figures.catalog import draw_all
 from harness.reporting.formatting import rows_of
 from harness.reporting.run_page import run_details
@@ -31,7 +31,7 @@ def write_report(
     found: Sequence[Comparison],
     folder: Path,
     *,
-    measure: str = MEASURE,
+    measure: str | None = None,
     damaged: Sequence[str] = (),
 ) -> Path:
     """Write tables, figures and the page of these comparisons below a folder; return the page.

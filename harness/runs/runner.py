@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.loading import read_run
+from harness.analysis.metrics import comparable_metric
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.schema import Config
 from harness.config.strategies import build
@@ -49,6 +50,7 @@ def complete_runs(configs: Sequence[Config], executor: Executor | None = None) -
 def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResult]:
     first = configs[0]
     dataset = loaded(build(first.task))
+    comparable_metric(first.final.measure, wording_of(dataset.kind), setting="final.measure")
     network = read_network(Path(first.network.path))
     specs = [specify(config, dataset, network) for config in configs]
     if len({spec.comparison for spec in specs}) > 1:

@@ -58,8 +58,8 @@ def test_it_says_what_it_does_not_show(runs):
     assert (
         "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in document.headings
     )
-    assert "guided~pool:full none (0 of 1 runs)" in document.headline
-    assert "full 40.0 % fewer parameters (1 of 1 runs; when re-trained 1)" in document.headline
+    assert "guided~pool:full 90.0 % (1 of 1 runs)" in document.headline
+    assert "full 40.0 % (1 of 1 runs)" in document.headline
 
 
 def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):

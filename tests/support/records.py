@@ -103,7 +103,8 @@ def manifest(**changes):
 def _manifest(arm, seed, comparison, variant, study, evaluations, split):
     return {
         "arm": arm, "seed": seed, "comparison": comparison, "variant": variant or f"{arm}-variant",
-        "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9},
+        "config": {"budget": {"evaluations": evaluations}, "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9,
+                             "measure": "saved", "margin": 0.02, "useful": 0.05},
                    "search": {"split": split}, "network": "4c4196f6", "recipe": {"epochs": 5}},
         "data": {"name": "digits", "kind": "image_classification", "chance": 0.1, "digest": "c060ebd9"}, "study": study, "commit": "abc1234", "prompts": "p",
         "labels": LABELS,

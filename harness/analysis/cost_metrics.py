@@ -1,0 +1,102 @@
+"""Metrics of what a run took: proposals, evaluations, LLM usage, training time."""
+
+from typing import Any
+
+from harness.analysis import aggregation
+from harness.analysis.metric import COST, COUNT, Metric, Quantity
+
+
+def _usage(name: str, *, spec: str = COUNT, **fields: Any) -> Metric:
+    """Return a metric of LLM usage; its value is None if the usage is unknown."""
+    return Metric(
+        name=name,
+        value=lambda run: getattr(run.usage, name) if run.usage else None,
+        aggregate=aggregation.mean_if_known,
+        spec=spec,
+        lower_is_better=True,
+        **fields,
+    )
+
+
+COST_METRICS = (
+    Metric(
+        name="proposals",
+        heading="proposals",
+        phrase="proposals",
+        value=lambda run: len(run.candidates),
+        table=COST,
+        by_llm=True,
+        by_generation=True,
+        spec=COUNT,
+    ),
+    Metric(
+        name="proposals_per_evaluation",
+        heading="proposals per evaluation",
+        phrase="proposals per evaluation",
+        value=lambda run: len(run.candidates) / run.evaluations if run.evaluations else None,
+        table=COST,
+        spec=".2f",
+        lower_is_better=True,
+    ),
+    Metric(
+        name="valid",
+        heading="valid %",
+        phrase="valid proposals",
+        value=lambda run: aggregation.share_of_proposals((), [run]),
+        table=COST,
+        aggregate=aggregation.share_of_proposals,
+        by_llm=True,
+        by_generation=True,
+        quantity=Quantity.SHARE,
+        spec=".0f",
+        note="valid %: proposals that passed every gate and trained. The others were refused by "
+        "the gates named, also in % of all proposals.",
+    ),
+    Metric(
+        name="evaluations",
+        heading="evaluations",
+        phrase="evaluations",
+        value=lambda run: run.evaluations,
+        table=COST,
+        by_generation=True,
+        after=lambda point: point.evaluations,
+        spec=COUNT,
+    ),
+    Metric(
+        name="calls",
+        heading="LLM calls",
+        phrase="LLM calls",
+        value=lambda run: len(run.calls),
+        table=COST,
+        by_llm=True,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
+    _usage("prompt_tokens", heading="tokens in", phrase="tokens in", table=COST, by_llm=True),
+    _usage("completion_tokens", heading="tokens out", phrase="tokens out", table=COST, by_llm=True),
+    _usage(
+        "cost",
+        heading="cost",
+        phrase="cost of the LLM",
+        table=COST,
+        by_llm=True,
+        spec=".4g",
+        note="cost: of all answers, in the currency of conf/prices.",
+    ),
+    Metric(
+        name="train_s",
+        heading="training s",
+        phrase="seconds of training",
+        value=lambda run: run.train_s,
+        table=COST,
+        after=lambda point: point.train_s,
+        lower_is_better=True,
+        claimable=False,
+        note="training s: all trainings, including those of the seed network and those after the "
+        "search.",
+    ),
+    _usage(
+        "tokens", heading="tokens", phrase="tokens, in and out", after=lambda point: point.tokens
+    ),
+)
+"""Metrics of the table of costs, in the order of its columns, and the sum of tokens."""

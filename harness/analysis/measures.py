@@ -1,0 +1,187 @@
+"""Measures of one run: functions from a run to a number, None where it has none."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.statistics.intervals import mean
+from harness.evolution import pareto
+
+DECADES = 2
+"""Decades of parameters in the unit of ``retrained_hypervolume``."""
+
+
+def best_score(run: RunResult, most_params: int | None = None) -> float | None:
+    """Return the best validation score; a search that saw the test split has none of its own."""
+    return None if run.saw_test_data else run.best_score(most_params)
+
+
+def selected_search_score(run: RunResult) -> float | None:
+    """Return the score by which the selected network was selected."""
+    if run.saw_test_data or run.selected is None or run.selected.objectives is None:
+        return None
+    return run.selected.objectives.score
+
+
+def selected_retrained_score(run: RunResult) -> float | None:
+    """Return the mean validation score of the selected network over its re-trainings."""
+    return mean(run.retrained.get(run.selected.step, ())) if run.selected else None
+
+
+def selected_parameters(run: RunResult) -> float | None:
+    """Return the number of parameters of the selected network."""
+    return run.selected.objectives.n_params if run.selected and run.selected.objectives else None
+
+
+def flops_ratio(run: RunResult) -> float | None:
+    """Return the FLOPs of the selected network in multiples of the seed network's."""
+    if run.selected is None or run.selected.flops is None or not run.seed_flops:
+        return None
+    return run.selected.flops / run.seed_flops
+
+
+def time_ratio(run: RunResult) -> float | None:
+    """Return the training time of the selected network in multiples of the seed network's."""
+    return run.selected.train_s / run.seed_train_s if run.selected and run.seed_train_s else None
+
+
+def selected_test_score(run: RunResult) -> float | None:
+    """Return the mean test score of the selected network over its re-trainings."""
+    return mean(run.finals.get(run.selected.step, ())) if run.selected else None
+
+
+def seed_test_score(run: RunResult) -> float | None:
+    """Return the mean test score of the seed network over its re-trainings."""
+    return mean(run.finals.get("seed", ()))
+
+
+def small_test_score(run: RunResult, most_params: int) -> float | None:
+    """Return the test score of the small network that re-trains best on the validation split.
+
+    Args:
+        run: The run.
+        most_params: Largest size of that network.
+    """
+    able = {
+        candidate.step: score
+        for candidate in run.front
+        if candidate.objectives and candidate.objectives.n_params <= most_params
+        if (score := mean(run.retrained.get(candidate.step, ()))) is not None
+        if run.finals.get(candidate.step)
+    }
+    return mean(run.finals[max(able, key=lambda step: able[step])]) if able else None
+
+
+def best_small_test_score(run: RunResult) -> float | None:
+    """Return the test score of the best network of at most the seed network's size."""
+    return small_test_score(run, run.seed_objectives.n_params)
+
+
+def less_seed_network(score: float | None, run: RunResult) -> float | None:
+    """Return a test score less the seed network's."""
+    seed = seed_test_score(run)
+    return None if score is None or seed is None else score - seed
+
+
+def saved(run: RunResult) -> float | None:
+    """Return the decades of parameters that the selected network saves, 0 where it fails.
+
+    It saves log10 of the seed network's parameters over its own, if its mean test score is at most
+    ``final.margin`` below the seed network's. It saves nothing if it is larger, if one of its
+    re-trainings failed, or if the search evaluated no network. None where the seed network has no
+    test score.
+    """
+    seed = seed_test_score(run)
+    if seed is None:
+        return None
+    selected = run.selected
+    if selected is None or selected.objectives is None or not _retrained_fully(run, selected):
+        return 0.0
+    score = mean(run.finals[selected.step])
+    if score is None or not within_margin(run, seed - score):
+        return 0.0
+    return max(0.0, math.log10(run.seed_objectives.n_params / selected.objectives.n_params))
+
+
+def within_margin(run: RunResult, loss: float) -> bool:
+    """Return whether a loss of test score is within the non-inferiority margin."""
+    return loss <= margin_of(run) + 1e-9  # differences of scores are not exact in binary
+
+
+def retrained_hypervolume(run: RunResult) -> float | None:
+    """Return the area that the re-trained front dominates on test examples, normalised.
+
+    The reference point is ``final.useful`` below the seed network's mean test score, at the seed
+    network's size. The unit is ``final.useful`` times two decades: 1 is a network with the seed
+    network's score and a hundredth of its parameters. A network with a failed re-training adds
+    nothing. None where the seed network has no test score.
+    """
+    seed = seed_test_score(run)
+    if seed is None:
+        return None
+    useful = useful_of(run)
+    points = [
+        pareto.Objectives(statistics.fmean(run.finals[c.step]), c.objectives.n_params)
+        for c in run.hall_of_fame
+        if c.objectives and run.finals.get(c.step) and _retrained_fully(run, c)
+    ]
+    area = pareto.area(points, least_score=seed - useful, most_params=run.seed_objectives.n_params)
+    return area / (useful * DECADES)
+
+
+def _retrained_fully(run: RunResult, candidate: Candidate) -> bool:
+    """Return whether none of a network's re-trainings failed."""
+    planned = run.manifest.settings["final"]["seeds"] if candidate == run.selected else 1
+    return len(run.finals.get(candidate.step, ())) >= planned
+
+
+def margin_of(run: RunResult) -> float:
+    """Return the non-inferiority margin of test scores."""
+    margin: float = _setting(run, "margin", 0.02)
+    return margin
+
+
+def useful_of(run: RunResult) -> float:
+    """Return how far below the seed network's a useful test score may lie."""
+    useful: float = _setting(run, "useful", 0.05)
+    return useful
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Noise of re-training, measured within networks.
+
+    Attributes:
+        error: Standard error of the difference of two means of ``final.seeds`` test scores.
+        n: Number of re-trainings behind it.
+        false_failures: Chance that a network equal to the seed network fails the margin.
+    """
+
+    error: float
+    n: int
+    false_failures: float
+
+
+def noise(runs: Sequence[RunResult]) -> Noise | None:
+    """Return the noise of re-training, pooled over all networks with two test scores or more.
+
+    Assumes equal variances and normal means. None where no network has two.
+    """
+    groups = [scores for run in runs for scores in run.finals.values() if len(scores) > 1]
+    freedom = sum(len(scores) - 1 for scores in groups)
+    if not freedom:
+        return None
+    squares = sum((len(scores) - 1) * statistics.variance(scores) for scores in groups)
+    seeds: int = runs[0].manifest.settings["final"]["seeds"]
+    error = math.sqrt(2 * squares / freedom / seeds)
+    margin = margin_of(runs[0])
+    failing = statistics.NormalDist().cdf(-margin / error) if error else 0.0
+    return Noise(error=error, n=sum(map(len, groups)), false_failures=failing)
+
+
+def _setting(run: RunResult, name: str, unrecorded: float) -> Any:
+    """Return a setting of ``final``; runs of 0.1.0 recorded only some of them."""
+    return run.manifest.settings["final"].get(name, unrecorded)

@@ -1,0 +1,148 @@
+"""Measures of one run, each checked by hand, and by simulation where chance is involved."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.analysis import measures
+from harness.analysis.loading import read_run
+from harness.analysis.trajectory import founders_share
+from harness.record.events import RunCompleted, read_event
+from harness.record.journal import Journal
+from tests.support.records import child, evaluated, manifest, record_run, reference
+from tests.support.tables import described
+
+SEED = {"score": 0.98, "n_params": 1000, "train_s": 2.0, "flops": 50}
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Write a run with these children and test scores by step, and read it."""
+
+    def write(children, finals, *, parents=(), validation=0.97):
+        with Journal(tmp_path / "run", wait_s=0) as journal:
+            journal.record(manifest(), at=0.0)
+            journal.record(reference(SEED))
+            for k, (step, outcome) in enumerate(children):
+                family = parents[k] if k < len(parents) else ["seed"]
+                journal.record(child(step, outcome, parents=family, source="# segment: A\n"))
+            for step, scores in finals.items():
+                for k, score in enumerate(scores):
+                    failed = {"gate": "train", "kind": "timeout", "reason": "took too long"}
+                    trained = {
+                        "score": score,
+                        "validation": validation,
+                        "n_params": 1,
+                        "train_s": 1,
+                    }
+                    outcome = failed if score is None else trained
+                    journal.record(read_event(f"final/{step}/{k}", outcome))
+            journal.record(RunCompleted())
+        return read_run(tmp_path / "run")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("finals", "n_params", "decades"),
+    [
+        ([0.97, 0.96, 0.98], 100, 1.0),  # a point below the seed network's
+        ([0.96, 0.96, 0.96], 100, 1.0),  # two points below, which is the margin
+        ([0.959, 0.959, 0.959], 100, 0.0),
+        ([0.99, 0.99, 0.99], 500, math.log10(2)),
+        ([0.99, None, 0.99], 100, 0.0),  # a re-training failed
+        ([0.99, 0.99, 0.99], 2000, 0.0),  # a larger network saves nothing
+    ],
+)
+def test_saved_counts_only_where_the_test_score_holds(recorded, finals, n_params, decades):
+    run = recorded(
+        [("g0.c0", evaluated(0.98, n_params))], {"seed": [0.98, 0.98, 0.98], "g0.c0": finals}
+    )
+    assert measures.saved(run) == pytest.approx(decades)
+
+
+def test_a_search_that_evaluates_nothing_saves_nothing(recorded):
+    refused = {"gate": "lint", "kind": "lint", "reason": "F821"}
+    run = recorded([("g0.c0", refused)], {"seed": [0.98, 0.98, 0.98]})
+    assert measures.saved(run) == 0
+    assert measures.retrained_hypervolume(run) == 0
+    assert founders_share(run) is None
+
+
+def test_what_has_no_test_score_of_the_seed_network_has_no_measure(recorded):
+    run = recorded([("g0.c0", evaluated(0.98, 100))], {"seed": [None] * 3, "g0.c0": [0.98] * 3})
+    assert measures.saved(run) is None
+    assert measures.retrained_hypervolume(run) is None
+
+
+def test_one_is_the_seed_networks_score_with_a_hundredth_of_its_parameters(recorded):
+    run = recorded(
+        [("g0.c0", evaluated(0.98, 10))], {"seed": [0.98] * 3, "g0.c0": [0.98, 0.98, 0.98]}
+    )
+    assert measures.retrained_hypervolume(run) == pytest.approx(1)
+
+
+def test_the_front_counts_by_its_test_scores_and_failed_networks_do_not(recorded):
+    children = [
+        ("g0.c0", evaluated(0.97, 10)),  # selected; 2.5 points above the reference, two decades
+        ("g0.c1", evaluated(0.975, 100)),  # its re-training failed
+        ("g0.c2", evaluated(0.979, 500)),  # below the reference on test images
+    ]
+    run = recorded(
+        children,
+        {"seed": [0.98] * 3, "g0.c0": [0.955] * 3, "g0.c1": [None], "g0.c2": [0.9]},
+    )
+    assert measures.retrained_hypervolume(run) == pytest.approx(0.025 * 2 / (0.05 * 2))
+
+
+def test_founders_are_changes_of_the_seed_network_alone(recorded):
+    children = [
+        ("g0.c0", evaluated(0.98, 500)),
+        ("g1.c0", evaluated(0.98, 250)),  # a change of a founder
+        ("g1.c1", evaluated(0.9, 900)),
+    ]
+    run = recorded(children, {}, parents=[["seed"], ["g0.c0"], ["g0.c0", "seed"]])
+    halved, quartered = 0.88 * math.log10(2), 0.88 * math.log10(4)
+    assert founders_share(run) == pytest.approx(halved / quartered)
+    assert founders_share(replace(run, candidates=run.candidates[:1])) == 1
+
+
+def test_compute_of_the_selected_network_is_in_multiples_of_the_seed_networks(recorded):
+    run = recorded([("g0.c0", evaluated(0.98, 100) | {"flops": 125})], {})
+    assert measures.flops_ratio(run) == 2.5
+    assert measures.time_ratio(run) == 0.75
+    unknown = replace(run, seed_flops=None)
+    assert measures.flops_ratio(unknown) is None
+
+
+def test_noise_is_pooled_within_networks(recorded):
+    run = recorded(
+        [("g0.c0", evaluated(0.98, 100))],
+        {"seed": [0.97, 0.98, 0.99], "g0.c0": [0.90, 0.92, 0.94]},
+    )
+    found = measures.noise([run])
+    variance = (0.01**2 + 0.02**2) / 2
+    assert found.n == 6
+    assert found.error == pytest.approx(math.sqrt(2 * variance / 3))
+    assert measures.noise([replace(run, finals={"seed": (0.9,)})]) is None
+
+
+@pytest.mark.simulation
+def test_equal_networks_fail_the_margin_as_often_as_said():
+    """Both are means of three scores with a standard deviation of 1.2 points; the margin is 2."""
+    rng = np.random.default_rng(0)
+    seed, selected = rng.normal(0.9, 0.012, (2, 40_000, 3)).mean(2)
+    failed = (seed - selected > 0.02).mean()
+    error = 0.012 * math.sqrt(2 / 3)
+    said = 0.5 * math.erfc(0.02 / error / math.sqrt(2))
+    assert failed == pytest.approx(said, abs=0.002)
+
+
+def test_a_margin_too_small_for_the_noise_is_told(tmp_path):
+    for seed, finals in enumerate([(0.9, 0.95, 0.99), (0.91, 0.97, 0.99)]):
+        record_run(tmp_path / str(seed), arm="full", seed=seed, finals=finals,
+                   children=[("g0.c0", evaluated(0.98, 100))])  # fmt: skip
+    text = described([read_run(tmp_path / str(seed)) for seed in range(2)], "markdown")
+    assert "The margin is too small for this noise: use final.seeds=" in text
