@@ -1,15 +1,15 @@
 """Neural architecture search without an LLM, after NSGA-Net (Lu 2019).
 
-The search space is typed, around ExquisiteNetV2. Founders are random samples of the space, not
-variants of the seed network as in other arms; crossover has two points; mutation acts gene by gene.
-Genes have several values instead of bits: widths, depths, kernels, blocks, activations,
-normalisation, optimiser constants. An architecture is encoded as segments of the seed network, and
-stored as a comment in the last one, from which it is decoded.
+The search space is typed, around ExquisiteNetV2 of any width. Founders are random samples of the
+space, not variants of the seed network as in other arms; crossover has two points; mutation acts
+gene by gene. Genes have several values instead of bits: widths, depths, kernels, blocks,
+activations, normalisation, optimiser constants. An architecture is encoded as segments of the seed
+network, and stored as a comment in the last one, from which it is decoded.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from random import Random
 from typing import Any
@@ -22,11 +22,11 @@ from harness.evolution.proposer import Context
 _COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
 _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
 _HALVINGS = ("FCT", "EVE", "ME")
+_WIDTH = re.compile(rf"(?:{'|'.join(_HALVINGS)})\(\w+, (\d+)\)")
+"""The call of a halving block, with the channels that come out."""
 _MOST_CROSSINGS = 200
 """Draws after which a crossover of parents that differ in one gene has almost surely shown it."""
 STAGES = 5
-WIDTHS = (12, 48, 96, 192, 384)
-"""Channels of the seed network per stage."""
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25)
 ACTIVATIONS = ("SiLU", "ReLU", "GELU", "Hardswish", "Mish", "ELU")
 
@@ -161,8 +161,9 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
     missing = {_NETWORK, _BLOCK, _OPTIMIZER, *_HALVINGS} - set(seed.names)
     if missing:
         raise InputError(
-            f"+ablation=nas: expected ExquisiteNetV2 as the seed network, because the search "
-            f"space is built around it; this one has no segment {', '.join(sorted(missing))}."
+            f"network: expected ExquisiteNetV2 as the seed network (network=exquisitenet_v2 or "
+            f"network=slim), because the typed search space is built around it; this one has no "
+            f"segment {', '.join(sorted(missing))}."
         )
     norm = architecture.normalisations[0]
     first, second = architecture.activations
@@ -179,7 +180,8 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
         '"weight_decay": weight_decay': f'"weight_decay": '
         f"{_scaled('weight_decay', architecture.decay_factor[0]).partition('=')[2]}",
     })  # fmt: skip
-    layers, width = _layers(architecture)
+    widths = _widths(seed)
+    layers, width = _layers(architecture, widths)
     text = re.sub(
         r"nn\.Sequential\(.*?\n        \)",
         lambda _: (
@@ -190,15 +192,31 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
         flags=re.DOTALL,
     )
     text = text.replace("nn.Dropout(0.5)", f"nn.Dropout({architecture.dropout[0]})")
-    text = text.replace("nn.Linear(384,", f"nn.Linear({width},")
+    text = text.replace(f"nn.Linear({widths[-1]},", f"nn.Linear({width},")
     return child.replace(_NETWORK, f"# architecture: {json.dumps(asdict(architecture))}\n{text}")
 
 
-def _layers(architecture: Architecture) -> tuple[list[str], int]:
-    """Return the calls that build the layers, and the channels that come out."""
+def _widths(seed: Genome) -> list[int]:
+    """Return the seed network's channels per stage."""
+    widths = [int(channels) for channels in _WIDTH.findall(seed[_NETWORK])]
+    if len(widths) != STAGES:
+        raise InputError(
+            f"network: expected {STAGES} halving blocks, their channels as numbers, in the seed "
+            f"network's {_NETWORK}, which the search space scales; found {len(widths)}."
+        )
+    return widths
+
+
+def _layers(architecture: Architecture, widths: Sequence[int]) -> tuple[list[str], int]:
+    """Return the calls that build the layers, and the channels that come out.
+
+    Args:
+        architecture: The point of the space.
+        widths: Channels of the seed network per stage.
+    """
     layers, into = [], "img_channels"
     for stage in range(STAGES):
-        width = max(4, round(WIDTHS[stage] * architecture.widths[stage] / 4) * 4)
+        width = max(4, round(widths[stage] * architecture.widths[stage] / 4) * 4)
         kernel, gate = architecture.kernels[stage], architecture.layer_norm_gates[stage]
         layers.append(f"{architecture.halvings[stage]}({into}, {width})")
         layers += [f"{_BLOCK}({width}, {kernel}, {gate})"] * architecture.depths[stage]
@@ -213,8 +231,8 @@ def _edited(genome: Genome, segment: str, changes: Mapping[str, str]) -> Genome:
     for old, new in changes.items():
         if old not in text:
             raise InputError(
-                f"+ablation=nas: expected the shipped ExquisiteNetV2 as the seed network, because "
-                f"the search space is built around its text; this one's {segment} has no {old!r}."
+                f"network: expected the shipped ExquisiteNetV2 as the seed network, because the "
+                f"typed search space is built around its text; this one's {segment} has no {old!r}."
             )
         text = text.replace(old, new)
     return genome.replace(segment, text)
