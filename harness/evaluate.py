@@ -13,7 +13,8 @@ from harness.runs.single_network import judge_file
 
 def judge(backend: Backend, network: Genome, seed: int) -> Outcome:
     """Return what a search with this seed would measure."""
-    return backend.validate(network) or backend.evaluate.search(network, seed=training_seed(seed))
+    refusal = backend.validate(network).refusal
+    return refusal or backend.evaluate.search(network, seed=training_seed(seed))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from harness.runs.single_network import judge_file
 
 def judge(backend: Backend, network: Genome, _: int) -> Outcome | None:
     """Return the first gate's rejection, or None."""
-    return backend.validate(network)
+    return backend.validate(network).refusal
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ Unfinished runs count nowhere.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison
 from harness.analysis.run_result import Candidate, RunResult
 from harness.evolution import pareto
+from harness.evolution.candidate import SAME_FUNCTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,8 @@ class Contribution:
         by: Kind of the factor: ``operator``, ``segment``, ``model`` or a label of the proposer.
         name: The factor.
         proposed: All children.
+        same_function: Children that compute what an earlier network of the run computes; None
+            where a run does not compare that.
         accepted: Evaluated children.
         improving: Children that dominate their first parent, and that their mate neither equals
             nor dominates.
@@ -34,6 +38,7 @@ class Contribution:
     by: str
     name: str
     proposed: int
+    same_function: int | None
     accepted: int
     improving: int
     on_front: int
@@ -48,15 +53,20 @@ def contributions(comparison: Comparison) -> list[Contribution]:
             by=by,
             name=name,
             proposed=proposed,
+            same_function=same_function if _compares_functions(arm) else None,
             accepted=accepted,
             improving=improving,
             on_front=on_front,
         )
         for arm in comparison.arms
-        for (by, name), (proposed, accepted, improving, on_front) in sorted(
+        for (by, name), (proposed, same_function, accepted, improving, on_front) in sorted(
             _counts(arm.finished).items()
         )
     ]
+
+
+def _compares_functions(arm: Arm) -> bool:
+    return all(run.compares_functions for run in arm.finished)
 
 
 def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
@@ -70,9 +80,10 @@ def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
         }
         for child in run.candidates:
             improves = _improves(child.objectives, [objectives[p] for p in child.parents])
-            counted = (1, child.valid, improves, child.step in front)
+            same = child.gate == SAME_FUNCTION
+            counted = (1, same, child.valid, improves, child.step in front)
             for factor in set(_factors(run, child)):
-                row = counts.setdefault(factor, [0, 0, 0, 0])
+                row = counts.setdefault(factor, [0] * len(counted))
                 row[:] = [a + b for a, b in zip(row, counted, strict=True)]
     return counts
 

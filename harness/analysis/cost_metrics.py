@@ -53,6 +53,22 @@ COST_METRICS = (
         "the gates named, also in % of all proposals.",
     ),
     Metric(
+        name="same_function",
+        heading="same function %",
+        phrase="proposals that compute what an earlier network computes",
+        value=lambda run: run.same_function,
+        table=COST,
+        aggregate=aggregation.mean_if_known,
+        by_llm=True,
+        by_generation=True,
+        quantity=Quantity.SHARE,
+        spec=".0f",
+        lower_is_better=True,
+        note="same function %: proposals with another source that compute and learn the same as an "
+        "earlier network of the run. They are refused like duplicates of the source, before "
+        "training, and charged as no evaluation.",
+    ),
+    Metric(
         name="evaluations",
         heading="evaluations",
         phrase="evaluations",

@@ -20,6 +20,7 @@ from harness.record.events import (
     CallRefused,
     ChildDecided,
     Manifest,
+    NetworkGated,
     NetworkRetrained,
     NetworkTrained,
     ReferenceEvaluated,
@@ -155,6 +156,7 @@ def _result(
         answers=_digest(calls),
         started=started,
         complete=bool(_of(events, RunCompleted)),
+        compares_functions=any(event.found.behaviour for event in _of(events, NetworkGated)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
 from harness.evolution.budget import Usage, total
-from harness.evolution.candidate import CHARGED, Variation
+from harness.evolution.candidate import CHARGED, SAME_FUNCTION, Variation
 from harness.record.events import Manifest, Purpose
 from harness.tasks.base import Wording, wording_of
 
@@ -107,6 +107,7 @@ class RunResult:
         answers: Digest of all LLM answers, None where the run asked no LLM.
         started: When its first event was recorded, in seconds since 1970; orders arms in a table.
         complete: Whether it reached its end.
+        compares_functions: Whether its networks were compared by what they compute.
     """
 
     folder: Path
@@ -127,6 +128,7 @@ class RunResult:
     answers: str | None
     started: float
     complete: bool
+    compares_functions: bool
 
     @cached_property
     def wording(self) -> Wording:
@@ -197,6 +199,13 @@ class RunResult:
     def gates(self) -> Counter[str]:
         """Number of candidates that each gate refused."""
         return Counter(c.gate for c in self.candidates if c.gate is not None)
+
+    @property
+    def same_function(self) -> float | None:
+        """Share of its proposals that compute what an earlier network computes; None if unknown."""
+        if not self.candidates or not self.compares_functions:
+            return None
+        return self.gates[SAME_FUNCTION] / len(self.candidates)
 
     @cached_property
     def front(self) -> tuple[Candidate, ...]:

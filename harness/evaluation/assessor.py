@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from harness.config.schema import Config
 from harness.errors import InputError
 from harness.evaluation.memo import Memo, named_step
-from harness.evolution.candidate import Evaluation, Outcome, Proposal, Rejection
+from harness.evolution.candidate import (
+    SAME_FUNCTION,
+    Evaluation,
+    Gated,
+    Outcome,
+    Proposal,
+    Rejection,
+)
 from harness.evolution.fidelity import Fidelity
 from harness.evolution.genome import Genome
 from harness.record.study import Decisions
@@ -16,9 +23,12 @@ from harness.seeding import derived_seed
 class Assessor:
     """Assesses a generation together: gates in parallel, duplicates in order, then training.
 
+    A duplicate has the source of an earlier network of the run, the seed network included, or
+    computes the same (``worker.behaviour``). It is not trained.
+
     Args:
         memo: Gates and trains.
-        network: The seed network; equal networks are duplicates of it.
+        network: The seed network.
         config: Settings of the run.
         decisions: Recorded outcomes, which take the place of those measured here; ``measured``
             keeps the latter.
@@ -35,7 +45,8 @@ class Assessor:
     ) -> None:
         self._memo, self._config = memo, config
         self._decisions, self._fidelity = decisions, fidelity
-        self._steps = {network.digest: "the seed"}
+        self._sources = {network.digest: "the seed"}
+        self._behaviours: dict[str, str] = {}
         self.measured: dict[str, Outcome] = {}
 
     def reference(self, genome: Genome) -> Evaluation:
@@ -44,8 +55,10 @@ class Assessor:
         Raises:
             InputError: It fails a gate or its training; there is nothing to evolve from.
         """
-        refusal = self._memo.gates(genome)
-        measured = refusal or self._search(genome, "seed")
+        gated = self._memo.gated(genome)
+        measured = gated.refusal or self._search(genome, "seed")
+        if gated.behaviour:
+            self._behaviours[gated.behaviour] = "the seed network"
         decided = self._decided("seed", measured)
         self.measured["seed"] = measured
         for outcome in (measured, decided):
@@ -61,9 +74,9 @@ class Assessor:
         """Return the outcomes of a generation's proposals, in their order."""
         outcomes: dict[str, Outcome] = {}
         unique = []
-        refusals = self._memo.map(self._gate, proposals)
-        for proposal, refusal in zip(proposals, refusals, strict=True):
-            if rejection := refusal or self._duplicate(proposal):
+        found = self._memo.map(self._gate, proposals)
+        for proposal, gated in zip(proposals, found, strict=True):
+            if rejection := gated.refusal or self._duplicate(proposal, gated.behaviour):
                 outcomes[proposal.step] = rejection
             else:
                 unique.append(proposal)
@@ -71,21 +84,28 @@ class Assessor:
         self.measured |= outcomes
         return [self._decided(p.step, outcomes[p.step]) for p in proposals]
 
-    def _gate(self, proposal: Proposal) -> Rejection | None:
+    def _gate(self, proposal: Proposal) -> Gated:
         child = proposal.child
         if isinstance(child, Rejection):
-            return child
+            return Gated(refusal=child)
         with named_step(proposal.step):
-            return self._memo.gates(child)
+            return self._memo.gated(child)
 
-    def _duplicate(self, proposal: Proposal) -> Rejection | None:
-        assert isinstance(proposal.child, Genome)
+    def _duplicate(self, proposal: Proposal, behaviour: str | None) -> Rejection | None:
+        """Return the refusal of a network that was proposed before; without a digest, by text."""
+        step, child = proposal.step, proposal.child
+        assert isinstance(child, Genome)
         if self._config.search.retrain:
             return None
-        twin = self._steps.setdefault(proposal.child.digest, proposal.step)
-        if twin == proposal.step:
-            return None
-        return Rejection(gate="duplicates", kind="duplicate", reason=f"the same network as {twin}")
+        twin = self._sources.setdefault(child.digest, step)
+        if twin != step:
+            reason = f"the same network as {twin}"
+            return Rejection(gate="duplicates", kind="duplicate", reason=reason)
+        twin = self._behaviours.setdefault(behaviour, step) if behaviour else step
+        if twin != step:
+            reason = f"computes what {twin} computes"
+            return Rejection(gate=SAME_FUNCTION, kind="duplicate", reason=reason)
+        return None
 
     def _train(self, proposals: Sequence[Proposal]) -> dict[str, Outcome]:
         """Train all, for as many epochs as the fidelity grants each."""

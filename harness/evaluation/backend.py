@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from harness.evolution.candidate import Outcome
+from harness.evolution.candidate import Gated, Outcome
 from harness.evolution.genome import Genome
-from harness.evolution.proposer import Gates
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,7 +37,8 @@ class Trainer(Protocol):
 class Backend:
     """Gates and trains candidates. All its parts may be called from several threads."""
 
-    validate: Gates
+    validate: Callable[[Genome], Gated]
+    """Passes a network through all gates before training."""
     evaluate: Trainer
     workers: int = 1
     """Candidates to work on at once."""

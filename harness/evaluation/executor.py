@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from harness.config.schema import Config, Limits
 from harness.config.strategies import build
 from harness.errors import InputError
+from harness.evaluation.assessor import training_seed
 from harness.evaluation.backend import Backend
 from harness.evaluation.cache import FOLDER, TrainingCache, processor
 from harness.evaluation.device_slots import Device
@@ -116,7 +117,9 @@ class LocalThreads:
             on_epoch=on_epoch,
         )
         return Backend(
-            validate=Validator(sandbox, device, signature, config.recipe),
+            validate=Validator(
+                sandbox, device, signature, config.recipe, seed=training_seed(config.seed)
+            ),
             evaluate=evaluator,
             workers=_candidates_at_once(config),
             machine={

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from harness.config.schema import Recipe
 from harness.errors import GenomeError, MachineError
 from harness.evaluation.device_slots import Device
-from harness.evolution.candidate import CAUSES, Rejection, rejection_of
+from harness.evolution.candidate import CAUSES, Gated, Rejection, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Built, Candidate, Signature
@@ -27,6 +27,7 @@ from harness.sandbox.sandbox import Sandbox
 from harness.text import INVISIBLE
 
 _RUFF_TIMEOUT_S = 20
+_DIGEST_BYTES = 16
 
 # Rules by which code cannot run as written; none is about style.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
@@ -171,36 +172,55 @@ KINDS = MappingProxyType(dict(CAUSES) | {gate.kind: gate.meaning for gate in STA
 
 
 class Validator:
-    """All gates but ``duplicates``, which compares the children of a generation."""
+    """All gates that look at one network alone, and the digest of its behaviour.
+
+    Args:
+        sandbox: Where networks are built.
+        device: Slots of the device that they are built on.
+        signature: How they are built.
+        recipe: How they are trained.
+        seed: Seed of the search's trainings; networks are compared as they are built with it.
+    """
 
     def __init__(
-        self, sandbox: Sandbox, device: Device, signature: Signature, recipe: Recipe
+        self, sandbox: Sandbox, device: Device, signature: Signature, recipe: Recipe, *, seed: int
     ) -> None:
         self._sandbox, self._device = sandbox, device
-        self._signature, self._recipe = signature, recipe
+        self._signature, self._recipe, self._seed = signature, recipe, seed
 
-    def __call__(self, genome: Genome) -> Rejection | None:
-        """Return the first refusal, or None for a genome worth training."""
+    def __call__(self, genome: Genome) -> Gated:
+        """Return the first refusal, or the behaviour of a genome worth training."""
         refusals = (gate.refusal(genome) for gate in STATIC_GATES)
-        return next(filter(None, refusals), None) or self._build(genome)
+        if refusal := next(filter(None, refusals), None):
+            return Gated(refusal=refusal)
+        found = self._device.run(lambda: self._build(genome))
+        return Gated(refusal=found) if isinstance(found, Rejection) else Gated(behaviour=found)
 
-    def _build(self, genome: Genome) -> Rejection | None:
-        """Build in a separate process: shapes, parameters, gradients, time, memory."""
+    def _build(self, genome: Genome) -> Rejection | str | None:
+        """Build in a separate process: shapes, parameters, gradients, time, memory.
+
+        Returns:
+            The refusal, or the digest of the behaviour where it could be taken.
+        """
         job = Build(
             candidate=Candidate(
-                source=genome.source, signature=self._signature, recipe=self._recipe, seed=0
+                source=genome.source,
+                signature=self._signature,
+                recipe=self._recipe,
+                seed=self._seed,
             )
         )
-
-        def build() -> Rejection | None:
-            try:
-                with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as running:
-                    running.receive_answer(Built)
-            except JobFailed as failure:
+        passed, behaviour = False, None
+        try:
+            with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as running:
+                running.receive_answer(Built)
+                passed = True
+                digest = running.receive_array("u1")
+                behaviour = digest.tobytes().hex() if digest.shape == (_DIGEST_BYTES,) else None
+        except JobFailed as failure:
+            if not passed:
                 return rejection_of(failure)
-            return None
-
-        return self._device.run(build)
+        return behaviour
 
 
 def _cut_again(genome: Genome) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from harness.config.identity import digest_of
 from harness.errors import ReplayMiss
 from harness.evaluation.backend import Backend
-from harness.evolution.candidate import Outcome, Rejection
+from harness.evolution.candidate import Gated, Outcome, Rejection
 from harness.evolution.genome import Genome
 from harness.record.events import NetworkGated, NetworkTrained, Purpose
 from harness.record.journal import Journal
@@ -36,14 +36,18 @@ class Memo:
 
     def gates(self, genome: Genome) -> Rejection | None:
         """Return the first gate's rejection, or None."""
+        return self.gated(genome).refusal
+
+    def gated(self, genome: Genome) -> Gated:
+        """Return what the gates found."""
         # By the exact text: intake looks at comments, which the genome's digest leaves out.
         text = digest_of(genome.source)
         with self._slots:
-            gated = self._journal.find(NetworkGated, text)
-            if gated is None:
-                refusal = self._backend.validate(genome)
-                gated = self._journal.record(NetworkGated(text=text, refusal=refusal))
-        return gated.refusal
+            recorded = self._journal.find(NetworkGated, text)
+            if recorded is None:
+                found = self._backend.validate(genome)
+                recorded = self._journal.record(NetworkGated(text=text, found=found))
+        return recorded.found
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None

@@ -38,7 +38,7 @@ CAUSES = MappingProxyType(
     {
         "extract": "the answer holds no code for the segment that was asked",
         "truncated": "the answer was cut off by the limit on its tokens",
-        "duplicate": "the same network was proposed before",
+        "duplicate": "the same network, or the same function, was proposed before",
         "outpaced": "others did better after as few epochs; a valid network that got no more",
         "cap": "more operations per example than allowed",
         **FAILURES,
@@ -57,8 +57,8 @@ class Rejection:
     """The refusal of one candidate: a value, not an exception."""
 
     gate: str
-    """Where it was refused: a gate of ``evaluation.gates``, ``extract``, ``train``, ``audit`` or
-    ``fidelity``."""
+    """Where it was refused: a gate of ``evaluation.gates``, ``extract``, ``duplicates``,
+    ``SAME_FUNCTION``, ``train``, ``audit`` or ``fidelity``."""
     kind: str
     """Why, as one of ``evaluation.gates.KINDS``."""
     reason: str
@@ -79,23 +79,42 @@ class Rejection:
 Outcome = Evaluation | Rejection
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gated:
+    """What the gates found of one network."""
+
+    refusal: Rejection | None = None
+    """The first gate's refusal, None for a network worth training."""
+    behaviour: str | None = None
+    """Digest of what it computes and how it learns (``worker.behaviour``); None where it was
+    refused, or where no digest could be taken."""
+
+
 def rejection_of(failure: JobFailed) -> Rejection:
     """Return the rejection of a candidate whose job failed: the gate is the job."""
     return Rejection(gate=failure.job, kind=failure.kind, reason=failure.reason)
 
 
+SAME_FUNCTION = "same function"
+"""Gate that refuses a network that computes what an earlier one of the run computes."""
+
 CHARGED = ("train", "audit", "fidelity")
 """Gates that follow a training: the evaluation is charged to the budget."""
 
 
-def content_of(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as plain values, without those that are None."""
+def content_of(outcome: Outcome | Gated) -> dict[str, Any]:
+    """Return the fields as plain values, without those that are None."""
     return {name: value for name, value in vars(outcome).items() if value is not None}
 
 
 def outcome_of(content: Mapping[str, Any]) -> Outcome:
     """Return the outcome that recorded values describe."""
     return Rejection(**content) if "gate" in content else Evaluation(**content)
+
+
+def gated_of(content: Mapping[str, Any]) -> Gated:
+    """Return what the gates found, from a recorded refusal or recorded findings."""
+    return Gated(refusal=Rejection(**content)) if "gate" in content else Gated(**content)
 
 
 @dataclass(frozen=True, kw_only=True)

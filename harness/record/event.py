@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any, ClassVar, Self
 
-from harness.evolution.candidate import Evaluation, Rejection, content_of
+from harness.evolution.candidate import Evaluation, Gated, Rejection, content_of
 from harness.record.values import require
 
 
@@ -62,6 +62,8 @@ class Entry:
 
 def plain(value: Any) -> Any:
     """Turn a value of an event into JSON values."""
+    if isinstance(value, Gated):
+        value = value.refusal or content_of(value)
     if isinstance(value, Evaluation | Rejection):
         return content_of(value)
     if is_dataclass(value):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from harness.config.schema import Price
 from harness.evolution.budget import Usage, cost_of
-from harness.evolution.candidate import Outcome, Rejection, Variation, outcome_of
+from harness.evolution.candidate import Gated, Outcome, Variation, gated_of, outcome_of
 from harness.record.event import Event
 from harness.record.upgrade import upgrade
 
@@ -103,12 +103,12 @@ class NetworkGated(Event):
 
     KIND = "gates"
     PLACE = ("text",)
-    WHOLE = "refusal"
-    PARSE: ClassVar = {"refusal": lambda stored: outcome_of(stored) if stored else None}
+    WHOLE = "found"
+    PARSE: ClassVar = {"found": gated_of}
 
     text: str
     """Digest of the exact source, comments included."""
-    refusal: Rejection | None
+    found: Gated
 
 
 @dataclass(frozen=True)

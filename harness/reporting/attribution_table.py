@@ -6,13 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple
 
+from harness.analysis.aggregation import UNKNOWN
 from harness.analysis.attribution import Contribution
 from harness.reporting.formatting import markdown, spreadsheet
 from harness.reporting.tables import aligned
 from harness.text import each_text, one_line
 
 STYLES = ("markdown", "csv", "json")
-HEADER = ("arm", "by", "name", "proposed", "accepted %", "improving %", "on the front %")
+HEADER = (
+    "arm", "by", "name", "proposed", "same function %", "accepted %", "improving %",
+    "on the front %",
+)  # fmt: skip
 
 
 def render_contributions(found: Sequence[Contribution], style: str) -> str:
@@ -35,6 +39,6 @@ def render_contributions(found: Sequence[Contribution], style: str) -> str:
 
 
 def _row(one: Contribution) -> tuple[str, ...]:
-    counts = (one.accepted, one.improving, one.on_front)
-    shares = (f"{100 * count / one.proposed:.0f}" for count in counts)
+    counts = (one.same_function, one.accepted, one.improving, one.on_front)
+    shares = (UNKNOWN if count is None else f"{100 * count / one.proposed:.0f}" for count in counts)
     return one.arm, one.by, one.name, str(one.proposed), *shares

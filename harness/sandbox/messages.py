@@ -95,7 +95,11 @@ class Attack(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Build(Job):
-    """Build a candidate, evaluate it once, compute a gradient. Answer: ``Built``."""
+    """Build a candidate, evaluate it once, compute a gradient. Answer: ``Built``.
+
+    Then it sends the digest of the candidate's behaviour, (16,) uint8. A candidate of which none
+    can be taken has passed nevertheless.
+    """
 
     computes: ClassVar[bool] = True
     candidate: Candidate

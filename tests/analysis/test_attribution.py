@@ -11,12 +11,21 @@ from harness.analysis.attribution import contributions
 from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
-from harness.record.events import RunCompleted
+from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from harness.reporting.attribution_table import render_contributions
 from harness.reporting.lineage import describe_lineage
 from tests.support.commands import run_main as command
-from tests.support.records import call, child, evaluated, manifest, record_run, reference
+from tests.support.records import (
+    LINT,
+    SAME,
+    call,
+    child,
+    evaluated,
+    manifest,
+    record_run,
+    reference,
+)
 
 
 def proposal(parents, outcome, source, *variations):
@@ -42,6 +51,7 @@ def folder(tmp_path):
         journal.record(manifest(config=config))
         source = "# segment: A\nx = 0\n"
         journal.record(reference(seed, source=source))
+        journal.record(read_event("gates/seed", {"behaviour": "0" * 32}))
         for step, model in (("g0.c0.mutation", "one"), ("g0.c1.mutation", "two"),
                             ("g1.c0.mating", "one"), ("g1.c1.mutation", "one"),
                             ("g1.c1.mutation-review", "one")):  # fmt: skip
@@ -96,6 +106,18 @@ def test_a_child_no_better_than_its_mate_or_the_seed_has_no_credit_for_it(tmp_pa
     run = replace(run, candidates=(*run.candidates[:2], merged))
     (found,) = [c for c in contributions(compare([run])) if c.by == "operator"]
     assert (found.accepted, found.improving, found.on_front) == (3, 0, 0)
+
+
+def test_children_of_the_same_function_are_counted_by_operator(tmp_path):
+    """Where a run does not compare functions, nobody can know, and the table says so."""
+    children = [("g0.c0", evaluated(0.9, 800)), ("g0.c1", SAME), ("g0.c2", SAME), ("g0.c3", LINT)]
+    for compares, count, share in ((True, 2, "50"), (False, None, "unknown")):
+        folder = tmp_path / str(compares)
+        record_run(folder, arm="full", seed=0, children=children, compares_functions=compares)
+        found = contributions(compare([read_run(folder)]))
+        counts = {(c.proposed, c.same_function, c.accepted) for c in found if c.by == "operator"}
+        assert counts == {(4, count, 1)}
+        assert f"| mutation |        4 | {share:>15} |" in render_contributions(found, "markdown")
 
 
 def test_credit_in_every_style(folder):

@@ -84,7 +84,7 @@ class TestNas(ProposerContract):
     def test_samples_are_networks_that_pass_the_gates(self, backend, proposer, network, context):
         for k in range(6):
             sample, _ = proposer.mutate(network, replace(context, step=f"g0.c{k}", founding=True))
-            assert backend.validate(sample) is None
+            assert backend.validate(sample).refusal is None
 
     def test_an_edited_seed_network_is_refused_where_genes_would_be_lost(self, proposer, context):
         seed = context.reference.genome

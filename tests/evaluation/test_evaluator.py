@@ -101,7 +101,7 @@ def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
     ])  # fmt: skip
     dataset = build(config.task).load()
     backend = untrained(config, dataset, network)
-    assert backend.validate(network) is None
+    assert backend.validate(network).refusal is None
     outcome = backend.evaluate.search(network, seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
@@ -241,7 +241,7 @@ def test_parameters_of_any_number_of_dimensions_train(backend, network):
         .replace("self.act(self.dw(x))", "self.act(self.dw(x)) * self.gate[0]")
     )
     genome = network.replace("DW", body)
-    assert backend.validate(genome) is None
+    assert backend.validate(genome).refusal is None
     assert isinstance(backend.evaluate.search(genome, seed=0), Evaluation)
 
 

@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.evaluation.backend import Backend
 from harness.evaluation.cache import FOLDER
 from harness.evaluation.executor import Executors
-from harness.evolution.candidate import Evaluation
+from harness.evolution.candidate import Evaluation, Gated
 from harness.evolution.genome import read_network
 from harness.runs.runner import complete_runs
 
@@ -30,7 +30,7 @@ class Remote:
 
     def open(self, config, dataset, network, *, on_epoch=None):
         self.opened += 1
-        return Backend(validate=lambda _: None, evaluate=self, workers=3, machine={
+        return Backend(validate=lambda _: Gated(), evaluate=self, workers=3, machine={
             "device": "cpu", "torch": "0", "sandbox": "none", "cluster": self.cluster,
         })  # fmt: skip
 
@@ -83,7 +83,7 @@ def test_an_argument_that_it_does_not_take_is_refused():
 
 
 def test_work_is_spread_over_threads_and_comes_back_in_order():
-    backend = Backend(validate=lambda _: None, evaluate=None, workers=3)
+    backend = Backend(validate=lambda _: Gated(), evaluate=None, workers=3)
     assert backend.map(lambda n: n * n, range(10)) == [n * n for n in range(10)]
 
 

@@ -11,7 +11,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
 from harness.evaluation.backend import Backend
-from harness.evolution.candidate import Evaluation
+from harness.evolution.candidate import Evaluation, Gated
 from harness.evolution.fidelity import Full, Halving
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives, dominates
@@ -122,7 +122,7 @@ class ImaginedExecutor:
 
     def open(self, config, dataset, network, *, on_epoch=None):
         machine = {"device": "cpu", "torch": "0", "sandbox": "none"}
-        return Backend(validate=lambda _: None, evaluate=self.evaluate, machine=machine)
+        return Backend(validate=lambda _: Gated(), evaluate=self.evaluate, machine=machine)
 
 
 @pytest.fixture

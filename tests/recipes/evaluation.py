@@ -109,7 +109,7 @@ def test_one_by_one_says_where(digits, network):
         backend = executors.open(config, digits, network)
         assert backend.machine["where"] == "there"
         assert backend.workers == 1
-        assert backend.validate(network) is None
+        assert backend.validate(network).refusal is None
 """
 
 

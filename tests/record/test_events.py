@@ -10,7 +10,7 @@ import pytest
 from harness.config.schema import Price
 from harness.errors import RecordError
 from harness.evolution.budget import Usage
-from harness.evolution.candidate import Evaluation, Rejection, Variation
+from harness.evolution.candidate import Evaluation, Gated, Rejection, Variation
 from harness.record import events as e
 from harness.record.archive import read_archive
 from harness.record.event import Event
@@ -34,8 +34,12 @@ CALL = {
 STORED = [
     ("reference", {"digest": "d", "source": "s", "outcome": GOOD_JSON, "measured": BAD_JSON},
      e.ReferenceEvaluated(digest="d", source="s", outcome=GOOD, measured=BAD)),
-    ("gates/ab12", {}, e.NetworkGated(text="ab12", refusal=None)),
-    ("gates/ab12", BAD_JSON, e.NetworkGated(text="ab12", refusal=BAD)),
+    ("gates/ab12", {}, e.NetworkGated(text="ab12", found=Gated())),
+    ("gates/ab12", BAD_JSON, e.NetworkGated(text="ab12", found=Gated(refusal=BAD))),
+    (
+        "gates/ab12", {"behaviour": "0f" * 16},
+        e.NetworkGated(text="ab12", found=Gated(behaviour="0f" * 16)),
+    ),
     ("training/search/d/7", GOOD_JSON,
      e.NetworkTrained(purpose=e.Purpose("search"), network="d", seed=7, outcome=GOOD)),
     ("training/search-3/d/7", BAD_JSON,

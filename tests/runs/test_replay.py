@@ -1,6 +1,7 @@
 """Recorded runs run again: same events, same table, without network, key or training."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -334,4 +335,6 @@ def test_an_archive_of_version_0_1_0_replays_to_the_numbers_that_version_printed
     done = run(tmp_path, module="harness.table")
     printed = cells((GOLDEN / "format_3_of_0.1.0.md").read_text())
     assert len(printed) == 3
-    assert cells(done.stdout) == printed
+    known, n_unknown = re.subn(r"\| +unknown ", "", done.stdout)
+    assert n_unknown == 1  # version 0.1.0 did not compare functions
+    assert cells(known) == printed

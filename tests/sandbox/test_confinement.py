@@ -220,7 +220,7 @@ def test_a_worker_that_died_is_started_again_and_the_job_with_it(backends, netwo
     sandbox = backend.evaluate._sandbox
     sandbox._worker._process.kill()
     sandbox._worker._process.wait()
-    assert backend.validate(network) is None
+    assert backend.validate(network).refusal is None
     assert isinstance(backend.evaluate.search(network, seed=0), Evaluation)
 
 
@@ -252,7 +252,7 @@ def test_a_gpu_works_from_inside_the_sandbox(sandboxes, config, digits, network)
         pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
     with open_backend(replace(config, device="auto"), digits, network) as backend:
         assert backend.machine["device"] == "cuda"
-        assert backend.validate(network) is None
+        assert backend.validate(network).refusal is None
         outcome = backend.evaluate.search(network, seed=0)
     assert isinstance(outcome, Evaluation)
     assert outcome.n_params == 518_230

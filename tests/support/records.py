@@ -33,6 +33,7 @@ def record_run(
     settings=(),
     labels=None,
     at=0.0,
+    compares_functions=True,
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
@@ -43,6 +44,8 @@ def record_run(
     with Journal(folder, wait_s=0) as journal:
         journal.record(read_event("manifest", manifest), at=at)
         seed_outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
+        if compares_functions:
+            journal.record(read_event("gates/seed", {"behaviour": "0" * 32}))
         journal.record(read_event("training/search/seed/1", seed_outcome))
         journal.record(reference(seed_outcome))
         for k, (step, outcome) in enumerate(children):
@@ -117,6 +120,7 @@ def evaluated(score, n_params):
     return {"score": score, "n_params": n_params, "train_s": 1.5}
 
 
+SAME = {"gate": "same function", "kind": "duplicate", "reason": "computes what g0.c0 computes"}
 LINT = {"gate": "lint", "kind": "lint", "reason": "F821"}
 SLOW = {"gate": "train", "kind": "timeout", "reason": "took longer than 60 s"}
 

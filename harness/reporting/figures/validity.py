@@ -33,7 +33,8 @@ FIGURE = Figure(
     name="validity",
     title="Outcomes of proposals",
     caption="For each arm and operator (numbers of proposals in brackets): the share that passed "
-    "every gate and trained, and the gates that refused the others.",
+    "every gate and trained, and the gates that refused the others. Duplicates have the source of "
+    "an earlier network of the run; 'same function' is another source that computes the same.",
     draw=_draw,
     position=3,
 )
