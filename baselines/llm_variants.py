@@ -13,38 +13,32 @@ from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.guided import Guided
-from harness.llm.prompts import Example, change_in_params
+from harness.llm.prompts import Example
 
 _MOST_EDITS = 40
 """Number of random edits after which no further line can be expected to change."""
 
 
 class ShuffledExamples(Guided):
-    """Placebo for Evolution of Thought: the same prompt with an unrelated change as the example.
+    """Placebo for Evolution of Thought: the same prompt with a meaningless change as the example.
 
-    The elite and its measured changes stay. The code shown is a change that another elite made to
-    the seed network, neither in a segment that the drawn elite changed nor in the one to be
-    mutated. If no other elite has such a change, it is a segment of the seed network after random
-    edits, until as many lines differ as in the pair that it replaces.
+    The drawn elite and its measured changes stay. The code shown is a segment that this elite left
+    as it was in the seed network, after random edits, until as many lines differ as in the pair
+    that it replaces. Code of other elites would pass on what selection kept, and code of refused or
+    dominated children what selection discarded; random edits that nobody measured pass on neither.
+    As in the full method, the segment may be the one that is to be mutated.
     """
 
-    def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
+    def example(self, context: Context) -> tuple[Individual, Example] | None:
         """Draw as the full method does, then replace the pair; None if there is none."""
-        found = super().example(context, segment)
+        found = super().example(context)
         if found is None:
             return None
         elite, shown = found
         seed = context.reference.genome
-        barred = {segment, *elite.genome.differing(seed)}
-        rng = context.rng("unrelated pair")
-        theirs = [
-            (name, other.genome[name])
-            for other in context.elites
-            for name in other.genome.differing(seed)
-            if name not in barred
-        ]
-        others = {name: seed[name] for name in seed.names if name not in barred}
-        pair = rng.choice(theirs) if theirs else _edited(others, _changed_lines(shown), rng)
+        changed = elite.genome.differing(seed)
+        unchanged = {name: seed[name] for name in seed.names if name not in changed}
+        pair = _edited(unchanged, _changed_lines(shown), context.rng("unrelated pair"))
         if pair is None:
             return None
         name, after = pair
@@ -102,16 +96,9 @@ class CrossoverAsPublished(Guided):
 class SequentialSampling(Guided):
     """Samples changes of the best network so far; the prompt states its measured changes."""
 
-    def progress(self, genome: Genome, context: Context) -> str:
-        """Return the measured changes of this network, or nothing if it was not measured."""
+    def told(self, genome: Genome, context: Context) -> str:
+        """Return the measured changes of this network; nothing for the seed network."""
         for best in context.elites:
             if best.genome == genome and genome != context.reference.genome:
-                seed, now = context.confirm(context.reference), context.confirm(best)
-                if seed is None or now is None:
-                    return ""
-                was, came = seed.evaluation, now.evaluation
-                return self.prompts.progress_text(
-                    score_change=self.wording.change(was.score, came.score),
-                    params_change=change_in_params(was.n_params, came.n_params),
-                )
+                return self.measured(best, context, self.prompts.progress)
         return ""

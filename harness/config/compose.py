@@ -28,7 +28,10 @@ from harness.config.tasks import KINDS, recipe_of
 from harness.config.yaml_files import one_sentence
 from harness.errors import InputError
 
-_RENAMED = {"search.i_select_on_test_data": "search.acknowledge_test_selection"}
+_RENAMED = {
+    "search.i_select_on_test_data": "search.acknowledge_test_selection",
+    "eot.strict": "eot.shows",
+}
 """Settings of version 0.1.0 that have another name since."""
 STRATEGIES = ("task", "selection", "fidelity", "proposer", "model", "executor")
 """Settings that are strategies; ``strategies.build`` constructs them."""

@@ -73,7 +73,7 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
         _require_plain(known, _MOST_DEPTH)
         recorded = {
             key: with_import_paths(value, key)
-            for key, value in known.items()
+            for key, value in with_stable_names(known).items()
             if key not in _DIGESTS
         }
         config = _typed(recorded, {}, kind)

@@ -90,6 +90,7 @@ CHOICES = {
     "display": ("auto", "live", "plain"),
     "sandbox.level": LEVELS,
     "search.split": ("validation", "test"),
+    "eot.shows": ("improvements", "improvements_and_ties", "dominating", "undominated"),
     "recipe.schedule": ("decay", "plateau"),
 }
 
@@ -162,8 +163,14 @@ class Eot:
     """Evolution of Thought: a mutation that reflects on what an elite's change did."""
 
     probability: float = setting(Role.PART, unrecorded=0.0, within=SHARE)
-    strict: bool = setting(Role.PART, unrecorded=False)
-    """Show only elites that gained in one objective and lost in none."""
+    from_generation: int = setting(Role.PART, unrecorded=1, within=AT_LEAST_1)
+    """First generation in which mutations reflect; that of the founders is 0."""
+    shows: str = setting(Role.PART, unrecorded="improvements")
+    """Which elites are shown. ``improvements``: a better score than the seed network's.
+    ``improvements_and_ties``: a score as good. ``dominating``: better in score or size, and worse
+    in neither. ``undominated``: all but those that the seed network dominates."""
+    numbers: bool = setting(Role.PART, unrecorded=False)
+    """Show the measured changes of score and size with the example."""
 
 
 @dataclass(kw_only=True)

@@ -27,8 +27,10 @@ _HYDRA = "hydra"
 """Key of Hydra's own settings; the classes in them are not strategies."""
 _RENAMED: Mapping[str, str] = {}
 """Strategies recorded under a class name that has changed since: old stable name to new."""
-_RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only"}
+_RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only", "eot_strict": "eot_shows"}
 """Arguments recorded under a name that has changed since."""
+_FORMER_FLAGS: Mapping[str, tuple[str, str]] = {"eot_shows": ("undominated", "dominating")}
+"""Arguments that were recorded as false or true: the value of each today, by today's name."""
 
 
 def strategy_class(target: str) -> type[Any]:
@@ -136,7 +138,11 @@ def stable_name(target: str) -> str:
 def with_stable_names(value: Any) -> Any:
     """Copy nested plain values, each strategy with its stable name and today's arguments."""
     if isinstance(value, Mapping):
-        known = {_RENAMED_ARGUMENTS.get(k, k): v for k, v in value.items()}
+        today = {_RENAMED_ARGUMENTS.get(k, k): v for k, v in value.items()}
+        known = {
+            k: _FORMER_FLAGS[k][v] if k in _FORMER_FLAGS and isinstance(v, bool) else v
+            for k, v in today.items()
+        }
         return {
             k: stable_name(v) if k == TARGET and isinstance(v, str) else with_stable_names(v)
             for k, v in known.items()

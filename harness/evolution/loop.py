@@ -80,11 +80,12 @@ def evolve(
                 founding=founding,
                 reference=reference,
                 elites=elites,
+                parent=plan.parent,
                 history=tuple(history),
                 gates=gates,
                 confirm=confirm,
             )
-            for child in range(len(plans))
+            for child, plan in enumerate(plans)
         ]
         at_once = ledger.side_by_side(len(contexts), llm_workers, demand_of(proposer))
         with ThreadPoolExecutor(at_once) as pool:

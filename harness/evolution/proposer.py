@@ -32,12 +32,19 @@ class Context:
     reference: Individual
     """The seed network, evaluated."""
     elites: Sequence[Individual]
+    parent: Individual | None = None
+    """The child's first parent; the seed network for a founder."""
     history: Sequence[Decided] = ()
     """Every proposal of the earlier generations with its outcome, in order."""
     gates: Gates = field(default=lambda _: None, compare=False)
     """For a proposer that repairs refused code."""
     confirm: Confirm = field(default=lambda one: one, compare=False)
     """For a proposer that shows other individuals as examples."""
+
+    @property
+    def generation(self) -> int:
+        """Number of the child's generation; that of the founders is 0."""
+        return int(self.step[1:].partition(".")[0])
 
     def rng(self, purpose: str) -> Random:
         """Return the random stream of one purpose within this step."""

@@ -1,6 +1,6 @@
 """LLM-guided variation: mutation, Evolution of Thought, mating (Morris 2024, section 3.2)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import ClassVar
@@ -9,14 +9,26 @@ from harness.errors import InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
+from harness.evolution.pareto import Objectives
 from harness.evolution.proposer import Context
 from harness.llm.call_sequence import NOT_ASKED, CallSequence
 from harness.llm.model import BudgetedModel, Settings
-from harness.llm.prompts import NEUTRAL, Example, Prompts, change_in_params
+from harness.llm.prompts import NEUTRAL, Change, Example, Prompts, change_in_params
 from harness.tasks.base import Wording
 
+_ROUNDING = 1e-9
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
+SHOWN: Mapping[str, Callable[[Objectives, Objectives], bool]] = {
+    "improvements": lambda elite, seed: direction(seed.score, elite.score) == "up",
+    "improvements_and_ties": lambda elite, seed: direction(seed.score, elite.score) != "down",
+    "dominating": pareto.dominates,
+    "undominated": lambda elite, seed: not pareto.dominates(seed, elite),
+}
+"""Which elites Evolution of Thought may show, by their objectives and the seed network's:
+``improvements`` in score, whatever the size, as the paper has it (Morris 2024, section 3.2.2);
+``improvements_and_ties`` in score; ``dominating``, better in one objective and worse in none; and
+``undominated``, all but those that the seed network dominates."""
 NO_ELITE = "no eligible elite"
 """Recorded for a plain mutation that was drawn to reflect on an elite, but none was eligible."""
 
@@ -24,15 +36,20 @@ NO_ELITE = "no eligible elite"
 class Guided:
     """Asks an LLM for each change.
 
+    The defaults are what runs did that were recorded before these settings existed.
+
     Args:
         model: Answers the prompts, within the budget.
         wording: Words of the task, for changes of the score.
         prompts: Arguments of ``Prompts``.
         categories: Requests that mutations draw from.
         characters: Characters that mutations draw from; ``neutral`` is no character.
-        eot_probability: Chance that a mutation after the founders reflects on an elite's change.
-        eot_strict: Whether only elites that dominate the seed network serve as examples; otherwise
-            all that it does not dominate.
+        eot_probability: Chance that a mutation reflects on an elite's change.
+        eot_shows: Which elites it may be shown, as one of ``SHOWN``.
+        eot_from_generation: First generation in which mutations reflect; the founders, generation
+            0, never do.
+        eot_numbers: Whether the example is shown with its measured changes.
+        feedback: Whether every mutation prompt tells what was measured of the parent.
         review_probability: Chance that the LLM is asked to check its answer.
         repair_attempts: How often the LLM is asked again when a gate refuses its code.
         temperature: Range for each purpose: ``founder``, ``mutation``, ``mating``.
@@ -40,7 +57,12 @@ class Guided:
         max_tokens: Range of the limit on completion tokens.
     """
 
-    labels: ClassVar = {"category": "category", "character": "character", "eot": "reflection"}
+    labels: ClassVar = {
+        "category": "category",
+        "character": "character",
+        "eot": "reflection",
+        "shown": "shown change",
+    }
 
     def __init__(
         self,
@@ -51,12 +73,15 @@ class Guided:
         categories: Sequence[str],
         characters: Sequence[str],
         eot_probability: float,
-        eot_strict: bool,
+        eot_shows: str,
         review_probability: float,
         repair_attempts: int,
         temperature: Mapping[str, Range],
         top_p: float,
         max_tokens: Range,
+        eot_from_generation: int = 1,
+        eot_numbers: bool = False,
+        feedback: bool = False,
     ) -> None:
         self._model = model
         calls_of_a_variation = 2 + repair_attempts  # the request, its review, repairs
@@ -65,7 +90,13 @@ class Guided:
         self.prompts = Prompts(score=wording.score, **prompts)  # type: ignore[arg-type]
         self._categories = _known("categories", categories, self.prompts.categories)
         self._characters = _known("characters", characters, [NEUTRAL, *self.prompts.characters])
-        self._eot_probability, self._eot_strict = eot_probability, eot_strict
+        self._eot_probability, self._eot_from = eot_probability, eot_from_generation
+        if eot_shows not in SHOWN:
+            raise InputError(
+                f"proposer.eot_shows: expected one of {', '.join(SHOWN)}, got {eot_shows}."
+            )
+        self._worth_showing = SHOWN[eot_shows]
+        self._eot_numbers, self._feedback = eot_numbers, feedback
         self._review_probability, self._repair_attempts = review_probability, repair_attempts
         self._temperature = temperature
         self._top_p, self._tokens = top_p, max_tokens
@@ -75,8 +106,9 @@ class Guided:
         segment = context.rng("segment").choice(genome.names)
         character = context.rng("character").choice(self._characters)
         detail = {"character": character}
-        reflects = not context.founding and context.rng("eot").random() < self._eot_probability
-        drawn = self.example(context, segment) if reflects else None
+        told = self.told(genome, context)
+        reflects = self._reflects(context)
+        drawn = self.example(context) if reflects else None
         if drawn is not None:
             elite, shown = drawn
             text = self.prompts.eot_text(
@@ -85,8 +117,12 @@ class Guided:
                 code=genome[segment],
                 example=shown,
                 header=genome.header,
+                told=told,
+                numbers=self._eot_numbers,
             )
+            detail = detail if self.prompts.eot_has_character else {}
             detail |= {"elite": elite.step, "example": shown.segment}
+            detail |= {} if self.prompts.eot_has_changes else shown.change.detail
         else:
             category = context.rng("category").choice(self._categories)
             text = self.prompts.mutation_text(
@@ -95,7 +131,7 @@ class Guided:
                 segment=segment,
                 code=genome[segment],
                 header=genome.header,
-                progress=self.progress(genome, context),
+                told=told,
             )
             detail |= {"category": category} | ({"eot": NO_ELITE} if reflects else {})
         return self._ask(
@@ -137,43 +173,64 @@ class Guided:
             detail={"favour": favour},
         )
 
-    def example(self, context: Context, segment: str) -> tuple[Individual, Example] | None:
+    def example(self, context: Context) -> tuple[Individual, Example] | None:
         """Draw an elite and one of its changes to reflect on; None if no elite is eligible.
 
-        Args:
-            context: The step.
-            segment: The segment that is to be changed.
+        The change may be of the segment that is to be mutated, as in the published code.
         """
-        del segment
         changed = [e for e in context.elites if e.genome.differing(context.reference.genome)]
         seed = context.confirm(context.reference) if changed else None
         if seed is None:
             return None
         confirmed = [elite for e in changed if (elite := context.confirm(e)) is not None]
-        eligible = [elite for elite in confirmed if self._worth_showing(elite, seed)]
+        eligible = [e for e in confirmed if self._worth_showing(e.objectives, seed.objectives)]
         if not eligible:
             return None
         rng = context.rng("example")
         elite = rng.choice(eligible)
         name = rng.choice(elite.genome.differing(seed.genome))
-        was, now = seed.evaluation, elite.evaluation
         return elite, Example(
             segment=name,
             before=seed.genome[name],
             after=elite.genome[name],
-            score_change=self.wording.change(was.score, now.score),
-            params_change=change_in_params(was.n_params, now.n_params),
+            change=self._change(seed, elite),
         )
 
-    def progress(self, genome: Genome, context: Context) -> str:
-        """Return what a plain mutation says about the search so far; here nothing."""
-        del genome, context
-        return ""
+    def told(self, genome: Genome, context: Context) -> str:
+        """Return what a mutation prompt tells of measurements: with ``feedback``, the parent's."""
+        del genome
+        if not (self._feedback and context.parent):
+            return ""
+        return self.measured(context.parent, context, self.prompts.feedback)
 
-    def _worth_showing(self, elite: Individual, seed: Individual) -> bool:
-        if self._eot_strict:
-            return pareto.dominates(elite.objectives, seed.objectives)
-        return not pareto.dominates(seed.objectives, elite.objectives)
+    def measured(self, one: Individual, context: Context, template: str) -> str:
+        """Tell how an individual's measurements differ from the seed network's.
+
+        Args:
+            one: The individual.
+            context: The step.
+            template: The text, with names for both changes.
+
+        Returns:
+            The text; empty where a re-training failed that was to confirm a measurement.
+        """
+        seed, now = context.confirm(context.reference), context.confirm(one)
+        if seed is None or now is None:
+            return ""
+        return self.prompts.change_text(template, self._change(seed, now))
+
+    def _change(self, seed: Individual, one: Individual) -> Change:
+        was, now = seed.evaluation, one.evaluation
+        directions = (direction(was.score, now.score), direction(was.n_params, now.n_params))
+        return Change(
+            score=self.wording.change(was.score, now.score),
+            params=change_in_params(was.n_params, now.n_params),
+            directions="{} {}, parameters {}".format(self.wording.score, *directions),
+        )
+
+    def _reflects(self, context: Context) -> bool:
+        acts = not context.founding and context.generation >= self._eot_from
+        return acts and context.rng("eot").random() < self._eot_probability
 
     def _ask(
         self,
@@ -247,6 +304,13 @@ class Guided:
             top_p=self._top_p,
             max_tokens=rng.randint(int(low), int(high)),
         )
+
+
+def direction(was: float, now: float) -> str:
+    """Return ``up``, ``down`` or ``equal``; means of scores are equal within ``_ROUNDING``."""
+    if abs(now - was) <= _ROUNDING:
+        return "equal"
+    return "up" if now > was else "down"
 
 
 def _known(what: str, chosen: Sequence[str], known: Collection[str]) -> list[str]:

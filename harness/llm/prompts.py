@@ -30,9 +30,13 @@ class Prompts:
         matings: Requests of merges, by name of what they favour.
         rules: Rules for every answer.
         mutation: A plain mutation.
-        eot: A mutation that reflects on an earlier change (Evolution of Thought).
+        eot: A mutation that reflects on an earlier change (Evolution of Thought); ``$numbers``
+            stands for ``eot_numbers``.
         mating: A merge of two versions.
         progress: Measurements of the best network so far, for samplers that show them.
+        eot_numbers: Measured changes of a network that serves as an example. Prompts of version
+            0.1.0 have them in ``eot``.
+        feedback: Measurements of the parent.
         review: The check of an answer.
         repair: A request again, after a gate refused the answer.
     """
@@ -50,6 +54,18 @@ class Prompts:
     progress: str
     review: str
     repair: str
+    eot_numbers: str = ""
+    feedback: str = ""
+
+    @property
+    def eot_has_character(self) -> bool:
+        """Whether Evolution of Thought is asked in character; the published prompt has none."""
+        return "$opening" in self.eot
+
+    @property
+    def eot_has_changes(self) -> bool:
+        """Whether every example is shown with its measured changes, as in version 0.1.0."""
+        return "$params_change" in self.eot
 
     def mutation_text(
         self,
@@ -59,13 +75,13 @@ class Prompts:
         segment: str,
         code: str,
         header: str,
-        progress: str = "",
+        told: str = "",
     ) -> str:
-        """Render the plain mutation of one segment, with a text on progress if there is one."""
+        """Render the plain mutation of one segment, with what is told of measurements, if any."""
         opening = self._opening(character)
         return self._render(
             self.mutation,
-            opening=f"{opening}\n\n{progress}" if progress else opening,
+            opening=f"{opening}\n\n{told}" if told else opening,
             request=self.categories[category],
             segment=segment,
             code=code,
@@ -73,20 +89,41 @@ class Prompts:
         )
 
     def eot_text(
-        self, *, character: str, segment: str, code: str, example: "Example", header: str
+        self,
+        *,
+        character: str,
+        segment: str,
+        code: str,
+        example: "Example",
+        header: str,
+        told: str = "",
+        numbers: bool = False,
     ) -> str:
-        """Render the mutation that reflects on an earlier change (Evolution of Thought)."""
-        return self._render(
+        """Render the mutation that reflects on an earlier change (Evolution of Thought).
+
+        Args:
+            character: Whose opening it has, if the template has one.
+            segment: Name of the segment that is to be changed.
+            code: Its code.
+            example: The earlier change.
+            header: Header of the genome.
+            told: What is told of measurements; empty for nothing.
+            numbers: Whether the example's measured changes are shown.
+        """
+        shown = self.change_text(self.eot_numbers, example.change) if numbers else ""
+        text = self._render(
             self.eot,
+            numbers=f" {shown}" if shown else "",
             opening=self._opening(character),
             segment=segment,
             code=code,
             example=example.segment,
             before=example.before,
             after=example.after,
-            **self._changes(example.score_change, example.params_change),
+            **self._named(example.change),
             header=header,
         )
+        return f"{told}\n\n{text}" if told else text
 
     def mating_text(self, *, favour: str, segment: str, code: str, mate: str, header: str) -> str:
         """Render the merge of two versions of one segment."""
@@ -99,9 +136,9 @@ class Prompts:
             header=header,
         )
 
-    def progress_text(self, *, score_change: str, params_change: str) -> str:
-        """Render the measurements of the best network so far, compared with the original."""
-        return Template(self.progress).substitute(self._changes(score_change, params_change))
+    def change_text(self, template: str, change: "Change") -> str:
+        """Render measured changes with ``progress``, ``feedback`` or ``eot_numbers``."""
+        return Template(template).substitute(self._named(change))
 
     def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
         """Render the check of an answer against the code that it replaces."""
@@ -113,8 +150,8 @@ class Prompts:
         template = _fenced(self.repair, [answer])
         return Template(template).substitute(texts).strip() + "\n"
 
-    def _changes(self, score_change: str, params_change: str) -> dict[str, str]:
-        return {f"{self.score}_change": score_change, "params_change": params_change}
+    def _named(self, change: "Change") -> dict[str, str]:
+        return {f"{self.score}_change": change.score, "params_change": change.params}
 
     def _opening(self, character: str) -> str:
         return self.neutral if character == NEUTRAL else self.characters[character]
@@ -129,14 +166,37 @@ class Prompts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Measured changes of a network from the seed network, in words.
+
+    Attributes:
+        score: Of its score: ``from 98.33% to 98.61% (+0.28 percentage points)``.
+        params: Of its number of parameters: ``from 2,000 to 1,500 (-25.0%)``.
+        directions: Of both: ``accuracy up, parameters down``.
+    """
+
+    score: str
+    params: str
+    directions: str
+
+    @property
+    def detail(self) -> dict[str, str]:
+        """Entries of ``Variation.detail``."""
+        return {
+            "shown": self.directions,
+            "shown_score": self.score,
+            "shown_params": self.params,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
-    """A change that evolution made to one segment, with its measured effects in words."""
+    """A change that evolution made to one segment, and what was measured of its network."""
 
     segment: str
     before: str
     after: str
-    score_change: str
-    params_change: str
+    change: Change
 
 
 def _fenced(template: str, texts: Iterable[str]) -> str:

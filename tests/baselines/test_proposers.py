@@ -105,18 +105,19 @@ class TestShuffledExamples(SegmentContract):
     def proposer(self):
         return guided(Scripted(answers=ANSWERS), "+ablation=shuffled_eot")
 
-    def test_a_shuffled_example_needs_a_segment_that_nobody_changed(self, network, context):
+    def test_a_shuffled_example_needs_a_segment_that_the_elite_did_not_change(
+        self, network, context
+    ):
         elite = context.elites[0]
         for name in network.names:
             new = f"{network[name]}\n\n\nNEW = 1"
             elite = replace(elite, genome=elite.genome.replace(name, new))
         proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
-        found = varied(proposer, network, replace(context, elites=[elite]), n=5)
+        context = replace(context, elites=[elite])
+        found = varied(proposer, network, context, n=5, generation=2)
         assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
-    def test_a_shuffled_example_is_what_another_elite_changed_else_as_much_of_random_edits(
-        self, network, context
-    ):
+    def test_a_shuffled_example_passes_on_no_code_of_any_elite(self, network, context):
         long = "\n".join(f"    new_{k} = {k}" for k in range(9))
         seed = context.reference.genome
         one, other = (
@@ -128,16 +129,22 @@ class TestShuffledExamples(SegmentContract):
             for k, name in enumerate(("DW", "DFSEBV2"))
         )
         proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
-        both, alone = replace(context, elites=[one, other]), replace(context, elites=[one])
-        changed = []
+        full = guided(Listener(), "proposer.eot_probability=1")
+        both = replace(context, elites=[one, other])
+        changed, segments = [], set()
         for k in range(20):
-            elite, shown = proposer.example(replace(both, step=f"g1.c{k}"), "SE")
-            assert (elite.step, shown.segment) in {("g0.c0", "DFSEBV2"), ("g0.c1", "DW")}
-            assert shown.after == f"class {shown.segment}:\n{long}"
-            _, random = proposer.example(replace(alone, step=f"g1.c{k}"), "SE")
-            assert random.segment not in {"DW", "SE"}
-            changed.append(len(set(random.after.splitlines()) - set(random.before.splitlines())))
+            at = replace(both, step=f"g2.c{k}")
+            elite, shown = proposer.example(at)
+            real, pair = full.example(at)
+            assert elite == real
+            assert shown.change == pair.change
+            assert shown.segment not in elite.genome.differing(seed)
+            assert shown.before == seed[shown.segment]
+            assert "new_" not in shown.after
+            segments.add(shown.segment)
+            changed.append(len(set(shown.after.splitlines()) - set(shown.before.splitlines())))
         assert sum(changed) / 20 > 3  # a single edit changes one line, or two
+        assert len(segments) > 3
 
 
 class TestSequentialSampling(SegmentContract):

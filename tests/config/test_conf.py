@@ -89,11 +89,16 @@ def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
 GUIDED = {
     "crossover_as_published": {"proposer._target_": "baselines.llm_variants.CrossoverAsPublished",
                                "rates.mate_identical": True},
+    "eot_with_numbers": {"proposer.eot_numbers": True},
+    "eot_with_ties": {"proposer.eot_shows": "improvements_and_ties"},
+    "feedback": {"proposer.feedback": True},
     "full": {},
     "iid_sampling": {"selection._target_": "baselines.selection.FromTheSeed",
                      "proposer.eot_probability": 0.0, "rates.p_mate": 0.0,
                      "proposer.temperature.mutation": [0.05, 0.4]},
-    "neutral_persona": {"proposer.characters": ["neutral", "plain", "plain", "plain"]},
+    "neutral_persona": {
+        "proposer.characters": ["neutral", "plain_robin", "plain_alex", "plain_kim"]
+    },
     "no_crossover": {"rates.p_mate": 0.0},
     "no_crp": {"proposer.characters": ["neutral"]},
     "no_elitism": {"selection.elitism": False},
@@ -139,6 +144,12 @@ def test_an_ablation_differs_from_full_in_what_is_written_here_alone(arm):
         arm
     ]
     assert not gone or "selection._target_" in GUIDED[arm]
+
+
+def test_what_an_arm_removes_or_adds_is_one_thing():
+    """Exempt: the paper's third arm, a defect of two parts, and samplers that do not evolve."""
+    exempt = {"no_eot_no_crp", "crossover_as_published", "iid_sampling", "sequential_sampling"}
+    assert {arm for arm, changes in GUIDED.items() if len(changes) > 1} == exempt
 
 
 def test_every_arm_that_asks_an_llm_is_written_there():
@@ -227,6 +238,8 @@ def test_evaluations_bound_proposals():
         (["+ablation=no_eot", "proposer=none"], "expected an arm that sets proposer._target_"),
         (["+ablation=test_selection", "model=scripted"], "search.acknowledge_test_selection=true"),
         (["search.i_select_on_test_data=true"], "expected search.acknowledge_test_selection"),
+        (["eot.strict=true"], "eot.strict: expected eot.shows"),
+        (["eot.shows=ties"], "eot.shows: expected one of improvements, improvements_and_ties"),
         (["device=tpu"], "expected one of auto, cpu, cuda, got tpu"),
         (["workers=0"], "workers: expected a number of at least 1, got 0"),
         (["rates.p_mate=1.5"], "rates.p_mate: expected a share from 0 to 1, got 1.5"),

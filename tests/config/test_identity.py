@@ -89,7 +89,6 @@ class TestArm:
 
 def test_all_arms_have_identities_of_their_own_and_one_comparison():
     identities = [known(composed(*SETTINGS, f"+ablation={arm}")) for arm in ARMS]
-    assert len(ARMS) == 24
     assert len({digest_of(one) for one in identities}) == len(ARMS)
     assert len({comparison_digest(one) for one in identities}) == 1
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from harness.config.schema import CHOICES
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Individual, Rejection
 from harness.evolution.genome import Genome
+from harness.llm.guided import SHOWN
 from harness.llm.offline import Scripted
 from tests.support.proposers import (
     ANSWERS,
@@ -29,6 +31,16 @@ class SpentAfterOne(Listener):
         if self.requests:
             raise BudgetSpent("budget.llm_calls has no room for another call.")
         return super().complete(request)
+
+
+def measured(individual, score, n_params):
+    evaluation = replace(individual.evaluation, score=score, n_params=n_params)
+    return replace(individual, evaluation=evaluation)
+
+
+def always(model, *overrides):
+    """The method, reflecting wherever it may."""
+    return guided(model, *overrides, "proposer.eot_probability=1")
 
 
 class TestGuided(SegmentContract):
@@ -75,6 +87,11 @@ class TestGuided(SegmentContract):
             assert "F821 something" in prompt
             assert "new = 1" in prompt
 
+    def test_what_the_settings_allow_to_be_shown_is_what_the_method_knows(self):
+        assert set(SHOWN) == set(CHOICES["eot.shows"])
+        with pytest.raises(InputError, match=r"proposer\.eot_shows: expected one of improvements,"):
+            guided(Listener(), "proposer.eot_shows=all")
+
     def test_all_24_prompts_occur_equally_among_plain_mutations(self, network, context):
         found = varied(guided(Listener(), "+ablation=no_eot"), network, context, n=600)
         counts = {}
@@ -84,47 +101,81 @@ class TestGuided(SegmentContract):
         assert len(counts) == 24
         assert all(8 <= count <= 50 for count in counts.values())
 
-    def test_a_quarter_reflects_and_founders_never_do(self, network, context):
+    def test_a_quarter_reflects_from_the_second_offspring_generation_on(self, network, context):
         proposer = guided(Listener())
-        found = varied(proposer, network, context)
+        found = varied(proposer, network, context, generation=2)
         share = sum(v.operator == "eot" for v in found) / len(found)
         assert 0.15 < share < 0.35
-        founding = varied(proposer, network, replace(context, founding=True))
-        assert {v.operator for v in founding} == {"mutation"}
+        for early in (replace(context, founding=True), context):
+            assert {v.operator for v in varied(proposer, network, early, n=60)} == {"mutation"}
+        at_once = guided(Listener(), "eot.from_generation=1")
+        assert {v.operator for v in varied(at_once, network, context, n=60)} == {"mutation", "eot"}
 
-    def test_eot_shows_both_versions_and_both_measured_changes(self, network, context):
+    @pytest.mark.parametrize("arm", ["full", "eot_with_numbers"])
+    def test_eot_shows_both_versions_and_only_its_arm_the_numbers(self, network, context, arm):
         listener = Listener()
-        elite = replace(
-            context.elites[0], evaluation=replace(context.elites[0].evaluation, n_params=500_000)
+        elite = measured(context.elites[0], 0.95, 500_000)
+        _, variation = always(listener, f"+ablation={arm}").mutate(
+            network, replace(context, step="g2.c0", elites=[elite])
         )
-        proposer = guided(listener, "proposer.eot_probability=1")
-        _, variation = proposer.mutate(network, replace(context, elites=[elite]))
         prompt, shown = listener.requests[0].prompt, variation.detail["example"]
         assert network[shown] in prompt
         assert elite.genome[shown] in prompt
-        assert "from 90.00% to 95.00% (+5.00 percentage points)" in prompt
-        assert "from 518,230 to 500,000 (-3.5%)" in prompt
+        for told in ("from 90.00% to 95.00% (+5.00 percentage points)", "to 500,000 (-3.5%)"):
+            assert (told in prompt) == (arm == "eot_with_numbers")
 
-    def test_an_elite_that_the_seed_dominates_is_no_example(self, network, context):
-        elite = context.elites[0]
-        poor = replace(elite, evaluation=replace(elite.evaluation, score=0.8, n_params=600_000))
+    @pytest.mark.parametrize(
+        ("score", "n_params", "shows"),
+        [
+            (0.9, 518_230, {"improvements_and_ties", "undominated"}),  # a tie in both
+            (0.9, 400_000, {"improvements_and_ties", "undominated", "dominating"}),
+            (0.9 + 1e-12, 400_000, {"improvements_and_ties", "undominated", "dominating"}),
+            (0.95, 600_000, {"improvements", "improvements_and_ties", "undominated"}),
+            (0.95, 518_230, set(SHOWN)),
+            (0.8, 400_000, {"undominated"}),
+            (0.8, 600_000, set()),
+        ],
+    )
+    def test_which_elites_are_shown(self, network, context, score, n_params, shows):
+        elite = measured(context.elites[0], score, n_params)
         same = Individual(step="g0.c9", genome=network, evaluation=elite.evaluation)
-        proposer = guided(Listener(), "proposer.eot_probability=1")
-        found = varied(proposer, network, replace(context, elites=[poor, same]), n=20)
-        assert {v.operator for v in found} == {"mutation"}
-        assert {v.detail["eot"] for v in found} == {"no eligible elite"}
+        context = replace(context, elites=[elite, same])
+        for name in SHOWN:
+            found = varied(always(Listener(), f"eot.shows={name}"), network, context, 8, 2)
+            if name in shows:
+                assert {v.detail["elite"] for v in found} == {elite.step}
+            else:
+                assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
-    def test_strict_examples_gained_in_one_objective_and_lost_in_none(self, network, context):
-        elite = context.elites[0]
-        traded = replace(elite, evaluation=replace(elite.evaluation, n_params=600_000))
-        better = context.elites[1]  # more accurate at the same size
-        context = replace(context, elites=[traded, better])
-        shown = {}
-        for strict in ("false", "true"):
-            proposer = guided(Listener(), "eot.probability=1", f"eot.strict={strict}")
-            found = varied(proposer, network, context, n=40)
-            shown[strict] = {v.detail["elite"] for v in found}
-        assert shown == {"false": {traded.step, better.step}, "true": {better.step}}
+    def test_what_the_shown_change_did_is_recorded(self, network, context):
+        elite = measured(context.elites[0], 0.95, 500_000)
+        context = replace(context, step="g2.c0", elites=[elite])
+        _, variation = always(Listener()).mutate(network, context)
+        assert variation.detail["shown"] == "accuracy up, parameters down"
+        assert variation.detail["shown_score"] == "from 90.00% to 95.00% (+5.00 percentage points)"
+        assert variation.detail["shown_params"] == "from 518,230 to 500,000 (-3.5%)"
+        assert "character" not in variation.detail  # the prompt has none
+
+    def test_feedback_tells_the_parents_objectives_in_every_mutation_prompt(self, network, context):
+        parent = measured(context.elites[0], 0.95, 500_000)
+        told = "its accuracy went from 90.00% to 95.00% (+5.00 percentage points), and its"
+        for step, eot in (("g0.c0", 0), ("g1.c0", 0), ("g2.c0", 1)):
+            for arm in ("full", "feedback"):
+                listener = Listener()
+                proposer = guided(listener, f"+ablation={arm}", f"proposer.eot_probability={eot}")
+                proposer.mutate(parent.genome, replace(context, step=step, parent=parent))
+                assert (told in listener.requests[0].prompt) == (arm == "feedback")
+
+    @pytest.mark.parametrize("arm", ["no_crp", "only_expert", "neutral_persona", "one_category"])
+    def test_what_characters_and_categories_ablate_changes_no_prompt_of_eot(
+        self, network, context, arm
+    ):
+        asked = []
+        for name in ("full", arm):
+            listener = Listener()
+            varied(always(listener, f"+ablation={name}"), network, context, 20, 2)
+            asked.append(listener.requests)
+        assert asked[0] == asked[1]
 
     @pytest.mark.parametrize(
         ("arm", "operators", "characters"),
@@ -134,14 +185,15 @@ class TestGuided(SegmentContract):
             ("no_crp", {"mutation", "eot"}, 1),
             ("no_eot_no_crp", {"mutation"}, 1),
             ("only_dr_magoo", {"mutation", "eot"}, 1),
-            ("neutral_persona", {"mutation", "eot"}, 2),
+            ("neutral_persona", {"mutation", "eot"}, 4),
             ("iid_sampling", {"mutation"}, 4),
         ],
     )
     def test_ablations_remove_what_they_name(self, network, context, arm, operators, characters):
-        found = varied(guided(Listener(), f"+ablation={arm}"), network, context)
+        found = varied(guided(Listener(), f"+ablation={arm}"), network, context, generation=2)
         assert {v.operator for v in found} == operators
-        assert len({v.detail["character"] for v in found}) == characters
+        told = {v.detail["character"] for v in found if v.operator == "mutation"}
+        assert len(told) == characters
 
     def test_arms_that_share_a_draw_ask_the_same(self, network, context):
         first, second = Listener(), Listener()

@@ -24,6 +24,7 @@ from tests.conftest import SEED_NETWORK
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 SMALL = ("sizes.founders=8", "sizes.offspring=8", "sizes.elites=6", "budget.evaluations=48",
          "eot.probability=0.5")  # fmt: skip
+REFLECTS = "raised the accuracy"
 FENCED = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
@@ -140,13 +141,62 @@ def test_an_operator_is_gone_and_the_founders_are_the_same(full, arm, gone):
     assert other.operators(later=False) == full.operators(later=False)
 
 
-def test_without_reflection_the_first_offspring_differ_only_where_one_was_drawn(full):
+@pytest.mark.parametrize("arm", ["no_eot", "eot_with_numbers", "eot_with_ties", "shuffled_eot"])
+def test_until_the_second_offspring_generation_reflection_is_no_difference(full, arm):
+    other = played(arm)
+    for generation in (0, 1):
+        assert other.prompts(generation) == full.prompts(generation)
+    assert any(REFLECTS in prompt for prompt in full.prompts(2).values())
+
+
+def test_without_reflection_the_second_offspring_differ_only_where_one_was_drawn(full):
     other = played("no_eot")
-    for step, prompt in full.prompts(1).items():
-        if "Earlier in this" not in prompt:
-            assert other.prompts(1)[step] == prompt
+    for step, prompt in full.prompts(2).items():
+        if REFLECTS not in prompt:
+            assert other.prompts(2)[step] == prompt
         else:
-            assert "Earlier in this" not in other.prompts(1)[step]
+            assert REFLECTS not in other.prompts(2)[step]
+
+
+def test_numbers_are_a_sentence_and_nothing_else(full):
+    other = played("eot_with_numbers")
+    told = 0
+    for step, prompt in full.prompts(2).items():
+        if REFLECTS not in prompt:
+            assert other.prompts(2)[step] == prompt
+            continue
+        told += 1
+        line, shown = (p.splitlines()[0] for p in (prompt, other.prompts(2)[step]))
+        assert shown.startswith(f"{line} Measured on held-out images")
+        assert other.prompts(2)[step].replace(shown, line) == prompt
+    assert told
+
+
+def test_feedback_is_a_paragraph_in_every_mutation_prompt_and_nothing_else(full):
+    other = played("feedback")
+    for step, prompt in full.prompts(0).items():
+        (paragraph,) = set(other.prompts(0)[step].split("\n\n")) - set(prompt.split("\n\n"))
+        assert other.prompts(0)[step].replace(f"{paragraph}\n\n", "") == prompt
+        assert "from 518,230 to 518,230 (unchanged)" in paragraph
+    for step, request in other.asked.items():
+        assert ("The parent of the network" in request.prompt) == step.endswith("mutation")
+
+
+@pytest.mark.parametrize("arm", ["full", "eot_with_numbers", "no_crp", "feedback"])
+def test_no_elite_is_shown_that_ties_with_the_seed(arm):
+    assert shown_scores(arm)
+    assert min(shown_scores(arm)) > 0.5
+
+
+def shown_scores(arm):
+    """Scores of the elites that the arm's prompts show; the seed network's is 0.5."""
+    children = played(arm).children
+    return [
+        children[variation.detail["elite"]][2].score
+        for _, proposal, _ in children.values()
+        for variation in proposal.variations
+        if variation.operator == "eot"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +206,14 @@ def test_without_reflection_the_first_offspring_differ_only_where_one_was_drawn(
         ("only_expert", {"expert"}),
         ("only_dr_magoo", {"dr_magoo"}),
         ("only_innovative_scientist", {"innovative_scientist"}),
-        ("neutral_persona", {"neutral", "plain"}),
+        ("neutral_persona", {"neutral", "plain_robin", "plain_alex", "plain_kim"}),
     ],
 )
 def test_characters_are_exchanged_and_nothing_else(full, arm, characters):
     other = played(arm)
     same_but_for(full, other, "character", opening_of)
-    found = {detail(other, s, "character") for s in other.asked if s.endswith("mutation")}
+    mutations = (p.variations[-1] for _, p, _ in other.children.values())
+    found = {v.detail["character"] for v in mutations if v.operator == "mutation"}
     assert found <= characters
     assert set(other.operators(later=True)) == {"mutation", "eot", "mating"}
     if arm == "neutral_persona":
@@ -208,24 +259,29 @@ def test_a_single_objective_keeps_the_most_accurate_whatever_their_size(full):
 
 def test_a_shuffled_example_is_the_same_prompt_about_a_pair_that_was_never_measured(full):
     other = played("shuffled_eot")
-    assert other.prompts(0) == full.prompts(0)
-    assert other.operators(later=False) == full.operators(later=False)
     shuffled = 0
-    for step, prompt in full.prompts(1).items():
-        if "Earlier in this" not in prompt:
-            assert other.prompts(1)[step] == prompt
+    for step, prompt in full.prompts(2).items():
+        if REFLECTS not in prompt:
+            assert other.prompts(2)[step] == prompt
             continue
         shuffled += 1
         was, now = detail(full, step, "example"), detail(other, step, "example")
-        text = other.prompts(1)[step]
-        (_, _, code), (before, after, same) = FENCED.findall(prompt), FENCED.findall(text)
-        assert FENCED.sub("", text).replace(now, was) == FENCED.sub("", prompt)
+        text = other.prompts(2)[step]
+        (_, _, code), (after, before, same) = FENCED.findall(prompt), FENCED.findall(text)
+        assert shape(text, now) == shape(prompt, was)
         assert same == code
         assert NETWORK[now] == before != after
         (elite,) = {detail(a, step, "elite") for a in (full, other)}
-        changed = full.children[elite][1].child.differing(NETWORK)
-        assert now not in {*changed, full.asked[step].segment}
+        assert now not in full.children[elite][1].child.differing(NETWORK)
+        assert after not in {
+            c[now] for _, p, _ in full.children.values() if isinstance(c := p.child, Genome)
+        }
     assert shuffled
+
+
+def shape(prompt, example):
+    """A prompt of Evolution of Thought without its code and the name of the example."""
+    return re.sub(rf"\b{example}\b", "EXAMPLE", FENCED.sub("", prompt).rpartition("following")[0])
 
 
 def test_the_published_crossover_asks_the_same_and_transfers_nothing(full):

@@ -33,9 +33,9 @@ def guided(model, *overrides):
     return build(compose(overrides).proposer, model=model, wording=WORDING)
 
 
-def varied(proposer, network, context, n=200):
+def varied(proposer, network, context, n=200, generation=1):
     """Mutate n times, each at another step; return what each says it did."""
-    steps = (replace(context, step=f"g1.c{k}") for k in range(n))
+    steps = (replace(context, step=f"g{generation}.c{k}") for k in range(n))
     return [proposer.mutate(network, step)[1] for step in steps]
 
 
