@@ -153,9 +153,9 @@ class Rates:
     p_mutate: float = setting(within=SHARE)
     """Probability of a mutation after mating; a parent without a mate always mutates. At 0, only
     founders mutate, and a parent whose neighbour cannot be its mate mates with any individual
-    that differs from it."""
+    whose built network differs."""
     mate_identical: bool = False
-    """Also mate parents that have no segment to exchange, as the published code does."""
+    """Also mate parents that build the same network, as the published code does."""
 
 
 @dataclass(kw_only=True)

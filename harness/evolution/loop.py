@@ -120,8 +120,8 @@ def pair_up(
 ) -> list[MatingPlan]:
     """Pair neighbouring parents: both of a pair mate, or neither; a parent without mate mutates.
 
-    Parents whose segments are equal do not mate. Where ``p_mutate`` is 0, a parent without mate
-    mates with any individual that differs from it, and has no child if there is none.
+    Only parents whose built networks differ mate. Where ``p_mutate`` is 0, a parent without mate
+    mates with any individual whose built network differs, and has no child if there is none.
     """
     plans = []
     for i, parent in enumerate(parents):
@@ -139,6 +139,11 @@ def pair_up(
 
 
 def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
+    """Return whether there is another parent, and its built network differs.
+
+    A child that computes what an earlier network of the run computes is rejected, so that members
+    of a population whose segments differ build networks that differ.
+    """
     if other is None:
         return False
     return rates.mate_identical or bool(parent.genome.differing(other.genome))

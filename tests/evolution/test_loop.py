@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from baselines.random_mutation import RandomMutation
 from harness.config.schema import Budget, Rates, Sizes
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Individual, Rejection
+from harness.evolution.candidate import Evaluation, Individual, Rejection, Variation
 from harness.evolution.loop import evolve, pair_up
 from harness.evolution.selection import EliteTournament
 from harness.seeding import stream
+
+VARIATION = Variation(operator="mutation", segment="SE")
 
 
 class Notes:
@@ -248,6 +250,35 @@ def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
     assert [p.parents for p in second] == [("seed",)]
     assert notes.generations[1][1] == ["g1.c0", "g0.c0"]
     assert all(len(p.parents) == 2 for g, p, _ in notes.children if g > 1)
+
+
+def test_parents_mate_only_where_the_networks_that_they_build_differ(play):
+    """``SE`` is never built: children of it alone compute what their parent computes."""
+    seen, by_step = {}, {}
+
+    def assess(proposals):
+        outcomes = measured(proposals)
+        for k, proposal in enumerate(proposals):
+            built = proposal.child.replace("SE", "class SE:\n    pass").digest
+            by_step[proposal.step] = built
+            if seen.setdefault(built, proposal.step) != proposal.step:
+                outcomes[k] = Rejection(gate="same function", kind="duplicate", reason="the same")
+        return outcomes
+
+    class OftenDead(RandomMutation):
+        def mutate(self, genome, context):
+            if context.rng("dead").random() < 0.5:
+                return genome.replace("SE", f"class SE:\n    of = '{context.step}'"), VARIATION
+            return super().mutate(genome, context)
+
+    notes, _ = play(
+        assess=assess, proposer=OftenDead(edits=(1, 1)), p_mate=1.0,
+        budget=Budget(evaluations=20, proposals=100),
+    )  # fmt: skip
+    mated = [p.parents for _, p, _ in notes.children if len(p.parents) == 2]
+    assert mated
+    assert all(by_step[one] != by_step[other] for one, other in mated)
+    assert any(isinstance(outcome, Rejection) for _, _, outcome in notes.children)
 
 
 def _member(k):

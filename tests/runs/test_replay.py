@@ -338,3 +338,10 @@ def test_an_archive_of_version_0_1_0_replays_to_the_numbers_that_version_printed
     known, n_unknown = re.subn(r"\| +unknown ", "", done.stdout)
     assert n_unknown == 1  # version 0.1.0 did not compare functions
     assert cells(known) == printed
+
+
+def test_guided_evolution_of_version_0_1_0_replays_with_its_own_prompts_and_examples(tmp_path):
+    """It showed ties, with measurements, in the first offspring generation."""
+    (recorded,) = load_recorded([GOLDEN / "full_of_0.1.0.zip"])
+    assert recorded.manifest.settings["proposer"]["eot_shows"] == "undominated"
+    replay(recorded, tmp_path)  # raises where an event differs
