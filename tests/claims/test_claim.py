@@ -267,7 +267,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"measure": "beauty"}, "measure: expected one of best_validation, "),
+        ({"measure": "beauty"}, "measure: expected one of saved, "),
         ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
         ({"of": "some"}, "of: expected one of mean, every run, got some"),
         ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
