@@ -118,12 +118,12 @@ def test_examples_show_what_was_confirmed_and_only_what_then_is_worth_it(network
         confirm=confirm,
     )  # fmt: skip
     proposer = guided(Scripted(answers=[]))
-    elite, example = proposer.example(context, "SE")
+    elite, example = proposer.example(context)
     assert elite.step == "g0.c1"  # the other lost on fresh seeds, at the same size
-    assert example.score_change == "from 91.00% to 93.00% (+2.00 percentage points)"
+    assert example.change.score == "from 91.00% to 93.00% (+2.00 percentage points)"
     assert asked_for == ["seed", "g0.c0", "g0.c1"]
     holds["g0.c1"] = None
-    assert proposer.example(context, "SE") is None
+    assert proposer.example(context) is None
 
 
 def test_a_number_below_zero_is_refused():

@@ -8,7 +8,8 @@ from harness.config.schema import CHOICES
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Individual, Rejection
 from harness.evolution.genome import Genome
-from harness.llm.guided import SHOWN
+from harness.evolution.proposer import labels_of
+from harness.llm.guided import SHOWN, Guided
 from harness.llm.offline import Scripted
 from tests.support.proposers import (
     ANSWERS,
@@ -152,6 +153,7 @@ class TestGuided(SegmentContract):
         context = replace(context, step="g2.c0", elites=[elite])
         _, variation = always(Listener()).mutate(network, context)
         assert variation.detail["shown"] == "accuracy up, parameters down"
+        assert labels_of(Guided)["shown"] == "shown change"  # so harness.credit counts it
         assert variation.detail["shown_score"] == "from 90.00% to 95.00% (+5.00 percentage points)"
         assert variation.detail["shown_params"] == "from 518,230 to 500,000 (-3.5%)"
         assert "character" not in variation.detail  # the prompt has none
