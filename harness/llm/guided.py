@@ -225,7 +225,7 @@ class Guided:
         return Change(
             score=self.wording.change(was.score, now.score),
             params=change_in_params(was.n_params, now.n_params),
-            directions="{} {}, parameters {}".format(self.wording.score, *directions),
+            directions="{} {} and parameters {}".format(self.wording.score, *directions),
         )
 
     def _reflects(self, context: Context) -> bool:

@@ -172,7 +172,7 @@ class Change:
     Attributes:
         score: Of its score: ``from 98.33% to 98.61% (+0.28 percentage points)``.
         params: Of its number of parameters: ``from 2,000 to 1,500 (-25.0%)``.
-        directions: Of both: ``accuracy up, parameters down``.
+        directions: Of both: ``accuracy up and parameters down``.
     """
 
     score: str

@@ -152,7 +152,7 @@ class TestGuided(SegmentContract):
         elite = measured(context.elites[0], 0.95, 500_000)
         context = replace(context, step="g2.c0", elites=[elite])
         _, variation = always(Listener()).mutate(network, context)
-        assert variation.detail["shown"] == "accuracy up, parameters down"
+        assert variation.detail["shown"] == "accuracy up and parameters down"
         assert labels_of(Guided)["shown"] == "shown change"  # so harness.credit counts it
         assert variation.detail["shown_score"] == "from 90.00% to 95.00% (+5.00 percentage points)"
         assert variation.detail["shown_params"] == "from 518,230 to 500,000 (-3.5%)"
