@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics import intervals
 from harness.analysis.statistics.intervals import Interval
+from harness.analysis.statistics.paired import Shift
 
 UNKNOWN = "unknown"
 
@@ -36,7 +37,7 @@ class Expected:
     of: int
 
 
-Value = str | int | float | Interval | Spread | Expected | None
+Value = str | int | float | Interval | Shift | Spread | Expected | None
 Aggregate = Callable[[Sequence[float | None], Sequence[RunResult]], Value]
 """From the value of each run, None where unknown, and the runs themselves, in the same order."""
 

@@ -1,12 +1,14 @@
 """Which runs may be compared, grouped into arms, and the paired differences between arms."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis.arm import Arm, arms_of
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult, differing
-from harness.analysis.statistics.paired import Difference, compared, differences
+from harness.analysis.statistics.family import Difference, compared_both_ways
+from harness.analysis.statistics.paired import differences
 from harness.errors import InputError
 from harness.tasks.base import Wording
 
@@ -41,6 +43,16 @@ class Comparison:
     def primary(self) -> str:
         """Name of the primary measure, which these runs declared before they started."""
         return declared_measure(self.runs[0]) or UNDECLARED
+
+    def relevant(self, metric: Metric) -> float | None:
+        """Return the least difference of a metric that matters, None without one.
+
+        That of the primary measure may be declared in the configuration.
+        """
+        declared: float | None = self.runs[0].manifest.settings["final"].get("relevant")
+        if declared is not None and self.primary in {metric.name, *metric.aliases}:
+            return declared
+        return metric.relevant
 
     @property
     def wording(self) -> Wording:
@@ -100,14 +112,29 @@ def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Compa
 def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple[Arm, Difference]]:
     """Yield each other arm with its differences from the reference, as one family of tests.
 
-    Pairs are runs at one seed that both arms finished.
+    Pairs are runs at one seed that both arms finished. A finished run without a value, or with one
+    that lacks a failed re-training, counts as worse than any value; where there is one,
+    ``left_out`` is the comparison without it.
+
+    Args:
+        comparison: Runs that may be compared.
+        metric: The metric to compare by.
     """
     if comparison.reference is None:
         return
-    reference = _by_seed(comparison.reference, metric)
+    worst = math.inf if metric.lower_is_better else -math.inf
     others = comparison.others
-    family = [differences(_by_seed(arm, metric), reference) for arm in others]
-    yield from zip(others, compared(family), strict=True)
+    by_seed = {
+        arm.name: {run.seed: metric.value_if_whole(run) for run in arm.finished}
+        for arm in (comparison.reference, *others)
+    }
+    reference = by_seed.pop(comparison.reference.name)
+    found = compared_both_ways(
+        [differences(one, reference, missing=worst) for one in by_seed.values()],
+        [differences(one, reference) for one in by_seed.values()],
+        margin=comparison.relevant(metric),
+    )
+    yield from zip(others, found, strict=True)
 
 
 def declared_measure(run: RunResult) -> str | None:
@@ -124,11 +151,6 @@ def seeds_text(seeds: Sequence[int]) -> str:
     if known[-1] - known[0] == len(known) - 1:
         return f"seeds {known[0]} to {known[-1]}"
     return f"seeds {', '.join(map(str, known))}"
-
-
-def _by_seed(arm: Arm, metric: Metric) -> dict[int, float]:
-    values = {run.seed: metric.value(run) for run in arm.finished}
-    return {seed: value for seed, value in values.items() if value is not None}
 
 
 def _reference(arms: Sequence[Arm], name: str | None) -> Arm | None:

@@ -132,6 +132,11 @@ def retrained_hypervolume(run: RunResult) -> float | None:
     return area / (useful * DECADES)
 
 
+def lacks_retrainings(run: RunResult) -> bool:
+    """Return whether a re-training of the selected network failed."""
+    return run.selected is not None and not _retrained_fully(run, run.selected)
+
+
 def _retrained_fully(run: RunResult, candidate: Candidate) -> bool:
     """Return whether none of a network's re-trainings failed."""
     planned = run.manifest.settings["final"]["seeds"] if candidate == run.selected else 1

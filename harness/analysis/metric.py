@@ -59,6 +59,8 @@ class Metric:
         spec: Format specification of a number, or ``COUNT``; scores are written as the task says.
         lower_is_better: Whether a smaller value is better.
         signed: Whether it is a difference.
+        relevant: Least difference between arms that matters, where one is agreed on.
+        partial: Whether some re-trainings behind its value in a run failed.
         comparable: Whether arms can be compared by it (``--measure``).
         claimable: Whether a published number can be a claim about it.
         aliases: Other names of it that ``claims.yaml`` may use.
@@ -80,6 +82,8 @@ class Metric:
     spec: str = ",.0f"
     lower_is_better: bool = False
     signed: bool = False
+    relevant: float | None = None
+    partial: Callable[[RunResult], bool] = lambda _: False
     comparable: bool = False
     claimable: bool = True
     aliases: tuple[str, ...] = ()
@@ -108,6 +112,10 @@ class Metric:
             assert self.within_size is not None
             return self.within_size(run, within.parameters)
         return self.value(run)
+
+    def value_if_whole(self, run: RunResult) -> float | None:
+        """Return its value in a run, None also where some re-trainings behind it failed."""
+        return None if self.partial(run) else self.value(run)
 
     def over(self, runs: Sequence[RunResult]) -> Value:
         """Return its aggregate over runs, None where there is no run."""

@@ -58,6 +58,7 @@ def claimable_metrics() -> list[str]:
 _RESULTS = (
     Metric(
         name="saved",
+        relevant=0.15,
         heading="saved: decades of parameters [quartiles]",
         phrase="decades of parameters saved at the seed network's {task.test_score}",
         value=measures.saved,
@@ -76,6 +77,7 @@ _RESULTS = (
         heading="selected: test {task.short} {task.unit} [95 % CI]",
         phrase="{task.test_score} of the selected network",
         value=measures.selected_test_score,
+        partial=measures.lacks_retrainings,
         table=RESULTS,
         aggregate=aggregation.mean_with_interval,
         of_seed=lambda run: run.finals.get("seed", ()),

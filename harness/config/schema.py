@@ -267,6 +267,9 @@ class Final:
     useful: float = setting(unrecorded=0.05, within=Range(0.001, 1, "a share from 0.001 to 1"))
     """Test scores further than this below the seed network's are of no use: the reference point of
     the hypervolume on test examples."""
+    relevant: float | None = setting(default=None, within=AT_LEAST_0)
+    """Least difference of the primary measure that matters, in its own unit; by default that of
+    ``analysis.metrics``. An interval within it shows no relevant difference."""
     hall_of_fame: int = setting(within=AT_LEAST_1)
     """How many networks of the Pareto front are kept as files and re-trained. If the front has
     more, SPEA2's truncation chooses."""

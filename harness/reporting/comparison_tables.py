@@ -9,23 +9,19 @@ from harness.analysis.arm import Arm
 from harness.analysis.comparison import (
     Comparison,
     declared_measure,
-    paired_differences,
     seeds_text,
 )
 from harness.analysis.measures import margin_of, saved
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
-from harness.analysis.statistics.paired import Difference
 from harness.reporting import footnotes
+from harness.reporting.difference_tables import differences_table
 from harness.reporting.formatting import (
     ARM,
     Column,
     Values,
     column_of,
-    difference_columns,
-    fill,
-    format_of,
 )
 from harness.reporting.tables import Document, Table
 
@@ -51,7 +47,11 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
         tables=(
             _results(comparison),
             _search(comparison),
-            *([_differences(comparison, chosen)] if comparison.others else []),
+            *(
+                [differences_table(comparison, chosen, standing=_standing(chosen, comparison))]
+                if comparison.others
+                else []
+            ),
             _cost(comparison),
         ),
         headline=_parameters_saved(comparison),
@@ -114,25 +114,6 @@ def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
     return list({run.seed: run for run in sorted(blind, key=lambda run: run.complete)}.values())
 
 
-def _differences(comparison: Comparison, measure: Metric) -> Table:
-    """Compare all arms with the reference; those that saw test data are scored by another rule."""
-    assert comparison.reference is not None
-    reference, wording = comparison.reference.name, comparison.wording
-    points = format_of(measure, wording).points
-    return Table(
-        name="compared",
-        title=f"Against {reference}: {fill(measure.phrase, wording)}"
-        + (f", in {points}" if points else "")
-        + f" ({_standing(measure, comparison)})",
-        columns=difference_columns(measure, wording),
-        rows=tuple(
-            _difference_row(arm, difference, measure)
-            for arm, difference in paired_differences(comparison, measure)
-        ),
-        notes=tuple(footnotes.on_differences(reference, len(comparison.others))),
-    )
-
-
 def _standing(measure: Metric, comparison: Comparison) -> str:
     """Return whether a measure was declared before the runs started."""
     declared = declared_measure(comparison.runs[0])
@@ -140,19 +121,6 @@ def _standing(measure: Metric, comparison: Comparison) -> str:
         return "exploratory: these runs declared no primary measure"
     is_primary = measure is comparable_metric(declared, comparison.wording)
     return "primary measure" if is_primary else f"exploratory; the primary measure is {declared}"
-
-
-def _difference_row(arm: Arm, difference: Difference, measure: Metric) -> Values:
-    ahead = difference.superiority
-    if ahead is not None and measure.lower_is_better:
-        ahead = 1 - ahead
-    return {
-        "arm": arm.name,
-        "pairs": difference.n,
-        "difference": difference.interval or difference.mean,
-        "superiority": ahead,
-        "p": "underpowered" if difference.p is None else difference.p,
-    }
 
 
 def _cost(comparison: Comparison) -> Table:

@@ -8,7 +8,6 @@ from harness.analysis.measures import Noise, margin_of, noise, useful_of
 from harness.analysis.metric import COST, RESULTS, SEARCH
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.analysis.statistics.paired import seeds_needed
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
@@ -57,24 +56,6 @@ def _on_margin(run: RunResult, measured: Noise) -> str:
     needed = math.ceil(seeds * (_ERRORS * measured.error / margin) ** 2) if margin else None
     way_out = f"final.seeds={needed}" if needed else "a larger final.margin"
     return f"{text} The margin is too small for this noise: use {way_out}."
-
-
-def on_differences(reference: str, others: int) -> Iterator[str]:
-    """Yield the definitions of a comparison of so many arms with the reference."""
-    yield (
-        f"Differences are the arm's value less that of {reference}, at each seed that both "
-        f"completed: mean with Student's 95 % interval. Ahead: ties count half."
-    )
-    yield (
-        "The interval is of the mean and for one comparison alone. The test is of ranks and for "
-        "all comparisons, so the two need not agree, nor need the medians of the other table."
-    )
-    yield (
-        f"p: exact signed-rank test, two-sided, adjusted by Holm for {others} "
-        f"comparison{'s' if others > 1 else ''}. Underpowered: with so few seeds no difference "
-        f"could be significant at 5 %, however large; {seeds_needed(others)} seeds would suffice "
-        f"(python -m harness.power)."
-    )
 
 
 def on_cost(runs: Sequence[RunResult]) -> Iterator[str]:

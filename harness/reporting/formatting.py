@@ -1,5 +1,6 @@
 """Numbers, texts and columns of tables, as readers see them."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,10 +9,10 @@ from typing import Any
 from harness.analysis.aggregation import Expected, Spread, Value
 from harness.analysis.metric import COUNT, Metric, Quantity
 from harness.analysis.statistics.intervals import Interval
+from harness.analysis.statistics.paired import Shift
 from harness.tasks.base import Wording
 
 NONE = "–"
-_LEAST_P = 0.001
 _WHOLE_FROM = 100
 """Means of counts from here on are written without decimals."""
 
@@ -46,7 +47,7 @@ class NumberFormat:
     unit: str = ""
     points: str = ""
 
-    def text(self, value: float | Interval | Spread | Expected, *, sign: str = "") -> str:
+    def text(self, value: float | Interval | Spread | Shift | Expected, *, sign: str = "") -> str:
         """Return a number, or a mean or median with its range in brackets.
 
         Args:
@@ -58,6 +59,8 @@ class NumberFormat:
                 return self._range(value.mean, value.low, value.high, sign)
             case Spread():
                 return self._range(value.median, value.low, value.high, sign)
+            case Shift():
+                return self._range(value.estimate, value.low, value.high, sign)
             case Expected():
                 known = value.evaluations is not None
                 middle = self._one(value.evaluations or 0, sign) if known else NONE
@@ -72,6 +75,8 @@ class NumberFormat:
 
     def _one(self, number: float, sign: str) -> str:
         shown = self.times * number
+        if math.isinf(shown):
+            return f"{'-' if shown < 0 else '+'}∞"
         spec = self.spec
         if spec == COUNT:
             spec = ",.0f" if float(shown).is_integer() or shown >= _WHOLE_FROM else ",.1f"
@@ -140,30 +145,14 @@ def column_of(metric: Metric, wording: Wording) -> Column:
     )
 
 
-def difference_columns(metric: Metric, wording: Wording) -> tuple[Column, ...]:
-    """Return the columns of a comparison with the reference arm by a metric."""
-    notation = format_of(metric, wording)
-    share = NumberFormat(spec=".0f", times=100)
-    return (
-        ARM,
-        Column(name="pairs", heading="seeds in common"),
-        Column(
-            name="difference",
-            heading="difference [95 % CI]",
-            write=lambda value: notation.text(value, sign="+"),
-        ),
-        Column(name="superiority", heading="ahead at % of seeds", write=share.text),
-        Column(name="p", heading="p (Holm)", write=_p),
-    )
-
-
-def _p(value: float) -> str:
-    return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
-
-
 def plain(value: Value) -> Any:
-    """Return a value as JSON has it."""
-    return value if value is None or isinstance(value, str | int | float) else asdict(value)
+    """Return a value as JSON has it; an infinite number is null."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return {
+        name: None if isinstance(part, float) and math.isinf(part) else part
+        for name, part in asdict(value).items()
+    }
 
 
 def flat(values: Values) -> dict[str, Any]:
@@ -179,12 +168,12 @@ def flat(values: Values) -> dict[str, Any]:
 
 
 def _joined(name: str, part: str) -> str:
-    return name if part in {"mean", "median", "evaluations"} else f"{name}_{part}"
+    return name if part in {"mean", "median", "estimate", "evaluations"} else f"{name}_{part}"
 
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}",
+    "±": r"$\pm$", "∞": r"$\infty$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}",
     **{character: f"\\{character}" for character in "%_&#${}"},
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binom
 
 from harness.analysis.statistics.paired import seeds_needed
-from harness.analysis.statistics.power import power_of, seeds_to_find
+from harness.analysis.statistics.power import detectable, power_of, seeds_to_find
 from tests.support.commands import run_main
 
 
@@ -40,6 +40,14 @@ def test_seven_pairs_find_a_large_difference_only_if_all_point_one_way():
     """With as many seeds as two comparisons need, p is low enough only where all signs agree."""
     agree = 0.97725**7 + 0.02275**7  # of normal differences, two deviations from zero
     assert power_of(2, 7, comparisons=2) == pytest.approx(agree, abs=0.03)
+
+
+@pytest.mark.parametrize(("n", "comparisons"), [(7, 1), (12, 1), (12, 4)])
+def test_what_is_detectable_is_found_in_80_percent_of_studies_and_less_is_not(n, comparisons):
+    size = detectable(n, comparisons=comparisons)
+    assert power_of(size, n, comparisons=comparisons) >= 0.8
+    assert power_of(size - 0.02, n, comparisons=comparisons) < 0.8
+    assert detectable(5, comparisons=1) is None
 
 
 @pytest.mark.slow

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import rankdata, ttest_1samp
+from scipy.stats import ttest_1samp, wilcoxon
 
+from harness.analysis.statistics.family import compared, compared_both_ways, is_equivalent
 from harness.analysis.statistics.intervals import mean_interval, share_interval
 from harness.analysis.statistics.paired import (
-    compared,
+    Shift,
     differences,
     holm,
     least_p,
     seeds_needed,
+    shift,
     signed_rank,
     signed_ranks,
     superiority,
@@ -52,27 +54,129 @@ def test_one_value_has_no_interval():
 
 
 @given(VALUES)
-def test_the_signed_rank_test_is_exact_with_ties_and_zeros(values):
-    """The share of all choices of signs whose rank sum lies at least as far from the middle."""
-    ranks = [r if v else 0 for v, r in zip(values, rankdata([abs(v) for v in values]), strict=True)]
+def test_p_is_the_largest_that_any_resolution_of_ties_gives(values):
+    """Tied ranks in every order, zeros of either sign; each resolution is a test without ties."""
+    n = len(values)
+    w = [
+        sum(s * (i + 1) for i, s in enumerate(signs))
+        for signs in itertools.product((0, 1), repeat=n)
+    ]
 
-    def distance(signs):
-        return abs(sum(s * r for s, r in zip(signs, ranks, strict=True)))
+    def p_of(above):
+        middle = n * (n + 1) / 4
+        return statistics.fmean(abs(one - middle) >= abs(above - middle) for one in w)
 
-    seen = distance([(v > 0) - (v < 0) for v in values])
-    every = [distance(signs) for signs in itertools.product((-1, 1), repeat=len(values))]
-    expected = statistics.fmean(d >= seen - 1e-9 for d in every)
-    assert signed_rank(values) == pytest.approx(expected)
+    size = [abs(v) for v in values]
+    below = [sum(other < one for other in size) for one in size]
+    groups = [
+        [v for v, b in zip(values, below, strict=True) if b == at] for at in sorted(set(below))
+    ]
+    least = most = start = 0
+    for group in groups:
+        ranks = range(start + 1, start + len(group) + 1)
+        won, drawn = sum(v > 0 for v in group), sum(v == 0 for v in group)
+        least += sum(ranks[:won])
+        most += sum(ranks[len(group) - won - drawn :])
+        start += len(group)
+    assert signed_rank(values) == pytest.approx(
+        max(p_of(above) for above in range(least, most + 1))
+    )
 
 
 @given(st.lists(st.integers(-40, 40), min_size=1, max_size=20, unique_by=abs))
 def test_without_ties_it_is_scipys(values):
     values = [v for v in values if v] or [1]
-    assert signed_rank(values) == pytest.approx(signed_ranks(np.array([values]))[0])
+    theirs = wilcoxon(values, method="exact").pvalue
+    assert signed_rank(values) == pytest.approx(theirs)
+    assert signed_ranks(np.array([values]))[0] == pytest.approx(theirs)
+
+
+TIED = st.lists(st.integers(-6, 9), min_size=1, max_size=16)
+
+
+@given(TIED, st.sampled_from([360, 359, 7]))
+def test_the_interval_excludes_zero_exactly_where_p_is_at_most_5_percent(counts, whole):
+    pairs = [round(count / whole, 9) for count in counts]
+    found = shift(pairs)
+    excludes = found.low is not None and (found.low > 0 or found.high < 0)
+    assert excludes == (signed_rank(pairs) <= 0.05)
+    assert (found.low is None) == (len(pairs) < 6)
+    if found.low is not None:
+        assert found.low <= found.estimate <= found.high
+
+
+@given(TIED, st.integers(-12, 18))
+def test_the_interval_holds_every_difference_that_is_not_rejected(counts, twice):
+    found = shift([float(count) for count in counts])
+    inside = found.low is None or found.low <= twice / 2 <= found.high
+    assert inside == (signed_rank([count - twice / 2 for count in counts]) > 0.05)
+
+
+def test_the_estimate_is_the_median_of_all_means_of_two():
+    """Of 1, 2, 6: the means are 1, 1.5, 2, 3.5, 4, 6."""
+    assert shift([6.0, 1.0, 2.0]) == Shift(estimate=2.75, low=None, high=None)
+    assert shift([]) is None
+
+
+def test_the_interval_of_ten_pairs_leaves_out_eight_averages_on_either_side():
+    """The table of critical values has 8 for ten pairs at 5 % (Wilcoxon 1945)."""
+    pairs = [2.0**k for k in range(10)]
+    averages = sorted((a + b) / 2 for i, a in enumerate(pairs) for b in pairs[i:])
+    found = shift(pairs)
+    assert (found.low, found.high) == (averages[8], averages[-9])
+
+
+def test_means_of_fractions_that_are_equal_are_a_tie():
+    """Means of three scores of 360 images with equal sums differ as floats, by about 1e-16."""
+    triples = list(itertools.combinations_with_replacement(range(350, 358), 3))
+    equal = [(a, b) for a, b in itertools.combinations(triples, 2) if sum(a) == sum(b)]
+    one, other = (
+        dict(enumerate(statistics.fmean(k / 360 for k in pair[side]) for pair in equal))
+        for side in (0, 1)
+    )
+    dust = [one[seed] - other[seed] for seed in one]
+    assert sum(d != 0 for d in dust) > len(dust) / 10
+    found = differences(one, other)
+    assert found == [0.0] * len(equal)
+    assert superiority(found).mean == 0.5
+    nearest = differences({0: 351 / 360, 1: 1 / 10_000 / 3}, {0: 352 / 360, 1: 0.0})
+    assert nearest == [pytest.approx(-1 / 360, abs=1e-9), pytest.approx(1 / 30_000, abs=1e-9)]
+    seven = dict.fromkeys(range(7), 1.1e-16)
+    assert signed_rank(differences(seven, dict.fromkeys(seven, 0.0))) == 1
 
 
 def test_arms_are_paired_by_seed_never_by_position():
     assert differences({3: 0.5, 1: 0.25, 9: 1.0}, {1: 0.125, 2: 9.0, 3: 0.25}) == [0.125, 0.25]
+
+
+def test_a_missing_value_is_worse_than_any_or_left_out():
+    one, other = {0: None, 1: 0.5, 2: None, 3: 0.75}, {0: 0.5, 1: None, 2: None, 3: 0.5}
+    assert differences(one, other, missing=-math.inf) == [-math.inf, math.inf, 0.0, 0.25]
+    assert differences(one, other, missing=math.inf) == [math.inf, -math.inf, 0.0, 0.25]
+    assert differences(one, other) == [0.25]
+
+
+def test_a_missing_value_ranks_first_and_moves_the_estimate_no_further_than_its_rank():
+    ahead = [1.0 + i / 8 for i in range(7)]
+    assert signed_rank([*ahead, -math.inf]) == signed_rank([*ahead, -9.0]) == 2 * 25 / 2**8
+    found = shift([*ahead, -math.inf])
+    assert (found.low, found.high) == (-math.inf, shift([*ahead, -9.0]).high)
+    assert shift([-math.inf] * 6) == Shift(estimate=-math.inf, low=-math.inf, high=-math.inf)
+    assert signed_rank([-math.inf] * 6) == 2 / 2**6
+    opposite = [math.inf, -math.inf] * 3
+    assert signed_rank(opposite) == 1
+    assert shift(opposite) is None
+    assert shift([*opposite, 1.0]).low == -math.inf
+
+
+def test_a_comparison_with_missing_values_is_given_both_ways():
+    known = [1.0 + i / 8 for i in range(6)]
+    whole, partly = compared_both_ways([known, [*known, -math.inf]], [known, known], margin=9.0)
+    assert whole.left_out is None
+    assert (partly.n, partly.left_out.n) == (7, 6)
+    assert partly.shift.estimate < partly.left_out.shift.estimate
+    assert (partly.equivalent, partly.left_out.equivalent) == (False, True)
+    assert partly.deviation == partly.left_out.deviation == statistics.stdev(known)
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (2, 7), (3, 7), (5, 8), (11, 9)])
@@ -99,8 +203,26 @@ def test_holm_rejects_what_stepping_down_rejects(ps):
 
 
 def test_superiority_counts_ties_half():
-    assert superiority([1, 2, 0, -1]) == 0.625
+    found = superiority([1, 2, 0, -1])
+    assert found.mean == 0.625
+    assert (found.low, found.high) == (share_interval(2, 4).low, share_interval(3, 4).high)
+    five = superiority([1, 1, 1, 1, 1, -1, -1])
+    assert (round(five.low, 2), round(five.high, 2)) == (0.36, 0.92)
     assert superiority([]) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "equivalent"),
+    [(-0.1, 0.1, True), (0.05, 0.1, True), (-0.15, 0.1, False), (-0.1, 0.2, False)],
+)
+def test_no_relevant_difference_is_an_interval_within_the_margin(low, high, equivalent):
+    assert is_equivalent(Shift(estimate=0.06, low=low, high=high), 0.15) is equivalent
+
+
+def test_without_margin_or_interval_nothing_is_said_of_equivalence():
+    assert is_equivalent(Shift(estimate=0, low=-1, high=1), None) is None
+    assert is_equivalent(Shift(estimate=0, low=None, high=None), 1) is None
+    assert is_equivalent(None, 1) is None
 
 
 def test_what_could_be_significant_at_its_step_of_holm_gets_its_p():
@@ -114,6 +236,7 @@ def test_what_could_be_significant_at_its_step_of_holm_gets_its_p():
 def test_too_few_pairs_get_no_p_and_the_others_keep_theirs():
     many, few = compared([[0.1 * k for k in range(1, 9)], [0.1, 0.2]])
     assert many.p == pytest.approx(2 * 2 / 2**8)
-    assert (few.p, few.n, few.superiority) == (None, 2, 1.0)
-    assert few.interval.mean == pytest.approx(0.15)
-    assert compared([[]])[0].interval is None
+    assert (few.p, few.p_alone, few.n, few.ahead.mean) == (None, None, 2, 1.0)
+    assert few.shift == Shift(estimate=pytest.approx(0.15), low=None, high=None)
+    assert (few.detectable, few.equivalent) == (None, None)
+    assert compared([[]])[0].shift is None

@@ -1,16 +1,17 @@
 """The table from journals alone: golden files, arithmetic, honesty."""
 
 import json
+import math
 import random
 import re
+import statistics
 from dataclasses import replace
 
 import pytest
 
 from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import read_run, read_runs, runs_below
-from harness.analysis.statistics.intervals import mean_interval
-from harness.analysis.statistics.paired import signed_rank
+from harness.analysis.statistics.paired import shift, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
 from harness.reporting import footnotes
@@ -121,8 +122,8 @@ def test_arms_are_compared_at_the_seeds_that_both_finished(study):
         row(found, arm, measure="hypervolume") for arm in ("no_eot", "random_mutation")
     )
     assert (no_eot["seeds"], no_eot["pairs"], no_eot["p"]) == ("6/8", "6", str(signed_rank(pairs)))
-    assert float(no_eot["difference"]) == pytest.approx(mean_interval(pairs).mean)
-    assert float(no_eot["difference_low"]) == pytest.approx(mean_interval(pairs).low)
+    assert float(no_eot["difference"]) == pytest.approx(shift(pairs).estimate)
+    assert float(no_eot["difference_low"]) == pytest.approx(shift(pairs).low)
     assert float(random_mutation["superiority"]) == sum(d > 0 for d in worse) / 8
     assert float(random_mutation["p"]) == pytest.approx(2 * signed_rank(worse))  # Holm, of two
 
@@ -133,10 +134,9 @@ def test_reference_and_measure_are_chosen(study):
     scores = {
         (r.arm, r.seed): sum(r.finals[r.selected.step]) / 3 for r in found if r.arm != "no_eot"
     }
-    mean = sum(
-        scores["full", s] - scores["random_mutation", s] for s in range(8)
-    ) / 8  # fmt: skip
-    assert float(mine["difference"]) == pytest.approx(mean)
+    gaps = [scores["full", s] - scores["random_mutation", s] for s in range(8)]
+    means = [(a + b) / 2 for i, a in enumerate(gaps) for b in gaps[i:]]
+    assert float(mine["difference"]) == pytest.approx(statistics.median(means))
     with pytest.raises(InputError, match="--reference: expected an arm of the table, one of full"):
         compare(found, reference="none")
     assert mine == row(found, "full", reference="random_mutation", measure="test_accuracy")
@@ -144,6 +144,69 @@ def test_reference_and_measure_are_chosen(study):
         described(found, "csv", measure="beauty")
     done = command(study, "--measure", "anytime", "--reference", "no_eot", module="harness.table")
     assert "Against no_eot: anytime hypervolume" in done.stdout
+
+
+def runs_of_two_arms(folder, finals, *, seeds=7, **settings):
+    """Two arms whose selected networks have these test scores at each seed."""
+    for arm, scores in finals.items():
+        for seed in range(seeds):
+            record_run(
+                folder / f"{arm}-{seed}", arm=arm, seed=seed, finals=scores(seed),
+                children=[("g0.c0", evaluated(0.98, 500))], **settings,
+            )  # fmt: skip
+    return read_runs(sorted(folder.iterdir()))
+
+
+def test_a_failed_re_training_counts_as_the_worst_and_is_also_left_out(tmp_path):
+    found = runs_of_two_arms(
+        tmp_path,
+        {
+            "full": lambda seed: (0.97, 0.98, 0.99)[: 1 if seed == 3 else 3],
+            "other": lambda seed: (0.97, 0.98, 0.981 + seed / 1000),
+        },
+    )
+    document = describe_comparison(compare(found, reference="other"), measure="test_score")
+    (table,) = [table for table in document.tables if table.name == "compared"]
+    worst, known = table.rows
+    assert (worst["pairs"], known["pairs"]) == (7, 6)
+    assert (worst["arm"], known["arm"]) == ("full", "full, without missing values")
+    assert worst["difference"].low == -math.inf
+    assert known["difference"].low == pytest.approx(0.001, abs=1e-3)
+    assert any("one failed, counts as worse than any value; 1 pair here" in n for n in table.notes)
+    texts = {style: render(document, style) for style in STYLES}
+    assert "[-∞, " in texts["markdown"]
+    assert r"[$-\infty$, " in texts["latex"] or r"$\infty$" in texts["latex"]
+    (row_of_json, _) = json.loads(texts["json"])["tables"]["compared"]["rows"]
+    assert row_of_json["difference"]["low"] is None
+
+
+@pytest.mark.parametrize(("lead", "verdict"), [(0.0, "no relevant difference"), (0.4, "better")])
+def test_an_interval_within_the_declared_margin_shows_no_relevant_difference(
+    tmp_path, lead, verdict
+):
+    for seed in range(8):
+        for arm, size in (("full", 500), ("other", 500 / 10**lead)):
+            children = [("g0.c0", evaluated(0.98, round(size) + seed))]
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed, children=children,
+                       settings={"final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9, "measure": "saved"}})  # fmt: skip
+    comparison = compare(read_runs(sorted(tmp_path.iterdir())))
+    (table,) = [t for t in describe_comparison(comparison).tables if t.name == "compared"]
+    assert table.rows[0]["verdict"] == verdict
+    assert any("lies within ± 0.150, the margin declared" in note for note in table.notes)
+
+
+def test_the_error_of_the_test_images_is_told_with_the_intervals_that_lack_it(runs):
+    """Of 360 images at 98 %: 1.96 times the root of 0.98 times 0.02 over 360."""
+    known = replace(runs[0].manifest.data, details={"n_test": 360})
+    told = [replace(run, manifest=replace(run.manifest, data=known)) for run in runs]
+    text = described(told, "markdown")
+    assert "the error of 360 test images, ± 1.45 points for one score of 98.00%, is in none" in text
+
+
+def test_few_seeds_are_told_what_they_cannot_find(runs):
+    mine = row(runs, "random_mutation")
+    assert (mine["p"], mine["p_alone"], mine["detectable_sd"]) == ("", "", "none")
+    assert (mine["verdict"], mine["difference_low"]) == ("inconclusive", "")
 
 
 def test_no_interval_of_accuracies_leaves_what_scores_can_be(tmp_path):

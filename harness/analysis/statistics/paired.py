@@ -1,63 +1,155 @@
-"""Paired comparisons of arms: differences, signed-rank test, Holm's adjustment."""
+"""Comparisons of two arms at the same seeds, by the Walsh averages of their differences.
 
-import statistics
+A Walsh average is the mean of two differences, or one difference itself. The signed-rank test
+counts those above and below zero, the Hodges-Lehmann estimate is their median, and the ends of its
+interval are two of them. So test and interval agree, whatever ties there are.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from harness.analysis.statistics.intervals import LEVEL, Interval, mean, mean_interval
+from harness.analysis.statistics.intervals import LEVEL, Interval, share_interval
 from harness.typing import Array
+
+_DECIMALS = 9
+"""Scores that are equal as fractions differ by about 1e-16 as sums of other fractions."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Paired comparison of two arms at the seeds that both have.
+class Shift:
+    """Hodges-Lehmann estimate of a paired difference, with its 95 % interval.
 
     Attributes:
-        n: Number of pairs.
-        mean: Mean difference; None without pairs.
-        interval: 95 % confidence interval of the mean difference; None below two pairs.
-        superiority: Share of pairs with a positive difference, ties counted half; None without
-            pairs.
-        p: p of the signed-rank test, adjusted for the family; None where it is underpowered.
+        estimate: Median of the Walsh averages, infinite where most of them are.
+        low: Lower end, infinite where missing values reach it; None below six pairs, with which no
+            interval has this confidence.
+        high: Upper end.
     """
 
-    n: int
-    mean: float | None
-    interval: Interval | None
-    superiority: float | None
-    p: float | None
+    estimate: float
+    low: float | None
+    high: float | None
 
 
-def differences(one: Mapping[int, float], other: Mapping[int, float]) -> list[float]:
-    """Return one less other at each seed that both have, in order of seeds; never by position."""
-    return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
+def differences(
+    one: Mapping[int, float | None],
+    other: Mapping[int, float | None],
+    *,
+    missing: float | None = None,
+) -> list[float]:
+    """Return one less other at each seed that both have, in order of seeds, rounded to 1e-9.
+
+    Args:
+        one: Values by seed; None where a run has none.
+        other: The same of the other arm.
+        missing: What a run without a value counts as, infinite for worse than any; None leaves the
+            pair out. Two missing values are equal.
+    """
+
+    def known(value: float | None) -> float | None:
+        return missing if value is None else value
+
+    pairs = ((known(one[seed]), known(other[seed])) for seed in sorted(one.keys() & other.keys()))
+    return [
+        0.0 if a == b else round(a - b, _DECIMALS)
+        for a, b in pairs
+        if a is not None and b is not None
+    ]
 
 
 def signed_rank(pairs: Sequence[float]) -> float:
-    """Return the exact two-sided p of the signed-rank test (Wilcoxon 1945; zeros: Pratt 1959).
+    """Return the exact two-sided p of the signed-rank test (Wilcoxon 1945).
 
     Assumes independent pairs whose differences are symmetric about zero where the arms are equal.
     That holds for any distribution, however skewed, if both arms draw from it. Ties and zeros are
-    exact, which no test of scipy offers: rank sums are counted over all signs (Streitberg 1986).
+    resolved against a difference: p is the largest that any order of the ties and any sign of the
+    zeros gives. A random resolution would be exact, so this one is valid. Unlike a test that is
+    conditional on the ties (Pratt 1959, Streitberg 1986), it has an interval that agrees with it.
+
+    Error in % of 40,000 simulated studies of equal arms (``nox -s simulation``), by the number of
+    pairs; the exact test has 3.1, 3.9, 4.2 and 4.8 without ties::
+
+                             6     8    12    20
+        normal             3.1   3.9   4.4   4.9
+        scores             1.6   2.6   2.2   2.3
+
+    Scores are shares of 359 examples, 98 % of them right, in single trainings: few values, many
+    ties. There, a difference of one standard deviation is found in 5 to 8 points fewer studies than
+    by a conditional test; means of three re-trainings lose 4 to 6, scores of 10,000 examples none.
 
     Args:
-        pairs: Differences, one for each pair.
+        pairs: Differences, one for each pair; infinite ones rank above all others.
     """
-    from scipy.stats import rankdata
+    averages = _walsh(pairs)
+    seen = max(int((averages > 0).sum()), int((averages < 0).sum()))
+    return min(1.0, 2 * float(_tail(len(pairs))[seen]))
 
-    ranks = rankdata(np.abs(pairs)) * 2  # twice, for ties have halves
-    signs = np.sign(pairs).astype(int)
+
+def shift(pairs: Sequence[float]) -> Shift | None:
+    """Return the Hodges-Lehmann estimate of a difference and its interval (Hodges 1963).
+
+    The interval excludes zero exactly where ``signed_rank`` gives a p of at most 5 %. It holds
+    every difference that the test does not reject (Lehmann 1963), ends included.
+
+    Coverage in % of 40,000 simulated studies, by the number of pairs (``nox -s simulation``)::
+
+                             6     8    12    20
+        normal            96.9  96.1  95.6  95.1
+        scores            98.4  97.4  97.8  97.7
+        exponential       96.8  96.0  95.8  95.2
+        lognormal         96.8  95.9  95.9  95.3
+        one in ten fails  96.7  96.1  95.5  95.2
+
+    In the first two rows both arms draw from the same distribution. In the others the reference is
+    normal, so that differences are skewed, and what is covered is the median of the means of two.
+
+    Args:
+        pairs: Differences, one for each pair; infinite ones are larger than all others.
+
+    Returns:
+        None without pairs, or where as many averages are infinitely high as low.
+    """
+    if not pairs:
+        return None
+    averages = _walsh(pairs)
+    with np.errstate(invalid="ignore"):
+        estimate = float(np.median(averages[~np.isnan(averages)]))
+    if math.isnan(estimate):
+        return None
+    rejecting = np.flatnonzero(2 * _tail(len(pairs)) <= LEVEL)
+    if not len(rejecting):
+        return Shift(estimate=estimate, low=None, high=None)
+    outside = len(averages) - int(rejecting[0])
+    unknown = np.isnan(averages)
+    low = np.sort(np.where(unknown, -np.inf, averages))[outside]
+    high = np.sort(np.where(unknown, np.inf, averages))[-1 - outside]
+    return Shift(estimate=estimate, low=float(low), high=float(high))
+
+
+def _walsh(pairs: Sequence[float]) -> Array:
+    """Return the Walsh averages, (n (n + 1) / 2,); NaN where opposite infinities meet."""
+    values = np.asarray(pairs, dtype=float)
+    rows, columns = np.triu_indices(len(values))
+    with np.errstate(invalid="ignore"):
+        averages: Array = (values[rows] + values[columns]) / 2
+    return averages
+
+
+@lru_cache
+def _tail(n: int) -> Array:
+    """Return the chance of so many or more averages above zero, for equal arms, from 0 on."""
     chances = np.ones(1)
-    for rank in ranks[signs != 0].astype(int):
+    for rank in range(1, n + 1):
         step = np.zeros(rank + 1)
         step[0] = step[-1] = 0.5
         chances = np.convolve(chances, step)
-    middle = (len(chances) - 1) / 2
-    seen = float(ranks[signs > 0].sum())
-    as_far = np.abs(np.arange(len(chances)) - middle) >= abs(seen - middle)
-    return float(chances[as_far].sum())
+    tail: Array = np.cumsum(chances[::-1])[::-1]
+    tail.setflags(write=False)
+    return tail
 
 
 def signed_ranks(studies: Array) -> Array:
@@ -69,9 +161,10 @@ def signed_ranks(studies: Array) -> Array:
     Returns:
         One p for each study, (studies,).
     """
-    from scipy.stats import wilcoxon
-
-    p: Array = wilcoxon(studies, axis=1, method="auto").pvalue
+    n = studies.shape[1]
+    ranks = np.abs(studies).argsort(axis=1).argsort(axis=1) + 1
+    above = np.where(studies > 0, ranks, 0).sum(axis=1)
+    p: Array = np.minimum(1, 2 * _tail(n)[np.maximum(above, n * (n + 1) // 2 - above)])
     return p
 
 
@@ -100,34 +193,24 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def superiority(pairs: Sequence[float]) -> float | None:
-    """Return the share of positive differences, ties counted half (Vargha 2000, paired)."""
-    if not pairs:
-        return None
-    return statistics.fmean((d > 0) + (d == 0) / 2 for d in pairs)
+def superiority(pairs: Sequence[float]) -> Interval | None:
+    """Return the share of positive differences, ties counted half (Vargha 2000, paired).
 
+    Its interval is Wilson's; with an odd number of ties, it reaches from the lower end with one win
+    fewer to the upper end with one more. Coverage in % of 40,000 simulated studies (``nox -s
+    simulation``), by the number of pairs::
 
-def compared(family: Sequence[Sequence[float]]) -> list[Difference]:
-    """Compare several arms with one reference, as one family of tests.
-
-    An arm has no p where it has too few pairs to be significant after Holm, given the other arms.
+                                   6     8    12    20
+        ahead at 50 % of seeds  97.0  92.9  96.0  96.1
+        ahead at 80 % of seeds  98.3  94.3  98.1  95.4
+        ahead at 95 % of seeds  96.8  94.2  98.0  92.3
 
     Args:
-        family: Differences of each arm from the reference, one for each pair.
+        pairs: Differences, one for each pair.
     """
-    ps = [signed_rank(pairs) if pairs else 1.0 for pairs in family]
-
-    def able(i: int) -> bool:
-        best = [*ps[:i], least_p(len(family[i])), *ps[i + 1 :]]
-        return holm(best)[i] <= LEVEL
-
-    return [
-        Difference(
-            n=len(pairs),
-            mean=mean(pairs),
-            interval=mean_interval(pairs),
-            superiority=superiority(pairs),
-            p=p if able(i) else None,
-        )
-        for i, (pairs, p) in enumerate(zip(family, holm(ps), strict=True))
-    ]
+    if not pairs:
+        return None
+    wins = sum((d > 0) + (d == 0) / 2 for d in pairs)
+    low = share_interval(math.floor(wins), len(pairs)).low
+    high = share_interval(math.ceil(wins), len(pairs)).high
+    return Interval(mean=wins / len(pairs), low=low, high=high)

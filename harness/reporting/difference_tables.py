@@ -1,0 +1,174 @@
+"""The table of differences from the reference arm, with its footnotes."""
+
+import math
+from collections.abc import Iterator
+
+from harness.analysis.arm import Arm
+from harness.analysis.comparison import Comparison, paired_differences
+from harness.analysis.metric import Metric
+from harness.analysis.statistics.family import Difference
+from harness.analysis.statistics.intervals import LEVEL, Interval
+from harness.analysis.statistics.paired import least_p, seeds_needed
+from harness.analysis.statistics.power import POWER
+from harness.reporting.formatting import ARM, Column, NumberFormat, Values, fill, format_of
+from harness.reporting.tables import Table
+
+BETTER, WORSE, EQUIVALENT = "better", "worse", "no relevant difference"
+INCONCLUSIVE = "inconclusive"
+_WITHOUT_MISSING = ", without missing values"
+_LEAST_P = 0.001
+
+
+def differences_table(comparison: Comparison, measure: Metric, *, standing: str) -> Table:
+    """Return the comparison of all arms with the reference.
+
+    Arms that saw test data are left out, since they are scored by another rule.
+
+    Args:
+        comparison: Runs that may be compared; it has a reference.
+        measure: Metric to compare by.
+        standing: Standing of the metric, such as ``primary measure``.
+    """
+    assert comparison.reference is not None
+    reference, wording = comparison.reference.name, comparison.wording
+    points = format_of(measure, wording).points
+    margin = comparison.relevant(measure)
+    found = list(paired_differences(comparison, measure))
+    return Table(
+        name="compared",
+        title=f"Against {reference}: {fill(measure.phrase, wording)}"
+        + (f", in {points}" if points else "")
+        + f" ({standing})",
+        columns=_columns(measure, comparison),
+        rows=tuple(row for arm, one in found for row in _rows(arm, one, measure)),
+        notes=tuple(_notes(comparison, measure, [one for _, one in found], margin)),
+    )
+
+
+def _columns(measure: Metric, comparison: Comparison) -> tuple[Column, ...]:
+    notation = format_of(measure, comparison.wording)
+    share = NumberFormat(spec=".0f", times=100)
+    return (
+        ARM,
+        Column(name="pairs", heading="seeds in common"),
+        Column(
+            name="difference",
+            heading="difference (Hodges-Lehmann) [95 % CI]",
+            write=lambda value: notation.text(value, sign="+"),
+        ),
+        Column(name="superiority", heading="ahead at % of seeds [95 % CI]", write=share.text),
+        Column(name="p_alone", heading="p", write=_p),
+        Column(name="p", heading="p (Holm)", write=_p),
+        Column(name="detectable_sd", heading="detectable, sd", write=lambda value: f"{value:.2f}"),
+        Column(name="detectable", heading="detectable difference", write=notation.text),
+        Column(name="verdict", heading="verdict"),
+    )
+
+
+def _p(value: float) -> str:
+    return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
+
+
+def _rows(arm: Arm, found: Difference, measure: Metric) -> Iterator[Values]:
+    yield {"arm": arm.name, **_values(found, measure)}
+    if found.left_out is not None:
+        yield {"arm": f"{arm.name}{_WITHOUT_MISSING}", **_values(found.left_out, measure)}
+
+
+def _values(found: Difference, measure: Metric) -> Values:
+    ahead = found.ahead
+    if ahead is not None and measure.lower_is_better:
+        ahead = Interval(mean=1 - ahead.mean, low=1 - ahead.high, high=1 - ahead.low)
+    known = found.detectable is not None and found.deviation is not None
+    return {
+        "pairs": found.n,
+        "difference": found.shift,
+        "superiority": ahead,
+        "p_alone": found.p_alone,
+        "p": found.p,
+        "detectable_sd": found.detectable or "none",
+        "detectable": (found.detectable or 0) * (found.deviation or 0) if known else None,
+        "verdict": _verdict(found, measure),
+    }
+
+
+def _verdict(found: Difference, measure: Metric) -> str:
+    if found.equivalent:
+        return EQUIVALENT
+    if found.shift is None or found.p is None or found.p > LEVEL:
+        return INCONCLUSIVE
+    return BETTER if (found.shift.estimate > 0) is not measure.lower_is_better else WORSE
+
+
+def _notes(
+    comparison: Comparison, measure: Metric, found: list[Difference], margin: float | None
+) -> Iterator[str]:
+    assert comparison.reference is not None
+    yield (
+        f"Difference: the arm's value less that of {comparison.reference.name} at each seed that "
+        f"both completed, and of these the median of all means of two (Hodges-Lehmann). The "
+        f"interval is of one comparison alone and excludes 0 exactly where p is at most {LEVEL:g}; "
+        f"below {_fewest_pairs()} seeds there is none. Ahead: ties count half; Wilson's interval."
+    )
+    yield from _on_missing(found)
+    yield (
+        f"p: exact signed-rank test, two-sided, ties and zeros resolved against a difference. p "
+        f"(Holm): adjusted for {_count(len(found), 'comparison')}. A dash: with so few seeds no "
+        f"difference could be significant at 5 %, however large; {seeds_needed(len(found))} seeds "
+        f"would suffice (python -m harness.power)."
+    )
+    yield (
+        f"Detectable: the least difference that these seeds find with {100 * POWER:g} % "
+        f"probability, given what Holm's adjustment has rejected, in standard deviations of the "
+        f"paired differences (simulated with normal ones), and times the deviation measured here. "
+        f"A smaller difference may well exist where p is large."
+    )
+    yield _on_verdicts(comparison, measure, margin)
+    yield _on_examples(comparison)
+
+
+def _on_missing(found: list[Difference]) -> Iterator[str]:
+    n = sum(one.n - one.left_out.n for one in found if one.left_out is not None)
+    if n:
+        yield (
+            f"A completed run without a value, or of whose re-trainings one failed, counts as "
+            f"worse than any value; {_count(n, 'pair')} here. The second row of an arm leaves its "
+            f"pairs out."
+        )
+
+
+def _on_verdicts(comparison: Comparison, measure: Metric, margin: float | None) -> str:
+    text = f"Verdict: {BETTER} or {WORSE} where p (Holm) is at most {LEVEL:g}"
+    if margin is None:
+        return (
+            f"{text}, else {INCONCLUSIVE}. No margin was declared, so equality cannot be concluded."
+        )
+    notation = format_of(measure, comparison.wording)
+    within = f"± {notation.text(margin)} {notation.points}".strip()
+    return (
+        f"{text}; {EQUIVALENT} where the whole interval lies within {within}, the margin declared "
+        f"(two one-sided tests at 2.5 %), whatever p is; else {INCONCLUSIVE}."
+    )
+
+
+def _on_examples(comparison: Comparison) -> str:
+    run, wording = comparison.runs[0], comparison.wording
+    text = f"Intervals and tests are over seeds, for these {wording.examples}"
+    n = run.manifest.data.details.get("n_test")
+    scores = [score for one in comparison.runs for score in one.finals.get("seed", ())]
+    if not isinstance(n, int) or n < 1 or not scores:
+        return f"{text}: the error of the sample of {wording.examples} is in none of them."
+    score = sum(scores) / len(scores)
+    error = 1.96 * math.sqrt(score * (1 - score) / n)
+    return (
+        f"{text}: the error of {n:,} {wording.test_examples}, ± {wording.number(error)} "
+        f"{wording.short_points} for one score of {wording.text(score)}, is in none of them."
+    )
+
+
+def _fewest_pairs() -> int:
+    return next(n for n in range(1, 99) if least_p(n) <= LEVEL)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
