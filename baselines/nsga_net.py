@@ -180,7 +180,7 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
         '"weight_decay": weight_decay': f'"weight_decay": '
         f"{_scaled('weight_decay', architecture.decay_factor[0]).partition('=')[2]}",
     })  # fmt: skip
-    widths = _widths(seed)
+    widths = channels_of(seed)
     layers, width = _layers(architecture, widths)
     text = re.sub(
         r"nn\.Sequential\(.*?\n        \)",
@@ -196,7 +196,7 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
     return child.replace(_NETWORK, f"# architecture: {json.dumps(asdict(architecture))}\n{text}")
 
 
-def _widths(seed: Genome) -> list[int]:
+def channels_of(seed: Genome) -> list[int]:
     """Return the seed network's channels per stage."""
     widths = [int(channels) for channels in _WIDTH.findall(seed[_NETWORK])]
     if len(widths) != STAGES:

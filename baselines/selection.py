@@ -103,3 +103,24 @@ class BestSoFar(OnePlusOne):
         """Return whether the current individual is at least as good."""
         (score, size), (new_score, new_size) = current.objectives, child.objectives
         return (score, -size) >= (new_score, -new_size)
+
+
+class SmallestAsGood(OnePlusOne):
+    """Keeps the smallest so far whose score is close to the seed network's, as runs select.
+
+    Args:
+        tolerance: How far a score may lie below the seed network's.
+    """
+
+    def __init__(self, *, tolerance: float) -> None:
+        self._tolerance, self._least = tolerance, 0.0
+
+    def start(self, reference: Individual) -> list[Individual]:
+        """Return the seed network alone."""
+        self._least = reference.objectives.score - self._tolerance
+        return [reference]
+
+    def keeps(self, current: Individual, child: Individual) -> bool:
+        """Return whether the child is worse than allowed, or neither smaller nor better."""
+        (score, size), (new_score, new_size) = current.objectives, child.objectives
+        return new_score < self._least or (-size, score) >= (-new_size, new_score)

@@ -36,7 +36,7 @@ class Evaluation:
 
 CAUSES = MappingProxyType(
     {
-        "extract": "the answer holds no code for the segment that was asked",
+        "extract": "the answer does not hold what was asked for",
         "truncated": "the answer was cut off by the limit on its tokens",
         "duplicate": "the same network, or the same function, was proposed before",
         "outpaced": "others did better after as few epochs; a valid network that got no more",

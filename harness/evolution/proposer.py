@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from harness.evolution.budget import Demand
 from harness.evolution.candidate import Decided, Individual, Rejection, Variation
@@ -70,6 +70,10 @@ class Proposer(Protocol):
     Near a limit on LLM calls, tokens or cost the order of calls decides which one is refused, so
     children then ask one after another. Where either attribute is unknown, they do so in the whole
     run if it has such a limit."""
+
+    stand_in: ClassVar[Callable[[Any], str] | None] = None
+    """Answers an ``llm.model.Request`` as an LLM might, for estimates. Default: with the code of
+    the prompt and one line more."""
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change one segment; return a rejection where there is no code."""

@@ -7,8 +7,8 @@ from harness.errors import BudgetSpent
 from harness.evolution.candidate import Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
-from harness.llm.extraction import Extracted, extract
-from harness.llm.model import BudgetedModel, Call, Request, Settings
+from harness.llm.extraction import extract
+from harness.llm.model import BudgetedModel, Call, Completion, Request, Settings
 
 NOT_ASKED = "not asked"
 """Kind of a rejection whose call did not fit into the budget; never recorded."""
@@ -47,13 +47,8 @@ class CallSequence:
         )
         call = Call(request=request, completion=self._model.complete(request))
         self.made.append(call)
-        extracted = self._extracted(call)
-        if isinstance(extracted, Rejection):
-            return extracted
-        if extracted.note:
-            self.detail["extraction"] = extracted.note
-        child = self.genome.replace(self.segment, extracted.code)
-        if not child.differing(self.genome):
+        child = self._cut_off(call) or self.read(call.completion)
+        if isinstance(child, Genome) and not child.differing(self.genome):
             reason = f"the answer leaves {self.segment} as it was"
             return Rejection(gate="extract", kind="duplicate", reason=reason)
         return child
@@ -65,21 +60,34 @@ class CallSequence:
         except BudgetSpent as spent:
             return Rejection(gate="extract", kind=NOT_ASKED, reason=str(spent))
 
-    def _extracted(self, call: Call) -> Extracted | Rejection:
-        completion, segment = call.completion, self.segment
-        if completion.finish_reason == "length":
-            limit = call.request.settings.max_tokens
-            reason = f"the answer was cut off at {limit} tokens"
-            return Rejection(gate="extract", kind="truncated", reason=reason)
+    def read(self, completion: Completion) -> Genome | Rejection:
+        """Return the genome with the answer's code for the segment, or why there is none.
+
+        A proposer that asks for something else than code for one segment overrides this.
+        """
         extracted = extract(
             completion.text,
-            segment=segment,
-            current=self.genome[segment],
+            segment=self.segment,
+            current=self.genome[self.segment],
             others=self.genome.names,
         )
-        if extracted is not None:
-            return extracted
-        reason = f"expected code that defines {segment}, found none in the answer"
-        if not completion.text.strip():
-            reason += f" (finish reason {completion.finish_reason})"
-        return Rejection(gate="extract", kind="extract", reason=reason)
+        if extracted is None:
+            return no_answer(f"code that defines {self.segment}", completion)
+        if extracted.note:
+            self.detail["extraction"] = extracted.note
+        return self.genome.replace(self.segment, extracted.code)
+
+    def _cut_off(self, call: Call) -> Rejection | None:
+        if call.completion.finish_reason != "length":
+            return None
+        limit = call.request.settings.max_tokens
+        reason = f"the answer was cut off at {limit} tokens"
+        return Rejection(gate="extract", kind="truncated", reason=reason)
+
+
+def no_answer(expected: str, completion: Completion) -> Rejection:
+    """Return the rejection of an answer that does not hold what was asked for."""
+    reason = f"expected {expected}, found none in the answer"
+    if not completion.text.strip():
+        reason += f" (finish reason {completion.finish_reason})"
+    return Rejection(gate="extract", kind="extract", reason=reason)

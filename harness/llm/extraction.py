@@ -68,7 +68,7 @@ def extract(
         current: Its code before.
         others: Other segments, which are removed where the answer repeats them.
     """
-    text = _without_thoughts(answer)[:_MOST_CHARACTERS]
+    text = without_thoughts(answer)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     fenced = list(_blocks(lines))
@@ -86,15 +86,41 @@ def extract(
     return Extracted(code=max(fenced, key=len)) if fenced else None
 
 
-def _without_thoughts(answer: str) -> str:
-    """Return the answer without its ``<think>`` sections, in one pass."""
+def without_thoughts(answer: str) -> str:
+    """Return the answer without its ``<think>`` sections, at most ``_MOST_CHARACTERS`` of it."""
     kept, place = [], 0
     while (begins := _THOUGHT.search(answer, place)) and (
         ends := _THOUGHT_ENDS.search(answer, begins.end())
     ):
         kept.append(answer[place : begins.start()])
         place = ends.end()
-    return "".join([*kept, answer[place:]])
+    return "".join([*kept, answer[place:]])[:_MOST_CHARACTERS]
+
+
+def statements(
+    source: str, *, without: Callable[[ast.stmt], bool]
+) -> Iterator[tuple[ast.stmt, str]]:
+    """Yield the top-level statements of a source with their lines, without comments between them.
+
+    Args:
+        source: The source.
+        without: Which statements to leave out.
+
+    Raises:
+        SyntaxError: The source does not parse.
+        ValueError: It is too large to be parsed.
+    """
+    rows, last = source.split("\n"), 0
+    for node in syntax_tree(source).body:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        if first > last and not without(node):  # else it is on the same line as the last one
+            last = node.end_lineno or first
+            yield node, "\n".join(rows[first - 1 : last])
+
+
+def is_script(node: ast.stmt) -> bool:
+    """Return whether a top-level statement defines nothing: it would run as a script."""
+    return isinstance(node, ast.Expr | ast.If)
 
 
 def _as_asked(block: str, segment: str, current: str) -> Extracted | None:
@@ -141,17 +167,11 @@ def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extract
     repeated = set(defined_names(code)) & set(others) - {segment}
     if not repeated:
         return extracted
-    rows = code.split("\n")
-    kept, last = [], 0
-    for node in syntax_tree(code).body:
-        if isinstance(node, Definition) and node.name in repeated:
-            continue
-        if isinstance(node, ast.Expr | ast.If):
-            continue
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        if first > last:  # else it is on the same line as the last one
-            kept.append("\n".join(rows[first - 1 : node.end_lineno]))
-            last = node.end_lineno or first
+
+    def unwanted(node: ast.stmt) -> bool:
+        return is_script(node) or (isinstance(node, Definition) and node.name in repeated)
+
+    kept = [text for _, text in statements(code, without=unwanted)]
     note = f"left out {', '.join(sorted(repeated))}"
     note = f"{extracted.note}; {note}" if extracted.note else note
     return replace(extracted, code="\n\n".join(kept), note=note)

@@ -158,11 +158,7 @@ class Prompts:
 
     def _render(self, text: str, *, header: str, **values: str) -> str:
         rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
-        shown = {
-            name: visible(value) for name, value in values.items()
-        }  # code may come from an LLM
-        template = _fenced(text, shown.values())
-        return Template(template).substitute(shown, rules=rules).strip() + "\n"
+        return fill(text, rules=rules, **values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +193,16 @@ class Example:
     before: str
     after: str
     change: Change
+
+
+def fill(template: str, **values: str) -> str:
+    """Fill a template's ``$names`` with values, which may come from an LLM.
+
+    Invisible characters of the values are escaped, and no value closes the fence that it is shown
+    in.
+    """
+    shown = {name: visible(value) for name, value in values.items()}
+    return Template(_fenced(template, shown.values())).substitute(shown).strip() + "\n"
 
 
 def _fenced(template: str, texts: Iterable[str]) -> str:

@@ -1,11 +1,12 @@
 """Estimate of what a run would cost, by a dry run of each arm.
 
 The real loop runs with its real prompts. A stub model answers with the code of the prompt and one
-line more, at the full length allowed; outcomes are random. Nothing is sent and nothing is trained.
+line more, or as the proposer's ``stand_in`` does, at the full length allowed; outcomes are random.
+Nothing is sent and nothing is trained.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ _BYTES_PER_TOKEN = 3
 """Assumed for prompts, which are mostly Python code."""
 _FENCED = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 UNKNOWN = "unknown"
+StandIn = Callable[[Request], str]
+"""Answers a request as an LLM might."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +57,29 @@ class DryRun:
     """Whether its model's calls may cost money."""
 
 
-class StubModel:
-    """Stands in for an LLM: returns the code of the prompt with one line more."""
+def changed_code(request: Request) -> str:
+    """Return the code of a prompt with one line more, as an answer."""
+    blocks = [b for b in _FENCED.findall(request.prompt) if request.segment in b]
+    name = re.sub(r"\W", "_", request.step)
+    return f"```python\n{blocks[-1] if blocks else ''}\n\n\n{name} = 1\n```"
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+
+class StubModel:
+    """Stands in for an LLM.
+
+    Args:
+        name: Its name.
+        answer: Returns the text of its answer.
+    """
+
+    def __init__(self, name: str, answer: StandIn) -> None:
+        self._name, self._answer = name, answer
 
     def complete(self, request: Request, meter: Any = None) -> Completion:
         """Return an answer that is charged with the most tokens allowed."""
         del meter
-        blocks = [b for b in _FENCED.findall(request.prompt) if request.segment in b]
-        name = re.sub(r"\W", "_", request.step)
         return Completion(
-            text=f"```python\n{blocks[-1] if blocks else ''}\n\n\n{name} = 1\n```",
+            text=self._answer(request),
             model=self._name,
             asked=self._name,
             date=today(),
@@ -153,7 +166,8 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
         share: Share of answers that pass the gates.
     """
     ledger = Ledger(budget=replace(config.budget, train_s=None), prices=config.prices)
-    metered = DryRunMeter(_stub(config.model), ledger)
+    answer = getattr(strategy_class(config.proposer[TARGET]), "stand_in", None) or changed_code
+    metered = DryRunMeter(_stub(config.model, answer), ledger)
     parts = {"model": metered} if "model" in config.proposer else {}
     outcomes = DrawnOutcomes(seed=config.seed, share=share)
     seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
@@ -204,15 +218,15 @@ def asks_for_money(node: Any) -> bool:
     return is_paid(strategy_class(node[TARGET]))
 
 
-def _stub(node: Any) -> Model:
+def _stub(node: Any, answer: StandIn) -> Model:
     """Return a stub for the model of a configuration, or for each member of an ensemble."""
     if "members" in node:
         members = {
-            name: Member(model=_stub(member["model"]), weight=member["weight"])
+            name: Member(model=_stub(member["model"], answer), weight=member["weight"])
             for name, member in node["members"].items()
         }
         return Ensemble(members=members)
-    return StubModel(_name_of(node))
+    return StubModel(_name_of(node), answer)
 
 
 def estimate(overrides: Sequence[str]) -> list[DryRun]:

@@ -74,7 +74,7 @@ def test_it_passes_the_gates(option, config, digits, untrained):
     genome = genome_of(option)
     assert genome.names[0] == "get_optimizer"
     own = replace(config, network=Network(path=str(NETWORKS / f"{option}.py")))
-    assert untrained(own, digits, genome).validate(genome) is None
+    assert untrained(own, digits, genome).validate(genome).refusal is None
 
 
 class TestAnonymous:

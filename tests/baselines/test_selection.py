@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.selection import Ageing, BestSoFar, FromTheSeed, OnePlusOne
+from baselines.selection import Ageing, BestSoFar, FromTheSeed, OnePlusOne, SmallestAsGood
 from harness.evolution import pareto
 from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.genome import Genome
@@ -79,3 +79,15 @@ def test_from_the_seed_nothing_evolves(reference, history):
 @given(individuals)
 def test_a_failed_child_changes_nothing(selection, reference):
     assert selection.survivors(selection.elites([reference]), []) == [reference]
+
+
+@given(individuals, histories, st.sampled_from([0.0, 0.1, 0.3]))
+def test_smallest_as_good_holds_what_a_run_would_select(reference, history, tolerance):
+    seen = [reference]
+    lives = lived(SmallestAsGood(tolerance=tolerance), reference, history)
+    for (living,), child in zip(lives, history, strict=True):
+        seen.append(child)
+        least = reference.objectives.score - tolerance
+        near = [one.objectives for one in seen if one.objectives.score >= least]
+        assert living.objectives == min(near, key=lambda o: (o.n_params, -o.score))
+        assert living in seen

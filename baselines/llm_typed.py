@@ -1,0 +1,211 @@
+"""An LLM that chooses points of the typed search space: its judgement without its code.
+
+The space is that of ``nsga_net``. The LLM answers with a point as JSON and sees the points measured
+so far with their objectives, as in LLAMBO (Liu 2024, for hyperparameters) and GENIUS (Zheng 2023,
+for architectures). What ``full`` gains beyond this arm comes from the open space of code; what this
+arm gains beyond ``nas`` comes from the LLM's judgement.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from string import Template
+from typing import Any, ClassVar
+
+from baselines.llm_history import chosen, measured, objectives_text, refused
+from baselines.nsga_net import (
+    CHOICES,
+    Architecture,
+    channels_of,
+    decoded,
+    encoded,
+    sampled,
+)
+from harness.evolution.candidate import Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Context
+from harness.llm.call_sequence import CallSequence
+from harness.llm.json_answers import extract_object
+from harness.llm.model import BudgetedModel, Completion, Request, Settings
+from harness.llm.prompts import fill
+from harness.tasks.base import Wording
+
+_ASKED = "architecture"
+"""Stands for the segment in a request that asks for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypedPrompts:
+    """The texts of ``conf/prompts/llm_typed.yaml``, with ``$name`` for each value.
+
+    Attributes:
+        genes: Meaning of each gene, by name.
+        request: The whole prompt.
+        place: What the children of a generation are told, which are asked for at the same time.
+        left_out: What is said of measurements that are left out.
+    """
+
+    genes: Mapping[str, str]
+    request: str
+    place: str
+    left_out: str
+
+
+class TypedChoice:
+    """Asks an LLM for each architecture.
+
+    All children of a generation see the same measurements, those of earlier generations. Each is
+    told its place among them, from the best guess to the boldest, so that they differ.
+
+    Args:
+        model: Answers the prompts, within the budget.
+        wording: Words of the task.
+        prompts: Arguments of ``TypedPrompts``.
+        batch: Children of a generation.
+        most_measured: The most measurements that a prompt shows, the seed network's aside.
+        most_refused: The most refused architectures that a prompt shows.
+        temperature: Of every call.
+        top_p: Nucleus sampling of every call.
+        max_tokens: Limit on the completion tokens of a call.
+    """
+
+    labels: ClassVar = {"place": "place in the generation"}
+
+    def __init__(
+        self,
+        *,
+        model: BudgetedModel,
+        wording: Wording,
+        prompts: Mapping[str, object],
+        batch: int,
+        most_measured: int,
+        most_refused: int,
+        temperature: float,
+        top_p: float,
+        max_tokens: int,
+    ) -> None:
+        self._model, self._wording, self._prompts = model, wording, TypedPrompts(**prompts)  # type: ignore[arg-type]
+        self._batch, self._most = batch, (most_measured, most_refused)
+        self._settings = Settings(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+        self.max_calls, self.max_tokens = 2, max_tokens  # if it mates and mutates
+
+    @staticmethod
+    def stand_in(request: Request) -> str:
+        """Return an answer that an LLM might give, for estimates."""
+        point = sampled(request.rng("stand-in"))
+        return f"```json\n{json.dumps(asdict(point))}\n```"
+
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
+        """Have an architecture chosen; the parent decides nothing, the measurements do."""
+        return self._ask("mutation", genome, context)
+
+    def mate(
+        self, genome: Genome, mate: Genome, context: Context
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Have an architecture chosen, as for a mutation: the prompt shows all parents."""
+        del mate
+        return self._ask("mating", genome, context)
+
+    def _ask(
+        self, operator: str, genome: Genome, context: Context
+    ) -> tuple[Genome | Rejection, Variation]:
+        calls = _Choice(
+            model=self._model,
+            context=context,
+            genome=genome,
+            segment=_ASKED,
+            settings=lambda _: self._settings,
+        )
+        place = int(context.step.rpartition("c")[2]) + 1
+        child = calls.ask(operator, self._text(context, place))
+        detail = {"place": f"{place} of {self._batch}"}
+        if isinstance(child, Genome):
+            detail["genes"] = _changed(decoded(child))
+        steps = tuple(call.request.step for call in calls.made)
+        return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
+
+    def _text(self, context: Context, place: int) -> str:
+        prompts = self._prompts
+        told = Template(prompts.place).substitute(place=place, batch=self._batch)
+        return fill(
+            prompts.request,
+            space="\n".join(self._space(context.reference.genome)),
+            history="\n".join(self._history(context)),
+            place=told if self._batch > 1 else "",
+        )
+
+    def _space(self, seed: Genome) -> Iterator[str]:
+        """Yield a line for each gene: its name, number of values, choices and meaning."""
+        channels = ", ".join(map(str, channels_of(seed)))
+        for name, values in asdict(Architecture()).items():
+            choices = ", ".join(map(json.dumps, CHOICES[name]))
+            meaning = Template(self._prompts.genes[name]).substitute(channels=channels)
+            count = f"{len(values)} items, each" if len(values) > 1 else "1 item,"
+            yield f"- {json.dumps(name)}: {count} one of {choices}. {meaning}"
+
+    def _history(self, context: Context) -> Iterator[str]:
+        """Yield a line for each measurement and refusal that is told."""
+        told, left_out = chosen(measured(context), most=self._most[0])
+        for one in (context.reference, *told):
+            yield f"- {objectives_text(one, self._wording)}: {_json(decoded(one.genome))}"
+        if left_out:
+            yield Template(self._prompts.left_out).substitute(n=left_out)
+        for decided in refused(context, most=self._most[1]):
+            child, outcome = decided.proposal.child, decided.outcome
+            if isinstance(child, Genome) and isinstance(outcome, Rejection):
+                yield f"- not measured ({outcome.reason}): {_json(decoded(child))}"
+
+
+class _Choice(CallSequence):
+    """Reads a point of the space instead of code."""
+
+    def read(self, completion: Completion) -> Genome | Rejection:
+        """Return the genome of the answer's architecture, or why it is none."""
+        try:
+            architecture = architecture_of(extract_object(completion.text))
+        except ValueError as error:
+            return Rejection(gate="extract", kind="extract", reason=str(error))
+        return encoded(architecture, self.context.reference.genome)
+
+
+def architecture_of(values: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that plain values describe.
+
+    A number may be written as another type, such as 1 for 1.0, and the only item of a gene without
+    its list.
+
+    Raises:
+        ValueError: A gene is missing or unknown, or has no such value or number of items.
+    """
+    wanted = asdict(Architecture())
+    if unknown := sorted(values.keys() - wanted.keys()):
+        raise ValueError(f"expected the keys {', '.join(wanted)}, found {unknown[0]!r} as well")
+    genes = {}
+    for name, items in wanted.items():
+        if name not in values:
+            raise ValueError(f"expected a value of {name}, found none")
+        given = values[name] if isinstance(values[name], list) else [values[name]]
+        if len(given) != len(items):
+            raise ValueError(f"{name}: expected {len(items)} items, found {len(given)}")
+        genes[name] = tuple(_choice(name, one) for one in given)
+    return Architecture(**genes)
+
+
+def _choice(name: str, given: Any) -> Any:
+    """Return the value of a gene that equals a given one; a boolean is no number."""
+    for choice in CHOICES[name]:
+        if choice == given and isinstance(choice, bool) == isinstance(given, bool):
+            return choice
+    choices = ", ".join(map(json.dumps, CHOICES[name]))
+    raise ValueError(f"{name}: expected one of {choices}, found {json.dumps(given)}")
+
+
+def _changed(architecture: Architecture) -> str:
+    """Return the names of the genes that differ from the seed network's."""
+    seed = asdict(Architecture())
+    return ", ".join(k for k, v in asdict(architecture).items() if v != seed[k])
+
+
+_json = partial(json.dumps, default=asdict)
+"""An architecture as JSON, in the form of the answers."""

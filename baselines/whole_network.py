@@ -1,0 +1,251 @@
+"""An LLM that writes whole networks: best of N, and each after what was measured.
+
+These are the two simple baselines of Gideoni (2026, arXiv 2602.16805): independent samples, and
+samples conditioned on earlier ones. A sample is a whole program, not a change of one segment.
+
+The answer is a Python file without segment markers. It is cut at the definitions that have the
+names of segments; what comes before a definition, such as a helper, belongs to it. Only entry
+points must be there, segments that no other one uses, such as the network and its optimizer: the
+harness calls them. Of any other segment that an answer leaves out, the seed network's code stays,
+unused.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from string import Template
+from typing import ClassVar
+
+from baselines.llm_history import chosen, measured, objectives_text, refused
+from harness.evolution.candidate import Rejection, Variation
+from harness.evolution.genome import Genome
+from harness.evolution.proposer import Context
+from harness.llm.call_sequence import CallSequence, no_answer
+from harness.llm.extraction import extract, is_script, statements
+from harness.llm.model import BudgetedModel, Completion, Settings
+from harness.llm.prompts import fill
+from harness.sandbox.parser import Definition, definitions, syntax_tree
+from harness.tasks.base import Wording
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholePrompts:
+    """The texts of ``conf/prompts/whole_network.yaml``, with ``$name`` for each value.
+
+    Attributes:
+        objectives: What counts.
+        independent: The prompt of a sample that knows the seed network alone.
+        sequential: The prompt of a sample that knows what was measured.
+        original: What the seed network is called where it is the best so far.
+        nothing: What is said before anything was measured.
+        left_out: What is said of measurements that are left out.
+        rules: Rules for every answer.
+    """
+
+    objectives: str
+    independent: str
+    sequential: str
+    original: str
+    nothing: str
+    left_out: str
+    rules: str
+
+
+class WholeNetwork:
+    """Asks an LLM for each network as a whole.
+
+    Args:
+        model: Answers the prompts, within the budget.
+        wording: Words of the task.
+        prompts: Arguments of ``WholePrompts``.
+        tells_history: Whether a prompt shows the parent and all measurements; otherwise it shows
+            the seed network, and samples are independent.
+        most_measured: The most measurements that a prompt shows, the seed network's aside.
+        most_refused: The most refusals that a prompt shows.
+        temperature: Of every call.
+        top_p: Nucleus sampling of every call.
+        max_tokens: Limit on the completion tokens of a call.
+    """
+
+    labels: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(
+        self,
+        *,
+        model: BudgetedModel,
+        wording: Wording,
+        prompts: Mapping[str, str],
+        tells_history: bool,
+        most_measured: int,
+        most_refused: int,
+        temperature: float,
+        top_p: float,
+        max_tokens: int,
+    ) -> None:
+        self._model, self._wording, self._prompts = model, wording, WholePrompts(**prompts)
+        self._tells_history, self._most = tells_history, (most_measured, most_refused)
+        self._settings = Settings(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+        self.max_calls, self.max_tokens = 2, max_tokens  # if it mates and mutates
+
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
+        """Have a whole network written."""
+        return self._ask("mutation", genome, context)
+
+    def mate(
+        self, genome: Genome, mate: Genome, context: Context
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Have a whole network written, as for a mutation: nothing is merged."""
+        del mate
+        return self._ask("mating", genome, context)
+
+    def _ask(
+        self, operator: str, genome: Genome, context: Context
+    ) -> tuple[Genome | Rejection, Variation]:
+        calls = _WholeFile(
+            model=self._model,
+            context=context,
+            genome=genome,
+            segment=network_of(context.reference.genome),
+            settings=lambda _: self._settings,
+        )
+        child = calls.ask(operator, self._text(genome, context))
+        steps = tuple(call.request.step for call in calls.made)
+        return child, Variation(
+            operator=operator, segment="several", detail=calls.detail, calls=steps
+        )
+
+    def _text(self, genome: Genome, context: Context) -> str:
+        prompts, seed = self._prompts, context.reference
+        rules = Template(prompts.rules).substitute(
+            names=" and ".join(entry_points(seed.genome)), network=network_of(seed.genome)
+        )
+        measures = objectives_text(seed, self._wording)
+        shared = {"objectives": prompts.objectives, "rules": rules, "original": measures}
+        if not self._tells_history:
+            code = file_of(seed.genome, reference=seed.genome)
+            return fill(prompts.independent, code=code, **shared)
+        best = [one for one in measured(context) if one.genome == genome]
+        return fill(
+            prompts.sequential,
+            code=file_of(genome, reference=seed.genome),
+            best=objectives_text(best[-1], self._wording) if best else prompts.original,
+            history="\n".join(self._history(context)) or prompts.nothing,
+            **shared,
+        )
+
+    def _history(self, context: Context) -> Iterator[str]:
+        """Yield a line for each measurement and refusal that is told."""
+        told, left_out = chosen(measured(context), most=self._most[0])
+        for one in told:
+            yield f"- {objectives_text(one, self._wording)}"
+        if left_out:
+            yield Template(self._prompts.left_out).substitute(n=left_out)
+        for decided in refused(context, most=self._most[1]):
+            if isinstance(decided.outcome, Rejection):
+                yield f"- not measured: {decided.outcome.reason}"
+
+
+class _WholeFile(CallSequence):
+    """Reads a whole file instead of one segment."""
+
+    def read(self, completion: Completion) -> Genome | Rejection:
+        """Return the genome of the answer's file, or why it is none."""
+        seed = self.context.reference.genome
+        extracted = extract(
+            completion.text, segment=self.segment, current=self.genome[self.segment]
+        )
+        if extracted is None:
+            return no_answer(f"a Python file that defines {self.segment}", completion)
+        if extracted.note:
+            self.detail["extraction"] = extracted.note
+        try:
+            parts = cut(extracted.code, seed)
+        except (SyntaxError, ValueError):  # the parse gate gives the reason
+            return seed.replace(self.segment, extracted.code)
+        missing = [name for name in entry_points(seed) if name not in parts]
+        if missing:
+            reason = f"expected a whole file, the answer does not define {' or '.join(missing)}"
+            return Rejection(gate="extract", kind="extract", reason=reason)
+        child = seed
+        for name, source in parts.items():
+            child = child.replace(name, source)
+        return child
+
+
+def cut(code: str, seed: Genome) -> dict[str, str]:
+    """Cut a file into the segments of the seed network that it defines.
+
+    Statements before the first definition, such as constants, go to the first segment, since
+    segments keep the seed network's order. Left out are imports that the header has, and what would
+    run as a script.
+
+    Raises:
+        SyntaxError: The code does not parse.
+        ValueError: It is too large to be parsed.
+    """
+    imported = {ast.unparse(node) for node in syntax_tree(seed.header).body}
+
+    def unwanted(node: ast.stmt) -> bool:
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        return future or is_script(node) or ast.unparse(node) in imported
+
+    parts: dict[str, list[str]] = {}
+    first, pending = list[str](), list[str]()
+    for node, text in statements(code, without=unwanted):
+        if isinstance(node, Definition) and node.name in seed.names and node.name not in parts:
+            parts[node.name], pending = [*pending, text], []
+        elif isinstance(node, Definition) or parts or pending:
+            pending.append(text)
+        else:
+            first.append(text)
+    order = [name for name in seed.names if name in parts]
+    if order:
+        parts[order[0]] = [*first, *parts[order[0]]]
+        parts[order[-1]] += pending
+    return {name: "\n\n\n".join(parts[name]) for name in order}
+
+
+def entry_points(genome: Genome) -> list[str]:
+    """Return the segments that no other one uses: the harness calls them."""
+    used = {name for one in genome.names for name in _uses(genome, one) if name != one}
+    return [name for name in genome.names if name not in used]
+
+
+def network_of(genome: Genome) -> str:
+    """Return the name of the network: the last entry point that is a class."""
+    entries = entry_points(genome)
+    classes = {
+        node.name
+        for segment in genome.segments
+        for node in definitions(segment.source)
+        if isinstance(node, ast.ClassDef)
+    }
+    return [*entries[-1:], *(name for name in entries if name in classes)][-1]
+
+
+def file_of(genome: Genome, *, reference: Genome) -> str:
+    """Return a genome as the file that an LLM sees: imports, and the segments in use.
+
+    Without markers, which belong to the harness, and without the header's docstring, which may name
+    a paper.
+
+    Args:
+        genome: The network.
+        reference: The seed network, whose entry points count as used.
+    """
+    reached, unseen = set[str](), entry_points(reference)
+    while unseen:
+        reached.add(name := unseen.pop())
+        unseen += _uses(genome, name) - reached
+    imports = [text for _, text in statements(genome.header, without=is_script)]
+    sources = [segment.source for segment in genome.segments if segment.name in reached]
+    return "\n\n\n".join(["\n".join(imports), *sources])
+
+
+def _uses(genome: Genome, name: str) -> set[str]:
+    """Return the segments whose names a segment's code contains."""
+    try:
+        tree = syntax_tree(genome[name])
+    except (SyntaxError, ValueError):
+        return set()
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(genome.names)
