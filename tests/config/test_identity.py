@@ -13,6 +13,7 @@ from harness.config.strategies import (
     installed_strategies,
     strategy_class,
     with_import_paths,
+    with_stable_names,
 )
 from tests.conftest import ARMS, SMALL
 from tests.support.configs import composed
@@ -85,6 +86,13 @@ class TestArm:
         assert list(targets(with_import_paths(recorded["proposer"], "proposer"))) == list(
             targets(config.proposer)
         )
+
+
+@pytest.mark.parametrize(("strict", "shows"), [(False, "undominated"), (True, "dominating")])
+def test_which_examples_a_run_of_0_1_0_showed_is_read_as_todays_setting(strict, shows):
+    recorded = {"_target_": "harness.Guided", "eot_strict": strict, "top_p": 0.1}
+    today = {"_target_": "harness.Guided", "eot_shows": shows, "top_p": 0.1}
+    assert with_stable_names(recorded) == today == with_stable_names(today)
 
 
 def test_all_arms_have_identities_of_their_own_and_one_comparison():
