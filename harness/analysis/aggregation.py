@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.run_result import RunResult
+from harness.analysis.run_result import Call, RunResult
 from harness.analysis.statistics import intervals
 from harness.analysis.statistics.intervals import Interval
 from harness.analysis.statistics.paired import Shift
@@ -61,6 +61,23 @@ def mean_if_known(values: Sequence[float | None], _: Sequence[RunResult]) -> flo
     if len(known) < len(values):
         return UNKNOWN
     return sum(known) / len(known) if known else None
+
+
+def tokens_or_characters(characters: Callable[[Call], int]) -> Aggregate:
+    """Return the aggregate of a number of tokens: the mean, or a mean of characters as a text.
+
+    Args:
+        characters: Characters of one call, for runs in which an LLM reports no tokens.
+    """
+
+    def aggregate(values: Sequence[float | None], runs: Sequence[RunResult]) -> float | str | None:
+        tokens = mean_if_known(values, runs)
+        if tokens != UNKNOWN:
+            return tokens
+        total = sum(characters(call) for run in runs for call in run.calls.values())
+        return f"{total / len(runs):,.0f} characters"
+
+    return aggregate
 
 
 def median(values: Sequence[float | None], _: Sequence[RunResult]) -> float | None:

@@ -11,10 +11,9 @@ def _usage(name: str, *, spec: str = COUNT, **fields: Any) -> Metric:
     return Metric(
         name=name,
         value=lambda run: getattr(run.usage, name) if run.usage else None,
-        aggregate=aggregation.mean_if_known,
         spec=spec,
         lower_is_better=True,
-        **fields,
+        **{"aggregate": aggregation.mean_if_known, **fields},
     )
 
 
@@ -88,8 +87,23 @@ COST_METRICS = (
         spec=COUNT,
         lower_is_better=True,
     ),
-    _usage("prompt_tokens", heading="tokens in", phrase="tokens in", table=COST, by_llm=True),
-    _usage("completion_tokens", heading="tokens out", phrase="tokens out", table=COST, by_llm=True),
+    _usage(
+        "prompt_tokens",
+        heading="tokens in",
+        phrase="tokens in",
+        table=COST,
+        by_llm=True,
+        aggregate=aggregation.tokens_or_characters(lambda call: call.prompt_characters),
+        note="tokens: characters where an LLM does not report its tokens.",
+    ),
+    _usage(
+        "completion_tokens",
+        heading="tokens out",
+        phrase="tokens out",
+        table=COST,
+        by_llm=True,
+        aggregate=aggregation.tokens_or_characters(lambda call: call.answer_characters),
+    ),
     _usage(
         "cost",
         heading="cost",

@@ -171,6 +171,8 @@ def _call(call: CallAnswered) -> Call:
         model=call.model,
         usage=call.usage,
         longer=n is not None and n > int(call.requested["max_tokens"]),
+        prompt_characters=len(call.prompt),
+        answer_characters=len(call.answer),
     )
 
 

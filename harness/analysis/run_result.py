@@ -76,12 +76,16 @@ class Call:
         model: Model that answered, by its own account.
         usage: Its cost, None where the model does not report its tokens.
         longer: Whether the answer is longer than the requested limit.
+        prompt_characters: Length of the prompt.
+        answer_characters: Length of the answer.
     """
 
     asked: str
     model: str
     usage: Usage | None
     longer: bool
+    prompt_characters: int
+    answer_characters: int
 
 
 @dataclass(frozen=True, kw_only=True)
