@@ -27,6 +27,8 @@ from harness.llm.prompts import fill
 from harness.sandbox.parser import Definition, definitions, syntax_tree
 from harness.tasks.base import Wording
 
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WholePrompts:
@@ -176,28 +178,32 @@ def cut(code: str, seed: Genome) -> dict[str, str]:
     """Cut a file into the segments of the seed network that it defines.
 
     Statements before the first definition, such as constants, go to the first segment, since
-    segments keep the seed network's order. Left out are imports that the header has, and what would
-    run as a script.
+    segments keep the seed network's order. Left out are imports of what the header imports under
+    the same names, and what would run as a script.
 
     Raises:
         SyntaxError: The code does not parse.
         ValueError: It is too large to be parsed.
     """
-    imported = {ast.unparse(node) for node in syntax_tree(seed.header).body}
+    imports = (node for node in syntax_tree(seed.header).body if isinstance(node, _IMPORTS))
+    known = {_binding(node, alias) for node in imports for alias in node.names}
 
     def unwanted(node: ast.stmt) -> bool:
         future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        return future or is_script(node) or ast.unparse(node) in imported
+        return future or is_script(node)
 
     parts: dict[str, list[str]] = {}
     first, pending = list[str](), list[str]()
     for node, text in statements(code, without=unwanted):
         if isinstance(node, Definition) and node.name in seed.names and node.name not in parts:
             parts[node.name], pending = [*pending, text], []
-        elif isinstance(node, Definition) or parts or pending:
-            pending.append(text)
+            continue
+        here = pending if isinstance(node, Definition) or parts or pending else first
+        if isinstance(node, _IMPORTS):  # the lint gate refuses what is imported twice
+            node.names = [a for a in node.names if _binding(node, a) not in known]
+            here += [ast.unparse(node)] if node.names else []
         else:
-            first.append(text)
+            here.append(text)
     order = [name for name in seed.names if name in parts]
     if order:
         parts[order[0]] = [*first, *parts[order[0]]]
@@ -205,22 +211,29 @@ def cut(code: str, seed: Genome) -> dict[str, str]:
     return {name: "\n\n\n".join(parts[name]) for name in order}
 
 
+def _binding(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> tuple[str, str]:
+    """Return the name that an import binds, and the module or object that it stands for."""
+    if isinstance(node, ast.ImportFrom):
+        return alias.asname or alias.name, f"{node.module}.{alias.name}"
+    top = alias.name.partition(".")[0]
+    return (alias.asname, alias.name) if alias.asname else (top, top)
+
+
 def entry_points(genome: Genome) -> list[str]:
-    """Return the segments that no other one uses: the harness calls them."""
+    """Return the network, and the segments that no other one uses: the harness calls them."""
     used = {name for one in genome.names for name in _uses(genome, one) if name != one}
-    return [name for name in genome.names if name not in used]
+    return [name for name in genome.names if name not in used or name == network_of(genome)]
 
 
 def network_of(genome: Genome) -> str:
-    """Return the name of the network: the last entry point that is a class."""
-    entries = entry_points(genome)
-    classes = {
-        node.name
+    """Return the name of the network: the last segment that is a class."""
+    classes = [
+        segment.name
         for segment in genome.segments
         for node in definitions(segment.source)
-        if isinstance(node, ast.ClassDef)
-    }
-    return [*entries[-1:], *(name for name in entries if name in classes)][-1]
+        if isinstance(node, ast.ClassDef) and node.name == segment.name
+    ]
+    return [genome.names[-1], *classes][-1]
 
 
 def file_of(genome: Genome, *, reference: Genome) -> str:

@@ -33,7 +33,8 @@ WHOLE = """Smaller.
 import math
 
 import torch
-from torch import nn
+import torch.nn as nn
+import torch.nn.functional as F
 
 SLOPE = 0.1
 
@@ -44,7 +45,7 @@ class Stem(nn.Module):
         self.conv = nn.Conv2d(cin, cout, 3, stride=2, padding=1)
 
     def forward(self, x):
-        return nn.functional.leaky_relu(self.conv(x), SLOPE)
+        return F.leaky_relu(self.conv(x), SLOPE)
 
 
 class ExquisiteNetV2(nn.Module):
@@ -283,6 +284,20 @@ class TestWhole:
         shown = file_of(small, reference=NETWORK)
         assert "class Stem" in shown
         assert "class SE" not in shown
+
+    @pytest.mark.parametrize(
+        ("line", "left"),
+        [
+            ("import torch.nn as nn", ""), ("import torch.nn.functional as F", ""),
+            ("from torch import nn", ""), ("import torch.nn", ""),
+            ("import torch, math", "import math"), ("from torch import nn, Tensor", "from torch import Tensor"),
+            ("import torch.nn as F", "import torch.nn as F"), ("import numpy as np", "import numpy as np"),
+            ("from __future__ import annotations", ""),
+        ],
+    )  # fmt: skip
+    def test_imports_of_what_the_header_imports_are_left_out(self, line, left):
+        parts = cut(f"{line}\n\nclass ExquisiteNetV2(nn.Module):\n    pass", NETWORK)
+        assert parts["ExquisiteNetV2"].partition("class")[0].strip() == left
 
     def test_an_answer_that_repeats_the_file_is_a_duplicate(self, start):
         again = f"```python\n{file_of(NETWORK, reference=NETWORK)}\n```"

@@ -154,7 +154,7 @@ def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
         "model.name=mistralai/Mixtral-8x7B-Instruct-v0.1", "device=cuda", "task.path=images/small",
         "model@model.members.first.model=mistral", "budget.generations=null",
         "proposer.temperature={founder: [0.1, 0.2]}", "network.path=own/network.py",
-        "+profile=[ge2024]",
+        "network=slim", "+profile=[ge2024]",
     ],
 )  # fmt: skip
 def test_a_plan_may_say_what_a_run_is(override):
