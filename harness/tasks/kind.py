@@ -40,6 +40,10 @@ class Kind(Protocol):
         """Return n prepared inputs drawn from torch's global generator."""
         ...
 
+    def labels(self, n: int, signature: Signature, device: str) -> torch.Tensor:
+        """Return n labels drawn from torch's global generator."""
+        ...
+
     def augment(self, inputs: torch.Tensor, recipe: Any, rng: torch.Generator) -> torch.Tensor:
         """Change prepared training inputs at random.
 

@@ -42,6 +42,7 @@ from harness.sandbox.messages import (
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.kind import Kind, kind_of
 from harness.typing import Array
+from harness.worker.behaviour import behaviour_of
 from harness.worker.candidate import CandidateError, check_answers, construct, guarded
 from harness.worker.graph import GraphError, received, wiring, written
 from harness.worker.interpreter import Interpreter
@@ -123,17 +124,25 @@ def _attack(job: Attack, context: Context) -> None:
 
 
 def _build(job: Build, context: Context) -> None:
-    """Build gate: the class exists, builds, maps inputs to answers, and has gradients."""
-    signature, kind = job.candidate.signature, kind_of(job.candidate.signature.kind)
-    network, _optimizer = construct(job.candidate, kind, device=context.device)
-    inputs = guarded("forward", lambda: kind.random(2, signature, context.device))
+    """Build gate; then the digest of the behaviour, whose failure refuses nothing."""
+    _check_built(job.candidate, context.device)
+    context.answer(Built())
+    kind = kind_of(job.candidate.signature.kind)
+    digest = guarded("forward", lambda: behaviour_of(job.candidate, kind, device=context.device))
+    context.channel.send_array(np.frombuffer(digest, "u1"))
+
+
+def _check_built(candidate: Candidate, device: str) -> None:
+    """Check that the class exists, builds, maps inputs to answers, and has gradients."""
+    signature, kind = candidate.signature, kind_of(candidate.signature.kind)
+    network, _optimizer = construct(candidate, kind, device=device)
+    inputs = guarded("forward", lambda: kind.random(2, signature, device))
     answers = guarded("forward", lambda: network(inputs))
     check_answers(answers, (2, *kind.answer_shape(signature)), kind=kind)
     loss = answers.square().mean()
     guarded("forward", loss.backward)
     if all(p.grad is None for p in nn.Module.parameters(network)):
         raise CandidateError("construct", "expected parameters that receive a gradient, found none")
-    context.answer(Built())
 
 
 def _outline(job: Outline, context: Context) -> None:

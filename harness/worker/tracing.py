@@ -88,7 +88,7 @@ class _Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
-        if _is_composite(func):  # record its parts, as autograd does
+        if is_composite(func):  # record its parts, as autograd does
             with self:
                 return func.decompose(*args, **kwargs)
         outcome = func(*args, **kwargs)
@@ -131,7 +131,7 @@ class _Tape(TorchDispatchMode):
         raise GraphError(f"passes a {type(value).__name__} to an operation")
 
 
-def _is_composite(func: Any) -> bool:
+def is_composite(func: Any) -> bool:
     """Return whether torch implements an operation by other operations alone."""
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - no public name
     composite = has_kernel(func.name(), "CompositeImplicitAutograd")

@@ -22,6 +22,59 @@ class DivergedError(Exception):
     """The training loss is no longer finite."""
 
 
+class Steps:
+    """Optimizer steps of one network by a recipe: loss, gradients, update, learning rate.
+
+    Args:
+        network: The network, in training mode.
+        optimizer: Its optimizer.
+        kind: The task's kind.
+        recipe: The recipe.
+        n_batches: Steps of one epoch.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        kind: Kind,
+        recipe: Recipe,
+        n_batches: int,
+        device: str,
+    ) -> None:
+        self._network, self._optimizer = network, optimizer
+        self._kind, self._recipe, self._device = kind, recipe, device
+        self.schedule = _SCHEDULES[recipe.schedule](recipe, n_batches)
+        self._rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
+        bfloat16 = device == "cpu" or torch.cuda.is_bf16_supported()
+        self._half = torch.bfloat16 if bfloat16 else torch.float16
+        # Where the loss has to be scaled, every step waits to see whether gradients overflowed.
+        scales = recipe.mixed_precision and not bfloat16
+        self._scaler = torch.amp.GradScaler(device, enabled=scales)
+
+    def __call__(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Take one step on a batch of prepared inputs, (n, ...), and return its loss."""
+        with torch.autocast(self._device, self._half, enabled=self._recipe.mixed_precision):
+            loss = self._kind.loss(self._network(inputs), labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._rates.step()
+        return loss.detach()
+
+    def parts(self) -> dict[str, Any]:
+        """Return everything with a ``state_dict``, by name."""
+        return {
+            "network": self._network,
+            "optimizer": self._optimizer,
+            "rates": self._rates,
+            "scaler": self._scaler,
+        }
+
+
 class Training:
     """Training of one network by a recipe, epoch by epoch, so that it can be interrupted.
 
@@ -40,19 +93,16 @@ class Training:
         seed: int,
         device: str,
     ) -> None:
-        self._network, self._optimizer = network, optimizer
-        self._kind, self._recipe, self._device = kind, recipe, device
+        self._network, self._kind = network, kind
+        self._recipe, self._device = recipe, device
         self._inputs = torch.from_numpy(data.inputs).to(device)
         self._labels = torch.from_numpy(data.labels).to(device)
         self._rng = torch.Generator(device).manual_seed(seed)
         n_batches = -(-len(self._labels) // recipe.batch_size)
-        self._schedule = _SCHEDULES[recipe.schedule](recipe, n_batches)
-        self._rates = torch.optim.lr_scheduler.LambdaLR(optimizer, self._schedule.factor)
-        bfloat16 = device == "cpu" or torch.cuda.is_bf16_supported()
-        self._half = torch.bfloat16 if bfloat16 else torch.float16
-        # Where the loss has to be scaled, every step waits to see whether gradients overflowed.
-        scales = recipe.mixed_precision and not bfloat16
-        self._scaler = torch.amp.GradScaler(device, enabled=scales)
+        self._step = Steps(
+            network, optimizer, kind=kind, recipe=recipe, n_batches=n_batches, device=device
+        )
+        self._schedule = self._step.schedule
         self.epoch = 0
         """Number of finished epochs."""
         self._ended = False
@@ -77,14 +127,7 @@ class Training:
         for step, batch in enumerate(self._batches()):
             inputs = self._kind.prepare(self._inputs[batch], self._recipe)
             inputs = self._kind.augment(inputs, self._recipe, self._rng)
-            with torch.autocast(self._device, self._half, enabled=self._recipe.mixed_precision):
-                loss = self._kind.loss(self._network(inputs), self._labels[batch])
-            self._optimizer.zero_grad(set_to_none=True)
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            self._scaler.step(self._optimizer)
-            self._scaler.update()
-            self._rates.step()
-            total += loss.detach()
+            total += self._step(inputs, self._labels[batch])
             if step % _CHECK_EVERY == _CHECK_EVERY - 1:
                 monitor.check(total)
         return monitor.finish(total)
@@ -100,7 +143,7 @@ class Training:
 
         It leaves out what a network or an optimizer keeps outside its ``state_dict``.
         """
-        content = {part: thing.state_dict() for part, thing in self._parts().items()} | {
+        content = {part: thing.state_dict() for part, thing in self._step.parts().items()} | {
             "schedule": dict(self._schedule.state),
             "epoch": self.epoch,
             "ended": self._ended,
@@ -115,7 +158,7 @@ class Training:
     def restore(self, state: Array) -> None:
         """Continue from where ``state`` was taken."""
         content: dict[str, Any] = torch.load(io.BytesIO(state.data), weights_only=True)
-        for part, thing in self._parts().items():
+        for part, thing in self._step.parts().items():
             thing.load_state_dict(content[part])
         self._schedule.state.update(content["schedule"])
         self.epoch, self._ended = content["epoch"], content["ended"]
@@ -123,14 +166,6 @@ class Training:
         torch.set_rng_state(content["random"])
         if content["cuda"] is not None:
             torch.cuda.set_rng_state(content["cuda"])
-
-    def _parts(self) -> dict[str, Any]:
-        return {
-            "network": self._network,
-            "optimizer": self._optimizer,
-            "rates": self._rates,
-            "scaler": self._scaler,
-        }
 
 
 class _LossMonitor:

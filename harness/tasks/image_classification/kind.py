@@ -37,6 +37,10 @@ class ImageClassification:
         """Return images of uniform noise."""
         return torch.rand((n, *signature.input_shape), device=device)
 
+    def labels(self, n: int, signature: Signature, device: str) -> torch.Tensor:
+        """Return uniformly drawn classes."""
+        return torch.randint(signature.n_outputs, (n,), device=device)
+
     def augment(
         self, inputs: torch.Tensor, recipe: ImageRecipe, rng: torch.Generator
     ) -> torch.Tensor:

@@ -1,0 +1,300 @@
+"""The digest of behaviour: equal for one function, unequal for any honest difference."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.config.compose import compose
+from harness.sandbox.messages import Candidate, Signature
+from harness.tasks.kind import kind_of
+from harness.worker.behaviour import behaviour_of
+from harness.worker.effects import EffectRecorder, Names, alive
+from tests.conftest import ROOT
+
+SIGNATURE = Signature(
+    kind="image_classification", class_name="Net", input_shape=(1, 8, 8), n_outputs=4
+)
+RECIPE = compose([]).recipe
+
+NETWORK = '''import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def get_optimizer(model, lr, weight_decay, nesterov):
+    """Plain momentum."""
+    return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+
+class Block(nn.Module):
+    """Never built."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.conv = nn.Conv2d(c, c, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Mix(nn.Module):
+    def __init__(self, cin, cout):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(cout, momentum=0.1)
+
+    def forward(self, x):
+        y = F.relu(self.norm(self.conv(x)))
+        return y
+
+
+class Net(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = Mix(img_channels, 6)
+        self.drop = nn.Dropout(0.2)
+        self.head = nn.Linear(6, class_num)
+
+    def forward(self, x):
+        x = self.mix(x)
+        return self.head(self.drop(x.mean(dim=(2, 3))))
+'''
+
+COUNTS_STEPS = """
+    def forward(self, x):
+        if self.training:
+            self.steps = getattr(self, "steps", 0) + 1
+        y = F.relu(self.norm(self.conv(x)))
+        return y if getattr(self, "steps", 0) < 500 else F.silu(y)
+"""
+COUNTED = NETWORK.replace(
+    """
+    def forward(self, x):
+        y = F.relu(self.norm(self.conv(x)))
+        return y
+""",
+    COUNTS_STEPS,
+)
+LOOKAHEAD = NETWORK.replace(
+    """
+def get_optimizer(model""",
+    """
+class Lookahead(torch.optim.SGD):
+    def __init__(self, params, lr, back=0.5):
+        super().__init__(params, lr=lr)
+        self.back, self.taken = back, 0
+        self.slow = [p.detach().clone() for g in self.param_groups for p in g["params"]]
+
+    def step(self, closure=None):
+        super().step(closure)
+        self.taken += 1
+        if self.taken % 50 == 0:
+            for p, slow in zip(self.param_groups[0]["params"], self.slow):
+                p.data = slow.lerp_(p.data, self.back)
+
+
+def get_optimizer(model""",
+).replace("torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)",
+          "Lookahead(model.parameters(), lr)")  # fmt: skip
+DEPTH = NETWORK.replace(
+    "        x = self.mix(x)\n",
+    """        x = self.mix(x)
+        if self.training and torch.rand(()) < 0.1:
+            x = x * 0
+""",
+)
+RADAM = NETWORK.replace(
+    "SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)",
+    "RAdam(model.parameters(), lr=lr, betas=(0.9, 0.999))",
+)
+SAME = {
+    "a class that is never built": (NETWORK, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
+    "a comment and a docstring": (NETWORK, '"""Plain momentum."""', '"""Words."""  # more'),
+    "the name of a local variable": (NETWORK, "y = F.relu(self.norm(self.conv(x)))\n        return y",
+                                     "z = F.relu(self.norm(self.conv(x)))\n        return z"),
+    "the name of a layer": (NETWORK, "self.head", "self.classifier"),
+    "the name of a class": (NETWORK, "Mix", "Mixture"),
+    "a dead branch of the graph": (NETWORK, "        x = self.mix(x)\n",
+                                   "        x = self.mix(x)\n        unused = torch.sigmoid(x) * 3\n"),
+    "a dead change in place": (NETWORK, "        x = self.mix(x)\n",
+                               "        x = self.mix(x)\n        unused = x * 2\n        unused.mul_(3)[0].zero_()\n"),
+    "a layer that is built last and never used": (
+        NETWORK, "        self.head = nn.Linear(6, class_num)\n",
+        "        self.head = nn.Linear(6, class_num)\n        self.spare = nn.Linear(9, 9)\n"),
+    "another view of the same memory": (
+        NETWORK, "x = self.mix(x)\n", "x = self.mix(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2)\n"),
+    "a never built class beside code that counts steps": (COUNTED, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
+    "a never built class beside an optimizer of its own": (LOOKAHEAD, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
+    "a comment in an optimizer of its own": (LOOKAHEAD, "self.taken += 1", "self.taken += 1  # one more"),
+}  # fmt: skip
+DISTINCT = {
+    "momentum": (NETWORK, "momentum=0.9,", "momentum=0.91,"),
+    "weight decay, by a millionth": (NETWORK, "=weight_decay)", "=weight_decay * 1.000001)"),
+    "rate": (NETWORK, "lr=lr,", "lr=lr * 1.0001,"),
+    "an optimizer": (NETWORK, "optim.SGD(model.parameters(), lr=lr, momentum=0.9,",
+                     "optim.AdamW(model.parameters(), lr=lr,"),
+    "a setting that shows after five steps": (RADAM, "0.999", "0.99"),
+    "which parameters decay": (NETWORK, "model.parameters()", "model.head.parameters()"),
+    "an initialisation": (NETWORK, "        self.drop =",
+                          "        nn.init.kaiming_normal_(self.mix.conv.weight)\n        self.drop ="),
+    "the initial running variance": (NETWORK, "        self.drop =",
+                                     "        self.mix.norm.running_var.fill_(2)\n        self.drop ="),
+    "the rate of dropout": (NETWORK, "Dropout(0.2)", "Dropout(0.2000001)"),
+    "an activation": (NETWORK, "F.relu", "F.silu"),
+    "an activation in training alone": (NETWORK, "return y", "return y if not self.training else F.silu(y)"),
+    "momentum of batch normalisation": (NETWORK, "momentum=0.1)", "momentum=0.11)"),
+    "epsilon of batch normalisation": (NETWORK, "momentum=0.1)", "momentum=0.1, eps=1.1e-5)"),
+    "order of construction": (
+        NETWORK, "        self.mix = Mix(img_channels, 6)\n        self.drop = nn.Dropout(0.2)\n        self.head = nn.Linear(6, class_num)\n",
+        "        self.head = nn.Linear(6, class_num)\n        self.mix = Mix(img_channels, 6)\n        self.drop = nn.Dropout(0.2)\n"),
+    "a frozen layer": (NETWORK, "        self.drop =", "        self.mix.conv.weight.requires_grad_(False)\n        self.drop ="),
+    "a scaled gradient": (NETWORK, "        self.drop =", "        self.mix.conv.weight.register_hook(lambda g: g * 1.01)\n        self.drop ="),
+    "a constant that equals the size of a batch": (
+        NETWORK.replace("self.mix(x)", "self.mix(x) * x.shape[0]"), "x.shape[0]", "4"),
+    "rate of stochastic depth, by a draw in Python": (DEPTH, "< 0.1", "< 0.11"),
+    "what happens from the five hundredth step on": (COUNTED, "< 500", "< 501"),
+    "the same, as a default": (
+        COUNTED.replace("self, x):\n        if", "self, x, last=500):\n        if").replace("< 500", "< last"),
+        "last=500", "last=501"),
+    "the same, as a global": ("LAST = 500\n" + COUNTED.replace("< 500", "< LAST"), "LAST = 500", "LAST = 501"),
+    "the same, as an attribute of the class": (
+        COUNTED.replace("class Mix(nn.Module):", "class Mix(nn.Module):\n    last = 500\n").replace("< 500", "< self.last"),
+        "last = 500", "last = 501"),
+    "the same, as an attribute": (
+        COUNTED.replace("        self.norm", "        self.last = 500\n        self.norm").replace("< 500", "< self.last"),
+        "self.last = 500", "self.last = 501"),
+    "what an optimizer does at the fiftieth step": (LOOKAHEAD, "% 50", "% 51"),
+    "how far an optimizer goes back at the fiftieth step": (LOOKAHEAD, "back=0.5", "back=0.4"),
+    "the same, as an argument": (LOOKAHEAD, "model.parameters(), lr)", "model.parameters(), lr, 0.4)"),
+    "one more pass through a normalisation that keeps statistics": (
+        NETWORK, "        x = self.mix(x)\n", "        unused = self.mix(x * 3)\n        x = self.mix(x)\n"),
+}  # fmt: skip
+
+
+def digest(source, *, seed=3, signature=SIGNATURE, recipe=RECIPE):
+    candidate = Candidate(source=source, signature=signature, recipe=recipe, seed=seed)
+    return behaviour_of(candidate, kind_of(signature.kind), device="cpu").hex()
+
+
+def changed(case):
+    source, before, after = case
+    assert before in source
+    return source, source.replace(before, after)
+
+
+@pytest.mark.parametrize("case", SAME.values(), ids=SAME)
+def test_one_function_has_one_digest(case):
+    before, after = changed(case)
+    assert before != after
+    assert digest(before) == digest(after)
+
+
+@pytest.mark.parametrize("case", DISTINCT.values(), ids=DISTINCT)
+def test_an_honest_difference_has_another_digest(case):
+    before, after = changed(case)
+    assert digest(before) != digest(after)
+
+
+def test_reordered_classes_are_the_same_network():
+    parts = NETWORK.split("\n\n\n")
+    assert digest("\n\n\n".join([parts[0], *parts[:0:-1]])) == digest(NETWORK)
+
+
+def test_the_seed_and_the_recipe_are_part_of_the_comparison():
+    assert digest(NETWORK, seed=3) != digest(NETWORK, seed=4)
+    assert digest(NETWORK) != digest(NETWORK, recipe=replace(RECIPE, lr=RECIPE.lr * 2))
+
+
+def test_a_segment_that_the_seed_network_never_builds_does_not_count(network):
+    signature = replace(SIGNATURE, class_name="ExquisiteNetV2", input_shape=(1, 32, 32))
+    other = network.replace("SE", network["SE"].replace("F.relu", "F.silu"))
+    built = network.replace("SE_LN", network["SE_LN"].replace("torch.sigmoid", "torch.tanh"))
+    assert network.digest != other.digest
+    assert digest(network.source, signature=signature) == digest(other.source, signature=signature)
+    assert digest(network.source, signature=signature) != digest(built.source, signature=signature)
+
+
+PROCESS = """
+import sys
+import torch
+from tests.worker.test_behaviour import COUNTED, digest
+torch.set_num_threads(int(sys.argv[1]))
+print(digest(COUNTED.replace("< 500", "in {500, 'a', 'b', 'c'}")))
+"""
+
+
+@pytest.mark.slow
+def test_another_process_and_another_number_of_threads_give_the_same_digest():
+    """Sets of texts are ordered by a hash that differs between processes."""
+    found = set()
+    for threads, hashes in (("1", "1"), ("3", "2")):
+        done = subprocess.run(
+            [sys.executable, "-c", PROCESS, threads], capture_output=True, text=True, check=True,
+            cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": hashes, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+INSTRUCTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "alias", "mul_", "half_", "copy_"]),
+        st.integers(0, 30), st.integers(0, 30),
+    ), min_size=1, max_size=12,
+)  # fmt: skip
+
+
+def carried_out(program, result, *, without=()):
+    """Run a program on vectors; return its result, its effects, and those of each instruction.
+
+    An instruction that is left out changes nothing, and what it would have made is no number.
+    """
+    pool = [torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.5, 0.25, 2.0, 1.0])]
+    recorder, spans = EffectRecorder(), []
+    for place, (kind, one, two) in enumerate(program):
+        a, b = pool[one % len(pool)], pool[two % len(pool)]
+        before = len(recorder.effects)
+        if place in without:
+            pool += [torch.full((4,), torch.nan)] if kind == "add" else []
+        else:
+            with recorder:
+                if kind == "add":
+                    pool.append(a + b)
+                elif kind == "alias":
+                    pool.append(a.view(2, 2).view(4))
+                elif kind == "mul_":
+                    a.mul_(b)
+                elif kind == "half_":
+                    a[:2].add_(b[2:])
+                else:
+                    a.copy_(b)
+        spans.append(range(before, len(recorder.effects)))
+    answer = pool[result % len(pool)]
+    with recorder:
+        answer = answer * 1
+    return answer, recorder, spans
+
+
+def told(recorder, answer):
+    names = Names()
+    return [names.text(e) for e in alive(recorder.effects, [recorder.storage_of(answer)])]
+
+
+@settings(max_examples=150)
+@given(program=INSTRUCTIONS, result=st.integers(0, 30))
+def test_what_is_left_out_of_the_record_has_no_effect_on_the_result(program, result):
+    answer, recorder, spans = carried_out(program, result)
+    kept = {id(e) for e in alive(recorder.effects, [recorder.storage_of(answer)])}
+    dead = {
+        place for place, span in enumerate(spans)
+        if span and not any(id(recorder.effects[k]) in kept for k in span)
+    }  # fmt: skip
+    again, shorter, _ = carried_out(program, result, without=dead)
+    assert torch.equal(answer, again)
+    assert told(recorder, answer) == told(shorter, again)
