@@ -3,8 +3,13 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+import pytest
+
+from harness.evolution.candidate import Gated
 from tests.conftest import ROOT
+from tests.support.backends import open_backend
 
 CHECK = '''
 def prints(genome: Genome) -> str | None:
@@ -15,6 +20,16 @@ def prints(genome: Genome) -> str | None:
 STATIC_GATES = (
     Gate(name="prints", kind="chatty", meaning="it prints", check=prints),
 '''
+OWN_DRAWS = """class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.linear = nn.Linear(img_channels, class_num)
+        self.draws = torch.Generator()
+
+    def forward(self, x):
+        {check}
+        return self.linear(x.mean(dim=(2, 3)))
+"""
 USE = """
 from harness.evaluation.gates import KINDS, REPAIRABLE, STATIC_GATES
 from harness.evolution.genome import Genome
@@ -38,3 +53,26 @@ def test_a_gate_costs_one_function_and_one_line_of_the_tuple(tmp_path):
     rejection, meaning, repairable = done.stdout.strip().split("|")
     assert "gate='prints', kind='chatty', reason='expected no call of print'" in rejection
     assert (meaning, repairable) == ("it prints", "True")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "x = x + torch.rand(x.shape, generator=self.draws)",
+        "assert self.training",
+        "assert self.training or torch.ones(2 ** 36).sum()",
+    ],
+    ids=["cannot be recorded", "raises", "runs out of memory"],
+)
+def test_a_network_without_a_digest_of_its_behaviour_passes_all_the_same(backend, network, check):
+    child = network.replace("ExquisiteNetV2", OWN_DRAWS.format(check=check))
+    assert backend.validate(child) == Gated(refusal=None, behaviour=None)
+
+
+@pytest.mark.slow
+def test_every_worker_gives_a_network_the_same_behaviour(config, digits, network, backend):
+    """Whatever their number, and whatever the threads of a training."""
+    threads = replace(config, limits=replace(config.limits, threads=2))
+    with open_backend(threads, digits, network) as other:
+        found = other.map(other.validate, [network] * 4)
+    assert {gated.behaviour for gated in found} == {backend.validate(network).behaviour}
