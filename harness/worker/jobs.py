@@ -42,7 +42,7 @@ from harness.sandbox.messages import (
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.kind import Kind, kind_of
 from harness.typing import Array
-from harness.worker.behaviour import behaviour_of
+from harness.worker.behaviour.digest import behaviour_of
 from harness.worker.candidate import CandidateError, check_answers, construct, guarded
 from harness.worker.graph import GraphError, received, wiring, written
 from harness.worker.interpreter import Interpreter

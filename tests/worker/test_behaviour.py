@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from harness.config.compose import compose
 from harness.sandbox.messages import Candidate, Signature
 from harness.tasks.kind import kind_of
-from harness.worker.behaviour import behaviour_of
-from harness.worker.effects import EffectRecorder, Names, alive
+from harness.worker.behaviour.digest import behaviour_of
+from harness.worker.behaviour.effects import EffectRecorder, Names, alive
 from tests.conftest import ROOT
 
 SIGNATURE = Signature(

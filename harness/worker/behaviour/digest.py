@@ -21,10 +21,10 @@ from torch import nn
 
 from harness.sandbox.messages import Candidate
 from harness.tasks.kind import Kind
+from harness.worker.behaviour.effects import EffectRecorder, Names, alive
+from harness.worker.behaviour.unseen_code import unseen_code
 from harness.worker.candidate import construct
-from harness.worker.effects import EffectRecorder, Names, alive
 from harness.worker.training import Steps
-from harness.worker.unseen_code import unseen_code
 
 _ANSWERED = (2, 3)
 _STEPS = (4, 3, 5)

@@ -1,0 +1,1 @@
+"""Digests of what a network computes and how it learns."""
