@@ -48,6 +48,21 @@ def time_ratio(run: RunResult) -> float | None:
     return run.selected.train_s / run.seed_train_s if run.selected and run.seed_train_s else None
 
 
+def size_changes(runs: Sequence[RunResult]) -> tuple[int, int, int]:
+    """Return how many evaluated children are smaller than their first parent, as large, larger."""
+    changes: list[int] = []
+    for run in runs:
+        sizes = {c.step: c.objectives.n_params for c in run.evaluated if c.objectives}
+        sizes["seed"] = run.seed_objectives.n_params
+        changes += [
+            sizes[child.step] - sizes[child.parents[0]]
+            for child in run.evaluated
+            if child.parents[0] in sizes
+        ]
+    smaller, larger = sum(c < 0 for c in changes), sum(c > 0 for c in changes)
+    return smaller, len(changes) - smaller - larger, larger
+
+
 def selected_test_score(run: RunResult) -> float | None:
     """Return the mean test score of the selected network over its re-trainings."""
     return mean(run.finals.get(run.selected.step, ())) if run.selected else None

@@ -11,7 +11,7 @@ from harness.analysis.comparison import (
     declared_measure,
     seeds_text,
 )
-from harness.analysis.measures import margin_of, saved
+from harness.analysis.measures import margin_of, saved, size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
@@ -28,6 +28,7 @@ from harness.reporting.tables import Document, Table
 _SEEDS = Column(name="seeds", heading="seeds")
 _LLM = Column(name="llm", heading="LLM")
 _REFUSED = Column(name="refused", heading="the rest: %, gate")
+_SIZES = Column(name="size_changes", heading="smaller / same / larger %")
 
 
 def describe_comparison(comparison: Comparison, *, measure: str | None = None) -> Document:
@@ -127,7 +128,7 @@ def _cost(comparison: Comparison) -> Table:
     metrics = metrics_of(COST)
     columns = [ARM, _LLM, *(column_of(one, comparison.wording) for one in metrics)]
     after_valid = 1 + [column.name for column in columns].index("valid")
-    columns.insert(after_valid, _REFUSED)
+    columns[after_valid:after_valid] = [_REFUSED, _SIZES]
     rows = (
         {column.name: row[column.name] for column in columns}
         for arm in comparison.arms
@@ -148,6 +149,7 @@ def _cost_row(arm: Arm, metrics: Sequence[Metric]) -> Values:
         "arm": arm.name,
         "llm": _models(runs),
         "refused": _refusals(runs),
+        "size_changes": _size_changes(runs),
         **_over(runs, metrics),
     }
 
@@ -161,6 +163,7 @@ def _rows_by_llm(arm: Arm, metrics: Sequence[Metric]) -> Iterator[Values]:
             "arm": f"{arm.name}, asking {model}",
             "llm": _models(runs),
             "refused": None,
+            "size_changes": None,
             **_over(runs, [one for one in metrics if one.by_llm]),
             **{one.name: None for one in metrics if not one.by_llm},
         }
@@ -199,6 +202,14 @@ def _refusals(runs: Sequence[RunResult]) -> str | None:
         f"{share:.0f} {gate}" if share >= 1 else f"< 1 {gate}" for gate, share in shares.items()
     )
     return ", ".join(texts) or "none"
+
+
+def _size_changes(runs: Sequence[RunResult]) -> str | None:
+    """Return the shares of evaluated children that shrink, keep and grow their first parent."""
+    counts = size_changes(runs)
+    if not any(counts):
+        return None
+    return " / ".join(f"{100 * count / sum(counts):.0f}" for count in counts)
 
 
 def _source_of_answers(arm: Arm) -> str:

@@ -61,6 +61,10 @@ def _on_margin(run: RunResult, measured: Noise) -> str:
 def on_cost(runs: Sequence[RunResult]) -> Iterator[str]:
     """Yield the definitions of the columns of cost, and the budget."""
     yield "Means over completed runs."
+    yield (
+        "smaller / same / larger %: evaluated children by their number of parameters, compared "
+        "with their first parent."
+    )
     yield from _notes_of(COST, runs)
     budget = runs[0].manifest.settings["budget"]
     limits = (

@@ -109,6 +109,20 @@ def test_founders_are_changes_of_the_seed_network_alone(recorded):
     assert founders_share(replace(run, candidates=run.candidates[:1])) == 1
 
 
+def test_children_are_compared_in_size_with_their_first_parent(recorded):
+    children = [
+        ("g0.c0", evaluated(0.98, 500)),
+        ("g0.c1", evaluated(0.98, 1000)),
+        ("g0.c2", {"gate": "lint", "kind": "lint", "reason": "F821"}),
+        ("g1.c0", evaluated(0.9, 600)),
+        ("g1.c1", evaluated(0.9, 499)),
+    ]
+    parents = [["seed"], ["seed"], ["seed"], ["g0.c0", "g0.c1"], ["g0.c0"]]
+    run = recorded(children, {}, parents=parents)
+    assert measures.size_changes([run]) == (2, 1, 1)
+    assert measures.size_changes([run, run]) == (4, 2, 2)
+
+
 def test_compute_of_the_selected_network_is_in_multiples_of_the_seed_networks(recorded):
     run = recorded([("g0.c0", evaluated(0.98, 100) | {"flops": 125})], {})
     assert measures.flops_ratio(run) == 2.5
