@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.evolution import pareto
-from harness.evolution.candidate import Decided, Individual, Rejection
+from harness.evolution.candidate import TOLD, Decided, Individual, Rejection
 from harness.evolution.loop import evaluated
 from harness.evolution.proposer import Context
 from harness.tasks.base import Wording
@@ -26,6 +26,12 @@ def chosen(networks: Sequence[Individual], *, most: int) -> tuple[Sequence[Indiv
     objectives = [one.objectives for one in networks]
     kept = pareto.spea2_choice(objectives, most, [one.genome.digest for one in networks])
     return [networks[i] for i in kept], len(networks) - len(kept)
+
+
+def told_detail(context: Context) -> dict[str, str]:
+    """Return what a variation records of the measurements that its prompt tells or counts."""
+    count = len(measured(context))
+    return {TOLD: str(count)} if count else {}
 
 
 def refused(context: Context, *, most: int) -> Sequence[Decided]:

@@ -13,7 +13,7 @@ from functools import partial
 from string import Template
 from typing import Any, ClassVar
 
-from baselines.llm_history import chosen, measured, objectives_text, refused
+from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
 from baselines.nsga_net import (
     CHOICES,
     Architecture,
@@ -119,7 +119,7 @@ class TypedChoice:
         )
         place = int(context.step.rpartition("c")[2]) + 1
         child = calls.ask(operator, self._text(context, place))
-        detail = {"place": f"{place} of {self._batch}"}
+        detail = {"place": f"{place} of {self._batch}", **told_detail(context)}
         if isinstance(child, Genome):
             detail["genes"] = _changed(decoded(child))
         steps = tuple(call.request.step for call in calls.made)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import ClassVar
 
-from baselines.llm_history import chosen, measured, objectives_text, refused
+from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
@@ -112,9 +112,8 @@ class WholeNetwork:
         )
         child = calls.ask(operator, self._text(genome, context))
         steps = tuple(call.request.step for call in calls.made)
-        return child, Variation(
-            operator=operator, segment="several", detail=calls.detail, calls=steps
-        )
+        detail = calls.detail | (told_detail(context) if self._tells_history else {})
+        return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
 
     def _text(self, genome: Genome, context: Context) -> str:
         prompts, seed = self._prompts, context.reference

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.run_result import Candidate, RunResult, best_score
 from harness.evolution import pareto
 from harness.evolution.budget import total
-from harness.evolution.candidate import CHARGED
+from harness.evolution.candidate import CHARGED, TOLD
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""
@@ -76,15 +76,20 @@ def founders_share(run: RunResult) -> float | None:
     """Return the share of the search's gain that changes of the seed network alone reach.
 
     The gain is of hypervolume over the seed network's. Candidates whose only parent is the seed
-    network are the founders in guided evolution; what the others add is due to evolution. None
-    where there is no gain.
+    network are the founders in guided evolution, unless an LLM was told of other networks; what the
+    others add is due to evolution. None where there is no gain.
     """
-    first = [c.objectives for c in run.evaluated if c.objectives and set(c.parents) <= {"seed"}]
+    first = [c.objectives for c in run.evaluated if c.objectives and _is_founder(c)]
     every = [c.objectives for c in run.evaluated if c.objectives]
     seed, founders, final = (
         run.hypervolume_of([run.seed_objectives, *found]) for found in ([], first, every)
     )
     return (founders - seed) / (final - seed) if final > seed else None
+
+
+def _is_founder(candidate: Candidate) -> bool:
+    told = any(TOLD in variation.detail for variation in candidate.variations)
+    return set(candidate.parents) <= {"seed"} and not told
 
 
 def evaluations_to_target(run: RunResult) -> int | None:

@@ -117,6 +117,10 @@ def gated_of(content: Mapping[str, Any]) -> Gated:
     return Gated(refusal=Rejection(**content)) if "gate" in content else Gated(**content)
 
 
+TOLD = "told"
+"""Key of ``Variation.detail``: how many earlier networks decided a child besides its parents."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variation:
     """One application of an operator, with its choices and LLM calls."""

@@ -9,6 +9,7 @@ import pytest
 from harness.analysis import measures
 from harness.analysis.loading import read_run
 from harness.analysis.trajectory import founders_share
+from harness.evolution.candidate import TOLD, Variation
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from tests.support.records import child, evaluated, manifest, record_run, reference
@@ -107,6 +108,16 @@ def test_founders_are_changes_of_the_seed_network_alone(recorded):
     halved, quartered = 0.88 * math.log10(2), 0.88 * math.log10(4)
     assert founders_share(run) == pytest.approx(halved / quartered)
     assert founders_share(replace(run, candidates=run.candidates[:1])) == 1
+
+
+def test_a_change_of_the_seed_network_that_other_networks_decided_is_no_founder(recorded):
+    children = [("g0.c0", evaluated(0.98, 500)), ("g1.c0", evaluated(0.98, 250))]
+    run = recorded(children, {})
+    told = Variation(operator="mutation", segment="several", detail={TOLD: "1"})
+    first, second = run.candidates
+    candidates = [first, replace(second, variations=(told,))]
+    assert founders_share(run) == 1
+    assert founders_share(replace(run, candidates=candidates)) == pytest.approx(0.5)
 
 
 def test_children_are_compared_in_size_with_their_first_parent(recorded):

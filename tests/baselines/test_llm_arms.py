@@ -331,4 +331,7 @@ class TestWhole:
         assert first.prompt == last.prompt
         _, _, told = asked(SEQUENTIAL, "No.", later, genome=history[0].proposal.child)
         assert "- accuracy 97.00%, 200,000 parameters\n" in told.prompt
+        for arm, count in ((BEST_OF_N, None), (SEQUENTIAL, "1"), ("llm_typed", "1")):
+            assert asked(arm, "No.", later)[1].detail.get("told") == count
+            assert "told" not in asked(arm, "No.", start)[1].detail
         assert "as the original: accuracy 97.00%, 200,000 parameters." in told.prompt
