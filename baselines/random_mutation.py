@@ -1,12 +1,16 @@
-"""Random mutation: the evolutionary baseline without an LLM.
+"""Random mutation: evolutionary baselines without an LLM.
 
-It edits the syntax tree of the same segments that the LLM rewrites, and mates by swapping a whole
-segment, so that the LLM is the only difference between the arms.
+They edit the syntax tree of the same segments that the LLM rewrites, and mate by swapping a whole
+segment, in the same loop with the same selection. More than the LLM differs from GE: an edit
+changes one place where an LLM rewrites a segment, the edits are a fixed list where the LLM may
+write any code, and the segments are drawn by what can be edited in them. ``docs/arms.md`` has the
+measured share of proposals that shrink, grow and keep the size.
 """
 
 from collections.abc import Sequence
+from random import Random
 
-from baselines.syntax_edits import Edit, mutated
+from baselines.syntax_edits import MATCHED, Edit, mutated
 from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
@@ -16,7 +20,7 @@ _MOST_EDITS = 1_000
 
 
 class RandomMutation:
-    """Random edits of any segment.
+    """Random edits of any segment, as in 0.1.0.
 
     Args:
         edits: Least and greatest number of edits per mutation; the number is drawn uniformly.
@@ -41,7 +45,7 @@ class RandomMutation:
         child, edits = genome, list[tuple[str, Edit]]()
         for _ in range(n_edits):
             sources = {segment.name: segment.source for segment in child.segments}
-            drawn = mutated(sources, rng=rng)
+            drawn = self.drawn(sources, rng, context)
             if drawn is not None:
                 segment, source, edit = drawn
                 child = child.replace(segment, source)
@@ -60,9 +64,42 @@ class RandomMutation:
             return Rejection(gate="extract", kind="extract", reason=reason), variation
         return child, variation
 
+    def drawn(
+        self, sources: dict[str, str], rng: Random, context: Context
+    ) -> tuple[str, str, Edit] | None:
+        """Draw one edit, as ``syntax_edits.mutated``; override for other edits."""
+        del context
+        return mutated(sources, rng=rng)
+
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Take the mate's version of one segment at which the two differ."""
         segment = context.rng("mating segment").choice(genome.differing(mate))
         return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)
+
+
+class MatchedMutation(RandomMutation):
+    """Random edits that shrink as often as GE's prompts ask for fewer parameters.
+
+    Widths may halve, and a kernel changes by one step (``syntax_edits.MATCHED``).
+
+    Args:
+        edits: As for ``RandomMutation``.
+        shrinking: Share of mutations whose edits are drawn only from those that shrink the
+            network. In GE one of six categories asks for that (Morris 2024, table 2).
+    """
+
+    def __init__(self, *, edits: Sequence[int], shrinking: float) -> None:
+        super().__init__(edits=edits)
+        if not 0 <= shrinking <= 1:
+            raise InputError(f"shrinking: expected a share from 0 to 1, got {shrinking}.")
+        self._shrinking = shrinking
+
+    def drawn(
+        self, sources: dict[str, str], rng: Random, context: Context
+    ) -> tuple[str, str, Edit] | None:
+        """Draw one edit; all edits of one mutation shrink, or none has to."""
+        shrinks = context.rng("shrinking").random() < self._shrinking
+        found = mutated(sources, rng=rng, finders=MATCHED, shrinking=True) if shrinks else None
+        return found or mutated(sources, rng=rng, finders=MATCHED)

@@ -2,14 +2,16 @@
 
 Kinds: widths, kernel sizes, activations, normalisation, dropout rates, optimiser constants, and
 dropping or doubling a layer (as in Real 2017, table 1, and NSGA-Net, Lu 2019). Edits preserve
-shapes where arithmetic suffices, such as the padding of a larger kernel, so that the baseline is as
-strong as a plain evolutionary algorithm. Every option differs from the current code.
+shapes where arithmetic suffices, such as the padding of a larger kernel; the gates refuse the rest.
+Every option differs from the current code. ``FINDERS`` lists the edits of 0.1.0, ``MATCHED`` those
+of the arms since.
 """
 
 import ast
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from harness.sandbox.parser import syntax_tree
@@ -34,49 +36,96 @@ class Edit:
     kind: str
     site: str
     changes: tuple[tuple[ast.expr, str], ...]
+    shrinks: bool = False
+    """Whether it narrows layers, or drops one with weights."""
 
 
-def mutated(sources: Mapping[str, str], *, rng: Random) -> tuple[str, str, Edit] | None:
+Finder = Callable[[ast.Module], Iterator[Edit]]
+"""Yields every edit of one kind."""
+
+
+def mutated(
+    sources: Mapping[str, str],
+    *,
+    rng: Random,
+    finders: Sequence[Finder] | None = None,
+    shrinking: bool = False,
+) -> tuple[str, str, Edit] | None:
     """Draw one edit of one of several segments; return its name, its new source, and the edit.
 
     A kind is drawn from those that occur in any segment, then a site with its new value, so that
     widths, which decide the size of a network, are as likely as any other kind. Returns None if
     there is nothing to edit.
+
+    Args:
+        sources: The segments' sources by name.
+        rng: The draws.
+        finders: The edits to draw from; by default ``FINDERS``.
+        shrinking: Whether to draw only from edits that shrink the network.
     """
-    options = [(name, edit) for name, source in sources.items() for edit in edits_of(source)]
+    options = [
+        (name, edit)
+        for name, source in sources.items()
+        for edit in edits_of(source, finders)
+        if edit.shrinks or not shrinking
+    ]
     if not options:
         return None
     kind = rng.choice(sorted({edit.kind for _, edit in options}))
     name, edit = rng.choice([option for option in options if option[1].kind == kind])
-    return name, _rewritten(sources[name], edit.changes), edit
+    return name, rewritten(sources[name], edit.changes), edit
 
 
-def edits_of(source: str) -> list[Edit]:
+def edits_of(source: str, finders: Sequence[Finder] | None = None) -> list[Edit]:
     """Return all possible edits of a segment, in a fixed order."""
     tree = syntax_tree(source)
-    return [edit for find in FINDERS for edit in find(tree)]
+    return [edit for find in finders or FINDERS for edit in find(tree)]
 
 
-def widths(tree: ast.Module) -> Iterator[Edit]:
-    """Change a number of channels everywhere in the segment."""
+def widths(tree: ast.Module, *, merging: bool = False) -> Iterator[Edit]:
+    """Change a number of channels everywhere in the segment.
+
+    Args:
+        tree: The segment.
+        merging: Whether the new number may be that of another layer. From then on both change
+            together. Without it, a layer twice as wide as the one before it cannot be halved.
+    """
+    places = width_places(tree)
+    for width, constants in places.items():
+        for new in sorted({max(MIN_WIDTH, on_grid(width * f)) for f in WIDTH_FACTORS} - {width}):
+            if merging or new not in places:
+                yield Edit(
+                    kind="width",
+                    site=f"{width} -> {new} channels",
+                    changes=tuple((constant, str(new)) for constant in constants),
+                    shrinks=new < width,
+                )
+
+
+def width_places(tree: ast.Module) -> dict[int, list[ast.expr]]:
+    """Return where each number of channels stands as an argument of a call."""
     places: dict[int, list[ast.expr]] = {}
     for call in _calls(tree):
         for argument in call.args:
             value = _integer(argument)
             if value is not None and value >= MIN_WIDTH:
                 places.setdefault(value, []).append(argument)
-    for width, constants in places.items():
-        for new in sorted({max(MIN_WIDTH, round(width * f / 4) * 4) for f in WIDTH_FACTORS}):
-            if new not in places:
-                yield Edit(
-                    kind="width",
-                    site=f"{width} -> {new} channels",
-                    changes=tuple((constant, str(new)) for constant in constants),
-                )
+    return places
 
 
-def kernels(tree: ast.Module) -> Iterator[Edit]:
-    """Change a kernel size, in a convolution together with its padding."""
+def on_grid(width: float) -> int:
+    """Return the nearest multiple of 4, and at least 4."""
+    return max(4, round(width / 4) * 4)
+
+
+def kernels(tree: ast.Module, *, stepwise: bool = False) -> Iterator[Edit]:
+    """Change a kernel size, in a convolution together with its padding.
+
+    Args:
+        tree: The segment.
+        stepwise: Whether to draw only the next smaller and larger size, and never a larger one for
+            a convolution of size 1: it mixes channels, and would grow by a factor of 9 to 49.
+    """
     for call in _calls(tree):
         if _name(call) == "Conv2d" and len(call.args) > 2:  # noqa: PLR2004 - the third is it
             size = call.args[2]
@@ -84,7 +133,7 @@ def kernels(tree: ast.Module) -> Iterator[Edit]:
             size = next((a for a in call.args if _kernel_family(a)), call.func)
         else:
             continue
-        for new in _kernel_family(size):
+        for new in _neighbours(size, call) if stepwise else _kernel_family(size):
             if new != _integer(size):
                 change = (call, _padded(call, new)) if _name(call) == "Conv2d" else (size, str(new))
                 yield Edit(
@@ -166,25 +215,31 @@ def layers(tree: ast.Module) -> Iterator[Edit]:
             texts = [ast.unparse(layer) for layer in call.args]
             for i, layer in enumerate(call.args):
                 if isinstance(layer, ast.Call) and _keeps_shape(layer):
-                    for verb, times in (("drop", 0), ("double", 2)):
-                        kept = [*texts[:i], *[texts[i]] * times, *texts[i + 1 :]]
-                        text = f"{ast.unparse(call.func)}({', '.join(kept)})"
-                        yield Edit(kind="layer", site=f"{verb} {texts[i]}", changes=((call, text),))
+                    dropped, doubled = (
+                        f"{ast.unparse(call.func)}"
+                        f"({', '.join([*texts[:i], *[texts[i]] * times, *texts[i + 1 :]])})"
+                        for times in (0, 2)
+                    )
+                    yield from _dropped_and_doubled(layer, texts[i], call, dropped, doubled)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
             layer, name = node.value, node.targets[0].attr
             if isinstance(layer, ast.Call) and _keeps_shape(layer) and not _is_block(layer):
                 twice = f"nn.Sequential({ast.unparse(layer)}, {ast.unparse(layer)})"
-                for verb, text in (("drop", "nn.Identity()"), ("double", twice)):
-                    yield Edit(kind="layer", site=f"{verb} {name}", changes=((layer, text),))
+                yield from _dropped_and_doubled(layer, name, layer, "nn.Identity()", twice)
 
 
-FINDERS: tuple[Callable[[ast.Module], Iterator[Edit]], ...] = (
+FINDERS: tuple[Finder, ...] = (
     widths, kernels, activations, normalisations, dropouts, optimiser_constants, layers,
 )  # fmt: skip
+"""The edits of 0.1.0."""
+MATCHED: tuple[Finder, ...] = (
+    partial(widths, merging=True), partial(kernels, stepwise=True), *FINDERS[2:],
+)  # fmt: skip
+"""The same, with widths that can halve and kernels that change by one step."""
 
 
-def _rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
+def rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
     """Replace the text of nodes; all other text, comments included, stays."""
     lines = source.encode().splitlines(keepends=True)
     begins = [0, *itertools.accumulate(map(len, lines))]
@@ -196,6 +251,20 @@ def _rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
         end = begins[node.end_lineno - 1] + node.end_col_offset
         text = text[:start] + new.encode() + text[end:]
     return text.decode()
+
+
+def _dropped_and_doubled(
+    layer: ast.Call, name: str, changed: ast.Call, dropped: str, doubled: str
+) -> Iterator[Edit]:
+    """Yield the edits that drop and double a layer, as new texts of the node that changes."""
+    weighted = _name(layer) == "Conv2d" or _is_block(layer)
+    for verb, text in (("drop", dropped), ("double", doubled)):
+        yield Edit(
+            kind="layer",
+            site=f"{verb} {name}",
+            changes=((changed, text),),
+            shrinks=weighted and verb == "drop",
+        )
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
@@ -220,6 +289,15 @@ def _kernel_family(node: ast.expr) -> tuple[int, ...]:
     """Return the sizes that may replace this one; none if it is no kernel size."""
     size = _integer(node)
     return next((family for family in (ODD_KERNELS, EVEN_KERNELS) if size in family), ())
+
+
+def _neighbours(size: ast.expr, call: ast.Call) -> tuple[int, ...]:
+    """Return the sizes next to this one; none for a convolution of size 1."""
+    family = _kernel_family(size)
+    if not family or (_name(call) == "Conv2d" and _integer(size) == 1):
+        return ()
+    place = family.index(_integer(size) or 0)
+    return family[max(0, place - 1) : place + 2]
 
 
 def _padded(call: ast.Call, kernel: int) -> str:

@@ -4,13 +4,16 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
-from baselines.random_mutation import RandomMutation
-from harness.errors import InputError
-from harness.evolution.candidate import Evaluation, Individual, Rejection
+from baselines.random_mutation import MatchedMutation
+from baselines.width import WidthMultiplier, scaled
+from harness.config.compose import compose
+from harness.errors import BudgetSpent, InputError
+from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.offline import Scripted
 from tests.support.proposers import (
@@ -24,10 +27,46 @@ from tests.support.proposers import (
 )
 
 
-class TestRandomMutation(SegmentContract):
+class TestRandomMutation(ProposerContract):
     @pytest.fixture
     def proposer(self):
-        return RandomMutation(edits=(1, 1))
+        return built("random_mutation")
+
+    def test_a_sixth_of_the_mutations_consists_of_shrinking_edits_more_or_less(
+        self, network, context
+    ):
+        always, never = (MatchedMutation(edits=(3, 3), shrinking=share) for share in (1, 0))
+        for k in range(20):
+            _, variation = always.mutate(network, replace(context, step=f"g1.c{k}"))
+            assert set(variation.detail["kind"].split(", ")) <= {"width", "layer"}
+        told = varied(never, network, context, n=20)
+        assert any("optimiser" in v.detail["kind"] for v in told)
+        drawn = [replace(context, step=f"g1.c{k}").rng("shrinking").random() for k in range(600)]
+        share = compose(["+ablation=random_mutation"]).proposer["shrinking"]
+        assert share == pytest.approx(1 / 6)
+        assert sum(one < share for one in drawn) == pytest.approx(100, abs=30)
+
+    def test_a_share_is_a_share(self):
+        with pytest.raises(InputError, match="shrinking: expected a share from 0 to 1, got 2"):
+            MatchedMutation(edits=(1, 1), shrinking=2)
+
+    def test_a_network_that_cannot_shrink_is_edited_otherwise(self, context):
+        small = Genome.parse("# segment: A\nact = nn.ReLU()\n")
+        child, _ = MatchedMutation(edits=(1, 1), shrinking=1).mutate(small, context)
+        assert child.differing(small) == ("A",)
+
+
+class TestRandomMutationAsBefore(SegmentContract):
+    @pytest.fixture
+    def proposer(self):
+        return built("random_mutation_as_before")
+
+    def test_it_proposes_what_version_0_1_0_recorded(self, proposer, network, context):
+        steps = [replace(context, step=f"g0.c{k}", seed=0, founding=True) for k in range(6)]
+        assert [proposer.mutate(network, step)[0].digest for step in steps] == [
+            "ab7a4eb0a393aee4", "2a3b829e82d1a4be", "c7493083f82c5af0",
+            "cf30984dca35a5b2", "78ab635de3f8ddf9", "462b0f3fc3fef98f",
+        ]  # fmt: skip
 
     def test_mating_swaps_the_whole_segment(self, proposer, network, context):
         mate = network.replace("DW", "class DW:\n    pass").replace("SE", "class SE:\n    pass")
@@ -55,6 +94,55 @@ class TestRandomSearch(ProposerContract):
         assert set(kinds) == set(range(1, 9))
         several = [c for c, v in made if v.segment == "several" and isinstance(c, Genome)]
         assert max(len(c.differing(network)) for c in several) > 3
+
+
+class TestWidth(ProposerContract):
+    @pytest.fixture
+    def proposer(self):
+        return built("width")
+
+    def test_multipliers_halve_and_then_fill_the_gaps_in_one_order_for_every_seed(
+        self, proposer, network, context
+    ):
+        steps = [replace(context, step=f"g0.c{k}", seed=k) for k in range(12)]
+        told = [proposer.mutate(network, step)[1].detail["multiplier"] for step in steps]
+        assert [float(one) for one in told] == [
+            1/2, 1/4, 1/8, 3/4, 3/8, 3/16, 7/8, 5/8, 7/16, 5/16, 7/32, 5/32,
+        ]  # fmt: skip
+
+    def test_a_generation_continues_where_the_one_before_it_ended(self, proposer, network, context):
+        rejection = Rejection(gate="build", kind="build", reason="any")
+        proposal = Proposal(step="g0.c0", parents=("seed",), variations=(), child=network)
+        history = (Decided(proposal=proposal, outcome=rejection),) * 3
+        later = replace(context, step="g1.c1", history=history)
+        assert proposer.mutate(network, later)[1].detail == {"multiplier": "0.375"}
+
+    @pytest.mark.parametrize(("multiplier", "n_params"), [(1 / 2, 136_898), (1 / 8, 11_550)])
+    def test_its_networks_have_the_sizes_published_here(self, network, multiplier, n_params):
+        names = {}
+        exec(scaled(network, multiplier).source, names)
+        with torch.device("meta"):
+            built = names["ExquisiteNetV2"](10, 3)
+        assert sum(p.numel() for p in built.parameters()) == n_params
+
+    def test_it_ends_when_every_width_was_proposed(self, context):
+        slim = Genome.parse("# segment: A\nlayer = nn.Linear(16, 10)\n")
+        seed = replace(context, reference=replace(context.reference, genome=slim))
+        steps = [replace(seed, step=f"g0.c{k}") for k in range(6)]
+        proposer = WidthMultiplier(halvings=2)
+        made = [proposer.mutate(slim, step)[0] for step in steps[:5]]
+        assert len(set(made)) == 5
+        with pytest.raises(BudgetSpent, match=r"g0\.c5: every multiplier was proposed"):
+            proposer.mutate(slim, steps[5])
+        assert [one["A"] for one in made[:2]] == [
+            "layer = nn.Linear(8, 4)", "layer = nn.Linear(4, 4)",
+        ]  # fmt: skip
+
+    def test_a_network_without_widths_is_refused_in_one_sentence(self, proposer, context):
+        mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
+        seed = replace(context, reference=replace(context.reference, genome=mine))
+        with pytest.raises(InputError, match=r"\+ablation=width: expected a seed network that"):
+            proposer.mutate(mine, seed)
 
 
 class TestNas(ProposerContract):

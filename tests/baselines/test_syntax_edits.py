@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.syntax_edits import MIN_WIDTH, edits_of, mutated
+from baselines.syntax_edits import FINDERS, MATCHED, MIN_WIDTH, edits_of, mutated
 from harness.evolution.genome import Genome, normalised
 from tests.conftest import SEED_NETWORK
 
@@ -71,6 +71,35 @@ def test_a_width_changes_wherever_it_stands():
     wider = next(e for e in edits_of(NETWORK["ExquisiteNetV2"]) if e.site == "48 -> 60 channels")
     assert len(wider.changes) == 3  # EVE's out, the block's, ME's in
     assert MIN_WIDTH > 7  # kernels are never taken for widths
+
+
+def sites(finders):
+    return {edit.site for name in NETWORK.names for edit in edits_of(NETWORK[name], finders)}
+
+
+def test_only_matched_edits_halve_a_width_that_is_twice_the_one_before_it():
+    halved = {f"{width} -> {width // 2} channels" for width in (384, 192, 96)}
+    assert halved <= sites(MATCHED)
+    assert not halved & sites(FINDERS)
+
+
+def test_matched_kernels_change_by_one_step_and_1x1_convolutions_stay():
+    kernels = {site for site in sites(MATCHED) if ": " in site and site[-1].isdigit()}
+    assert {site for site in kernels if "DFSEBV2" in site} == {"DFSEBV2: 3 -> 1", "DFSEBV2: 3 -> 5"}
+    assert not {site for site in kernels if site.startswith("Conv2d: 1 ->")}
+    assert {"Conv2d: 1 -> 5", "Conv2d: 1 -> 7"} <= sites(FINDERS)
+
+
+@given(st.integers(0, 2**32))
+def test_a_shrinking_edit_narrows_or_drops(seed):
+    sources = {name: NETWORK[name] for name in NETWORK.names}
+    _, _, edit = mutated(sources, rng=Random(seed), finders=MATCHED, shrinking=True)
+    if edit.kind == "width":
+        before, after = edit.site.removesuffix(" channels").split(" -> ")
+        assert int(after) < int(before)
+    else:
+        assert edit.kind == "layer"
+        assert edit.site.startswith("drop ")
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
