@@ -98,7 +98,7 @@ class TypedSearch:
             new = sampled(rng) if context.founding else mutated(old, rng)
             child = encoded(new, context.reference.genome)
             if child.differing(genome):
-                return child, _variation("mutation", old, new)
+                return child, variation_of("mutation", old, new)
 
     def mate(
         self, genome: Genome, mate: Genome, context: Context
@@ -113,9 +113,9 @@ class TypedSearch:
             new = crossed(old, theirs, rng)
             child = encoded(new, context.reference.genome)
             if child.differing(genome):
-                return child, _variation("mating", old, new)
+                return child, variation_of("mating", old, new)
         same = Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
-        return same, _variation("mating", old, old)
+        return same, variation_of("mating", old, old)
 
 
 def sampled(rng: Random) -> Architecture:
@@ -137,7 +137,7 @@ def mutated(old: Architecture, rng: Random) -> Architecture:
             name, i = place
             others = [value for value in CHOICES[name] if value != values[name][i]]
             values[name][i] = rng.choice(others)
-    return _architecture(values)
+    return architecture_of(values)
 
 
 def crossed(old: Architecture, mate: Architecture, rng: Random) -> Architecture:
@@ -147,13 +147,13 @@ def crossed(old: Architecture, mate: Architecture, rng: Random) -> Architecture:
     values, theirs = _lists(old), _lists(mate)
     for name, i in places[first : last + 1]:
         values[name][i] = theirs[name][i]
-    return _architecture(values)
+    return architecture_of(values)
 
 
 def decoded(genome: Genome) -> Architecture:
     """Return a genome's architecture; the seed network has no comment and is the default."""
     found = _COMMENT.search(genome[_NETWORK]) if _NETWORK in genome.names else None
-    return _architecture(json.loads(found[1])) if found else Architecture()
+    return architecture_of(json.loads(found[1])) if found else Architecture()
 
 
 def encoded(architecture: Architecture, seed: Genome) -> Genome:
@@ -246,11 +246,13 @@ def _lists(architecture: Architecture) -> Genes:
     return {name: list(values) for name, values in asdict(architecture).items()}
 
 
-def _architecture(values: Mapping[str, Any]) -> Architecture:
+def architecture_of(values: Mapping[str, Any]) -> Architecture:
+    """Return the architecture with these genes, each field's as a list."""
     return Architecture(**{name: tuple(v) for name, v in values.items()})
 
 
-def _variation(operator: str, old: Architecture, new: Architecture) -> Variation:
+def variation_of(operator: str, old: Architecture, new: Architecture) -> Variation:
+    """Return a variation that names the genes in which two architectures differ."""
     before, after = asdict(old), asdict(new)
     changed = [name for name in before if before[name] != after[name]]
     return Variation(operator=operator, segment="several", detail={"genes": ", ".join(changed)})

@@ -29,6 +29,8 @@ DOORS = {
     "scipy": {"analysis.statistics.intervals"},
     "yaml": {"config.bounded_yaml", "config.plugins", "config.yaml_files"},
 }  # fmt: skip
+BASELINE_DOORS = {"optuna": {"optuna_search"}}
+"""The same for libraries of baselines, by module of ``baselines``."""
 COMMANDS = {name for name in MODULES if "." not in name} - BASE
 LEVEL = {
     package: level
@@ -114,6 +116,16 @@ def test_every_source_is_parsed_at_one_place():
     """Parsing in two threads at once fails in CPython; ``parser.syntax_tree`` takes turns."""
     for path in (*MODULES.values(), *(ROOT / "baselines").glob("*.py")):
         assert ("ast.parse(" in path.read_text()) == (path == HARNESS / "sandbox" / "parser.py")
+
+
+@pytest.mark.parametrize("library", sorted(BASELINE_DOORS))
+def test_each_library_of_baselines_has_its_doors(library):
+    def uses(path):
+        return library in {name.split(".")[0] for name in imports(path)}
+
+    using = {path.stem for path in (ROOT / "baselines").glob("*.py") if uses(path)}
+    assert using == BASELINE_DOORS[library]
+    assert not [module for module, path in MODULES.items() if uses(path)]
 
 
 def test_baselines_and_reproductions_open_no_door():

@@ -7,12 +7,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, get_type_hints
 
 from harness.config.plugins import third_party
 from harness.config.schema import ARGUMENT_ROLES, Config, Role
-from harness.config.strategies import TARGET, with_stable_names
+from harness.config.strategies import TARGET, strategy_class, with_stable_names
+from harness.errors import InputError
 
 _NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT})
 _FREE = frozenset({Role.RUNTIME, Role.DEVICE, Role.TRANSPORT})
@@ -67,8 +68,29 @@ def identity(config: Config, *, data: str, network: str, study: str | None) -> d
         "study": study,
         "version": version("guided-evolution"),
         "torch": version("torch"),
-        "third_party": {k: v for s in strategies for k, v in third_party(s[TARGET]).items()},
+        "third_party": {k: v for s in strategies for k, v in _packages(s[TARGET]).items()},
     }
+
+
+def _packages(target: str) -> dict[str, str]:
+    """Return the packages, with their versions, that decide what a strategy does.
+
+    Args:
+        target: Import path of its class, which may list names of such packages as ``packages``.
+
+    Raises:
+        InputError: One of them is not installed.
+    """
+    found = third_party(target)
+    for name in getattr(strategy_class(target), "packages", ()):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            raise InputError(
+                f"{target}: expected the package {name}, which is not installed. Install it: "
+                f"pip install 'guided-evolution[{name}]'."
+            ) from None
+    return found
 
 
 def settings_of(config: Config) -> dict[str, Any]:

@@ -61,6 +61,9 @@ class Proposer(Protocol):
     labels: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Choices that the attribution counts: keys of ``Variation.detail``, and the column heading of
     each. Figures show the first two. A run's manifest records them. Default: none is counted."""
+    packages: ClassVar[Sequence[str]] = ()
+    """Packages whose version decides what it proposes: part of a run's identity, and required by a
+    replay. Default: none but those of the harness."""
     max_calls: int | None = None
     """The most LLM calls for one child, reviews and repairs included; 0 for a proposer that asks
     none. Default: unknown."""
