@@ -56,7 +56,7 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
         measured = [events[f"training/confirm/{digest}/{s}"]["score"] for s in seeds]
         assert sorted(values) == sorted(measured)
     assert result.selected.step in result.confirmed
-    row = describe_comparison(compare([result])).tables[0].rows[1]
+    row = describe_comparison(compare([result])).tables[1].rows[1]
     assert len(result.retrained[result.selected.step]) == 1
     assert row["selected_search_score"] == result.selected.objectives.score
     assert row["selected_retrained_score"] == result.retrained[result.selected.step][0]
