@@ -70,11 +70,17 @@ def test_a_choice_is_part_of_the_identity_by_the_content_of_its_file_alone(digit
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o != "exquisitenet_v2"])
-def test_it_passes_the_gates(option, config, digits, untrained):
+def test_it_passes_the_gates_and_is_another_function_unless_it_is_anonymous(
+    option, config, digits, untrained, backend, network
+):
     genome = genome_of(option)
     assert genome.names[0] == "get_optimizer"
     own = replace(config, network=Network(path=str(NETWORKS / f"{option}.py")))
-    assert untrained(own, digits, genome).validate(genome).refusal is None
+    gated = untrained(own, digits, genome).validate(genome)
+    assert gated.refusal is None
+    published = backend.validate(network).behaviour
+    assert published is not None
+    assert (gated.behaviour == published) == (option == "anonymous")
 
 
 class TestAnonymous:
