@@ -4,6 +4,8 @@ Four halvings, the later three by averages and contrasts. Every block looks at t
 its channels at their neighbours, the other half at a coarse version of the map.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -51,11 +53,11 @@ class Contrast(nn.Module):
 
 # segment: Near
 class Near(nn.Module):
-    """A convolution in groups of 8 channels over each position's neighbours."""
+    """A convolution over each position's neighbours, in groups of 8 channels where that divides."""
 
     def __init__(self, c, k):
         super().__init__()
-        self.conv = nn.Conv2d(c, c, k, padding=k // 2, groups=c // 8, bias=False)
+        self.conv = nn.Conv2d(c, c, k, padding=k // 2, groups=c // math.gcd(c, 8), bias=False)
 
     def forward(self, x):
         return self.conv(x)
