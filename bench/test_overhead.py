@@ -104,9 +104,9 @@ def test_gate(benchmark, gate, network):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("task", ["nothing", "build"])
+@pytest.mark.parametrize("task", ["nothing", "build", "build and digest"])
 def test_confined_process(benchmark, trains, digits, level, task):
-    """Fork, confine, do nothing or build, end."""
+    """Fork, confine, do nothing or build (and digest the network's behaviour), end."""
     nothing = Attack(attacks=(), target=NOBODY)
     with trains(digits, most=level) as (sandbox, job):
         does = nothing if task == "nothing" else Build(candidate=job.candidate)
@@ -114,6 +114,8 @@ def test_confined_process(benchmark, trains, digits, level, task):
         def once():
             with sandbox.run(does, time_limit_s=30) as session:
                 session.receive()
+                if task == "build and digest":
+                    session.receive_array("u1")
 
         benchmark.pedantic(once, rounds=40, warmup_rounds=5)
 

@@ -102,6 +102,29 @@ class Lookahead(torch.optim.SGD):
 def get_optimizer(model""",
 ).replace("torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)",
           "Lookahead(model.parameters(), lr)")  # fmt: skip
+HELPED = NETWORK.replace("        self.drop =", "        self.every = Every(7)\n        self.drop =").replace(
+    "x = self.mix(x)\n", "x = self.mix(x) * self.every()\n").replace("class Mix(", """class Every:
+    def __init__(self, power):
+        self.n, self.power = 0, power
+
+    def __call__(self):
+        self.n += 1
+        return 1.0 if self.n % 500 else 0.5 ** self.power
+
+
+class Mix(""")  # fmt: skip
+HELD = NETWORK.replace("        self.drop =", "        self.act = act\n        self.drop =").replace(
+    "x = self.mix(x)\n", "x = self.act(self.mix(x))\n").replace("class Mix(", """STEPS = []
+
+
+def act(x):
+    STEPS.append(0)
+    return x if len(STEPS) < 500 else F.relu(x)
+
+
+class Mix(""")  # fmt: skip
+CHOSEN = NETWORK.replace("        self.drop =", "        self.register_buffer('n', torch.zeros(()))\n        self.drop =").replace(
+    "x = self.mix(x)\n", "x = [F.relu, F.silu][int(self.n.add_(1) > 500)](self.mix(x))\n")  # fmt: skip
 DEPTH = NETWORK.replace(
     "        x = self.mix(x)\n",
     """        x = self.mix(x)
@@ -169,6 +192,10 @@ DISTINCT = {
     "the same, as an attribute": (
         COUNTED.replace("        self.norm", "        self.last = 500\n        self.norm").replace("< 500", "< self.last"),
         "self.last = 500", "self.last = 501"),
+    "the same, in an object that it holds": (HELPED, "% 500", "% 501"),
+    "the same, as a value of that object": (HELPED, "Every(7)", "Every(8)"),
+    "the same, in a function that it holds": (HELD, "< 500", "< 501"),
+    "what is chosen by the value of a tensor": (CHOSEN, "F.silu", "F.gelu"),
     "what an optimizer does at the fiftieth step": (LOOKAHEAD, "% 50", "% 51"),
     "how far an optimizer goes back at the fiftieth step": (LOOKAHEAD, "back=0.5", "back=0.4"),
     "the same, as an argument": (LOOKAHEAD, "model.parameters(), lr)", "model.parameters(), lr, 0.4)"),

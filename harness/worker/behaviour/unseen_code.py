@@ -20,6 +20,8 @@ _BRANCHES = "_IF_"
 """Part of the name of each conditional jump."""
 _HAS_DOCSTRING = getattr(inspect, "CO_HAS_DOCSTRING", None)
 """Flag of code whose first constant is a docstring, from Python 3.13 on."""
+_TELLTALES = {"item", "tolist", "numpy", "int", "bool", "float", "round", "next", "append", "pop"}
+"""Names by which code takes a number out of a tensor, or counts without an assignment."""
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 _INLINE = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
@@ -36,9 +38,12 @@ def unseen_code(
     """
     parts = list(nn.Module.modules(network))
     for kind in dict.fromkeys(c for part in parts for c in _own_classes(part, module)):
-        if any(_may_change(code) for code in _codes(_later(kind), module)):
-            yield from map(_text, _reached([kind], module))
-            yield from (repr(_value(vars(part))) for part in parts if isinstance(part, kind))
+        mine = [part for part in parts if isinstance(part, kind)]
+        helpers = [helper for part in mine for helper in _helpers(part, module)]
+        if any(_may_change(code) for code in _codes([*_later(kind), *helpers], module)):
+            yield from map(_text, _reached([kind, *helpers], module))
+            yield from (repr(_value(vars(part))) for part in mine)
+    yield from (str(part.code) for part in parts if isinstance(part, torch.jit.ScriptModule))
     parts_of_it = [getattr(module, "get_optimizer", None), *_own_classes(optimizer, module)]
     if any(code.co_name not in _INLINE for code in list(_codes(parts_of_it, module))[1:]):
         yield from map(_text, _reached(parts_of_it, module))
@@ -95,6 +100,13 @@ def _later(kind: type) -> list[Any]:
     return [*_members(kind, but="__init__"), *inner]
 
 
+def _helpers(part: nn.Module, module: types.ModuleType) -> list[Any]:
+    """Return functions that a module holds, and the classes of objects of the candidate's own."""
+    held = [value for value in vars(part).values() if not isinstance(value, nn.Module)]
+    functions = [value for value in held if isinstance(value, types.FunctionType)]
+    return [*functions, *(type(value) for value in held if _is_own(type(value), module))]
+
+
 def _own_classes(instance: object, module: types.ModuleType) -> list[type]:
     return [c for c in type(instance).__mro__ if _is_own(c, module)]
 
@@ -112,8 +124,8 @@ def _is_full(cell: types.CellType) -> bool:
 
 
 def _may_change(code: types.CodeType) -> bool:
-    """Return whether code branches, or keeps something beyond its call."""
-    return any(
+    """Return whether code branches, chooses by a tensor's value, or keeps something."""
+    return not _TELLTALES.isdisjoint(code.co_names) or any(
         _BRANCHES in instruction.opname or instruction.opname in _KEEPS
         for instruction in dis.get_instructions(code)
     )
@@ -143,4 +155,6 @@ def _value(value: Any) -> Any:
         return [_value(item) for item in value]
     if isinstance(value, dict):
         return sorted(repr((_value(key), _value(item))) for key, item in value.items())
+    if type(value).__module__ == "candidate" and not isinstance(value, nn.Module):
+        return [type(value).__qualname__, _value(vars(value))]
     return type(value).__qualname__
