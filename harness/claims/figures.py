@@ -7,10 +7,11 @@ from typing import Any
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import compare
-from harness.analysis.statistics.intervals import Interval, mean_interval
-from harness.claims.claim import Claim
+from harness.analysis.statistics.intervals import Interval
+from harness.claims.judge import interval_of
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
+from harness.claims.statement import Statement
 from harness.claims.wording import DEFAULT_KIND, format_of_claim
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES
@@ -46,7 +47,8 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
 WORDS = wording_of(DEFAULT_KIND)
 _CAPTIONS = {
     "generations": "{given}. A line is the mean of an arm's runs after each generation, the area "
-    "its 95 % interval (with one run, there is none).",
+    "its 95 % interval, or that of one further run where a claim is of one run (with one run of "
+    "ours, there is none).",
     "fronts": fill(FIGURES["pareto"].caption, WORDS),
     "sizes": "{given}. Squares are measured, means with their 95 % intervals (where every run is "
     "required, the least and the greatest): of the networks with "
@@ -97,7 +99,7 @@ _NOTHING_YET = "\nnothing measured yet"
 
 
 def _published(
-    axes: Any, points: Sequence[tuple[int, Claim]], look: dict[str, Any], *, label: str
+    axes: Any, points: Sequence[tuple[int, Statement]], look: dict[str, Any], *, label: str
 ) -> None:
     axes.plot(
         [at for at, _ in points],
@@ -109,7 +111,7 @@ def _published(
 
 def _measured(
     axes: Any,
-    claim: Claim,
+    claim: Statement,
     arm: Arm,
     generations: Sequence[int],
     look: dict[str, Any],
@@ -122,7 +124,7 @@ def _measured(
         then = replace(claim, within=replace(claim.within, generation=generation))
         values = then.values({claim.arm: arm})
         if len(values) == len(arm.finished):
-            found.append((generation, mean_interval(values) or _interval(values[0])))
+            found.append((generation, interval_of(then, values) or _interval(values[0])))
     line = {key: look[key] for key in ("color", "linestyle")}
     at = [generation for generation, _ in found]
     low, mean, high = (
@@ -182,7 +184,7 @@ def _arms(reproduction: Reproduction, section: Section) -> dict[str, Arm]:
     return reproduction.evidence[section.comparison].complete_arms()
 
 
-def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
+def _last_generation(arm: Arm | None, claims: Sequence[Statement]) -> int:
     """Return the last generation to draw: the last claimed one, or else the last of the runs."""
     claimed = [c.within.generation for c in claims if c.within.generation is not None]
     if claimed or arm is None:
@@ -190,5 +192,5 @@ def _last_generation(arm: Arm | None, claims: Sequence[Claim]) -> int:
     return max((run.generations for run in arm.finished), default=1) - 1
 
 
-def _height(claim: Claim, value: float) -> float:
+def _height(claim: Statement, value: float) -> float:
     return format_of_claim(claim, WORDS).times * value

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.analysis.arm import Arm
-from harness.analysis.statistics.intervals import Interval, mean_interval
-from harness.claims.statement import EVERY_RUN, ROUNDING, Statement
+from harness.analysis.statistics.intervals import Interval, mean_interval, prediction_interval
+from harness.claims.statement import EVERY_RUN, ONE_RUN, ROUNDING, Statement
 from harness.errors import NotRun
 from harness.tasks.base import Wording
 
@@ -21,8 +21,9 @@ class Verdict:
     Attributes:
         claim: The claim.
         word: ``holds``, ``does not hold``, ``inconclusive`` or ``not run``.
-        measured: The mean and its 95 % interval; for ``every run`` the mean, the least and the
-            greatest value; one value alone; None where there is none.
+        measured: The mean and its 95 % interval; for ``one run`` the mean and the 95 % prediction
+            interval; for ``every run`` the mean, the least and the greatest value; one value alone;
+            None where there is none.
         n: Number of runs, or pairs of runs, that have such a value.
         of: Number of runs that could have one.
         reason: Reason of the verdict, where the measured value does not show it.
@@ -70,11 +71,23 @@ def judge(claim: Statement, arms: Mapping[str, Arm]) -> Verdict:
 
 
 def side(claim: Statement, low: float, high: float) -> str:
-    """Return the verdict on an interval: it lies in the required range, outside, or across."""
+    """Return the verdict on an interval: it lies in the required range, outside, or across.
+
+    The prediction interval of a claim of one run need only reach the range.
+    """
     least, most = claim.bounds
-    if least <= low and high <= most:
-        return HOLDS
-    return FAILS if high < least or low > most else INCONCLUSIVE
+    if high < least or low > most:
+        return FAILS
+    whole = least <= low and high <= most
+    return HOLDS if whole or claim.of == ONE_RUN else INCONCLUSIVE
+
+
+def interval_of(claim: Statement, values: Sequence[float]) -> Interval | None:
+    """Return the interval of values that a claim is judged by, None below two values."""
+    interval = prediction_interval(values) if claim.of == ONE_RUN else mean_interval(values)
+    if interval is None or claim.is_difference:
+        return interval
+    return interval.within(*claim.metric.bounds)
 
 
 def _decide(
@@ -86,13 +99,11 @@ def _decide(
         return INCONCLUSIVE, None, reason
     if claim.of == EVERY_RUN:
         return _decide_each(claim, values)
-    interval = mean_interval(values)
+    interval = interval_of(claim, values)
     if interval is None:
         return INCONCLUSIVE, values[0], "one run has no interval"
-    if interval.high - interval.low < ROUNDING:
-        return INCONCLUSIVE, interval.mean, "equal values give their mean no interval"
-    if not claim.is_difference:
-        interval = interval.within(*claim.metric.bounds)
+    if max(values) - min(values) < ROUNDING:
+        return INCONCLUSIVE, interval.mean, "equal values give no interval"
     return side(claim, interval.low, interval.high), interval, ""
 
 
@@ -114,5 +125,5 @@ def _sought(claim: Statement) -> str:
     of_seed = "the seed network's" if claim.metric.name == "best_validation" else None
     size = claim.within.parameters or of_seed
     sought = f"a network of at most {size} parameters" if size else "any such value"
-    at = claim.within.generation
+    at = max((p.within.generation or 0 for p in claim.points), default=claim.within.generation)
     return sought if at is None else f"{sought} by a generation {at}"

@@ -10,8 +10,9 @@ from harness.analysis.loading import all_below
 from harness.analysis.run_result import RunResult
 from harness.claims.claim import Claim
 from harness.claims.evidence import Evidence, collect_evidence, matches
-from harness.claims.judge import NOT_RUN, Verdict
+from harness.claims.judge import NOT_RUN, Verdict, judge
 from harness.claims.spec import ARMS, PLANNED, Paper, Plan, Section, is_planned, read_paper
+from harness.claims.statement import Statement
 from harness.config.compose import STRATEGIES, compose
 from harness.config.foreign import require_installed, require_moderate
 from harness.config.identity import is_free, settings_of
@@ -153,11 +154,11 @@ class Reproduction:
 
         return is_planned
 
-    def verdict(self, claim: Claim) -> Verdict:
+    def verdict(self, claim: Statement) -> Verdict:
         """Judge a claim by the runs on record; its verdict is ``not run`` where one is missing."""
         try:
             evidence = self.evidence[claim.comparison]
-            return claim.judge({name: evidence.arm(name) for name in claim.arms})
+            return judge(claim, {name: evidence.arm(name) for name in claim.arms})
         except NotRun as missing:
             return Verdict(
                 claim=claim,

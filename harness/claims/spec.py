@@ -5,13 +5,14 @@ Both are data, so that the claims of any paper can be checked against runs of th
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness.analysis.metric import Within
 from harness.claims.claim import Claim
-from harness.claims.statement import ABOUT, MEAN
+from harness.claims.statement import ABOUT, MEAN, Statement
 from harness.config.foreign import require_data
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
@@ -77,7 +78,7 @@ class ClaimEntry:
     measure: str | None = None
     within: dict[str, int] = field(default_factory=dict)
     published: Any = MISSING
-    """A number, or a number for each generation: a claim for each of them."""
+    """A number, or a number for each generation: a claim about the mean of the curve."""
     relation: str | None = None
     tolerance: float | None = None
     of: str | None = None
@@ -130,9 +131,10 @@ class Section:
     claims: tuple[Claim, ...]
 
     @property
-    def curves(self) -> list[Claim]:
-        """The claims of curves over the generations, all of one metric."""
-        claims = [claim for claim in self.claims if claim.is_of_a_curve]
+    def curves(self) -> list[Statement]:
+        """The points of curves over the generations, all of one metric."""
+        points = [point for claim in self.claims for point in claim.points or (claim,)]
+        claims = [point for point in points if point.is_of_a_curve]
         return [claim for claim in claims if claim.measure == claims[0].measure]
 
     @property
@@ -278,42 +280,54 @@ def _section(name: str, entry: SectionEntry) -> Section:
         generation=entry.generation,
         comparison=entry.comparison,
         notes=tuple(_line(note) for note in entry.notes),
-        claims=tuple(claim for one in entry.claims for claim in _claims(one, entry)),
+        claims=tuple(_claim(one, entry) for one in entry.claims),
     )
 
 
-def _claims(entry: ClaimEntry, section: SectionEntry) -> Iterator[Claim]:
-    """Yield the claim, or one claim for each generation that has a number."""
+def _claim(entry: ClaimEntry, section: SectionEntry) -> Claim:
+    """Return the claim; of several generations, it is about the mean of the curve."""
     where = f"claim {entry.name}"
     if not _NAME.fullmatch(entry.name):
         raise InputError(f"{where}: expected a name of letters, digits, - and _.")
-    keys = ("comparison", "arm", "measure", "relation", "tolerance", "of")
-    own = {key: getattr(entry, key) for key in keys}
-    shared = {key: getattr(section, key) if own[key] is None else own[key] for key in keys}
+    shared = {
+        key: getattr(section if getattr(entry, key) is None else entry, key)
+        for key in ("comparison", "arm", "measure", "relation", "tolerance", "of")
+    }
     shared["measure"] = MEASURES_OF_ACCURACY.get(shared["measure"], shared["measure"])
     for key, value in shared.items():
         if value is None:
             raise InputError(f"{where}: expected {key}, here or in its section.")
-    for generation, published in _series(entry, where):
-        at = {} if generation is None else {"generation": generation}
-        by = "" if generation is None else f", generation {generation}"
-        try:
-            within = Within(**entry.within, **at)
-        except TypeError:
-            raise InputError(
-                f"{where}: within: expected parameters, or a generation if published has none, got "
-                f"{', '.join(entry.within)}."
-            ) from None
-        yield Claim(
+    shared |= {"source": _line(section.source), "minus": entry.minus}
+    points = [
+        Claim(
             name=entry.name if generation is None else f"{entry.name}_g{generation}",
-            says=f"{_line(entry.says)}{by}",
+            says=_line(entry.says) + ("" if generation is None else f", generation {generation}"),
             series=_line(entry.says),
-            source=_line(section.source),
-            minus=entry.minus,
-            within=within,
+            within=_within(entry, generation),
             published=published,
             **shared,
         )
+        for generation, published in _series(entry, where)
+    ]
+    if len(points) == 1:
+        return points[0]
+    return replace(
+        points[0],
+        name=entry.name,
+        says=f"{_line(entry.says)}, mean of {len(points)} generations",
+        within=_within(entry, None),
+        published=fmean(point.published for point in points),
+        points=tuple(points),
+    )
+
+
+def _within(entry: ClaimEntry, generation: int | None) -> Within:
+    try:
+        return Within(**entry.within, **({} if generation is None else {"generation": generation}))
+    except TypeError:
+        expected = "expected parameters, or a generation if published has none"
+        got = ", ".join(entry.within)
+        raise InputError(f"claim {entry.name}: within: {expected}, got {got}.") from None
 
 
 def _series(entry: ClaimEntry, where: str) -> Iterator[tuple[int | None, float]]:

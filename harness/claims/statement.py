@@ -1,6 +1,7 @@
 """What was published: a number, the metric and the arm it is about, and the tolerance."""
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,8 +14,8 @@ from harness.errors import InputError
 
 ABOUT, AT_LEAST, AT_MOST, AHEAD = "about", "at least", "at most", "ahead"
 RELATIONS = (ABOUT, AT_LEAST, AT_MOST, AHEAD)
-MEAN, EVERY_RUN = "mean", "every run"
-SUBJECTS = (MEAN, EVERY_RUN)
+MEAN, ONE_RUN, EVERY_RUN = "mean", "one run", "every run"
+SUBJECTS = (MEAN, ONE_RUN, EVERY_RUN)
 ROUNDING = 1e-9
 """Differences of scores are not exact in binary."""
 _LEAST = {"parameters": 1, "generation": 0}
@@ -40,9 +41,11 @@ class Statement:
         relation: ``about``: within the tolerance. ``at least``, ``at most``: on that side, less
             the tolerance. ``ahead``: above zero, as the published difference is.
         tolerance: In the unit of ``published``.
-        of: ``mean``: the whole 95 % interval of the mean over runs must lie in the range. ``every
-            run``: the value of each run must, for a value without noise, such as a size, or for a
-            recorded run.
+        of: ``mean``: the whole 95 % interval of the mean over runs must lie in the range. ``one
+            run``: the 95 % prediction interval of one further run must reach the range, for a
+            number published of a single run. ``every run``: the value of each run must lie in it,
+            for a value without noise, such as a size, or for a recorded run.
+        points: Points of a published curve, if it is of their mean.
 
     Raises:
         InputError: An attribute is invalid, or does not fit the others.
@@ -61,6 +64,7 @@ class Statement:
     relation: str = ABOUT
     tolerance: float = 0.0
     of: str = MEAN
+    points: tuple["Statement", ...] = ()
 
     def __post_init__(self) -> None:
         for problem in self._problems():
@@ -103,7 +107,10 @@ class Statement:
 
     def value(self, run: RunResult) -> float | None:
         """Return the claimed quantity in one run, None where it has none."""
-        return self.metric.value_within(run, self.within)
+        if not self.points:
+            return self.metric.value_within(run, self.within)
+        known = [value for point in self.points if (value := point.value(run)) is not None]
+        return statistics.fmean(known) if len(known) == len(self.points) else None
 
     def values(self, arms: Mapping[str, Arm]) -> list[float]:
         """Return its value in each finished run, or each difference, in order of seeds."""

@@ -12,7 +12,7 @@ from harness.claims.figures import write_figure
 from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN, WORDS, Verdict
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
-from harness.claims.statement import EVERY_RUN
+from harness.claims.statement import EVERY_RUN, ONE_RUN
 from harness.claims.wording import describe_requirement, describe_runs, describe_value
 from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
@@ -45,7 +45,7 @@ def claims_table(reproduction: Reproduction, among: Container[str] | None = None
         title=reproduction.paper.title,
         headings=(f"Of {len(verdicts)} claims: {counts}.", *_changed(reproduction)),
         tables=tuple(
-            _table(section, judged, reproduction.paper.given)
+            _table(section, judged, reproduction)
             for section in reproduction.sections
             if (judged := [verdicts[c.name] for c in section.claims if c.name in verdicts])
         ),
@@ -58,9 +58,13 @@ _RULE = (
     f"A claim is judged when the last run of its arms is complete. Required is the range in which "
     f"the measured value must lie. A claim {HOLDS} where the whole 95 % interval of the mean over "
     f"runs (Student's) lies in it, {FAILS} where no part of it does, and is {INCONCLUSIVE} "
-    f"otherwise. Where {EVERY_RUN} is required, it {HOLDS} or {FAILS} by the value of each run. "
-    f"Where a run has no value, it is {INCONCLUSIVE}. Nothing is corrected for the number of "
-    f"claims."
+    f"otherwise. Where {ONE_RUN} is said, a single run was published: the claim {HOLDS} where the "
+    f"95 % prediction interval of one further run of ours reaches the range, so that the published "
+    f"number could be of such a run, and {FAILS} otherwise; an exact repetition {HOLDS} in 95 % of "
+    f"cases, and the wider the interval, the less this says. Where {EVERY_RUN} is required, it "
+    f"{HOLDS} or {FAILS} by the value of each run. A curve over generations has one verdict, on "
+    f"the mean of its points. Where a run has no value, a claim is {INCONCLUSIVE}. Nothing is "
+    f"corrected for the number of claims."
 )
 
 
@@ -85,30 +89,41 @@ def _changed(reproduction: Reproduction) -> Iterator[str]:
         yield f"Not as planned, but with {', '.join(reproduction.changed)}."
 
 
-def _table(section: Section, verdicts: Sequence[Verdict], given: str) -> Table:
+def _table(section: Section, verdicts: Sequence[Verdict], reproduction: Reproduction) -> Table:
     notes = [f"Source: {section.source}.", *section.notes]
-    if any(v.claim.of == EVERY_RUN and isinstance(v.measured, Interval) for v in verdicts):
+    intervals = {v.claim.of for v in verdicts if isinstance(v.measured, Interval)}
+    if EVERY_RUN in intervals:
         notes.append(f"In brackets, where {EVERY_RUN} is required: the least and the greatest.")
+    if ONE_RUN in intervals and intervals != {ONE_RUN}:
+        notes.append(f"In brackets, where {ONE_RUN} is said: the 95 % prediction interval.")
     reasons = (f"{v.claim.says}: {v.reason}." for v in verdicts if v.reason and v.word != NOT_RUN)
     return Table(
         name=section.name,
         title=section.title,
-        columns=_columns(given),
-        rows=tuple(_row(verdict) for verdict in verdicts),
+        columns=_columns(reproduction.paper.given, verdicts),
+        rows=tuple(row for verdict in verdicts for row in _rows(verdict, reproduction)),
         notes=(*notes, *reasons),
     )
 
 
-def _columns(given: str) -> tuple[Column, ...]:
+def _columns(given: str, verdicts: Sequence[Verdict]) -> tuple[Column, ...]:
+    of_one_run = {verdict.claim.of for verdict in verdicts} == {ONE_RUN}
     headings = {
         "claim": "claim",
         "published": given,
         "required": "required",
-        "measured": "measured [95 % CI]",
+        "measured": f"measured [95 % {'of one further run' if of_one_run else 'CI'}]",
         "n": "runs",
         "verdict": "verdict",
     }
     return tuple(Column(name=name, heading=heading) for name, heading in headings.items())
+
+
+def _rows(verdict: Verdict, reproduction: Reproduction) -> Iterator[dict[str, str | None]]:
+    """Yield the row of a claim, and those of the points of its curve, which have no verdict."""
+    yield _row(verdict)
+    for point in verdict.claim.points:
+        yield _row(reproduction.verdict(point)) | {"required": None, "verdict": None}
 
 
 def _row(verdict: Verdict) -> dict[str, str | None]:

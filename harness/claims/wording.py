@@ -3,7 +3,7 @@
 from harness.analysis.metric import Quantity
 from harness.analysis.statistics.intervals import Interval
 from harness.claims.judge import Verdict
-from harness.claims.statement import ABOUT, AHEAD, AT_MOST, EVERY_RUN, Statement
+from harness.claims.statement import ABOUT, AHEAD, AT_MOST, EVERY_RUN, MEAN, ONE_RUN, Statement
 from harness.reporting.formatting import NONE, NumberFormat, format_of
 from harness.tasks.base import Wording, wording_of
 
@@ -43,7 +43,7 @@ def describe_requirement(claim: Statement, wording: Wording | None = None) -> st
     else:
         edge = claim.tolerance if claim.relation == AT_MOST else -claim.tolerance
         text = f"{claim.relation} {describe_value(claim, claim.published + edge, wording)}"
-    return f"{text}, {EVERY_RUN}" if claim.of == EVERY_RUN else text
+    return text if claim.of == MEAN else f"{text}, {claim.of}"
 
 
 def describe_runs(verdict: Verdict) -> str:
@@ -54,7 +54,8 @@ def describe_runs(verdict: Verdict) -> str:
 def describe_verdict(verdict: Verdict) -> str:
     """Return a verdict in three lines, the word and the measured value first."""
     claim, words = verdict.claim, verdict.wording
-    several = "mean [least, greatest]" if claim.of == EVERY_RUN else "mean [95 % CI]"
+    brackets = {EVERY_RUN: "least, greatest", ONE_RUN: "95 % of one further run"}
+    several = f"mean [{brackets.get(claim.of, '95 % CI')}]"
     notation = f": {several}" if isinstance(verdict.measured, Interval) else ""
     runs = "1 run" if verdict.of == 1 else f"{describe_runs(verdict)} runs"
     return (

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import beta, t
 
 from harness.analysis.statistics.family import compared, is_equivalent
-from harness.analysis.statistics.intervals import LEVEL, mean_interval
+from harness.analysis.statistics.intervals import LEVEL, mean_interval, prediction_interval
 from harness.analysis.statistics.paired import shift, signed_rank, superiority
 from harness.analysis.statistics.power import detectable
 
@@ -177,3 +177,29 @@ def test_intervals_cover_as_often_as_documented(name):
         assert (one.high - one.low) / 2 == pytest.approx(reach[0])
         found.append((np.abs(values.mean(1) - mean) <= reach + 1e-12).mean())
     assert found == documented(mean_interval, name)
+
+
+@pytest.mark.parametrize("name", ["normal", "scores", "exponential", "one in ten fails"])
+def test_one_further_value_is_predicted_as_often_as_documented(name):
+    drawn, _ = DISTRIBUTIONS[name]
+    found = []
+    for n in (3, 5, 7, 10):
+        studies = drawn(np.random.default_rng([n, *name.encode()]), (STUDIES, n + 1)).tolist()
+        covered = [(one := prediction_interval(v[1:])).low <= v[0] <= one.high for v in studies]
+        found.append(statistics.fmean(covered))
+    assert found == documented(prediction_interval, name)
+
+
+def test_an_exact_repetition_of_a_curve_is_said_to_hold_in_95_percent_of_studies():
+    """Best-so-far curves over 20 generations, judged as claims are: by the mean of eight points."""
+    rng = np.random.default_rng(8)
+    curves = np.maximum.accumulate(rng.normal(0.92, 0.004, (STUDIES // 4, 8, 20)), axis=2)
+    published, ours = (
+        curves[:, 0, [0, 2, 5, 6, 7, 9, 11, 19]],
+        curves[:, 1:, [0, 2, 5, 6, 7, 9, 11, 19]],
+    )
+    held = [
+        (one := prediction_interval(runs)).low <= value <= one.high
+        for value, runs in zip(published.mean(1).tolist(), ours.mean(2).tolist(), strict=True)
+    ]
+    assert 0.94 <= statistics.fmean(held) <= 0.96

@@ -13,7 +13,7 @@ from harness.analysis.metric import Quantity, Within
 from harness.analysis.metrics import METRICS, claimable_metrics
 from harness.claims.claim import Claim
 from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, side
-from harness.claims.statement import ABOUT, AHEAD, AT_LEAST, AT_MOST, EVERY_RUN
+from harness.claims.statement import ABOUT, AHEAD, AT_LEAST, AT_MOST, EVERY_RUN, ONE_RUN
 from harness.claims.wording import describe_value, describe_verdict
 from harness.errors import InputError, NotRun
 from tests.support.records import LINT, evaluated, record_run
@@ -61,6 +61,59 @@ def test_the_whole_interval_decides(tmp_path, relation, scores, word):
         in describe_verdict(verdict)
     )
     assert describe_verdict(verdict).startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("relation", "published", "word"),
+    [
+        (ABOUT, 0.93, HOLDS),
+        (ABOUT, 0.955, HOLDS),  # of further runs, one in 20 lies further than 4.97 points away
+        (ABOUT, 0.985, FAILS),
+        (ABOUT, 0.875, FAILS),
+        (AT_LEAST, 0.955, HOLDS),
+        (AT_LEAST, 0.985, FAILS),
+        (AT_LEAST, 0.875, HOLDS),
+        (AT_MOST, 0.875, FAILS),
+        (AT_MOST, 0.985, HOLDS),
+    ],
+)
+def test_a_number_of_one_run_is_compared_with_what_one_further_run_may_be(
+    tmp_path, relation, published, word
+):
+    """Student's t of two degrees of freedom is 4.303; times 0.01 times the root of 1 + 1/3."""
+    arms = {"full": arm_of(tmp_path, "full", 0.92, 0.93, 0.94)}
+    one = claim(relation=relation, published=published, tolerance=0, of=ONE_RUN)
+    verdict = one.judge(arms)
+    assert verdict.word == word
+    assert verdict.measured.high - 0.93 == pytest.approx(4.3027 * 0.01 * math.sqrt(4 / 3), rel=1e-3)
+    assert "one run\n" in describe_verdict(verdict)
+    assert "mean [95 % of one further run]" in describe_verdict(verdict)
+    alone = {"full": arm_of(tmp_path / "alone", "full", published)}
+    assert one.judge(alone).word == INCONCLUSIVE
+
+
+def test_a_curve_has_one_verdict_on_the_mean_of_its_points(tmp_path):
+    """Three runs, whose best rises from generation 0 to 1; the published curve has both."""
+    runs = []
+    for seed, (early, late) in enumerate(((0.90, 0.95), (0.91, 0.94), (0.92, 0.96))):
+        children = [("g0.c0", evaluated(early, 900)), ("g1.c0", evaluated(late, 900))]
+        record_run(tmp_path / f"{seed}", arm="full", seed=seed, children=children)
+        runs.append(read_run(tmp_path / f"{seed}"))
+    arms = {"full": Arm(name="full", runs=tuple(runs), planned=3)}
+    points = tuple(
+        claim(name=f"best_g{g}", within=Within(generation=g), published=at, of=ONE_RUN)
+        for g, at in ((0, 0.93), (1, 0.93))
+    )
+    curve = claim(published=0.93, of=ONE_RUN, points=points)
+    assert curve.values(arms) == pytest.approx([0.925, 0.925, 0.94])
+    verdict = curve.judge(arms)
+    assert (verdict.word, verdict.n) == (HOLDS, 3)
+    assert verdict.measured.mean == pytest.approx(0.93)
+    late = replace(points[1], within=Within(generation=2))
+    unreached = replace(curve, points=(points[0], late)).judge(arms)
+    assert (unreached.word, unreached.measured) == (INCONCLUSIVE, None)
+    assert "3 of 3 runs have not found" in unreached.reason
+    assert unreached.reason.endswith("by a generation 2")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +322,7 @@ def test_networks_that_were_outpaced_are_valid(tmp_path):
     [
         ({"measure": "beauty"}, "measure: expected one of saved, "),
         ({"relation": "near"}, "relation: expected one of about, at least, at most, ahead, got"),
-        ({"of": "some"}, "of: expected one of mean, every run, got some"),
+        ({"of": "some"}, "of: expected one of mean, one run, every run, got some"),
         ({"tolerance": -1}, "tolerance: expected a number from 0 on"),
         ({"tolerance": math.inf}, "tolerance: expected a number from 0 on"),
         ({"tolerance": math.nan}, "tolerance: expected a number from 0 on"),

@@ -47,7 +47,7 @@ def test_a_claim_is_not_run_until_the_last_of_its_runs_has_ended(paper, tmp_path
     record_plan(paper, runs, scores={"seed_only": (0.91, 0.909, 0.912)})
     found = verdicts(paper, runs)
     assert [found[n].word for n in ("chance", "nothing", "gain")] == [HOLDS, FAILS, HOLDS]
-    assert found["asked_g4"].word == NOT_RUN
+    assert found["asked"].word == NOT_RUN
 
 
 def test_runs_at_other_seeds_are_not_on_record(paper, tmp_path):
@@ -79,12 +79,12 @@ def test_answers_of_another_llm_are_records_of_their_own(paper, tmp_path):
     runs = tmp_path / "runs"
     five = [("g0.c0", evaluated(0.95, 900)), ("g4.c0", evaluated(0.95, 900))]
     record_plan(paper, runs, "dear", scores={"full": (0.9,)}, children=five, tokens=9)
-    assert verdicts(paper, runs)["asked_g4"].word != NOT_RUN
-    assert verdicts(paper, runs, "model.name=another")["asked_g4"].word == NOT_RUN
-    assert verdicts(paper, runs, "model.base_url=http://localhost")["asked_g4"].word != NOT_RUN
+    assert verdicts(paper, runs)["asked"].word != NOT_RUN
+    assert verdicts(paper, runs, "model.name=another")["asked"].word == NOT_RUN
+    assert verdicts(paper, runs, "model.base_url=http://localhost")["asked"].word != NOT_RUN
     shutil.rmtree(runs)
     record_plan(paper, runs, "dear", scores={"full": (0.9,)}, children=five)
-    assert verdicts(paper, runs)["asked_g4"].word == NOT_RUN  # unanswered
+    assert verdicts(paper, runs)["asked"].word == NOT_RUN  # unanswered
 
 
 def test_runs_of_other_images_or_another_seed_network_are_not_on_record(paper, tmp_path):

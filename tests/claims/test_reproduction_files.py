@@ -118,7 +118,7 @@ def test_the_example_of_the_documentation_is_one(tmp_path):
     arms, claims = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     reproduction = read_reproduction(write_paper(tmp_path, arms=arms, claims=claims))
     assert [c.name for c in reproduction.claims] == [
-        "ours", "by_generation_g1", "by_generation_g3", "gain",
+        "ours", "by_generation", "gain",
     ]  # fmt: skip
     assert {reproduction.verdict(claim).word for claim in reproduction.claims} == {NOT_RUN}
     (test,) = re.findall(r"```python\n(def test_claim.*?)```", text, re.DOTALL)

@@ -12,7 +12,7 @@ _FEWEST_PAIRS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean with its 95 % confidence interval."""
+    """A mean with a 95 % interval: of confidence, or of prediction where that is said."""
 
     mean: float
     low: float
@@ -62,6 +62,25 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     reach = float(t.ppf(1 - LEVEL / 2, len(values) - 1))
     reach *= statistics.stdev(values) / math.sqrt(len(values))
     return Interval(mean=centre, low=centre - reach, high=centre + reach)
+
+
+def prediction_interval(values: Sequence[float]) -> Interval | None:
+    """Return the 95 % prediction interval of one further value (Whitmore 1986), None below two.
+
+    Assumes independent normal values. Share in % of 40,000 simulated studies in which one further
+    value lay in it (``nox -s simulation``), by the number of values::
+
+                             3     5     7    10
+        normal            95.1  95.2  94.9  94.9
+        scores            94.8  95.2  94.9  95.1
+        exponential       92.1  92.5  92.6  92.9
+        one in ten fails  89.3  91.3  93.0  91.0
+    """
+    mean_of = mean_interval(values)
+    if mean_of is None:
+        return None
+    reach = (mean_of.high - mean_of.mean) * math.sqrt(len(values) + 1)
+    return Interval(mean=mean_of.mean, low=mean_of.mean - reach, high=mean_of.mean + reach)
 
 
 def share_interval(part: int, whole: int) -> Interval:
