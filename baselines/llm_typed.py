@@ -21,6 +21,7 @@ from baselines.nsga_net import (
     decoded,
     encoded,
     sampled,
+    variation_of,
 )
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
@@ -121,7 +122,7 @@ class TypedChoice:
         child = calls.ask(operator, self._text(context, place))
         detail = {"place": f"{place} of {self._batch}", **told_detail(context)}
         if isinstance(child, Genome):
-            detail["genes"] = _changed(decoded(child))
+            detail |= variation_of(operator, Architecture(), decoded(child)).detail
         steps = tuple(call.request.step for call in calls.made)
         return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
 
@@ -163,13 +164,13 @@ class _Choice(CallSequence):
     def read(self, completion: Completion) -> Genome | Rejection:
         """Return the genome of the answer's architecture, or why it is none."""
         try:
-            architecture = architecture_of(extract_object(completion.text))
+            architecture = read_architecture(extract_object(completion.text))
         except ValueError as error:
             return Rejection(gate="extract", kind="extract", reason=str(error))
         return encoded(architecture, self.context.reference.genome)
 
 
-def architecture_of(values: Mapping[str, Any]) -> Architecture:
+def read_architecture(values: Mapping[str, Any]) -> Architecture:
     """Return the architecture that plain values describe.
 
     A number may be written as another type, such as 1 for 1.0, and the only item of a gene without
@@ -199,12 +200,6 @@ def _choice(name: str, given: Any) -> Any:
             return choice
     choices = ", ".join(map(json.dumps, CHOICES[name]))
     raise ValueError(f"{name}: expected one of {choices}, found {json.dumps(given)}")
-
-
-def _changed(architecture: Architecture) -> str:
-    """Return the names of the genes that differ from the seed network's."""
-    seed = asdict(Architecture())
-    return ", ".join(k for k, v in asdict(architecture).items() if v != seed[k])
 
 
 _json = partial(json.dumps, default=asdict)

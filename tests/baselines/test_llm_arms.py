@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from baselines.llm_typed import TypedChoice, architecture_of
+from baselines.llm_typed import TypedChoice, read_architecture
 from baselines.nsga_net import CHOICES, Architecture, decoded, encoded, sampled
 from baselines.whole_network import cut, entry_points, file_of, network_of
 from harness.config.strategies import build
@@ -167,10 +167,10 @@ class TestTyped:
     def test_every_point_is_read_back_as_it_was_written(self, seed, written):
         point = sampled(Random(seed))
         values = json.loads(written(asdict(point)))
-        assert architecture_of(values) == point
+        assert read_architecture(values) == point
         bare = {k: v[0] if len(v) == 1 else v for k, v in values.items()}
         whole = {k: int(v) if isinstance(v, float) and v == int(v) else v for k, v in bare.items()}
-        assert architecture_of(whole) == point
+        assert read_architecture(whole) == point
 
     @given(
         st.sampled_from(sorted(CHOICES)),
@@ -184,7 +184,7 @@ class TestTyped:
             )
         )
         with pytest.raises(ValueError, match=f"{name}: expected ") as error:
-            architecture_of({**POINT, name: [value] * count})
+            read_architecture({**POINT, name: [value] * count})
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ class TestTyped:
 
     def test_a_point_becomes_a_network_of_the_space_and_says_its_genes(self, start):
         child, variation, _ = asked("llm_typed", typed_answer(), start)
-        assert decoded(child) == architecture_of(POINT)
+        assert decoded(child) == read_architecture(POINT)
         assert set(variation.detail["genes"].split(", ")) <= set(POINT)
         assert (variation.operator, variation.segment) == ("mutation", "several")
 
