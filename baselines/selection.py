@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import ClassVar
 
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual
+from harness.evolution.selection import EliteTournament
 
 
 class FromTheSeed:
@@ -14,8 +16,9 @@ class FromTheSeed:
         """Return the seed network alone."""
         return [reference]
 
-    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
         """Return the seed network."""
+        del rng
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
@@ -31,6 +34,26 @@ class FromTheSeed:
         return list(elites)
 
 
+class Drift(EliteTournament):
+    """GE's population with parents and survivors drawn at random: variation without selection.
+
+    Args:
+        n_elites: How many individuals survive beside the offspring.
+    """
+
+    def __init__(self, *, n_elites: int) -> None:
+        super().__init__(n_elites=n_elites)
+        self._n_survivors = n_elites
+
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
+        """Return individuals drawn without replacement."""
+        return rng.sample(population, min(self._n_survivors, len(population)))
+
+    def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
+        """Return n individuals drawn with replacement."""
+        return rng.choices(population, k=n)
+
+
 class Ageing:
     """Regularized evolution: tournaments by score, the oldest dies (Real 2019, algorithm 1).
 
@@ -38,6 +61,8 @@ class Ageing:
         capacity: Size of the population.
         sample_share: Share of the population in a tournament; at least two individuals.
     """
+
+    score_only: ClassVar = True
 
     def __init__(self, *, capacity: int, sample_share: float) -> None:
         self._capacity, self._sample = capacity, max(2, round(sample_share * capacity))
@@ -47,8 +72,9 @@ class Ageing:
         del reference
         return []
 
-    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
         """Return all: individuals are removed by age only."""
+        del rng
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
@@ -71,8 +97,9 @@ class OnePlusOne:
         """Return the seed network alone."""
         return [reference]
 
-    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
         """Return the current individual."""
+        del rng
         return list(population)
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
@@ -98,6 +125,8 @@ class OnePlusOne:
 
 class BestSoFar(OnePlusOne):
     """Keeps the best so far: the highest score, and the smallest of equals."""
+
+    score_only: ClassVar = True
 
     def keeps(self, current: Individual, child: Individual) -> bool:
         """Return whether the current individual is at least as good."""

@@ -160,6 +160,11 @@ class RunResult:
         return self.manifest.seed
 
     @property
+    def score_only(self) -> bool:
+        """Whether the arm selects by score alone, so that no measure of size judges its search."""
+        return self.manifest.score_only
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """Details of its variations that are counted, and the heading of each."""
         return self.manifest.labels

@@ -62,7 +62,8 @@ def evolve(
     for generation in itertools.count():
         if ledger.generations_spent(generation):
             return
-        elites = selection.elites(population) if population else []
+        rng = stream(seed, "elites", generation)
+        elites = selection.elites(population, rng=rng) if population else []
         rng = stream(seed, "parents", generation)
         parents = selection.parents(population, n=sizes.offspring, rng=rng) if population else []
         plans = pair_up(parents, population, rates, seed=seed, generation=generation)

@@ -9,13 +9,20 @@ from harness.evolution.candidate import Individual
 
 
 class Selection(Protocol):
-    """Parent and survival selection of one arm; every draw comes from the given stream."""
+    """Parent and survival selection of one arm; every draw comes from the given stream.
+
+    A class need not derive from this one, and may leave out the attribute.
+    """
+
+    score_only: bool = False
+    """Whether it ignores the number of parameters, so that an arm is not judged by sizes unseen. A
+    run's manifest records it."""
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return the first population; if it is empty, founders are mutated from the seed."""
         ...
 
-    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
         """Return the individuals that are carried over and serve as examples."""
         ...
 
@@ -40,15 +47,16 @@ class EliteTournament:
     """
 
     def __init__(self, *, n_elites: int, elitism: bool = True, score_only: bool = False) -> None:
-        self._n_elites, self._elitism, self._score_only = n_elites, elitism, score_only
+        self._n_elites, self._elitism, self.score_only = n_elites, elitism, score_only
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return an empty population: the search begins with founders."""
         del reference
         return []
 
-    def elites(self, population: Sequence[Individual]) -> list[Individual]:
+    def elites(self, population: Sequence[Individual], *, rng: Random) -> list[Individual]:
         """Return the elites by the environmental selection of SPEA2 (Zitzler 2001)."""
+        del rng
         kept = pareto.spea2_choice(
             self._objectives(population),
             self._n_elites,
@@ -73,6 +81,6 @@ class EliteTournament:
         return list({i.genome.digest: i for i in living}.values())
 
     def _objectives(self, population: Sequence[Individual]) -> list[pareto.Objectives]:
-        if self._score_only:
+        if self.score_only:
             return [pareto.Objectives(i.objectives.score, 1) for i in population]
         return [i.objectives for i in population]

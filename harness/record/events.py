@@ -65,6 +65,8 @@ class Manifest(Event):
     packages: Mapping[str, str]
     """Versions by name of the package."""
     commit: str | None
+    score_only: bool = False
+    """Whether the arm selects by score alone, ignoring the number of parameters."""
 
     @property
     def content(self) -> dict[str, Any]:

@@ -65,8 +65,12 @@ class Study:
 _FIRST_WORDS = {"score": "accuracy"}
 
 
-def load_study(path: Path) -> Study:
+def load_study(path: Path, *, setting: str = "model=recorded") -> Study:
     """Read the study in an archive.
+
+    Args:
+        path: The archive.
+        setting: What names it, for messages.
 
     Raises:
         RecordError: There is no archive, it is damaged, or its run makes no study.
@@ -74,7 +78,7 @@ def load_study(path: Path) -> Study:
     if not path.is_file():
         here = sorted(p.stem for p in path.parent.glob("*.zip"))
         raise RecordError(
-            f"model=recorded: expected the recorded study {path}, which does not exist. Recorded "
+            f"{setting}: expected the recorded study {path}, which does not exist. Recorded "
             f"there: {', '.join(here) or 'nothing'}. Use one of these, or model=openai or "
             f"model=exchange."
         )

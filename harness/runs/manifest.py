@@ -11,9 +11,10 @@ from packaging.utils import canonicalize_name
 
 from harness.config.identity import digest_of, variant_digest
 from harness.config.paths import ROOT
-from harness.config.strategies import TARGET, strategy_class
+from harness.config.strategies import TARGET, build, strategy_class
 from harness.evaluation.cache import processor
 from harness.evolution.proposer import labels_of
+from harness.evolution.selection import Selection
 from harness.record.events import Data, Manifest
 from harness.runs.spec import RunSpec
 from harness.tasks.base import scale_of
@@ -51,6 +52,7 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
         machine={**machine, "cpu": processor(), "python": platform.python_version()},
         packages=installed(),
         commit=_commit(),
+        score_only=getattr(build(config.selection), "score_only", Selection.score_only),
     )
 
 

@@ -64,6 +64,8 @@ def specify(
         network=network.digest,
         study=study.digest if study else None,
     )
+    if source := config.proposer.get("study"):  # from which the proposer takes code
+        known["proposer"] |= {"digest": load_study(Path(source), setting="proposer.study").digest}
     return RunSpec(config=config, dataset=dataset, network=network, identity=known, study=study)
 
 

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
 from baselines.optuna_search import _params, _point, _space, _told
 from baselines.random_mutation import MatchedMutation
+from baselines.recombination import Recombination
 from baselines.width import WidthMultiplier, scaled
 from harness.config.compose import compose
-from harness.errors import BudgetSpent, InputError
+from harness.errors import BudgetSpent, InputError, RecordError
 from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, normalised
 from harness.llm.offline import Scripted
+from harness.runs.spec import specify
+from tests.conftest import ROOT
 from tests.support.proposers import (
     ANSWERS,
     Listener,
@@ -27,6 +30,8 @@ from tests.support.proposers import (
     guided,
     varied,
 )
+
+STUDIES = ROOT / "reproductions" / "quickstart"
 
 
 class TestRandomMutation(ProposerContract):
@@ -251,6 +256,68 @@ class TestOptunaTpe(OptunaContract):
 def decided(step, child, outcome):
     proposal = Proposal(step=step, parents=("seed",), variations=(), child=child)
     return Decided(proposal=proposal, outcome=outcome)
+
+
+class TestRecombination(ProposerContract):
+    @pytest.fixture
+    def proposer(self):
+        return built("recombination")
+
+    def test_each_segment_is_a_version_of_the_study_or_of_the_seed_network(
+        self, proposer, network, context
+    ):
+        versions = proposer.versions(network)
+        recorded = {name: {normalised(one) for one in texts} for name, texts in versions.items()}
+        assert all(texts[0] == network[name] for name, texts in versions.items())
+        children = [
+            proposer.mutate(network, replace(context, step=f"g0.c{k}"))[0] for k in range(40)
+        ]
+        for child in children:
+            assert all(normalised(child[name]) in recorded[name] for name in child.names)
+        drawn = {(name, child[name]) for child in children for name in child.names}
+        assert len(drawn) > sum(map(len, versions.values())) / 2
+
+    def test_a_recorded_network_is_unlikely_and_how_unlikely_is_known(self, proposer, network):
+        sizes = [len(texts) for texts in proposer.versions(network).values()]
+        assert max(sizes) > 1
+        assert proposer.chance_of_a_recorded_network(network) < 0.01
+
+    def test_two_networks_make_every_combination_of_their_segments(self, network, context):
+        a = network.replace("DW", f"{network['DW']}\n\n\nNEW = 1")
+        b = network.replace("SE", f"{network['SE']}\n\n\nNEW = 1")
+        proposer = built("recombination")
+        proposer._networks = [a, b, a]
+        drawn = {
+            proposer.mutate(network, replace(context, step=f"g0.c{k}"))[0].digest for k in range(40)
+        }
+        both = a.replace("SE", b["SE"])
+        assert drawn == {a.digest, b.digest, both.digest}
+        assert proposer.chance_of_a_recorded_network(network) == 3 / 4
+
+    def test_a_study_of_another_seed_network_is_refused(self, proposer, context):
+        mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
+        seed = replace(context, reference=replace(context.reference, genome=mine))
+        with pytest.raises(InputError, match="expected a study of this run's seed network"):
+            proposer.mutate(mine, seed)
+
+    def test_the_study_is_part_of_the_identity_by_its_content_and_a_replay_finds_it(
+        self, digits, network, context, tmp_path
+    ):
+        def identity(study):
+            config = compose(["+ablation=recombination", f"proposer.study={study}"])
+            return specify(config, digits, network).identity["proposer"]
+
+        copy = tmp_path / "copy.zip"
+        copy.write_bytes((STUDIES / "no_crp-s0.zip").read_bytes())
+        assert identity(copy) == identity(STUDIES / "no_crp-s0.zip")
+        assert identity(copy) != identity(STUDIES / "full-s0.zip")
+        restored = Recombination(digest=identity(copy)["digest"])
+        proposed = Recombination(study=str(copy)).mutate(network, context)
+        assert restored.mutate(network, context) == proposed
+        with pytest.raises(RecordError, match="expected the recorded study with the digest 12ab"):
+            Recombination(digest="12ab")
+        with pytest.raises(RecordError, match=r"proposer.study: expected the recorded study"):
+            identity(tmp_path / "none.zip")
 
 
 class TestShuffledExamples(SegmentContract):

@@ -1,15 +1,21 @@
 """The baselines' selections, over random populations and histories."""
 
 import random
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.selection import Ageing, BestSoFar, FromTheSeed, OnePlusOne, SmallestAsGood
+from baselines.selection import Ageing, BestSoFar, Drift, FromTheSeed, OnePlusOne, SmallestAsGood
 from harness.evolution import pareto
 from harness.evolution.candidate import Evaluation, Individual
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, read_network
+from harness.runs.manifest import manifest_of
+from harness.runs.spec import specify
+from tests.conftest import SEED_NETWORK
+from tests.support.configs import composed
 
 individuals = st.builds(
     lambda k, score, n_params: Individual(
@@ -26,7 +32,8 @@ def lived(selection, reference, history):
     """Play a history of children, one a generation, and yield who lives after each."""
     population = selection.start(reference)
     for child in history:
-        population = selection.survivors(selection.elites(population), [child])
+        elites = selection.elites(population, rng=random.Random(0))
+        population = selection.survivors(elites, [child])
         yield population
 
 
@@ -46,6 +53,54 @@ def test_ageing_varies_the_most_accurate_of_its_sample(population, capacity, see
     best = max(population[i].evaluation.score for i in places)
     assert parent.evaluation.score == best
     assert parent in [population[i] for i in places]
+
+
+@given(histories, st.integers(1, 6), st.integers(0, 99))
+def test_drift_draws_parents_and_survivors_whatever_was_measured(population, n, seed):
+    drift, worse = Drift(n_elites=n), Evaluation(score=0.0, n_params=10**9, train_s=1.0)
+    others = [replace(one, evaluation=worse) for one in population]
+
+    def places(drawn, among):
+        return [next(i for i, one in enumerate(among) if one is member) for member in drawn]
+
+    for draw in (
+        lambda among: drift.elites(among, rng=random.Random(seed)),
+        lambda among: drift.parents(among, n=n, rng=random.Random(seed)),
+    ):
+        assert places(draw(population), population) == places(draw(others), others)
+    elites = drift.elites(population, rng=random.Random(seed))
+    assert len(elites) == min(n, len(population))
+    assert len({id(one) for one in elites}) == len(elites)
+    born = [replace(population[0], step="child", genome=Genome.parse("# segment: A\nx = -1\n"))]
+    survivors = drift.survivors(elites, born)
+    assert {one.genome.digest for one in survivors} == {i.genome.digest for i in [*elites, *born]}
+
+
+def test_drift_draws_every_individual_equally_often():
+    def individual(k):
+        evaluation = Evaluation(score=k / 10, n_params=10 - k, train_s=1.0)
+        return Individual(
+            step=f"i{k}", genome=Genome.parse(f"# segment: A\nx = {k}\n"), evaluation=evaluation
+        )
+
+    population = [individual(k) for k in range(8)]
+    drift, drawn = Drift(n_elites=4), Counter()
+    for seed in range(400):
+        drawn.update(i.step for i in drift.elites(population, rng=random.Random(seed)))
+        drawn.update(i.step for i in drift.parents(population, n=4, rng=random.Random(seed)))
+    assert drawn.keys() == {one.step for one in population}
+    assert all(count == pytest.approx(400, abs=100) for count in drawn.values())
+
+
+def test_which_selections_ignore_the_size_is_declared_and_recorded(digits):
+    def score_only(arm):
+        spec = specify(composed(f"+ablation={arm}", "model=scripted"), digits, network)
+        return manifest_of(spec, {}).score_only
+
+    network = read_network(SEED_NETWORK)
+    arms = ["regularized_evolution", "sequential_sampling", "single_objective"]
+    assert all(map(score_only, arms))
+    assert not any(map(score_only, ["full", "drift", "one_plus_one", "random_search", "nas"]))
 
 
 @given(individuals, histories)
@@ -78,7 +133,8 @@ def test_from_the_seed_nothing_evolves(reference, history):
 @pytest.mark.parametrize("selection", [OnePlusOne(), BestSoFar()])
 @given(individuals)
 def test_a_failed_child_changes_nothing(selection, reference):
-    assert selection.survivors(selection.elites([reference]), []) == [reference]
+    elites = selection.elites([reference], rng=random.Random(0))
+    assert selection.survivors(elites, []) == [reference]
 
 
 @given(individuals, histories, st.sampled_from([0.0, 0.1, 0.3]))

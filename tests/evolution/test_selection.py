@@ -79,7 +79,7 @@ def test_distances_count_decades_of_parameters():
         individual("small", 0.10, 1_000), individual("middle", 0.40, 10_000),
         individual("near large", 0.70, 80_000), individual("large", 0.72, 100_000),
     ]  # fmt: skip
-    kept = {i.step for i in EliteTournament(n_elites=3).elites(members)}
+    kept = {i.step for i in EliteTournament(n_elites=3).elites(members, rng=random.Random(0))}
     assert kept == {"small", "middle", "large"}
     crowding = pareto.crowding([i.objectives for i in members])
     assert crowding[1] == pytest.approx((0.70 - 0.10) / 0.62 + math.log10(80) / 2)
@@ -87,7 +87,7 @@ def test_distances_count_decades_of_parameters():
 
 def test_ties_are_decided_by_digest_smallest_first():
     twins = [individual(f"t{k}", 0.5, 1_000) for k in range(6)]
-    kept = EliteTournament(n_elites=2).elites(twins)
+    kept = EliteTournament(n_elites=2).elites(twins, rng=random.Random(0))
     expected = sorted(i.genome.digest for i in twins)[:2]
     assert sorted(i.genome.digest for i in kept) == expected
     chosen = EliteTournament(n_elites=2).parents(twins[:2], n=20, rng=random.Random(0))

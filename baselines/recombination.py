@@ -1,0 +1,119 @@
+"""Random recombination of segments that an LLM wrote in a recorded run: chance in its own space.
+
+It asks no LLM. What an LLM's run gains over it is due to more than having these segments at hand.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from harness.config.paths import ROOT
+from harness.errors import InputError, RecordError
+from harness.evolution.candidate import Evaluation, Rejection, Variation
+from harness.evolution.genome import Genome, normalised
+from harness.evolution.proposer import Context
+from harness.record.archive import read_archive
+from harness.record.event import Event
+from harness.record.events import ChildDecided, ReferenceEvaluated
+from harness.record.study import study_of
+
+_SHIPPED = ROOT / "reproductions" / "quickstart"
+_MOST_DRAWS = 100
+"""After so many draws of the genome at hand, nothing else can be expected."""
+
+
+class Recombination:
+    """Draws each segment from the versions in the evaluated networks of a recorded run.
+
+    The seed network's version is one of them. Each version is as likely, however many networks have
+    it, and segments are drawn independently. A given recorded network is proposed with probability
+    1 / (v_1 ... v_n), of v_k versions of segment k, so almost all proposals are new.
+
+    Args:
+        study: Archive of the recorded run. A run's identity has the digest of its content instead.
+        digest: Digest of the study; set in a replay, which looks for it among the shipped ones.
+    """
+
+    max_calls = 0
+
+    def __init__(self, *, study: str | None = None, digest: str | None = None) -> None:
+        self._path, events = _found(study, digest)
+        self._seed, self._networks = _networks(events)
+
+    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
+        """Draw a version of every segment; a rejection where only the genome itself comes."""
+        seed, rng = context.reference.genome, context.rng("recombination")
+        versions = self.versions(seed)
+        child = seed
+        for _ in range(_MOST_DRAWS):
+            for name in seed.names:
+                child = child.replace(name, rng.choice(versions[name]))
+            if child.differing(genome) and child.differing(seed):
+                changed = child.differing(seed)
+                detail = {"segments": ", ".join(changed)}
+                return child, Variation(operator="recombination", segment="several", detail=detail)
+        same = Rejection(gate="extract", kind="duplicate", reason="no other network was drawn")
+        return same, Variation(operator="recombination", segment="several")
+
+    def mate(
+        self, genome: Genome, mate: Genome, context: Context
+    ) -> tuple[Genome | Rejection, Variation]:
+        """Take the mate's version of one segment at which the two differ."""
+        segment = context.rng("mating segment").choice(genome.differing(mate))
+        return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)
+
+    def versions(self, seed: Genome) -> dict[str, list[str]]:
+        """Return the distinct versions of each segment, the seed network's first.
+
+        Raises:
+            InputError: The study is one of another seed network.
+        """
+        if seed.digest != self._seed.digest:
+            raise InputError(
+                f"proposer.study: expected a study of this run's seed network, {self._path} is one "
+                f"of another. Name a study of this one, or choose its network."
+            )
+        found: dict[str, dict[str, str]] = {name: {} for name in seed.names}
+        for network in (seed, *self._networks):
+            for name, texts in found.items():
+                texts.setdefault(normalised(network[name]), network[name])
+        return {name: list(texts.values()) for name, texts in found.items()}
+
+    def chance_of_a_recorded_network(self, seed: Genome) -> float:
+        """Return the probability that a draw is one of the study's networks, or the seed's."""
+        recorded = {one.digest for one in [seed, *self._networks]}
+        return len(recorded) / prod(map(len, self.versions(seed).values()))
+
+
+def _networks(events: Sequence[Event]) -> tuple[Genome, list[Genome]]:
+    """Return the seed network and the evaluated networks of a run."""
+    reference = next(event for event in events if isinstance(event, ReferenceEvaluated))
+    children = [
+        Genome.parse(event.source)
+        for event in events
+        if isinstance(event, ChildDecided)
+        and isinstance(event.outcome, Evaluation)
+        and event.source is not None
+    ]
+    return Genome.parse(reference.source), children
+
+
+def _found(study: str | None, digest: str | None) -> tuple[Path, list[Event]]:
+    """Return the archive that is named, or the shipped one that has the digest, and its events."""
+    paths = [Path(study)] if study else sorted(_SHIPPED.glob("*.zip"))
+    for path in paths:
+        events = [entry.event for entry in read_archive(path)[1]]
+        if digest is None or _digest(path, events) == digest:
+            return path, events
+    raise RecordError(
+        f"proposer.study: expected the recorded study with the digest {digest}, found none in "
+        f"{', '.join(map(str, paths))}. Name its archive with proposer.study=FILE."
+    )
+
+
+def _digest(path: Path, events: Sequence[Event]) -> str | None:
+    """Return the digest of a study; None for a run that is none, such as one without an LLM."""
+    try:
+        return study_of(events, path=path).digest
+    except RecordError:
+        return None
