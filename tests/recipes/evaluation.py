@@ -150,4 +150,4 @@ def executor(copy):
 
 def also_for_a_gate(copy):
     """Its place in the list of gates."""
-    copy.insert("docs/studies.md", "brevity, ", before="parse, lint, imports, build and")
+    copy.insert("docs/studies.md", "brevity, ", before="parse, lint, imports, build,")
