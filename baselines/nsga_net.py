@@ -87,6 +87,11 @@ class TypedSearch:
 
     max_calls = 0
 
+    @staticmethod
+    def require(seed: Genome) -> None:
+        """Raise InputError for a seed network without the places that are varied."""
+        encoded(Architecture(), seed)
+
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Resample each gene with probability 1/n, and at least one; all genes of a founder.
 

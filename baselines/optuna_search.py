@@ -54,6 +54,11 @@ class OptunaSearch:
             raise InputError(f"startup: expected a number of at least 2, got {startup}.")
         self._name, self._startup = sampler, startup
 
+    @staticmethod
+    def require(seed: Genome) -> None:
+        """Raise InputError for a seed network without the places that are varied."""
+        encoded(Architecture(), seed)
+
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Return a point that no earlier generation proposed; a rejection where none comes."""
         seed, old = context.reference.genome, decoded(genome)

@@ -35,6 +35,11 @@ class WidthMultiplier:
             raise InputError(f"halvings: expected a number from 1 to 8, got {halvings}.")
         self._halvings = halvings
 
+    @staticmethod
+    def require(seed: Genome) -> None:
+        """Raise InputError for a seed network without the places that are varied."""
+        scaled(seed, 1 / 2)
+
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Return the seed network at the multiplier that comes next in the run.
 

@@ -28,14 +28,14 @@ def first(tmp_path_factory):
     return runs_dir, run("+ablation=no_eot", f"runs_dir={runs_dir}", *SMALL, *FOUNDERS)
 
 
-def test_an_ablation_is_compared_with_full_ge_and_random_mutation(first):
+def test_an_ablation_is_compared_with_full_ge_chance_nas_and_width(first):
     runs_dir, done = first
     assert done.returncode == 0, done.stderr
     (header,) = re.findall(r"┃ arm .*", done.stdout)
     names = [cell.strip() for cell in header.strip("┃").split("┃")]
-    assert names == ["arm", "seed network", "no_eot", "full", "random_mutation"]
+    assert names == ["arm", "seed network", "no_eot", "full", "random_mutation", "nas", "width"]
     folders = sorted(p.name.split("-s0-")[0] for p in runs_dir.iterdir() if "-s0-" in p.name)
-    assert folders == ["full", "no_eot", "random_mutation"]
+    assert folders == ["full", "nas", "no_eot", "random_mutation", "width"]
     assert (
         "search recorded 2026-11-25 with Claude (Anthropic); networks trained here" in done.stdout
     )
@@ -210,6 +210,11 @@ class TestBadInput:
         (tmp_path / "net.py").write_text("x = 1\n")
         command = (f"runs_dir={tmp_path}", f"network.path={tmp_path}/net.py")
         self.refused(*command, told="expected at least one evolvable segment, found none")
+
+    def test_an_arm_that_does_not_fit_the_seed_network_before_anything_runs(self, tmp_path):
+        command = (f"runs_dir={tmp_path}", "network=own")
+        self.refused(*command, told=r"Or leave the arm nas out \(compare=\[NAMES\]\)")
+        assert not list(tmp_path.glob("full-*"))
 
     def test_missing_seed_file(self, tmp_path):
         self.refused(f"runs_dir={tmp_path}", "network.path=no.py", told=r"no\.py: expected")

@@ -78,6 +78,10 @@ class Proposer(Protocol):
     """Answers an ``llm.model.Request`` as an LLM might, for estimates. Default: with the code of
     the prompt and one line more."""
 
+    @staticmethod
+    def require(seed: Genome) -> None:
+        """Raise InputError for a seed network that it cannot vary. Default: it can vary any."""
+
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change one segment; return a rejection where there is no code."""
         ...

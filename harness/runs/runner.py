@@ -10,7 +10,7 @@ from harness.analysis.loading import read_run
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.schema import Config
-from harness.config.strategies import build
+from harness.config.strategies import TARGET, build, strategy_class
 from harness.errors import InputError
 from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executor, Executors
@@ -60,6 +60,7 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
             f"compare=[]."
         )
     for spec in specs:
+        _require_fitting(spec)
         if spec.folder.is_symlink():  # its target may be anybody's folder
             raise InputError(
                 f"{spec.folder}: expected a run's folder or none, found a link. Replace it by what "
@@ -78,6 +79,18 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
             with mirrored(spec.config.tracking, spec.folder):
                 pass
     return [results[spec.folder] for spec in specs]
+
+
+def _require_fitting(spec: RunSpec) -> None:
+    """Raise InputError if the arm's proposer cannot vary the seed network, before any work."""
+    check = getattr(strategy_class(spec.config.proposer[TARGET]), "require", None)
+    try:
+        if check is not None:
+            check(spec.network)
+    except InputError as error:
+        raise InputError(
+            f"{error} Or leave the arm {spec.config.ablation} out (compare=[NAMES])."
+        ) from None
 
 
 def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult:

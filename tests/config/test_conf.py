@@ -219,7 +219,7 @@ def test_every_value_of_the_papers_profile_says_where_it_comes_from():
 
 def test_without_an_ablation_the_arm_is_full():
     assert compose([]) == compose(["+ablation=full"])
-    assert compose([]).compare == ["full", "random_mutation"]
+    assert compose([]).compare == ["full", "random_mutation", "nas", "width"]
 
 
 def test_evaluations_bound_proposals():
