@@ -120,7 +120,7 @@ class Imagined:
 @pytest.mark.parametrize("arm", [
     "random_mutation",
     *(pytest.param(arm, marks=pytest.mark.slow)
-      for arm in ("no_elitism", "regularized_evolution", "one_plus_one")),
+      for arm in ("no_elitism", "drift", "regularized_evolution", "one_plus_one")),
 ])  # fmt: skip
 def test_two_networks_that_compute_the_same_never_mate(arm, tmp_path):
     """For every selection: no population holds both, and so no pair of parents does."""
