@@ -92,6 +92,11 @@ class TypedChoice:
         self.max_calls, self.max_tokens = 2, max_tokens  # if it mates and mutates
 
     @staticmethod
+    def require(seed: Genome) -> None:
+        """Raise InputError for a seed network without the places that are varied."""
+        encoded(Architecture(), seed)
+
+    @staticmethod
     def stand_in(request: Request) -> str:
         """Return an answer that an LLM might give, for estimates."""
         point = sampled(request.rng("stand-in"))

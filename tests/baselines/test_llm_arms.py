@@ -13,6 +13,7 @@ from baselines.llm_typed import TypedChoice, read_architecture
 from baselines.nsga_net import CHOICES, Architecture, decoded, encoded, sampled
 from baselines.whole_network import cut, entry_points, file_of, network_of
 from harness.config.strategies import build
+from harness.errors import InputError
 from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
@@ -227,6 +228,11 @@ class TestTyped:
         assert len({p.replace(f"Yours is number {k}:", "") for k, p in enumerate(prompts, 1)}) == 1
         _, _, alone = asked("llm_typed", "No.", start, "sizes.offspring=1")
         assert "at the same time" not in alone.prompt
+
+    def test_a_seed_network_outside_the_space_is_refused_before_anything_runs(self):
+        TypedChoice.require(NETWORK)
+        with pytest.raises(InputError, match="expected ExquisiteNetV2 as the seed network"):
+            TypedChoice.require(Genome.parse(OWN_NETWORK))
 
     def test_what_a_stand_in_answers_is_a_point(self, start):
         model = Says("No.")
