@@ -45,8 +45,8 @@ NEEDED = {"task.": "task=image_folder", "model.": "model=openai", "search.i_": "
 
 @pytest.mark.parametrize("command", TYPED)
 def test_commands_compose(command):
-    overrides = [o.split(",")[0] for o in shlex.split(command)[3:] if o not in {"-m", "--help"}]
-    assert compose(overrides)
+    typed = [o for o in shlex.split(command)[3:] if o not in {"-m", "--help"}]
+    assert compose([o if "[" in o else o.split(",")[0] for o in typed])  # one job of a sweep
 
 
 @pytest.mark.parametrize("setting", sorted(set(SETTINGS)))
