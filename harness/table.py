@@ -11,6 +11,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.difference_tables import describe_tasks
 from harness.reporting.summary import print_damaged
 from harness.reporting.tables import STYLES, render_all
 from harness.terminal import exit_on_error
@@ -34,6 +35,8 @@ def main() -> None:
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)
         documents = [describe_comparison(one, measure=arguments.measure) for one in found]
+        if (over := describe_tasks(found, measure=arguments.measure)) is not None:
+            documents.append(over)
     print(render_all(documents, arguments.style), end="")
     sys.exit(print_damaged(below))
 

@@ -65,6 +65,25 @@ def contributions(comparison: Comparison) -> list[Contribution]:
     ]
 
 
+def counts_by_run(comparison: Comparison) -> dict[tuple[str, str, str], list[dict[str, int]]]:
+    """Return the counts of each finished run in which a factor took part.
+
+    Returns:
+        By arm, kind of the factor and factor: a row for each run, with the fields of
+        ``Contribution``.
+    """
+    found: dict[tuple[str, str, str], list[dict[str, int]]] = {}
+    for arm in comparison.arms:
+        for run in arm.finished:
+            for factor, counts in _counts([run]).items():
+                row = dict(zip(_COUNTED, counts, strict=True))
+                found.setdefault((arm.name, *factor), []).append(row)
+    return found
+
+
+_COUNTED = ("proposed", "same_function", "accepted", "improving", "on_front")
+
+
 def _compares_functions(arm: Arm) -> bool:
     return all(run.compares_functions for run in arm.finished)
 

@@ -92,17 +92,21 @@ def _is_founder(candidate: Candidate) -> bool:
     return set(candidate.parents) <= {"seed"} and not told
 
 
-def evaluations_to_target(run: RunResult) -> int | None:
+def evaluations_to_target(run: RunResult, size: float = TARGET_SIZE) -> int | None:
     """Return the evaluations until the first small network as good as the seed network, or None.
 
     As good: within ``final.tolerance`` of the seed network's score, by the one training of the
-    search. Small: at most ``TARGET_SIZE`` times the seed's parameters.
+    search.
+
+    Args:
+        run: The run.
+        size: Largest share of the seed network's parameters that a small network has.
     """
     charged = 0
     for candidate in run.candidates:
         charged += candidate.objectives is not None or candidate.gate in CHARGED
         if candidate.objectives is not None and (
-            candidate.objectives.n_params <= TARGET_SIZE * run.seed_objectives.n_params
+            candidate.objectives.n_params <= size * run.seed_objectives.n_params
             and run.as_good_as_the_seed(candidate.objectives.score)
         ):
             return charged

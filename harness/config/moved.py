@@ -22,7 +22,7 @@ MOVED: Mapping[str, str] = {
     "harness.config": "harness.config.schema",
     "harness.containment": "harness.sandbox.confinement",
     "harness.credit": "harness.analysis.attribution",
-    "harness.curves": "harness.analysis.series",
+    "harness.curves": "harness.analysis.curves.series",
     "harness.data": "harness.tasks.image_classification.datasets",
     "harness.display": "harness.runs.live_display",
     "harness.dossier": "harness.reporting.run_page",

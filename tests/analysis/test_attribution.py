@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.attribution import contributions
+from harness.analysis.attribution import contributions, counts_by_run
 from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
@@ -87,6 +87,17 @@ def test_credit_by_hand(folder):
         ("model", "one"): (3, 2, 2, 1),  # a child that asked twice is one child
         ("model", "two"): (1, 1, 0, 0),
     }
+
+
+def test_the_counts_of_runs_add_up_to_those_of_the_arm(tmp_path, folder):
+    for seed in (1, 2):
+        record_run(tmp_path / f"run{seed}", arm="full", seed=seed, comparison="digits",
+                   children=[("g0.c0", evaluated(0.99, 900)), ("g0.c1", evaluated(0.5, 900))])  # fmt: skip
+    found = compare([read_run(tmp_path / f"run{seed}") for seed in (1, 2)])
+    rows = counts_by_run(found)["full", "operator", "mutation"]
+    assert [row["proposed"] for row in rows] == [2, 2]
+    (whole,) = [c for c in contributions(found) if c.by == "operator"]
+    assert sum(row["improving"] for row in rows) == whole.improving == 2
 
 
 def test_a_run_that_has_not_ended_has_no_credit_yet(tmp_path):

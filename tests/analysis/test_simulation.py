@@ -11,9 +11,20 @@ import pytest
 from scipy.stats import beta, t
 
 from harness.analysis.statistics.family import compared, is_equivalent
-from harness.analysis.statistics.intervals import LEVEL, mean_interval, prediction_interval
+from harness.analysis.statistics.intervals import (
+    LEVEL,
+    clustered_share,
+    mean_interval,
+    prediction_interval,
+    share_interval,
+)
 from harness.analysis.statistics.paired import shift, signed_rank, superiority
 from harness.analysis.statistics.power import detectable
+from harness.analysis.statistics.several_tasks import (
+    bayesian_signed_rank,
+    interquartile_mean,
+    probability_of_improvement,
+)
 
 pytestmark = pytest.mark.simulation
 
@@ -203,3 +214,62 @@ def test_an_exact_repetition_of_a_curve_is_said_to_hold_in_95_percent_of_studies
         for value, runs in zip(published.mean(1).tolist(), ours.mean(2).tolist(), strict=True)
     ]
     assert 0.94 <= statistics.fmean(held) <= 0.96
+
+
+RUNS_OF_A_TASK = (5, 10, 20)
+
+
+@pytest.mark.parametrize("name", ["normal", "exponential"])
+def test_interquartile_means_are_covered_as_often_as_documented(name):
+    """Three tasks with means 0, 1 and 2; the truth is that of very many runs."""
+    drawn, _ = DISTRIBUTIONS[name]
+
+    def tasks(rng, n):
+        return [k + drawn(rng, n) for k in range(3)]
+
+    rng = np.random.default_rng(1)
+    truth = np.concatenate(tasks(rng, 10**6))
+    truth = statistics.fmean(np.sort(truth)[len(truth) // 4 : -len(truth) // 4])
+    found = []
+    for n in RUNS_OF_A_TASK:
+        one = [interquartile_mean(tasks(rng, n), rng) for _ in range(2_000)]
+        found.append(statistics.fmean(i.low <= truth <= i.high for i in one))
+    assert found == documented(interquartile_mean, name)
+
+
+@pytest.mark.parametrize(("name", "lead"), [("equal arms", 0.0), ("one sd apart", 1.0)])
+def test_probabilities_of_improvement_are_covered_as_often_as_documented(name, lead):
+    truth = statistics.NormalDist().cdf(lead / math.sqrt(2))
+    rng, found = np.random.default_rng([2, int(lead)]), []
+    for n in RUNS_OF_A_TASK:
+        one = [
+            probability_of_improvement(rng.normal(lead, 1, (3, n)), rng.normal(0, 1, (3, n)), rng)
+            for _ in range(2_000)
+        ]
+        found.append(statistics.fmean(i.low <= truth <= i.high for i in one))
+    assert found == documented(probability_of_improvement, name)
+
+
+def test_equal_arms_are_called_different_over_tasks_as_rarely_as_documented():
+    """Without a region of equivalence, at which the test is least careful."""
+    rng, found = np.random.default_rng(3), []
+    for n in (3, 5, 10):
+        posteriors = [bayesian_signed_rank(rng.normal(size=n), 0.0, rng) for _ in range(500)]
+        found.append(statistics.fmean(max(p.worse, p.better) >= 0.95 for p in posteriors))
+    assert found == documented(bayesian_signed_rank, "equal arms")
+
+
+@pytest.mark.parametrize("name", ["clustered", "Wilson"])
+def test_shares_of_children_are_covered_as_often_as_documented(name):
+    """Wilson's interval, which takes children as independent, covers less than it says."""
+    rng, found = np.random.default_rng(9), []
+    for n in (3, 5, 10, 20):
+        parts = rng.binomial(8, rng.beta(1.5, 3.5, (1_000, n))).tolist()
+        ones = [
+            clustered_share(part, [8] * n)
+            if name == "clustered"
+            else share_interval(sum(part), 8 * n)
+            for part in parts
+        ]
+        found.append(statistics.fmean(one.low <= 0.3 <= one.high for one in ones))
+    assert found == documented(clustered_share, name)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, wilcoxon
 
 from harness.analysis.statistics.family import compared, compared_both_ways, is_equivalent
-from harness.analysis.statistics.intervals import mean_interval, share_interval
+from harness.analysis.statistics.intervals import clustered_share, mean_interval, share_interval
 from harness.analysis.statistics.paired import (
     Shift,
     differences,
@@ -46,6 +46,15 @@ def test_the_interval_of_a_share_is_wilsons(counts):
     for end in (found.low, found.high):
         off = abs(share - end) / math.sqrt(end * (1 - end) / whole) if 0 < end < 1 else 1.96
         assert off == pytest.approx(1.96, abs=0.001)
+
+
+def test_the_interval_of_a_share_over_runs_is_as_wide_as_the_runs_differ():
+    same = clustered_share([1, 1, 1, 1], [4, 4, 4, 4])
+    assert (same.low, same.mean, same.high) == (0.25, 0.25, 0.25)
+    apart = clustered_share([4, 0, 0, 0], [4, 4, 4, 4])
+    assert (apart.low, apart.mean) == (0, 0.25)
+    assert apart.high >= 0.75 > share_interval(4, 16).high
+    assert clustered_share([1], [4]) is None
 
 
 def test_one_value_has_no_interval():

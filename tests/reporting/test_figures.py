@@ -1,5 +1,6 @@
 """Figures: what they draw by hand, bytes that depend on the data alone, nothing cut off."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,11 @@ from PIL import Image
 
 from harness.analysis.arm import arms_of
 from harness.analysis.comparison import compare
+from harness.analysis.curves.sensitivity import by_evaluations, by_setting
+from harness.analysis.curves.series import band, outcomes, regressions, surface
+from harness.analysis.curves.targets import reached
 from harness.analysis.loading import read_runs, runs_below
 from harness.analysis.metrics import METRICS
-from harness.analysis.series import band, outcomes, regressions, surface
 from harness.evolution import pareto
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES, draw, draw_all
@@ -88,6 +91,41 @@ def test_surfaces_ends_and_regressions_of_finished_runs(arm):
     assert (first.retrained, first.test) == (pytest.approx(0.975), pytest.approx(0.98))
 
 
+def test_targets_are_reached_by_the_evaluation_of_the_first_small_network(tmp_path):
+    """Of 21 sizes, 900 of 1,000 parameters is small enough for the first; 100 for 11."""
+    for seed, children in enumerate((
+        [("g0.c0", evaluated(0.98, 900)), ("g0.c1", LINT), ("g0.c2", evaluated(0.98, 100))],
+        [("g0.c0", evaluated(0.5, 10))],
+    )):  # fmt: skip
+        record_run(tmp_path / str(seed), arm="full", seed=seed, children=children)
+    (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
+    assert reached(arm) == [(0, 0), (1, 1 / 42), (2, 11 / 42)]
+
+
+def test_differences_by_evaluations_and_by_margin(tmp_path):
+    """At every seed, the other arm finds after two evaluations what the reference has after one."""
+    found = {
+        "full": [evaluated(0.98, 500), evaluated(0.98, 400)],
+        "other": [evaluated(0.98, 800), evaluated(0.98, 500)],
+    }
+    for arm, fates in found.items():
+        for seed in range(6):
+            record_run(
+                tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
+                children=[(f"g0.c{k}", fate) for k, fate in enumerate(fates)],
+            )  # fmt: skip
+    full, other = arms_of(read_runs(sorted(tmp_path.iterdir())))
+    (one, early), (two, late) = by_evaluations(other, full, METRICS["hypervolume"])
+    assert (one, two) == (1, 2)
+    assert early.estimate == early.low == early.high == pytest.approx(0.88 * math.log10(5 / 8))
+    assert late.estimate == pytest.approx(0.88 * math.log10(4 / 5))
+    for run in other.runs:  # 3 points below its seed network
+        run.finals["g0.c1"] = (0.95, 0.95, 0.95)
+    (_, strict), (_, lax) = by_setting(other, full, METRICS["saved"], "margin", (0.0, 0.05))
+    assert strict.estimate == pytest.approx(-math.log10(1000 / 400))  # the other saves nothing
+    assert lax.estimate == pytest.approx(math.log10(4 / 5))
+
+
 def test_the_same_runs_give_the_same_bytes(study, tmp_path):
     written = []
     for name in ("one", "other"):
@@ -118,6 +156,9 @@ def test_nothing_is_cut_off(figure, n_arms, tmp_path):
                    details=[{"category": "complex", "character": "innovative_scientist"}] * 2)  # fmt: skip
     with plot_style.styled():
         drawn = figure.draw(compare(read_runs(sorted(tmp_path.iterdir()))))
+        if n_arms == 1 and figure.name == "sensitivity":
+            assert drawn is None  # there is no other arm
+            return
         drawn.savefig(tmp_path / "drawn.png")
         (legend,) = drawn.legends
         box = legend.get_window_extent()
@@ -139,7 +180,7 @@ def test_runs_that_found_nothing_are_drawn_without_a_front(tmp_path):
                    children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
     comparison = compare(read_runs(sorted(tmp_path.iterdir())))
     assert [figure.name for figure in draw_all(comparison, tmp_path)] == [
-        "pareto", "progress", "validity", "retrained", "cost",
+        "pareto", "progress", "validity", "retrained", "cost", "targets", "sensitivity",
     ]  # fmt: skip
 
 

@@ -34,10 +34,12 @@ def record_run(
     labels=None,
     at=0.0,
     compares_functions=True,
+    data=(),
 ):
     """Write a run's journal by hand; a child is (step, fate, source)."""
     manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
     manifest["config"] |= dict(settings)
+    manifest["data"] |= dict(data)
     manifest["labels"] = manifest["labels"] if labels is None else labels
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}

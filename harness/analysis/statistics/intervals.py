@@ -5,9 +5,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from harness.typing import Array
+
 LEVEL = 0.05
 """Significance level of one family of tests; intervals have a confidence of one minus it."""
 _FEWEST_PAIRS = 5
+_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,42 @@ def share_interval(part: int, whole: int) -> Interval:
 
     interval = binomtest(part, whole).proportion_ci(1 - LEVEL, method="wilson")
     return Interval(mean=part / whole, low=float(interval.low), high=float(interval.high))
+
+
+def clustered_share(parts: Sequence[int], wholes: Sequence[int]) -> Interval | None:
+    """Return a share of all cases with its interval over clusters of cases, such as runs.
+
+    The interval is the percentile bootstrap's, which resamples clusters, since cases of one cluster
+    depend on each other. Coverage in % of 1,000 simulated studies with eight cases in a cluster,
+    whose chances spread around 30 % (beta distribution of 1.5 and 3.5), by the number of clusters
+    (``nox -s simulation``)::
+
+                           3     5    10    20
+        clustered       74.8  85.5  91.1  93.2
+        Wilson          83.4  78.7  85.1  82.3
+
+    Args:
+        parts: Cases of interest in each cluster.
+        wholes: All cases in each cluster.
+
+    Returns:
+        None for a single cluster, which tells nothing of others.
+    """
+    from scipy.stats import bootstrap
+
+    if len(parts) < 2:  # noqa: PLR2004 - one cluster has no spread
+        return None
+
+    def share(part: Array, whole: Array, axis: int = -1) -> Array:
+        shares: Array = part.sum(axis=axis) / whole.sum(axis=axis)
+        return shares
+
+    arrays = (np.asarray(parts, dtype=float), np.asarray(wholes, dtype=float))
+    found = bootstrap(
+        arrays, share, paired=True, vectorized=True, n_resamples=_RESAMPLES, method="percentile",
+        confidence_level=1 - LEVEL, rng=np.random.default_rng(len(parts)),
+    ).confidence_interval  # fmt: skip
+    return Interval(mean=float(share(*arrays)), low=float(found.low), high=float(found.high))
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison
+from harness.analysis.curves.series import surface
 from harness.analysis.run_result import RunResult
-from harness.analysis.series import surface
 from harness.evolution.pareto import Objectives
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure

@@ -4,9 +4,9 @@ import textwrap
 from typing import Any
 
 from harness.analysis.comparison import Comparison
+from harness.analysis.curves.series import Band, band
 from harness.analysis.metric import Quantity
 from harness.analysis.metrics import METRICS
-from harness.analysis.series import Band, band
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure, titled
 from harness.reporting.formatting import fill, format_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.analysis.comparison import Comparison
-from harness.analysis.series import regressions, seed_regressions
+from harness.analysis.curves.series import regressions, seed_regressions
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure
 from harness.reporting.formatting import fill

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.analysis.comparison import Comparison
-from harness.analysis.series import outcomes
+from harness.analysis.curves.series import outcomes
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure
 

@@ -1,0 +1,1 @@
+"""Runs as curves, surfaces and counts: the data behind figures."""

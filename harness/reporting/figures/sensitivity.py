@@ -1,0 +1,77 @@
+"""Paired differences from the reference arm, by budget, margin and reference point."""
+
+from typing import Any
+
+from harness.analysis.comparison import Comparison
+from harness.analysis.curves.sensitivity import Curve, by_evaluations, by_setting
+from harness.analysis.metrics import METRICS
+from harness.reporting import plot_style
+from harness.reporting.figures.figure import Figure, titled
+from harness.reporting.formatting import fill
+
+_MARGINS = tuple(k / 400 for k in range(21))
+_USEFUL = tuple(k / 100 for k in range(1, 21))
+_PANELS = ("evaluations", "margin", "useful")
+
+
+def _draw(comparison: Comparison) -> Any:
+    others = [arm for arm in comparison.others if arm.finished]
+    if comparison.reference is None or not comparison.reference.finished or not others:
+        return None
+    drawn, (panels,) = plot_style.figure(width=9.5, height=3.6, columns=len(_PANELS))
+    for axes, panel in zip(panels, _PANELS, strict=True):
+        axes.axhline(0, color="black", linewidth=0.8)
+        for arm in others:
+            place = comparison.arms.index(arm)
+            curve, times = _curve(panel, arm, comparison)
+            _draw_curve(axes, curve, times, plot_style.short(arm.name), place,
+                        shaded=len(others) <= plot_style.MANY)  # fmt: skip
+        axes.set(xlabel=_LABELS[panel][0].format(unit=comparison.wording.short_points),
+                 ylabel=f"difference in {fill(_LABELS[panel][1], comparison.wording)}")  # fmt: skip
+    titled(drawn, comparison)
+    plot_style.legend(drawn, panels[0], len(others))
+    return drawn
+
+
+_LABELS = {
+    "evaluations": ("evaluations", "hypervolume"),
+    "margin": ("margin, {unit}", "decades saved"),
+    "useful": ("reference point, {unit} below the seed", "test hypervolume"),
+}
+
+
+def _curve(panel: str, arm: Any, comparison: Comparison) -> tuple[Curve, float]:
+    """Return a panel's curve of an arm, and the factor of its x axis."""
+    reference, times = comparison.reference, comparison.wording.times
+    assert reference is not None
+    if panel == "evaluations":
+        return by_evaluations(arm, reference, METRICS["hypervolume"]), 1
+    if panel == "margin":
+        return by_setting(arm, reference, METRICS["saved"], "margin", _MARGINS), times
+    return by_setting(arm, reference, METRICS["test_hypervolume"], "useful", _USEFUL), times
+
+
+def _draw_curve(
+    axes: Any, curve: Curve, times: float, name: str, place: int, *, shaded: bool
+) -> None:
+    look = plot_style.look(place)
+    at = [times * x for x, _ in curve]
+    axes.plot(at, [one.estimate for _, one in curve], label=name, color=look["color"],
+              linestyle=look["linestyle"], marker=".", markersize=3)  # fmt: skip
+    bands = [(one.low, one.high) for _, one in curve]
+    if shaded and all(low is not None for low, _ in bands) and bands:
+        low, high = zip(*bands, strict=True)
+        axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+FIGURE = Figure(
+    name="sensitivity",
+    title="Sensitivity of the differences",
+    caption="Differences of each arm from the reference arm at the same seeds (Hodges-Lehmann), by "
+    "what they depend on. Areas are the pointwise 95 % intervals of the paired differences, from "
+    "six seeds on. Left: hypervolume of the search after so many evaluations. Middle: decades of "
+    "parameters saved under other non-inferiority margins. Right: hypervolume on "
+    "{task.test_examples} under other reference points. Runs without a value are left out.",
+    draw=_draw,
+    position=8,
+)
