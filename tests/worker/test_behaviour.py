@@ -136,6 +136,38 @@ RADAM = NETWORK.replace(
     "SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=weight_decay)",
     "RAdam(model.parameters(), lr=lr, betas=(0.9, 0.999))",
 )
+BRANCHES = NETWORK.replace(
+    """class Net(nn.Module):""",
+    """class Either(nn.Module):
+    def __init__(self, c, wide):
+        super().__init__()
+        self.inner = Block(c) if wide else nn.Identity()
+
+    def forward(self, x):
+        return self.inner(x) if x.mean() > 1e9 else x
+
+
+class Net(nn.Module):""",
+).replace(
+    "self.mix = Mix(img_channels, 6)",
+    "self.mix = nn.Sequential(Mix(img_channels, 6), Either(6, False))",
+)
+REBUILDS = BRANCHES.replace("else x\n", "else type(self)(6, True)(x) if x.mean() < -1e9 else x\n")
+HOOKED = NETWORK.replace(
+    """class Net(nn.Module):""",
+    """CALLS = []
+
+
+def later(module, inputs, result):
+    CALLS.append(1)
+    return result * 2 if len(CALLS) > 100 else result
+
+
+class Net(nn.Module):""",
+).replace(
+    "        self.drop =", "        self.mix.register_forward_hook(later)\n        self.drop ="
+)
+
 SAME = {
     "a class that is never built": (NETWORK, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a comment and a docstring": (NETWORK, '"""Plain momentum."""', '"""Words."""  # more'),
@@ -154,9 +186,13 @@ SAME = {
         NETWORK, "x = self.mix(x)\n", "x = self.mix(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2)\n"),
     "a never built class beside code that counts steps": (COUNTED, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a never built class beside an optimizer of its own": (LOOKAHEAD, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
+    "a never built class that a constructor names, beside code that branches": (
+        BRANCHES, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a comment in an optimizer of its own": (LOOKAHEAD, "self.taken += 1", "self.taken += 1  # one more"),
 }  # fmt: skip
 DISTINCT = {
+    "a class that later code may build": (REBUILDS, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 6, 3, padding=1, bias=False)"),
+    "a hook that acts from the hundredth call on": (HOOKED, "result * 2", "result * 3"),
     "momentum": (NETWORK, "momentum=0.9,", "momentum=0.91,"),
     "weight decay, by a millionth": (NETWORK, "=weight_decay)", "=weight_decay * 1.000001)"),
     "rate": (NETWORK, "lr=lr,", "lr=lr * 1.0001,"),

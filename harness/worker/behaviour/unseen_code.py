@@ -22,6 +22,8 @@ _HAS_DOCSTRING = getattr(inspect, "CO_HAS_DOCSTRING", None)
 """Flag of code whose first constant is a docstring, from Python 3.13 on."""
 _TELLTALES = {"item", "tolist", "numpy", "int", "bool", "float", "round", "next", "append", "pop"}
 """Names by which code takes a number out of a tensor, or counts without an assignment."""
+_BUILDERS = {"__init__", "__class__", "__new__", "type", "eval", "exec", "getattr", "globals"}
+"""Names by which later code may run a constructor that it does not name."""
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 _INLINE = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
@@ -40,8 +42,11 @@ def unseen_code(
     for kind in dict.fromkeys(c for part in parts for c in _own_classes(part, module)):
         mine = [part for part in parts if isinstance(part, kind)]
         helpers = [helper for part in mine for helper in _helpers(part, module)]
-        if any(_may_change(code) for code in _codes([*_later(kind), *helpers], module)):
-            yield from map(_text, _reached([kind, *helpers], module))
+        later = [*_later(kind), *helpers]
+        codes = list(_codes(later, module))
+        if any(map(_may_change, codes)):
+            builds = any(not _BUILDERS.isdisjoint(code.co_names) for code in codes)
+            yield from map(_text, _reached([kind, *later] if builds else later, module))
             yield from (repr(_value(vars(part))) for part in mine)
     yield from (str(part.code) for part in parts if isinstance(part, torch.jit.ScriptModule))
     parts_of_it = [getattr(module, "get_optimizer", None), *_own_classes(optimizer, module)]
@@ -101,8 +106,11 @@ def _later(kind: type) -> list[Any]:
 
 
 def _helpers(part: nn.Module, module: types.ModuleType) -> list[Any]:
-    """Return functions that a module holds, and the classes of objects of the candidate's own."""
-    held = [value for value in vars(part).values() if not isinstance(value, nn.Module)]
+    """Return functions that a module holds, hooks too, and the classes of the candidate's own."""
+    values = list(vars(part).values())
+    inner = [v for held in values if isinstance(held, dict) for v in held.values()]
+    inner += [v for held in values if isinstance(held, (list, tuple)) for v in held]
+    held = [value for value in (*values, *inner) if not isinstance(value, nn.Module)]
     functions = [value for value in held if isinstance(value, types.FunctionType)]
     return [*functions, *(type(value) for value in held if _is_own(type(value), module))]
 
