@@ -39,7 +39,10 @@ SETTINGS = [
     for setting in shlex.split(code)
     if not re.match(r"\+?[a-z]+=[A-Z]", setting)  # an option's name is a placeholder
 ]
-NEEDED = {"task.": "task=image_folder", "model.": "model=openai", "search.i_": "search.split=test"}
+NEEDED = {
+    "task.": "task=image_folder", "model.": "model=openai", "search.i_": "search.split=test",
+    "proposer.study": "+ablation=recombination",
+}  # fmt: skip
 """What must be composed before a setting of one of its options exists."""
 
 

@@ -12,7 +12,13 @@ from typing import Any, get_type_hints
 
 from harness.config.plugins import third_party
 from harness.config.schema import ARGUMENT_ROLES, Config, Role
-from harness.config.strategies import TARGET, strategy_class, with_stable_names
+from harness.config.strategies import (
+    TARGET,
+    installed_strategies,
+    stable_name,
+    strategy_class,
+    with_stable_names,
+)
 from harness.errors import InputError
 
 _NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT})
@@ -82,7 +88,8 @@ def _packages(target: str) -> dict[str, str]:
         InputError: One of them is not installed.
     """
     found = third_party(target)
-    for name in getattr(strategy_class(target), "packages", ()):
+    path = installed_strategies().get(stable_name(target))
+    for name in getattr(strategy_class(path), "packages", ()) if path else ():
         try:
             found[name] = version(name)
         except PackageNotFoundError:
