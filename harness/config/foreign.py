@@ -27,7 +27,7 @@ from harness.config.strategies import (
     with_stable_names,
 )
 from harness.config.tasks import recipe_of
-from harness.config.yaml_files import one_sentence
+from harness.config.yaml_files import is_literal, literal, one_sentence
 from harness.errors import InputError
 from harness.text import reason_of
 
@@ -111,7 +111,7 @@ def _typed(recorded: Mapping[str, Any], typed: Mapping[str, Any], kind: str) -> 
         {"recipe": OmegaConf.structured(recipe_of(kind))},
         with_import_paths(unrecorded_settings(), ""),
         {"recipe": unrecorded_settings(recipe_of(kind))},
-        {key: _literal(value, key) for key, value in recorded.items() if key not in _FREE_FORM},
+        {key: literal(value, key) for key, value in recorded.items() if key not in _FREE_FORM},
         {key: value for key, value in typed.items() if key not in _FREE_FORM},
         {key: None for key in recorded if key in _FREE_FORM},
     )
@@ -190,17 +190,6 @@ def _require_plain(value: Any, depth: int) -> None:
         raise TypeError(f"expected plain values, found {type(value).__name__}")
 
 
-def _literal(value: Any, setting: str) -> Any:
-    """Return a recorded value; ValueError if OmegaConf would interpret any part of it."""
-    if isinstance(value, Mapping):
-        return {key: _literal(inner, f"{setting}.{key}") for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_literal(inner, setting) for inner in value]
-    if isinstance(value, str) and ("${" in value or value == "???"):
-        raise ValueError(f"{setting}: expected a plain value, found {value[:40]!a}")
-    return value
-
-
 def _updated(value: Any, change: Any) -> Any:
     if not isinstance(value, Mapping) or not isinstance(change, Mapping):
         return change
@@ -222,7 +211,7 @@ def _problems_of(text: str) -> Iterator[str]:
     key = override.key_or_group
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
         yield "settings cannot be added or deleted, except by +profile=NAME"
-    if not _is_data(value) or not _is_literal(text):
+    if not _is_data(value) or not is_literal(text):
         yield "a value is a number, word, quoted text, or list or mapping of them, without ${...}"
     if (override.package or key).partition(".")[0] != key.partition(".")[0]:
         yield "an option cannot be assigned to another group"
@@ -270,10 +259,5 @@ def _is_data(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_data, value))
     if isinstance(value, str | QuotedString):  # unescaped: $\{x\} was parsed to ${x}
-        return all(map(_is_literal, _texts(value)))
+        return all(map(is_literal, _texts(value)))
     return isinstance(value, int | float | None)
-
-
-def _is_literal(text: str) -> bool:
-    """Return whether OmegaConf would resolve nothing in a text."""
-    return "${" not in text
