@@ -32,7 +32,8 @@ from harness.record.events import (
     RunCompleted,
     read_event,
 )
-from harness.text import reason_of
+from harness.secrets import without_secrets
+from harness.text import each_text, reason_of
 
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
@@ -77,7 +78,7 @@ class Journal:
             self._open = stack.pop_all()
 
     def record(self, event: E, *, at: float | None = None) -> E:
-        """Append an event, durably; an event that is there under its key stays as it is.
+        """Append an event without secrets, durably; one that is there under its key stays as it is.
 
         Args:
             event: The event.
@@ -86,7 +87,7 @@ class Journal:
         Returns:
             The event that the journal holds under its key.
         """
-        text = json.dumps(event.content, sort_keys=True)
+        text = json.dumps(each_text(event.content, without_secrets), sort_keys=True)
         at = time.time() if at is None else at
         with self._mutex, self._db:
             if known := self._entries.get(event.key):
