@@ -1,10 +1,10 @@
 """FLOP counts: one rule per operation, referenced by the list of operations.
 
 A rule takes an operation's arguments by name and its outputs. Products are counted exactly: two per
-multiply-add. Transforms, sorts and decompositions use textbook counts. Where the work depends on
-values, a rule bounds it for any value. Any other operation counts
+multiply-add. Transforms, sorts and decompositions use textbook counts. Any other operation counts
 the number of elements read or of elements written, whichever is larger, so that no loop is free. A
-complex element counts four times, like its product. A door to torch.
+complex element counts four times, like its product. Where work depends on values, a rule bounds it
+for all values. A door to torch.
 """
 
 import math
@@ -289,7 +289,7 @@ def exponentiated(named: Named, _: Outputs) -> int:
     most = math.frexp(torch.finfo(matrix.dtype).max)[1]
     halvings = torch.where(norms.isfinite(), torch.frexp(norms).exponent.clamp(min=0), most)
     products = 6 * norms.numel() + int(halvings.sum())
-    return products * _multiplied(matrix) // norms.numel() * int(matrix.shape[-1])
+    return int(products * (_multiplied(matrix) // norms.numel()) * matrix.shape[-1])
 
 
 def _tensors_in(values: Any) -> list[torch.Tensor]:
