@@ -7,6 +7,7 @@ run's file lock; readers open the journal read-only.
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -166,7 +167,16 @@ def read_events(folder: Path) -> list[Event]:
 
 def find_runs(runs_dir: Path) -> list[Path]:
     """Return the folders below ``runs_dir`` that hold a journal, in order of name."""
-    return sorted(path.parent for path in runs_dir.rglob(JOURNAL_NAME))
+    found, left = [], [runs_dir]
+    while left:  # without recursion, which deep folders would exhaust
+        folder = left.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name == JOURNAL_NAME:
+                    found.append(folder)
+                elif entry.is_dir(follow_symlinks=False):
+                    left.append(folder / entry.name)
+    return sorted(found)
 
 
 def is_complete(folder: Path) -> bool:
