@@ -22,6 +22,7 @@ import torch._dynamo  # else every child pays two seconds for it at its first op
 from harness.config.paths import PACKAGE
 from harness.sandbox.confinement.child import Confinement
 from harness.sandbox.confinement.namespaces import PidNamespaces
+from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, prctl
 from harness.sandbox.frames import Channel, FrameError
 from harness.sandbox.messages import read_request
@@ -133,7 +134,7 @@ class Server:
     def _fork(self, job: socket.socket, status: socket.socket) -> None:
         if self._namespaces is not None:
             self._namespaces.renew()
-        pid = os.fork()
+        pid = patiently(os.fork)
         if pid == 0:
             code = 1
             try:

@@ -23,7 +23,7 @@ from tests.support.processes import alive
 
 THREADS = """
 import threading, time
-for _ in range(1100):
+for _ in range(300):
     threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 print("started", flush=True)
 time.sleep(600)
