@@ -6,10 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from string import Template
 
+from harness.errors import InputError
 from harness.sandbox.parser import syntax_tree
 from harness.text import visible
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+_LONGEST_PROMPT = 1 << 20
+"""In characters; a template could repeat a value without end."""
+_LONGEST_ANSWER = 1 << 16
+"""How much of an answer another prompt shows, in characters; no gate accepts more."""
 _SMALLEST_SHARE = 0.0005
 """Smallest share that is shown as a number: a smaller one would be 0.0%."""
 
@@ -101,17 +106,18 @@ class Prompts:
 
     def progress_text(self, *, score_change: str, params_change: str) -> str:
         """Render the measurements of the best network so far, compared with the original."""
-        return Template(self.progress).substitute(self._changes(score_change, params_change))
+        return _filled(self.progress, self._changes(score_change, params_change))
 
     def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
-        """Render the check of an answer against the code that it replaces."""
+        """Render the check of an answer, which no gate has seen, against the code it replaces."""
+        code = code[:_LONGEST_ANSWER]
         return self._render(self.review, segment=segment, before=before, code=code, header=header)
 
     def repair_text(self, *, request: str, answer: str, reason: str) -> str:
         """Render a request again, with the refused answer and the gate's reason."""
+        answer = answer[:_LONGEST_ANSWER]
         texts = {"request": request.strip(), "answer": visible(answer), "reason": visible(reason)}
-        template = _fenced(self.repair, [answer])
-        return Template(template).substitute(texts).strip() + "\n"
+        return _filled(self.repair, texts, within_fences=[answer]).strip() + "\n"
 
     def _changes(self, score_change: str, params_change: str) -> dict[str, str]:
         return {f"{self.score}_change": score_change, "params_change": params_change}
@@ -120,12 +126,11 @@ class Prompts:
         return self.neutral if character == NEUTRAL else self.characters[character]
 
     def _render(self, text: str, *, header: str, **values: str) -> str:
-        rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
+        rules = _filled(self.rules, {"segment": values["segment"], "imports": imported(header)})
         shown = {
             name: visible(value) for name, value in values.items()
         }  # code may come from an LLM
-        template = _fenced(text, shown.values())
-        return Template(template).substitute(shown, rules=rules).strip() + "\n"
+        return _filled(text, {**shown, "rules": rules}, within_fences=shown.values()).strip() + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +144,34 @@ class Example:
     params_change: str
 
 
-def _fenced(template: str, texts: Iterable[str]) -> str:
-    """Return the template with fences longer than those in the texts, which cannot close them."""
-    runs = [run for text in texts for run in _FENCE.findall(text)]
+def _filled(template: str, values: Mapping[str, str], *, within_fences: Iterable[str] = ()) -> str:
+    """Fill in a template.
+
+    Args:
+        template: The template, with ``$name`` for each value.
+        values: The values by name.
+        within_fences: Texts that no fence of the template may be closed by.
+
+    Raises:
+        InputError: The prompt would be too long; it is not made.
+    """
+    longest = {"`": 0, "~": 0}
+    for run in (run for text in within_fences for run in _FENCE.findall(text)):
+        longest[run[0]] = max(longest[run[0]], len(run))
+    names = (found["named"] or found["braced"] for found in Template.pattern.finditer(template))
+    size = len(template) + sum(len(values.get(name, "")) for name in names)
+    size += sum(longest[fence[0]] + 1 for fence in _FENCE.findall(template))
+    if size > _LONGEST_PROMPT:
+        raise InputError(
+            f"prompts: expected templates whose prompts have at most {_LONGEST_PROMPT:,} "
+            f"characters, found one whose prompt has {size:,}. Use each value fewer times."
+        )
 
     def longer(fence: re.Match[str]) -> str:
         mark = fence[1][0]
-        most = max((len(run) for run in runs if run[0] == mark), default=0)
-        return fence[0].replace(fence[1], mark * max(len(fence[1]), most + 1))
+        return fence[0].replace(fence[1], mark * max(len(fence[1]), longest[mark] + 1))
 
-    return _FENCE.sub(longer, template)
+    return Template(_FENCE.sub(longer, template)).substitute(values)
 
 
 def imported(header: str) -> str:
