@@ -178,7 +178,7 @@ def read_paper(folder: Path) -> Paper:
 
 def is_planned(override: str) -> bool:
     """Return whether the arms and seeds of ``arms.yaml`` decide a setting."""
-    return override.lstrip("+~").partition("=")[0] in PLANNED
+    return re.split(r"\W", override.lstrip("+~"), maxsplit=1)[0] in PLANNED
 
 
 def _paper(folder: Path) -> Paper:

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.compose import STRATEGIES
-from harness.config.identity import role_of, settings_of, unrecorded_settings
+from harness.config.identity import PLANNABLE, role_of, settings_of, unrecorded_settings
 from harness.config.schema import LEVELS, Config, Role, problems
 from harness.config.strategies import (
     check_arguments,
@@ -45,10 +45,15 @@ _MOST: Mapping[str, int] = {
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }
 """Upper limits of counts whose objects are held in memory before any is recorded or trained."""
-_OF_THE_USER = frozenset({"sandbox", "prices"})
-"""Settings that protect the user: a plan's own prices would falsify its estimated cost."""
-_WRITTEN = frozenset({"folder", "root"})
-"""Arguments that name a folder which a run also writes to, through links in it."""
+_REFUSED: Mapping[Role, str] = {
+    role: f"settings {what} must be given on the command line"
+    for role, what in {
+        Role.RUNTIME: "of the machine and acknowledgements", Role.TRANSPORT: "of servers",
+        Role.WRITTEN: "that name a folder which a run writes to",
+        Role.GUARD: "of the sandbox, of prices and of what a request contains",
+    }.items()
+}  # fmt: skip
+"""Why a plan cannot set the settings of a role."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
 _LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
@@ -223,24 +228,27 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     first, role = key.partition(".")[0], role_of(key)
     if first not in _SETTINGS:
         yield f"python -m harness has no setting {reason_of(first, 40)}"
-    elif key.rpartition(".")[2] in _WRITTEN:
-        yield "folders that a run writes to must be given on the command line"
     elif role is Role.CONTENT:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
             yield "files must be relative paths below the current folder"
-    elif role in {Role.RUNTIME, Role.TRANSPORT} or first in _OF_THE_USER:
-        yield (
-            "settings of the machine, of servers, of the sandbox and of prices must be given on "
-            "the command line"
-        )
+    elif role not in PLANNABLE:
+        yield _REFUSED[role]
     elif any(part.startswith("_") for part in key.split(".")):
         yield "classes cannot be set, only options of conf/"
     elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
         yield f"an option must be one of the names in conf/{first}"
+    for name, item in _nested(key, value):
+        yield from _problems_of_key(name, item, is_choice=False)
+
+
+def _nested(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the settings that a mapping sets, also within lists, by dotted name."""
     if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _problems_of_key(f"{key}.{name}", item, is_choice=False)
+        yield from ((f"{key}.{name}", item) for name, item in value.items())
+    elif isinstance(value, list):
+        for item in value:
+            yield from _nested(key, item)
 
 
 def _texts(value: Any) -> Iterator[str]:
