@@ -13,7 +13,6 @@ from importlib.metadata import version
 from harness.config.compose import compose
 from harness.config.schema import LEVELS
 from harness.config.tasks import KINDS, recipe_of
-from harness.errors import HarnessError
 from harness.record.database import SQLITE
 from harness.reporting.console import show_table
 from harness.sandbox.attacks import ATTACKS, NOT_TRIED
@@ -21,7 +20,7 @@ from harness.sandbox.confinement import landlock
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
-from harness.terminal import fail
+from harness.terminal import exit_on_error
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -51,14 +50,12 @@ def main() -> int:
     """Print the tables; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m harness.doctor", description=__doc__)
     parser.add_argument("overrides", nargs="*", help="settings, such as sandbox.level=isolated")
-    try:
+    with exit_on_error(COULD_NOT_RUN):
         config = compose(parser.parse_args().overrides)
         wanted = config.sandbox.level
         limits = replace(config.limits, build_s=1.0, memory_mib=512)
         with Sandbox(limits, level=LEVELS[0], device=config.device) as sandbox:
             return _examine(sandbox, wanted)
-    except HarnessError as error:
-        fail(error, COULD_NOT_RUN)
 
 
 def _examine(sandbox: Sandbox, wanted: str) -> int:

@@ -1,6 +1,7 @@
 """Output and exit of commands: one sentence on an error, an immediate exit on Ctrl-C."""
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -23,13 +24,22 @@ def say(text: str, *, error: bool = False) -> None:
     print(visible(text), file=sys.stderr if error else sys.stdout, flush=True)
 
 
+def escape_unencodable() -> None:
+    """Print escapes for characters that the encoding of standard output lacks, as on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 @contextlib.contextmanager
 def exit_on_error(status: int | None = None) -> Iterator[None]:
     """End the command with the message of a ``HarnessError`` that the block raises.
 
+    From here on, the command prints what its encoding lacks as escapes.
+
     Args:
         status: Exit status; by default the error's own.
     """
+    escape_unencodable()
     try:
         yield
     except HarnessError as error:

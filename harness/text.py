@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.secrets import without_secrets
+
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private use, line and paragraph separators."""
 REASON_CHARACTERS = 300
@@ -12,11 +14,12 @@ _FOUR_DIGITS = 0xFFFF
 
 
 def visible(text: str) -> str:
-    r"""Return a text with invisible characters replaced by escapes, such as ``\u202e``.
+    r"""Return a text without keys and with escapes for invisible characters, such as ``\u202e``.
 
     This disables terminal sequences, bidirectional controls and lone surrogates. Line feeds and
     tabs are kept.
     """
+    text = without_secrets(text)
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(map(_shown, text))
@@ -28,8 +31,8 @@ def one_line(text: str) -> str:
 
 
 def reason_of(text: str, most: int = REASON_CHARACTERS) -> str:
-    """Return a text as one line, truncated to ``most`` characters."""
-    return one_line(text[:most])[:most]
+    """Return a text as one line, truncated to ``most`` characters once its keys are removed."""
+    return one_line(without_secrets(text)[:most])[:most]
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

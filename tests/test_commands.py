@@ -71,6 +71,28 @@ def test_the_table_is_printed_again_from_the_journals_alone(first, style):
     assert done.stdout == written
 
 
+PRINTING = {
+    "harness": [*SMALL, "+ablation=no_eot", *FOUNDERS],
+    "harness.table": [],
+    "reproductions": ["quickstart", "table"],
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m if m == "harness.table" else pytest.param(m, marks=pytest.mark.slow) for m in PRINTING],
+)
+def test_what_the_encoding_of_the_output_lacks_is_escaped(first, module, tmp_path):
+    runs_dir, _ = first
+    folder = {"harness": [f"runs_dir={runs_dir}"], "harness.table": [runs_dir]}.get(
+        module, ["--out", tmp_path]
+    )
+    env = {"PYTHONIOENCODING": "iso8859-15"}
+    done = run(*PRINTING[module], *folder, module=module, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "\\u2013" in done.stdout
+
+
 def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, quick):
     done = run(
         "-m", "+ablation=no_mutation,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",

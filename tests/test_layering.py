@@ -14,7 +14,7 @@ ORDER = (
     "analysis", "reporting", "runs", "claims", "commands",
 )  # fmt: skip
 """A module imports its own package and those before it; packages in brackets ignore each other."""
-BASE = {"errors", "seeding", "typing", "files", "terminal", "text"}
+BASE = {"errors", "seeding", "typing", "files", "secrets", "terminal", "text"}
 MOST_MODULES, MOST_ENTRIES = 13, 32
 DOORS = {
     "hydra": {"config.compose", "config.foreign", "runs.launch"},

@@ -16,7 +16,7 @@ from harness.evolution.candidate import Rejection
 from harness.evolution.genome import Genome
 from harness.reporting.attribution_table import render_contributions
 from harness.reporting.console import show_lines, show_sections, show_table
-from harness.reporting.formatting import ARM, Column
+from harness.reporting.formatting import ARM, Column, spreadsheet
 from harness.reporting.tables import STYLES, Document, Table, render
 from harness.terminal import fail, say
 from harness.text import INVISIBLE, REASON_CHARACTERS, each_text, one_line, reason_of, visible
@@ -101,6 +101,16 @@ def test_a_spreadsheet_finds_no_formula(document):
     _, row = csv.reader(io.StringIO(render_contributions([one], "csv")))
     assert row == ["'+1", "'-1", "'@x", "'=1+1", "1", "0", "0", "0"]
     assert json.loads(render_contributions([one], "json"))[0]["name"] == "=1+1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("＝1+1", "'＝1+1"), ("\uff0d1", "'\uff0d1"), (" =1", "' =1"), ("x;=1+1", "x;'=1+1"),
+     ("x;;＠a", "x;;'＠a"), ("a|-1;+2", "a|'-1;'+2"), ("a - b = c", "a - b = c"), ("", ""), (";", ";"),
+     (-1.5, -1.5), (None, None)],
+)  # fmt: skip
+def test_no_cell_of_any_spreadsheet_begins_like_a_formula(text, shown):
+    assert spreadsheet(text) == shown
 
 
 def test_no_command_prints_an_invisible_character(capsys):

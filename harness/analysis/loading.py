@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from harness.analysis.run_result import Call, Candidate, RunResult
+from harness.analysis.trajectory import trajectory
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage
@@ -33,8 +35,8 @@ from harness.record.journal import find_runs, read_entries
 from harness.text import reason_of
 
 E = TypeVar("E", bound=Event)
-_LARGEST_FRONT = 1_000
-"""Largest Pareto front, in networks; truncating it takes time cubic in its size."""
+_NOT_AT_ONCE = frozenset({"hall_of_fame"})
+"""Values of a run that take time to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +117,7 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
         return None
     try:
         run = _result(folder, references[0], events, started=entries[0].at)
-        if len(run.front) > _LARGEST_FRONT:
-            raise ValueError(f"a front of {len(run.front):,} networks is too large")
+        _require_values(run)
     except MALFORMED as error:
         raise RecordError(
             f"{folder}: expected the events of a run, some are missing or damaged "
@@ -130,6 +131,8 @@ def _result(
 ) -> RunResult:
     if not isinstance(reference.measured, Evaluation):
         raise ValueError("the seed network has no score")  # noqa: TRY004, it is a value in a file
+    if reference.measured.n_params < 1:
+        raise ValueError("the seed network has no parameters")
     finals, retrained = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
     for final in _of(events, NetworkRetrained):
         if isinstance(final.outcome, Evaluation):
@@ -158,6 +161,14 @@ def _result(
         complete=bool(_of(events, RunCompleted)),
         compares_functions=any(event.found.behaviour for event in _of(events, NetworkGated)),
     )
+
+
+def _require_values(run: RunResult) -> None:
+    """Compute what tables show of a run; an error names this run and hides no other."""
+    trajectory(run)  # first, because it limits the front
+    for name, value in vars(RunResult).items():
+        if isinstance(value, property | cached_property) and name not in _NOT_AT_ONCE:
+            getattr(run, name)
 
 
 def _of(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -4,13 +4,18 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.run_result import Candidate, RunResult, best_score
+from harness.analysis.run_result import Candidate, RunResult
 from harness.evolution import pareto
 from harness.evolution.budget import total
 from harness.evolution.candidate import CHARGED, TOLD
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""
+
+_LARGEST_FRONT = 1_000
+"""Largest Pareto front, in networks; truncating it takes time cubic in its size."""
+_MOST_MEMBERS = 2_000_000
+"""Limit on the sizes of all successive fronts together; 1,000 evaluations have some 20,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +38,13 @@ class Point:
 
 
 def trajectory(run: RunResult) -> list[Point]:
-    """Return a point after each evaluation, in the order in which proposals were decided."""
+    """Return a point after each evaluation, in the order in which proposals were decided.
+
+    Raises:
+        ValueError: The front was too large after some evaluation.
+    """
     points: list[Point] = []
-    front: list[pareto.Objectives] = []
+    front, room = pareto.Front(), _MOST_MEMBERS
     tokens: int | None = 0
     train_s, best, volume = 0.0, None, 0.0
     for candidate in run.candidates:
@@ -43,10 +52,12 @@ def trajectory(run: RunResult) -> list[Point]:
         tokens = None if tokens is None or asked is None else tokens + asked
         train_s += candidate.train_s
         new = candidate.objectives
-        if new is not None and not any(o == new or pareto.dominates(o, new) for o in front):
-            front = [o for o in front if not pareto.dominates(new, o)] + [new]
-            best = best_score(front, run.seed_objectives.n_params)
-            volume = run.hypervolume_of(front)
+        if new is not None and front.add(new):
+            room -= len(front.members)
+            if len(front.members) > _LARGEST_FRONT or room < 0:
+                raise ValueError(f"a front of {len(front.members):,} networks is too large")
+            best = front.best_score(run.seed_objectives.n_params)
+            volume = run.hypervolume_of(front.members)
         if new is not None or candidate.gate in CHARGED:
             points.append(
                 Point(

@@ -24,7 +24,7 @@ from harness.evaluation.executor import Executors, require_room
 from harness.reporting.console import show_table
 from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
-from harness.terminal import exit_on_interrupt, fail, say
+from harness.terminal import escape_unencodable, exit_on_interrupt, fail, say
 
 
 def main() -> None:
@@ -46,6 +46,7 @@ def main() -> None:
     if arguments.out is not None and arguments.action != "table":
         parser.error("--out goes with table alone: plan and run write no tables")
     exit_on_interrupt()
+    escape_unencodable()
     try:
         overrides = [word for word in arguments.words if "=" in word]
         reproduction = read_reproduction(_folder(arguments.name, names), overrides)

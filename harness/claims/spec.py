@@ -17,7 +17,7 @@ from harness.config.foreign import require_data
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
-from harness.text import one_line
+from harness.text import one_line, reason_of
 
 ARMS, CLAIMS = "arms.yaml", "claims.yaml"
 MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
@@ -31,6 +31,7 @@ FIGURES = ("generations", "fronts", "sizes")
 PLANNED = frozenset({"seed", "ablation", "compare"})
 """Settings that the arms and seeds of ``arms.yaml`` decide."""
 _MOST_SEED, _MOST_RUNS = 1 << 63, 10_000
+_LONGEST_REASON = 1_000
 _NAME = re.compile(r"[\w-]+")
 """Valid names: they are used on the command line and as names of files."""
 
@@ -169,8 +170,20 @@ def read_paper(folder: Path) -> Paper:
     """Read a folder's ``arms.yaml`` and ``claims.yaml``.
 
     Raises:
-        InputError: A file is invalid, or the two do not fit.
+        InputError: A file is invalid, or the two do not fit; the message is one sentence.
     """
+    try:
+        return _paper(folder)
+    except InputError as error:
+        raise InputError(reason_of(str(error), _LONGEST_REASON)) from None
+
+
+def is_planned(override: str) -> bool:
+    """Return whether the arms and seeds of ``arms.yaml`` decide a setting."""
+    return re.split(r"\W", override.lstrip("+~"), maxsplit=1)[0] in PLANNED
+
+
+def _paper(folder: Path) -> Paper:
     arms: ArmsFile = read_yaml(ArmsFile, folder / ARMS)
     claims: ClaimsFile = read_yaml(ClaimsFile, folder / CLAIMS)
     for problem in _problems_of_plans(arms.comparisons):
@@ -183,11 +196,6 @@ def read_paper(folder: Path) -> Paper:
         raise InputError(f"{folder / CLAIMS}: {problem}")
     texts = {"title": _line(claims.title), "given": _line(claims.given)}
     return Paper(**texts, plans=arms.comparisons, sections=sections)
-
-
-def is_planned(override: str) -> bool:
-    """Return whether the arms and seeds of ``arms.yaml`` decide a setting."""
-    return override.lstrip("+~").partition("=")[0] in PLANNED
 
 
 def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.compose import STRATEGIES
-from harness.config.identity import role_of, settings_of, unrecorded_settings
+from harness.config.identity import PLANNABLE, role_of, settings_of, unrecorded_settings
 from harness.config.schema import LEVELS, Config, Role, problems
 from harness.config.strategies import (
     check_arguments,
@@ -27,7 +27,7 @@ from harness.config.strategies import (
     with_stable_names,
 )
 from harness.config.tasks import recipe_of
-from harness.config.yaml_files import one_sentence
+from harness.config.yaml_files import is_literal, literal, one_sentence
 from harness.errors import InputError
 from harness.text import reason_of
 
@@ -45,10 +45,15 @@ _MOST: Mapping[str, int] = {
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }
 """Upper limits of counts whose objects are held in memory before any is recorded or trained."""
-_OF_THE_USER = frozenset({"sandbox", "prices"})
-"""Settings that protect the user: a plan's own prices would falsify its estimated cost."""
-_WRITTEN = frozenset({"folder", "root"})
-"""Arguments that name a folder which a run also writes to, through links in it."""
+_REFUSED: Mapping[Role, str] = {
+    role: f"settings {what} must be given on the command line"
+    for role, what in {
+        Role.RUNTIME: "of the machine and acknowledgements", Role.TRANSPORT: "of servers",
+        Role.WRITTEN: "that name a folder which a run writes to",
+        Role.GUARD: "of the sandbox, of prices and of what a request contains",
+    }.items()
+}  # fmt: skip
+"""Why a plan cannot set the settings of a role."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
 _LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
@@ -111,7 +116,7 @@ def _typed(recorded: Mapping[str, Any], typed: Mapping[str, Any], kind: str) -> 
         {"recipe": OmegaConf.structured(recipe_of(kind))},
         with_import_paths(unrecorded_settings(), ""),
         {"recipe": unrecorded_settings(recipe_of(kind))},
-        {key: _literal(value, key) for key, value in recorded.items() if key not in _FREE_FORM},
+        {key: literal(value, key) for key, value in recorded.items() if key not in _FREE_FORM},
         {key: value for key, value in typed.items() if key not in _FREE_FORM},
         {key: None for key in recorded if key in _FREE_FORM},
     )
@@ -190,17 +195,6 @@ def _require_plain(value: Any, depth: int) -> None:
         raise TypeError(f"expected plain values, found {type(value).__name__}")
 
 
-def _literal(value: Any, setting: str) -> Any:
-    """Return a recorded value; ValueError if OmegaConf would interpret any part of it."""
-    if isinstance(value, Mapping):
-        return {key: _literal(inner, f"{setting}.{key}") for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_literal(inner, setting) for inner in value]
-    if isinstance(value, str) and ("${" in value or value == "???"):
-        raise ValueError(f"{setting}: expected a plain value, found {value[:40]!a}")
-    return value
-
-
 def _updated(value: Any, change: Any) -> Any:
     if not isinstance(value, Mapping) or not isinstance(change, Mapping):
         return change
@@ -222,7 +216,7 @@ def _problems_of(text: str) -> Iterator[str]:
     key = override.key_or_group
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
         yield "settings cannot be added or deleted, except by +profile=NAME"
-    if not _is_data(value) or not _is_literal(text):
+    if not _is_data(value) or not is_literal(text):
         yield "a value is a number, word, quoted text, or list or mapping of them, without ${...}"
     if (override.package or key).partition(".")[0] != key.partition(".")[0]:
         yield "an option cannot be assigned to another group"
@@ -234,24 +228,27 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     first, role = key.partition(".")[0], role_of(key)
     if first not in _SETTINGS:
         yield f"python -m harness has no setting {reason_of(first, 40)}"
-    elif key.rpartition(".")[2] in _WRITTEN:
-        yield "folders that a run writes to must be given on the command line"
     elif role is Role.CONTENT:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):
             yield "files must be relative paths below the current folder"
-    elif role in {Role.RUNTIME, Role.TRANSPORT} or first in _OF_THE_USER:
-        yield (
-            "settings of the machine, of servers, of the sandbox and of prices must be given on "
-            "the command line"
-        )
+    elif role not in PLANNABLE:
+        yield _REFUSED[role]
     elif any(part.startswith("_") for part in key.split(".")):
         yield "classes cannot be set, only options of conf/"
     elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
         yield f"an option must be one of the names in conf/{first}"
+    for name, item in _nested(key, value):
+        yield from _problems_of_key(name, item, is_choice=False)
+
+
+def _nested(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the settings that a mapping sets, also within lists, by dotted name."""
     if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _problems_of_key(f"{key}.{name}", item, is_choice=False)
+        yield from ((f"{key}.{name}", item) for name, item in value.items())
+    elif isinstance(value, list):
+        for item in value:
+            yield from _nested(key, item)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -270,10 +267,5 @@ def _is_data(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_data, value))
     if isinstance(value, str | QuotedString):  # unescaped: $\{x\} was parsed to ${x}
-        return all(map(_is_literal, _texts(value)))
+        return all(map(is_literal, _texts(value)))
     return isinstance(value, int | float | None)
-
-
-def _is_literal(text: str) -> bool:
-    """Return whether OmegaConf would resolve nothing in a text."""
-    return "${" not in text

@@ -21,7 +21,9 @@ from harness.config.strategies import (
 )
 from harness.errors import InputError
 
-_NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT})
+_NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT, Role.WRITTEN})
+PLANNABLE = frozenset({Role.SHARED, Role.ARM, Role.PART, Role.DEVICE, Role.CONTENT})
+"""Roles of the settings that a third-party plan may set."""
 _FREE = frozenset({Role.RUNTIME, Role.DEVICE, Role.TRANSPORT})
 
 
@@ -31,13 +33,26 @@ def _role(f: "Field[Any]") -> Role:
 
 
 def role_of(setting: str) -> Role:
-    """Return the role of a setting by its dotted name, such as ``model.base_url``."""
-    first, _, rest = setting.partition(".")
-    known = {f.name: f for f in fields(Config)}
-    if first not in known:
-        return Role.SHARED
-    own = _role(known[first])
-    return ARGUMENT_ROLES.get(rest.rpartition(".")[2], own) if rest else own
+    """Return the role of a setting by its dotted name, such as ``model.base_url``.
+
+    A setting within another has its own role, or else the role of the other.
+    """
+    schema: Any = Config
+    role, within_model = Role.SHARED, False
+    names = iter(setting.split("."))
+    for name in names:
+        if is_dataclass(schema):
+            known = {f.name: f for f in fields(schema)}
+            role = known[name].metadata.get("role", role) if name in known else role
+            schema = get_type_hints(schema).get(name)
+        else:
+            role = ARGUMENT_ROLES.get(name, Role.GUARD if within_model else role)
+        if role not in PLANNABLE:
+            break
+        within_model = within_model or name == "model"
+        if name == "members":
+            next(names, None)  # a name of the user's choice
+    return role
 
 
 def is_free(override: str) -> bool:

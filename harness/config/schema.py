@@ -25,20 +25,22 @@ class Role(Enum):
     DEVICE = "decides the last bits of the outcome; a reproduction may run on another device"
     PART = "copied into the proposer's node, which identifies it"
     CONTENT = "names a file or folder; the digest of its content decides the outcome"
+    WRITTEN = "names a folder like CONTENT, which a run also writes to, through links in it"
+    GUARD = "decides the outcome and protects the user, who alone sets it"
     RUNTIME = "decides where a run lies and how fast it is, not its outcome"
     TRANSPORT = "decides how a model is reached, not its answers"
 
 
 ARGUMENT_ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("path", "folder", "root", "study"), Role.CONTENT),
+    **dict.fromkeys(("path", "study"), Role.CONTENT),
+    **dict.fromkeys(("folder", "root"), Role.WRITTEN),
     "runs_dir": Role.RUNTIME,
-    **dict.fromkeys(
-        ("base_url", "key_env", "timeout_s", "attempts", "concurrency", "backoff_s",
-         "backoff_max_s", "patience_s", "settle_s"),
-        Role.TRANSPORT,
-    ),
+    **dict.fromkeys(("base_url", "key_env", "timeout_s", "attempts"), Role.TRANSPORT),
+    **dict.fromkeys(("concurrency", "backoff_s", "backoff_max_s"), Role.TRANSPORT),
+    **dict.fromkeys(("patience_s", "settle_s"), Role.TRANSPORT),
+    **dict.fromkeys(("model", "members", "weight", "name", "answers"), Role.SHARED),
 }  # fmt: skip
-"""Roles of the strategies' own arguments; any other argument decides the outcome."""
+"""Roles of arguments; any other decides the outcome, and one of a model is a ``GUARD``."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def setting(
 LEVELS = ("limits", "contained", "isolated")
 """Levels of confinement, from weak to strong; each includes those before it."""
 FULL = "Full"
-"""Class of the fidelity under which every network gets all epochs."""
+"""Class of the fidelity that gives every network all epochs."""
 CHOICES = {
     "device": ("auto", "cpu", "cuda"),
     "display": ("auto", "live", "plain"),
@@ -241,9 +243,9 @@ class Limits:
     """Wall-clock time in seconds for the build gate."""
     train_s: float = MISSING
     """Wall-clock time in seconds for training, and again for scoring."""
-    memory_mib: int = MISSING
-    """Limit on resident memory, and on address space beyond that of the worker at its start (not on
-    a GPU, whose driver reserves far more than it uses)."""
+    memory_mib: int = setting(within=AT_LEAST_1)
+    """Limit on resident memory, and on address space beyond the worker's at its start, except on a
+    GPU, whose driver reserves far more than it uses."""
     threads: int = setting(within=AT_LEAST_1)
     """CPU threads per candidate. Results depend on it, so it is part of a run's identity."""
     flops: int | None = None
@@ -292,7 +294,7 @@ class Config:
     proposer: Any = setting(Role.ARM)
     model: Any = setting(Role.PART, unrecorded={})
     prompts: Any = setting(Role.PART, unrecorded={})
-    prices: dict[str, Price] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict, metadata={"role": Role.GUARD})
     """Prices by the model's name in requests; the price of any other model is unknown."""
     selection: Any = setting(Role.ARM)
     fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
@@ -303,7 +305,7 @@ class Config:
     confirm: Confirm = field(default_factory=Confirm)
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
-    sandbox: Sandbox = field(default_factory=Sandbox)
+    sandbox: Sandbox = field(default_factory=Sandbox, metadata={"role": Role.GUARD})
     final: Final = field(default_factory=Final)
     study: str | None = setting(Role.CONTENT, None)
     """Recorded study whose scores decide selection, so that the prompts are the same. A run's

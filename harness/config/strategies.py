@@ -190,7 +190,7 @@ def _installed() -> frozenset[tuple[str, str]]:
     for folder in folders:
         for file, text in yaml_texts(folder):
             group = "" if text.startswith(_GLOBAL) else PurePath(str(file)).parent.name
-            found |= set(_named(load_yaml(text), group))
+            found |= set(_named(load_yaml(text, interpolates=True), group))
     return frozenset(found)
 
 

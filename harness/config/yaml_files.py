@@ -4,7 +4,7 @@ A door to OmegaConf.
 """
 
 import dataclasses
-from io import StringIO
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from harness.config.bounded_yaml import MOST_BYTES, require_bounded
+from harness.config.bounded_yaml import MOST_BYTES, load_yaml
 from harness.errors import InputError
 from harness.files import read_regular
 
@@ -42,14 +42,40 @@ def read_yaml(schema: Any, path: Path) -> Any:
 def _loaded(path: Path) -> Any:
     try:
         text = read_regular(path, MOST_BYTES).decode("utf-8")
-        require_bounded(text)
-        return OmegaConf.load(StringIO(text))
+        return _settings(load_yaml(text) or {})
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read ({error.strerror}).") from None
     except YAMLError as error:
         raise InputError(f"{path}: expected YAML ({one_sentence(error)}).") from None
     except ValueError as error:
         raise InputError(f"{path}: {one_sentence(error)}.") from None
+
+
+def _settings(values: Any) -> Any:
+    if not isinstance(values, Mapping):  # OmegaConf would parse a text as YAML, without limits
+        raise ValueError("expected settings by name")  # noqa: TRY004 - a value in a file
+    return OmegaConf.create(literal(values))
+
+
+def literal(value: Any, setting: str = "") -> Any:
+    """Copy nested plain values; ValueError if OmegaConf would interpret any text in them.
+
+    Args:
+        value: The values.
+        setting: Name of the setting that they belong to, for the message.
+    """
+    if isinstance(value, Mapping):
+        return {k: literal(inner, f"{setting}.{k}".lstrip(".")) for k, inner in value.items()}
+    if isinstance(value, list):
+        return [literal(inner, setting) for inner in value]
+    if isinstance(value, str) and (not is_literal(value) or value == "???"):
+        raise ValueError(f"{setting}: expected a plain value, found {value[:40]!a}")
+    return value
+
+
+def is_literal(text: str) -> bool:
+    """Return whether OmegaConf would resolve nothing in a text."""
+    return "${" not in text
 
 
 def one_sentence(error: Exception) -> str:

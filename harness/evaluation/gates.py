@@ -20,6 +20,7 @@ from harness.errors import GenomeError, MachineError
 from harness.evaluation.device_slots import Device
 from harness.evolution.candidate import CAUSES, Gated, Rejection, rejection_of
 from harness.evolution.genome import Genome
+from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Built, Candidate, Signature
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
@@ -115,7 +116,9 @@ def _ruff(source: str) -> tuple[int, bytes, bytes]:
         find_ruff_bin(), "check", "--isolated", "--ignore-noqa", "--no-cache", "--quiet",
         f"--select={_RUFF_RULES}", "--output-format=json", "--stdin-filename=candidate.py", "-",
     ]  # fmt: skip
-    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}) as process:
+    with patiently(
+        lambda: subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={})
+    ) as process:
         _limit(process.pid)  # before it has read a byte
         try:
             found, errors = process.communicate(source.encode(), timeout=_RUFF_TIMEOUT_S)

@@ -95,16 +95,27 @@ class Scorer:
             raise _refused("cap", f"expected at most {most} FLOPs per {example}, got {flops}")
 
     def _score(self, job: RunningJob, split: Split, tolerance: float) -> tuple[float, int]:
-        """Score the first replay, and check that a second one, in other batches, agrees with it.
+        """Score the first replay, and check that other batches give the same answers.
+
+        The first replay runs program 0 in a random order. The second runs program 1, which has
+        another batch size, in orders that depend on the inputs alone. So neither program knows
+        what else is in the other's batch, nor what the other answered, and both give one answer
+        only where the input decides it. The share of differences that the scale allows is the
+        share of answers that may depend on a batch.
+
+        Both may still use what every batch of the split shows, such as the mean of all inputs, and
+        what no batch of a replay shows is not seen.
 
         Returns:
             The score, and the mean FLOPs per input of the first replay.
         """
         order = _shuffled(split)
-        first, flops = self._answers(job, split, 0, split.inputs[order], order)
-        second = self._scale.second_replay(split, order, first)
-        answers, _ = self._answers(job, split, 1, second.inputs, second.order)
-        one, other = first[second.binding], answers[second.binding]
+        first, flops = self._first_answers(job, split, 0, order)
+        second, binding = np.zeros_like(first), np.zeros(len(split), dtype=bool)
+        for replay in self._scale.second_replays(split, order):
+            second[replay.order], _ = self._answers(job, 1, replay.inputs)
+            binding[replay.order] = replay.binding
+        one, other = first[binding], second[binding]
         wording = self._wording
         depends = (
             f"the answer to {wording.an_example} depends on the {wording.examples} in its batch, "
@@ -117,31 +128,33 @@ class Scorer:
 
     def _calibrates(self, job: RunningJob, split: Split, score: float) -> bool:
         """Return whether running statistics that the clean process computed serve as well."""
-        order = _shuffled(split)
-        answers, _ = self._answers(job, split, -1, split.inputs[order], order)
+        answers, _ = self._first_answers(job, split, -1, _shuffled(split))
         return self._scale.score(answers, split.labels) >= score - self._scale.calibration
 
-    def _answers(
-        self, job: RunningJob, split: Split, program: int, inputs: Array, order: Array
+    def _first_answers(
+        self, job: RunningJob, split: Split, program: int, order: Array
     ) -> tuple[Array, int]:
-        """Return one program's answers in the split's order, and its FLOPs per input.
+        """Return answers to a whole split in its own order, asked in another, and the FLOPs."""
+        asked, flops = self._answers(job, program, split.inputs[order])
+        return asked[np.argsort(order)], flops
+
+    def _answers(self, job: RunningJob, program: int, inputs: Array) -> tuple[Array, int]:
+        """Return one program's answers, and its FLOPs per input.
 
         Args:
             job: The audit.
-            split: The examples.
             program: Number of the program, -1 for the recalibrated one.
             inputs: (n, ...) stored inputs in the order in which they are asked about.
-            order: (n,) int64, their examples.
         """
         job.send(program, inputs)
         flops, answers = job.receive_array("i8"), job.receive_array("f4")
-        expected = (len(split), *self._scale.answer_shape(self._signature))
+        expected = (len(inputs), *self._scale.answer_shape(self._signature))
         name = self._wording.answers
         if answers.shape != expected:
             raise _refused("shape", f"expected {name} {expected}, got {answers.shape}")
         if not np.isfinite(answers).all():
             raise _refused("nonfinite", f"the {name} are not all finite")
-        return answers[np.argsort(order)], int(flops.max(initial=0))
+        return answers, int(flops.max(initial=0))
 
     def _require_equal(self, one: Array, other: Array, tolerance: float, reason: str) -> None:
         if one.shape != other.shape:

@@ -7,7 +7,9 @@ here: moocore lacks them, and other libraries draw from global random generators
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import moocore
@@ -55,6 +57,36 @@ def front(objectives: Sequence[Objectives]) -> list[int]:
         return []
     kept = moocore.is_nondominated(points(objectives), keep_weakly=True)
     return [int(i) for i in np.flatnonzero(kept)]
+
+
+class Front:
+    """The front of all objectives added so far, equal ones once.
+
+    Attributes:
+        members: Its objectives, smallest first.
+    """
+
+    def __init__(self) -> None:
+        self.members: list[Objectives] = []
+
+    def add(self, new: Objectives) -> bool:
+        """Add objectives; return whether they are a new member."""
+        end = self._count(new.n_params)
+        if end and self.members[end - 1].score >= new.score:
+            return False
+        start = end - (end > 0 and self.members[end - 1].n_params == new.n_params)
+        while end < len(self.members) and self.members[end].score <= new.score:
+            end += 1
+        self.members[start:end] = [new]
+        return True
+
+    def best_score(self, most_params: int) -> float | None:
+        """Return the best score of at most so many parameters, None without one."""
+        n = self._count(most_params)
+        return self.members[n - 1].score if n else None
+
+    def _count(self, most_params: int) -> int:
+        return bisect_right(self.members, most_params, key=attrgetter("n_params"))
 
 
 def crowding(objectives: Sequence[Objectives]) -> list[float]:

@@ -22,6 +22,7 @@ from harness.sandbox.parser import (
     definitions,
     syntax_tree,
 )
+from harness.secrets import without_secrets
 from harness.text import reason_of
 
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
@@ -60,7 +61,7 @@ def extract(
     The result is the longest block that defines the segment's name and differs from the current
     code; else a block whose only definition of the kind has another name, which is renamed; else
     the longest block, for the gates to refuse. An answer without fences counts as code if it parses
-    and defines the name.
+    and defines the name. The result holds no key.
 
     Args:
         answer: The LLM's text.
@@ -68,7 +69,13 @@ def extract(
         current: Its code before.
         others: Other segments, which are removed where the answer repeats them.
     """
-    text = without_thoughts(answer)
+    found = _extracted(answer, segment, current, others)
+    # Extraction joins parts of an answer, which may be the parts of a key.
+    return found and replace(found, code=without_secrets(found.code))
+
+
+def _extracted(answer: str, segment: str, current: str, others: Sequence[str]) -> Extracted | None:
+    text = without_thoughts(answer)[:_MOST_CHARACTERS]
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     fenced = list(_blocks(lines))

@@ -19,9 +19,10 @@ from harness.llm.model import (
     completion_of,
     recorded_call,
 )
-from harness.llm.secrets import without_secrets
 from harness.record.events import CallAnswered, CallRefused, RequestFailed, RequestSent
 from harness.record.journal import Journal
+from harness.secrets import without_secrets
+from harness.text import each_text
 
 _TEMPLATE_TOKENS = 64
 """Tokens that a chat template may add to a prompt, whose own tokens are at most its bytes."""
@@ -104,7 +105,7 @@ class MeteredCall:
 
     def failed(self, failure: Failure) -> None:
         """Record the failure; a request that may have been billed counts as spent."""
-        details = without_secrets(vars(failure))
+        details = each_text(vars(failure), without_secrets)
         self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **details))
         self._release(perhaps_billed=failure.perhaps_billed)
 

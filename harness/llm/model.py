@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypedDict
 
 from harness.config.schema import Price
 from harness.errors import InputError
-from harness.llm.secrets import without_secrets
 from harness.record.events import CallAnswered
+from harness.secrets import without_secrets
 from harness.seeding import stream
+from harness.text import each_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +244,7 @@ def recorded_call(
         prompt=request.prompt,
         requested=vars(request.settings),
         price=price,
-        **without_secrets({"answer": completion.text} | metadata),
+        **each_text({"answer": completion.text} | metadata, without_secrets),
     )
 
 

@@ -18,9 +18,10 @@ from harness.errors import InputError, MachineError
 from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
 from harness.llm.rate_limit import RateLimiter
 from harness.llm.replies import ReplyReader, failure, plain
-from harness.llm.secrets import keep_secret, without_secrets
 from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask
+from harness.secrets import keep_secret, without_secrets
 from harness.seeding import stream
+from harness.text import each_text
 
 _SETTINGS = ("temperature", "top_p")
 _GRACE_S = 5
@@ -81,7 +82,7 @@ class OpenAI:
         self._name, self._key, self._base_url = name, _key(key_env), base_url or OPENAI_URL
         if key_env is not None:
             keep_secret(self._key)
-        if without_secrets(dict(extra)) != dict(extra):
+        if each_text(dict(extra), without_secrets) != dict(extra):
             raise InputError(
                 "model.extra: expected no key, since settings are recorded, found one. Name the "
                 "environment variable that holds the key in model.key_env instead."

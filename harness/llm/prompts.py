@@ -6,10 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from string import Template
 
+from harness.errors import InputError
 from harness.sandbox.parser import syntax_tree
 from harness.text import visible
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+_LONGEST_PROMPT = 1 << 20
+"""In characters; a template could repeat a value without end."""
+_LONGEST_ANSWER = 1 << 16
+"""How much of an answer another prompt shows, in characters; no gate accepts more."""
 _SMALLEST_SHARE = 0.0005
 """Smallest share that is shown as a number: a smaller one would be 0.0%."""
 
@@ -138,17 +143,18 @@ class Prompts:
 
     def change_text(self, template: str, change: "Change") -> str:
         """Render measured changes with ``progress``, ``feedback`` or ``eot_numbers``."""
-        return Template(template).substitute(self._named(change))
+        return _filled(template, self._named(change))
 
     def review_text(self, *, segment: str, before: str, code: str, header: str) -> str:
-        """Render the check of an answer against the code that it replaces."""
+        """Render the check of an answer, which no gate has seen, against the code it replaces."""
+        code = code[:_LONGEST_ANSWER]
         return self._render(self.review, segment=segment, before=before, code=code, header=header)
 
     def repair_text(self, *, request: str, answer: str, reason: str) -> str:
         """Render a request again, with the refused answer and the gate's reason."""
+        answer = answer[:_LONGEST_ANSWER]
         texts = {"request": request.strip(), "answer": visible(answer), "reason": visible(reason)}
-        template = _fenced(self.repair, [answer])
-        return Template(template).substitute(texts).strip() + "\n"
+        return _filled(self.repair, texts, within_fences=[answer]).strip() + "\n"
 
     def _named(self, change: "Change") -> dict[str, str]:
         return {f"{self.score}_change": change.score, "params_change": change.params}
@@ -157,7 +163,7 @@ class Prompts:
         return self.neutral if character == NEUTRAL else self.characters[character]
 
     def _render(self, text: str, *, header: str, **values: str) -> str:
-        rules = Template(self.rules).substitute(segment=values["segment"], imports=imported(header))
+        rules = _filled(self.rules, {"segment": values["segment"], "imports": imported(header)})
         return fill(text, rules=rules, **values)
 
 
@@ -202,19 +208,37 @@ def fill(template: str, **values: str) -> str:
     in.
     """
     shown = {name: visible(value) for name, value in values.items()}
-    return Template(_fenced(template, shown.values())).substitute(shown).strip() + "\n"
+    return _filled(template, shown, within_fences=shown.values()).strip() + "\n"
 
 
-def _fenced(template: str, texts: Iterable[str]) -> str:
-    """Return the template with fences longer than those in the texts, which cannot close them."""
-    runs = [run for text in texts for run in _FENCE.findall(text)]
+def _filled(template: str, values: Mapping[str, str], *, within_fences: Iterable[str] = ()) -> str:
+    """Fill in a template.
+
+    Args:
+        template: The template, with ``$name`` for each value.
+        values: The values by name.
+        within_fences: Texts that no fence of the template may be closed by.
+
+    Raises:
+        InputError: The prompt would be too long; it is not made.
+    """
+    longest = {"`": 0, "~": 0}
+    for run in (run for text in within_fences for run in _FENCE.findall(text)):
+        longest[run[0]] = max(longest[run[0]], len(run))
+    names = (found["named"] or found["braced"] for found in Template.pattern.finditer(template))
+    size = len(template) + sum(len(values.get(name, "")) for name in names)
+    size += sum(longest[fence[0]] + 1 for fence in _FENCE.findall(template))
+    if size > _LONGEST_PROMPT:
+        raise InputError(
+            f"prompts: expected templates whose prompts have at most {_LONGEST_PROMPT:,} "
+            f"characters, found one whose prompt has {size:,}. Use each value fewer times."
+        )
 
     def longer(fence: re.Match[str]) -> str:
         mark = fence[1][0]
-        most = max((len(run) for run in runs if run[0] == mark), default=0)
-        return fence[0].replace(fence[1], mark * max(len(fence[1]), most + 1))
+        return fence[0].replace(fence[1], mark * max(len(fence[1]), longest[mark] + 1))
 
-    return _FENCE.sub(longer, template)
+    return Template(_FENCE.sub(longer, template)).substitute(values)
 
 
 def imported(header: str) -> str:

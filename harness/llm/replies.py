@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.llm.model import Completion, Failure, today
-from harness.llm.secrets import MASK, without_secrets
 from harness.llm.transport import Reply
+from harness.secrets import MASK, without_secrets
 from harness.terminal import say
 from harness.text import reason_of
 

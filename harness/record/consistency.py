@@ -27,6 +27,7 @@ _MOST = 1e9
 """Upper limit of the numbers among the settings that tables need."""
 _STEP = re.compile(r"g[0-9]{1,5}\.[a-z0-9]{1,20}")
 """A step is also used as a file name."""
+_COUNT = re.compile(r"[0-9]{1,9}")
 _NUMBER = (int, float)
 _NEEDED: Mapping[str, tuple[type, ...]] = {
     "search.split": (str,), "recipe.epochs": (int,), "budget.evaluations": (int,),
@@ -35,7 +36,7 @@ _NEEDED: Mapping[str, tuple[type, ...]] = {
 }  # fmt: skip
 """Settings that tables need, with the types of their values."""
 _OPTIONAL: Mapping[str, tuple[type, ...]] = {
-    "fidelity": (dict,), "fidelity._target_": (str,), "proposer": (dict,),
+    "fidelity": (dict,), "proposer": (dict,),
     "proposer.model": (dict,), "confirm": (dict,),
 }  # fmt: skip
 _MACHINE = ("device", "torch", "python", "sandbox")
@@ -100,6 +101,8 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         first = name.partition(".")[0]
         if first in settings and _lookup(settings, name) is not None:
             _setting(settings, name, types)
+    if "fidelity" in settings:
+        _setting(settings, "fidelity._target_", (str,))
     for name, limit in settings["budget"].items():
         if limit is not None:
             _setting(settings, f"budget.{name}", _NUMBER)
@@ -115,7 +118,7 @@ def _check_child(child: ChildDecided, known: set[str], answered: set[str]) -> No
     for variation in child.variations:
         if not answered.issuperset(variation.calls):
             raise ValueError(f"{child.step} refers to a call without an answer")
-        if not variation.detail.get("repairs", "0").isdecimal():
+        if not _COUNT.fullmatch(variation.detail.get("repairs", "0")):
             raise ValueError(f"{child.step} has a number of repairs that is not a whole number")
 
 

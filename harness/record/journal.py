@@ -7,6 +7,7 @@ run's file lock; readers open the journal read-only.
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,8 @@ from harness.record.events import (
     RunCompleted,
     read_event,
 )
-from harness.text import reason_of
+from harness.secrets import without_secrets
+from harness.text import each_text, reason_of
 
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
@@ -77,7 +79,7 @@ class Journal:
             self._open = stack.pop_all()
 
     def record(self, event: E, *, at: float | None = None) -> E:
-        """Append an event, durably; an event that is there under its key stays as it is.
+        """Append an event without secrets, durably; one that is there under its key stays as it is.
 
         Args:
             event: The event.
@@ -86,7 +88,7 @@ class Journal:
         Returns:
             The event that the journal holds under its key.
         """
-        text = json.dumps(event.content, sort_keys=True)
+        text = json.dumps(each_text(event.content, without_secrets), sort_keys=True)
         at = time.time() if at is None else at
         with self._mutex, self._db:
             if known := self._entries.get(event.key):
@@ -165,7 +167,16 @@ def read_events(folder: Path) -> list[Event]:
 
 def find_runs(runs_dir: Path) -> list[Path]:
     """Return the folders below ``runs_dir`` that hold a journal, in order of name."""
-    return sorted(path.parent for path in runs_dir.rglob(JOURNAL_NAME))
+    found, left = [], [runs_dir]
+    while left:  # without recursion, which deep folders would exhaust
+        folder = left.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name == JOURNAL_NAME:
+                    found.append(folder)
+                elif entry.is_dir(follow_symlinks=False):
+                    left.append(folder / entry.name)
+    return sorted(found)
 
 
 def is_complete(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -178,9 +179,14 @@ _LATEX = {
 }  # fmt: skip
 
 
+_LIGATURE = re.compile(r"(?<=[-?!'`,])(?=[-'`,])")
+"""Place between two characters that fonts of TeX may join into one."""
+
+
 def latex(text: str) -> str:
     """Return text that LaTeX prints as it stands; a sign before a number becomes a minus."""
-    escaped = "".join(_LATEX.get(character, character) for character in text)
+    parts = ("".join(_LATEX.get(c, c) for c in part) for part in _LIGATURE.split(text))
+    escaped = "{}".join(parts)
     return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
 
 
@@ -188,7 +194,8 @@ _MARKUP = re.compile(r"(?<!\\)(\\*)(<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:
 """Start of a tag, a character reference or a link target, with the preceding backslashes. They are
 doubled, since an odd number of them would escape the added backslash."""
 _END_OF_CELL = re.compile(r"(?<!\\)(\\*)\|")
-_FORMULA = ("=", "+", "-", "@")
+_START_OF_CELL = re.compile(r"(^|[;|\t])(?=\s*(\S))")
+_FORMULA = {"=", "+", "-", "@"}
 
 
 def markdown(text: str) -> str:
@@ -202,8 +209,16 @@ def markdown_cell(text: str) -> str:
 
 
 def spreadsheet(cell: Any) -> Any:
-    """Quote text in a CSV cell that a spreadsheet would evaluate as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """Quote text in a CSV cell that a spreadsheet would evaluate as a formula.
+
+    It may separate cells at other characters, and may read a sign of any width.
+    """
+    return _START_OF_CELL.sub(_quoted, cell) if isinstance(cell, str) else cell
+
+
+def _quoted(start: re.Match[str]) -> str:
+    sign = unicodedata.normalize("NFKC", start[2])
+    return f"{start[1]}'" if sign in _FORMULA else start[1]
 
 
 def rows_of(columns: Sequence[Column], rows: Sequence[Values]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.figures.catalog import draw_all
 from harness.reporting.formatting import rows_of
-from harness.reporting.run_page import run_details
+from harness.reporting.run_page import Colours, run_details
 from harness.reporting.summary import folder_of
 from harness.reporting.tables import Document, Table, write_tables
 from harness.text import one_line
@@ -46,10 +46,11 @@ def write_report(
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     body = "".join(f'<p class="warn">left out: {escape(one)}</p>' for one in damaged)
     packed: list[str] = []
+    colours = Colours()
     for comparison in found:
         document = describe_comparison(comparison, measure=measure)
         body += _text(document)
-        body += "".join(_figures_and_runs(comparison, document, folder, packed))
+        body += "".join(_figures_and_runs(comparison, document, folder, packed, colours))
     policy = f"default-src 'none'; img-src data:; style-src '{style[1]}'; script-src '{script[1]}'"
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -74,7 +75,11 @@ def _text(document: Document) -> str:
 
 
 def _figures_and_runs(
-    comparison: Comparison, document: Document, folder: Path, packed: list[str]
+    comparison: Comparison,
+    document: Document,
+    folder: Path,
+    packed: list[str],
+    colours: Colours,
 ) -> Iterator[str]:
     """Write the files of one comparison, yield its part of the page, and pack its runs."""
     own = folder_of(comparison, folder)
@@ -90,7 +95,7 @@ def _figures_and_runs(
     for arm in comparison.arms:
         for run in arm.runs:
             name = f"run-{len(packed)}"
-            packed.append(_packed(name, run))
+            packed.append(_packed(name, run, colours))
             state = "" if run.complete else ", not complete"
             yield (
                 f'<details data-run="{name}"><summary>'
@@ -114,9 +119,11 @@ def _notes(notes: Sequence[str]) -> str:
     return '<ul class="notes">' + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>\n"
 
 
-def _packed(name: str, run: RunResult) -> str:
+def _packed(name: str, run: RunResult, colours: Colours) -> str:
     """Return a run's texts as data that no browser reads as markup or script."""
-    text = json.dumps(run_details(run), ensure_ascii=False).encode(errors="backslashreplace")
+    text = json.dumps(run_details(run, colours), ensure_ascii=False).encode(
+        errors="backslashreplace"
+    )
     data = base64.b64encode(gzip.compress(text, mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{data}</script>\n'
 

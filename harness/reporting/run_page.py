@@ -5,8 +5,8 @@ The door to pygments.
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from harness.analysis.ancestry import ancestry, changed_segments, comparable
@@ -23,14 +23,23 @@ _CLASSES = {
 }  # fmt: skip
 """Classes of tokens that are highlighted, and their CSS classes."""
 
+_MOST_TOKENS = 500_000
+"""Limit for the sources of a page, some 7 MB of ordinary code; pygments takes 20 seconds."""
+_LONGEST_SOURCE = 1 << 16
+_BLANK = re.compile(r"\s{500}")
+"""Space on which pygments takes quadratic time."""
+
 Token = tuple[str, str]
 """CSS class, text."""
+Line = tuple[Token, ...]
 
 
-def run_details(run: RunResult) -> dict[str, Any]:
+def run_details(run: RunResult, colours: "Colours") -> dict[str, Any]:
     """Return a run's front with lineages, its rejections, the candidates shown, and its manifest.
 
-    All strings are made ``visible``.
+    Args:
+        run: The run; all strings are made ``visible``.
+        colours: Those of its page.
     """
     asked = {
         event.step: event for event in read_events(run.folder) if isinstance(event, CallAnswered)
@@ -47,7 +56,7 @@ def run_details(run: RunResult) -> dict[str, Any]:
         ],
         "refused": refused,
         "individuals": {
-            c.step: _individual(run, c, sources[c.parents[0]], asked)
+            c.step: _individual(run, c, sources[c.parents[0]], asked, colours)
             for c in run.candidates
             if c.step in shown
         },
@@ -57,13 +66,17 @@ def run_details(run: RunResult) -> dict[str, Any]:
 
 
 def _individual(
-    run: RunResult, candidate: Candidate, parent: str, asked: Mapping[str, CallAnswered]
+    run: RunResult,
+    candidate: Candidate,
+    parent: str,
+    asked: Mapping[str, CallAnswered],
+    colours: "Colours",
 ) -> dict[str, Any]:
     return {
         "outcome": describe_outcome(run, candidate),
         "of": " and ".join(candidate.parents),
         "made": [describe_variation(run, variation) for variation in candidate.variations],
-        "changes": list(_changes(parent, candidate.source)) if candidate.source else [],
+        "changes": list(_changes(parent, candidate.source, colours)) if candidate.source else [],
         "asked": [
             {"step": step, "model": asked[step].model,
              "prompt": asked[step].prompt, "answer": asked[step].answer}
@@ -74,14 +87,14 @@ def _individual(
     }  # fmt: skip
 
 
-def _changes(before: str, after: str) -> Iterator[dict[str, Any]]:
+def _changes(before: str, after: str, colours: "Colours") -> Iterator[dict[str, Any]]:
     """Yield each segment that differs, with the lines of its diff: a sign, then tokens."""
     for name, old, new in changed_segments(before, after):
-        yield {"segment": name, "lines": list(_lines(old, new))}
+        yield {"segment": name, "lines": list(_lines(old, new, colours))}
 
 
-def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
-    old, new = coloured(before), coloured(after)
+def _lines(before: str, after: str, colours: "Colours") -> Iterator[tuple[str, Line]]:
+    old, new = colours.lines(before, after)
     groups: Iterable[Sequence[tuple[str, int, int, int, int]]]
     groups = [[("replace", 0, len(old), 0, len(new))]]
     if comparable(old, new):
@@ -97,14 +110,51 @@ def _lines(before: str, after: str) -> Iterator[tuple[str, tuple[Token, ...]]]:
                 yield from (("+", line) for line in new[c:d])
 
 
-@lru_cache(maxsize=4096)
-def coloured(source: str) -> tuple[tuple[Token, ...], ...]:
-    """Return a source's lines as tokens with their CSS classes, empty for plain text."""
+class Colours:
+    """Divides sources into tokens with CSS classes, up to a limit for one page.
+
+    Sources beyond the limit, and those on which pygments takes quadratic time, stay plain.
+    """
+
+    def __init__(self) -> None:
+        self._room = _MOST_TOKENS
+        self._known: dict[str, tuple[Line, ...]] = {}
+
+    def lines(self, *sources: str) -> list[tuple[Line, ...]]:
+        """Return the lines of each source as tokens: of all with colours, or of none."""
+        if not all(map(self._know, sources)):
+            return [_plain(source) for source in sources]
+        return [self._known[source] for source in sources]
+
+    def _know(self, source: str) -> bool:
+        if source in self._known:
+            return True
+        if self._room <= 0 or len(source) > _LONGEST_SOURCE or _BLANK.search(source):
+            return False
+        tokens = _tokens(source)
+        self._room -= len(tokens)
+        self._known[source] = _by_line(tokens)
+        return True
+
+
+def _plain(source: str) -> tuple[Line, ...]:
+    """Return a source's lines as tokens without a class."""
+    lines = visible(source).removesuffix("\n").split("\n")
+    return tuple((("", line),) if line else () for line in lines)
+
+
+def _tokens(source: str) -> list[Token]:
+    """Return the tokens of a source, with the name of their class."""
     from pygments.lexers.python import PythonLexer
 
+    return [(str(kind), text) for kind, text in PythonLexer(stripnl=False).get_tokens(source)]
+
+
+def _by_line(tokens: Iterable[Token]) -> tuple[Line, ...]:
+    """Divide tokens at the ends of lines, with their CSS classes, empty for plain text."""
     lines: list[list[Token]] = [[]]
-    for kind, text in PythonLexer(stripnl=False).get_tokens(source):
-        shown = _class_of(str(kind).removeprefix("Token."))
+    for kind, text in tokens:
+        shown = _class_of(kind.removeprefix("Token."))
         for i, piece in enumerate(visible(text).split("\n")):
             if i:
                 lines.append([])

@@ -6,6 +6,7 @@ Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the num
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,7 +161,7 @@ def _latex_table(document: Document, table: Table, notes: Sequence[str]) -> list
         r"\toprule",
         " & ".join(map(_folded, header)) + r" \\",
         r"\midrule",
-        *(" & ".join(map(latex, row)) + r" \\" for row in rows),
+        *(_line(" & ".join(map(latex, row))) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}}",
         r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
@@ -177,8 +178,15 @@ def _folded(heading: str) -> str:
         if lines[-1] and len(lines[-1]) + len(word) >= _HEADING_WIDTH:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    # LaTeX reads a bracket after a line break as the height of a gap.
-    return r"\shortstack[r]{" + r"\\".join(map(latex, lines)).replace(r"\\[", r"\\{[}") + "}"
+    return r"\shortstack[r]{" + r"\\".join(_line(latex(line)) for line in lines) + "}"
+
+
+def _line(text: str) -> str:
+    """Return what may follow a line break or a rule, where LaTeX takes a bracket for an argument.
+
+    A star there is an argument, too.
+    """
+    return re.sub(r"^(\s*)([\[*])", r"\1{\2}", text)
 
 
 _HEADING_WIDTH = 13

@@ -18,7 +18,7 @@ from harness.config.schema import Config
 from harness.errors import InputError
 from harness.evaluation.assessor import training_seed
 from harness.evaluation.backend import Backend
-from harness.evaluation.executor import Executors
+from harness.evaluation.executor import Executors, require_room
 from harness.evolution.candidate import Evaluation, Outcome
 from harness.evolution.fidelity import Halving
 from harness.evolution.genome import Genome
@@ -113,9 +113,9 @@ def correlate(
     (folder,) = folders
     (recorded,) = load_recorded([folder])
     manifest = recorded.manifest
-    config = restored(
-        manifest.settings, [*overrides, f"runs_dir={folder.parent}"], kind=manifest.data.kind
-    )
+    config = restored(manifest.settings, overrides, kind=manifest.data.kind)
+    config.runs_dir = str(folder.parent)  # not as an override, in which a name could hold ${...}
+    require_room(config.limits)
     epochs = _epochs(config, epochs)
     networks = _networks(read_run(folder), n_networks)
     seed = training_seed(config.seed)

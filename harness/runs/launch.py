@@ -19,7 +19,7 @@ from harness.config.schema import Config
 from harness.errors import HarnessError, InputError
 from harness.files import check_writable
 from harness.reporting.summary import print_comparison
-from harness.terminal import exit_on_interrupt, fail, say
+from harness.terminal import escape_unencodable, exit_on_interrupt, fail, say
 
 
 def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
@@ -32,6 +32,7 @@ def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
     Args:
         job: Takes a configuration and its overrides; returns the results of its runs.
     """
+    escape_unencodable()
     sys.argv[1:] = profile_first(sys.argv[1:])
     flags = get_args_parser().parse_args(sys.argv[1:])
     try:

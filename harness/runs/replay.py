@@ -187,11 +187,8 @@ def retrain(
     Returns:
         The result of the new run, whose folder is within ``out``.
     """
-    config = restored(
-        recorded.manifest.settings,
-        [*overrides, f"runs_dir={out}"],
-        kind=recorded.manifest.data.kind,
-    )
+    config = restored(recorded.manifest.settings, overrides, kind=recorded.manifest.data.kind)
+    config.runs_dir = str(out)
     require_room(config.limits)
     dataset = load_dataset(recorded, config)
     backend = executor.open(config, dataset, recorded.network)

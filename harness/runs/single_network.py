@@ -4,7 +4,6 @@ Exit status 0: accepted; 1: rejected; 2: could not run.
 """
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -15,14 +14,13 @@ from typing import NoReturn
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.errors import HarnessError
 from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
 from harness.evolution.genome import Genome, read_network
 from harness.reporting.console import loaded
 from harness.tasks.base import Wording, wording_of
-from harness.terminal import fail, say
+from harness.terminal import exit_on_error, say
 
 COULD_NOT_RUN = 2
 
@@ -43,12 +41,8 @@ def judge_file(
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("overrides", nargs="*", help="settings, such as task=cifar10 device=cuda")
     arguments = parser.parse_intermixed_args()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a reason may hold what a terminal cannot show
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
+    with exit_on_error(COULD_NOT_RUN):
         outcome = _judge(judge, arguments.file, arguments.overrides)
-    except HarnessError as error:
-        fail(error, COULD_NOT_RUN)
     content = content_of(outcome) if outcome else {}
     accepted = not isinstance(outcome, Rejection)
     if arguments.json:

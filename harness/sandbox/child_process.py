@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGESIZE")
@@ -18,18 +19,16 @@ class ChildProcess:
     """
 
     def __init__(self, pid: int, handle: int | None) -> None:
-        self.pid = pid if handle is None else _number_here(handle)
         self._handle = handle
+        self.pid = pid if handle is None else self._number_here()
         self._at_start = self.resident_bytes()
 
     def resident_bytes(self) -> int:
-        """Memory in use by the child and its descendants, 0 where the host does not report it."""
-        total = 0
-        for pid in _tree(self.pid):
-            with contextlib.suppress(OSError, IndexError):  # it ended meanwhile
-                pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-                total += int(pages) * _PAGE
-        return total
+        """Memory in use by the child and its descendants.
+
+        0 if the host does not report it, or if the child has ended.
+        """
+        return self._unless_ended(sum(map(_resident_pages, _tree(self.pid))) * _PAGE)
 
     @property
     def grown_bytes(self) -> int:
@@ -38,36 +37,58 @@ class ChildProcess:
 
     @property
     def n_threads(self) -> int:
-        """Threads of the child itself, 0 where the host does not report it."""
+        """Threads of the child itself; 0 if the host does not report it, or if it has ended."""
         with contextlib.suppress(OSError, IndexError):
             stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
-            return int(stat.rpartition(")")[2].split()[17])
+            return self._unless_ended(int(stat.rpartition(")")[2].split()[17]))
         return 0
 
     def kill(self) -> None:
-        """Kill the child and its process group; a PID namespace ends with its first process."""
-        if self.pid > 1:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        """Kill the child.
+
+        The server kills what the child leaves behind; a PID namespace ends with its first process.
+        Without a pidfd, the child and its process group are killed by their number.
+        """
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._handle is None:
-                os.kill(self.pid, signal.SIGKILL)
-            else:
+            if self._handle is not None:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            elif self.pid > 1:
+                os.kill(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the handle."""
         if self._handle is not None:
             os.close(self._handle)
 
+    def _unless_ended(self, measured: int) -> int:
+        """Return what was read about the child's number; 0 if that may be another process by now.
 
-def _number_here(handle: int) -> int:
-    """Return the process's number in our own PID namespace, below 1 when it is gone."""
-    for line in Path(f"/proc/self/fdinfo/{handle}").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "Pid":
-            return int(value)
-    raise ProcessLookupError
+        The number is free for other processes once the server has reaped the child.
+        """
+        return measured if self._handle is None or self._number_here() == self.pid else 0
+
+    def _number_here(self) -> int:
+        """Return the child's number in our own PID namespace, below 1 if it was reaped."""
+        info = Path(f"/proc/self/fdinfo/{self._handle}").read_text(encoding="ascii")
+        for line in info.splitlines():
+            name, _, value = line.partition(":")
+            if name == "Pid":
+                return int(value)
+        raise ProcessLookupError
+
+
+def _resident_pages(pid: int) -> int:
+    """Return the resident pages of a process, 0 if it has ended.
+
+    The kernel reports none for a main thread that has left; the other threads share its memory.
+    """
+    process = Path(f"/proc/{pid}")
+    for source in chain([process], process.glob("task/*")):
+        with contextlib.suppress(OSError, IndexError):  # it ended meanwhile
+            if pages := int((source / "statm").read_text(encoding="ascii").split()[1]):
+                return pages
+    return 0
 
 
 def _tree(pid: int) -> Iterator[int]:

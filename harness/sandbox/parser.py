@@ -13,11 +13,13 @@ import select
 import subprocess
 import sys
 from functools import lru_cache
+from subprocess import PIPE
 from threading import RLock
 from types import MappingProxyType
 
 from harness.config.paths import PACKAGE, ROOT
 from harness.errors import MachineError
+from harness.sandbox.confinement.starting import patiently
 
 MAX_SOURCE_BYTES = 64 * 1024
 """A longer source is refused unread: 10 MB held the parser for more than a minute."""
@@ -91,8 +93,10 @@ class _Reader:
     def __init__(self) -> None:
         boot = _BOOT.format(root=str(ROOT))
         command = [sys.executable, "-I", "-S", "-c", boot]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}, start_new_session=True
+        self._process = patiently(
+            lambda: subprocess.Popen(
+                command, stdin=PIPE, stdout=PIPE, env={}, start_new_session=True
+            )
         )
         atexit.register(self.close)
 
@@ -138,7 +142,7 @@ def serve() -> None:
     sys.setrecursionlimit(_MAX_DEPTH)
     for request in sys.stdin.buffer:
         near, far = os.pipe()
-        child = os.fork()
+        child = patiently(os.fork)
         if child == 0:
             try:
                 confinement.close_all_but(far)

@@ -8,6 +8,7 @@ import sys
 from harness.config.paths import ROOT
 from harness.errors import MachineError
 from harness.sandbox.child_process import ChildProcess
+from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.frames import Channel
 
 # One thread, so that the server can fork. A short spin: on two cores a training of 2.4 s alone
@@ -52,17 +53,21 @@ class WorkerProcess:
     def __init__(self, level: str) -> None:
         self._control, far = socket.socketpair()
         with far:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable, "-I", "-c", _BOOT.format(root=str(ROOT), level=level),
-                    str(far.fileno()),
-                ],
-                pass_fds=[far.fileno()],
-                env=_ENVIRONMENT | {n: os.environ[n] for n in _PASSED_ON if n in os.environ},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
+            command = [
+                sys.executable, "-I", "-c", _BOOT.format(root=str(ROOT), level=level),
+                str(far.fileno()),
+            ]  # fmt: skip
+            passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+            self._process = patiently(
+                lambda: subprocess.Popen(
+                    command,
+                    pass_fds=[far.fileno()],
+                    env=_ENVIRONMENT | passed_on,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            )
 
     @property
     def pid(self) -> int:

@@ -107,13 +107,12 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """Inputs to ask a network about a second time.
+    """Inputs to ask a network about a second time, in batches of their own.
 
     Attributes:
         inputs: (n, ...) stored inputs, in the order in which they are asked about.
         order: (n,) int64; ``inputs[k]`` belongs to example ``order[k]`` of the split.
-        binding: Boolean mask over the answers in the split's order; where it is true, the second
-            answer must be the first.
+        binding: (n,) bool; where it is true, the second answer must be the first.
     """
 
     inputs: Array
@@ -159,13 +158,15 @@ class Scale(Protocol):
         """Return the shape of a network's answer to one input."""
         ...
 
-    def second_replay(self, split: Split, order: Array, answers: Array) -> Replay:
-        """Return a replay that shows whether answers depend on what they must not depend on.
+    def second_replays(self, split: Split, order: Array) -> Sequence[Replay]:
+        """Return replays that show whether answers depend on what they must not depend on.
+
+        No first answers are given: what a network is asked the second time must not tell it what
+        it answered the first time.
 
         Args:
             split: Examples that were asked about.
             order: (n,) int64, the order of the first replay.
-            answers: The first answers in the split's order, float32.
         """
         ...
 

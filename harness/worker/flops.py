@@ -3,7 +3,8 @@
 A rule takes an operation's arguments by name and its outputs. Products are counted exactly: two per
 multiply-add. Transforms, sorts and decompositions use textbook counts. Any other operation counts
 the number of elements read or of elements written, whichever is larger, so that no loop is free. A
-complex element counts four times, like its product. A door to torch.
+complex element counts four times, like its product. Where work depends on values, a rule bounds it
+for all values. A door to torch.
 """
 
 import math
@@ -223,6 +224,12 @@ def ordered(named: Named, outputs: Outputs) -> int:
     return elements(named, outputs) * max(1, math.ceil(math.log2(max(n, 2))))
 
 
+def selected(named: Named, outputs: Outputs) -> int:
+    """Count a selection of one element along a dimension: all pairs, which some orders take."""
+    source = named["self"]
+    return elements(named, outputs) * int(source.shape[named["dim"]] if source.dim() else 1)
+
+
 def searched(named: Named, outputs: Outputs) -> int:
     """Count one binary search per element."""
     bounds = named["boundaries"] if "boundaries" in named else named["sorted_sequence"]
@@ -230,9 +237,14 @@ def searched(named: Named, outputs: Outputs) -> int:
 
 
 def looked_up(named: Named, _: Outputs) -> int:
-    """Count a membership test: a sort of both sets of elements together."""
-    n = named["elements"].numel() + named["test_elements"].numel()
-    return int(n * max(1, math.ceil(math.log2(max(n, 2)))))
+    """Count a membership test: a sort of both sets together, or all pairs for a small second set.
+
+    ATen's condition decides which (``isin_Tensor_Tensor_out`` in ``TensorCompare.cpp``).
+    """
+    n_elements, n_tests = named["elements"].numel(), named["test_elements"].numel()
+    n = n_elements + n_tests
+    compared = n_elements * n_tests if n_tests <= math.ceil(10 * n_elements**0.145) else 0
+    return int(max(compared, n * max(1, math.ceil(math.log2(max(n, 2))))))
 
 
 def decomposed(factor: float, matrix: str = "A") -> Flops:
@@ -266,13 +278,18 @@ def solved(factor: float, matrix: str) -> Flops:
 
 
 def exponentiated(named: Named, _: Outputs) -> int:
-    """Count a matrix exponential: six products, and one per halving of the norm."""
+    """Count matrix exponentials: six products each, and one per halving of the matrix's 1-norm.
+
+    A norm that is no number, or too large for one, counts as the largest of the dtype.
+    """
     matrix = named["self"]
-    n = matrix.shape[-1]
-    size = matrix.abs()
-    norm = float(max(size.sum(d).max() for d in (-1, -2))) if matrix.numel() else 0.0
-    halvings = max(0, math.frexp(norm)[1]) if math.isfinite(norm) else 0
-    return int(_multiplied(matrix) * n * (6 + halvings))
+    if not matrix.numel():
+        return 0
+    norms = matrix.abs().double().sum(-2).amax(-1)
+    most = math.frexp(torch.finfo(matrix.dtype).max)[1]
+    halvings = torch.where(norms.isfinite(), torch.frexp(norms).exponent.clamp(min=0), most)
+    products = 6 * norms.numel() + int(halvings.sum())
+    return int(products * (_multiplied(matrix) // norms.numel()) * matrix.shape[-1])
 
 
 def _tensors_in(values: Any) -> list[torch.Tensor]:

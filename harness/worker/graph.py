@@ -37,6 +37,10 @@ class Node:
     kwargs: Value
     outputs: tuple[int | None, ...]
 
+    def values(self) -> list[Value]:
+        """Return all arguments without their names, which may be those of kinds."""
+        return [*self.args, *self.kwargs.values()]
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -181,8 +185,9 @@ class _WiringWriter:
 
     def line(self, node: Node) -> str:
         """Return one operation, and count its outputs as computed."""
-        changed = set(tensors_in([node.args, node.kwargs]))
-        parts = [node.op, self._value(node.args), self._value(node.kwargs)]
+        changed = set(tensors_in(node.values()))
+        named = {name: self._value(value) for name, value in node.kwargs.items()}
+        parts = [node.op, self._value(node.args), named]
         # An output is an argument that is changed in place, a new tensor, or none.
         parts += [self.tensor(o) if o in changed else o is None for o in node.outputs]
         for output in node.outputs:
@@ -254,7 +259,7 @@ def _check_numbers(program: Program) -> None:
             "the graph is malformed: expected no constant with number 0, which is the input"
         )
     for node in program.nodes:
-        own = set(tensors_in([node.args, node.kwargs]))
+        own = set(tensors_in(node.values()))
         if not own <= known:
             raise GraphError(f"{node.op[:80]} reads an undefined tensor")
         for output in node.outputs:

@@ -235,13 +235,14 @@ def _audit(job: Audit, context: Context) -> None:
     shape = kind.answer_shape(job.signature)
     outline = channel.receive_array().tobytes().decode(errors="replace")
     header, payload = channel.receive_array(), channel.receive_array()
+    drawn = _drawn(data, header, payload)
     graph = guarded("audit", lambda: received(header, payload))
 
     def prepared(stored: Array) -> torch.Tensor:
         return _prepared(stored, kind, job.recipe, device)
 
     sample = guarded("audit", lambda: prepared(data.inputs[:_SAMPLE]))
-    calibration = guarded("audit", lambda: prepared(_drawn(data, payload)))
+    calibration = guarded("audit", lambda: prepared(drawn))
 
     def audited() -> tuple[list[tuple[Interpreter, int]], Audited, Array]:
         interpreter = Interpreter(graph, device=device)
@@ -286,10 +287,11 @@ def _prepared(stored: Array, kind: Kind, recipe: Recipe, device: str) -> torch.T
     return kind.prepare(torch.from_numpy(stored.copy()).to(device), recipe)
 
 
-def _drawn(data: SharedData, payload: Array) -> Array:
+def _drawn(data: SharedData, header: Array, payload: Array) -> Array:
     """Draw training inputs that nobody could know before the network was complete."""
-    seed = int.from_bytes(hashlib.sha256(payload.tobytes()).digest()[:8])
-    rng = np.random.default_rng(seed)
+    digest = hashlib.sha256(header.data)
+    digest.update(payload.data)
+    rng = np.random.default_rng(int.from_bytes(digest.digest()[:8]))
     inputs: Array = data.inputs[rng.permutation(len(data.inputs))[:_SAMPLE]]
     return inputs
 

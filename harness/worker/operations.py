@@ -189,8 +189,7 @@ _SIMPLE = (
         why="ATen checks the dimension and k.",
         rule=Rule(flops=flops.ordered),
         names="""
-        kthvalue.default median.default mode.default nanmedian.default sort.default
-        sort.stable topk.default
+        median.default mode.default nanmedian.default sort.default sort.stable topk.default
         """,
     ),
     Group(
@@ -311,7 +310,7 @@ _CHECKED = _dense(
     },
 )
 _FEW_ELEMENTS = _each(
-    "ATen broadcasts shapes or compares all with all, and checks that vectors have three elements.",
+    "ATen broadcasts shapes or compares all with all; it checks dimensions, and k of a selection.",
     {
         "div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode": Rule(
             flops=flops.elements, check=bounds.quotient
@@ -323,6 +322,7 @@ _FEW_ELEMENTS = _each(
             flops=flops.paired("self", "target")
         ),
         "linalg_cross.default": Rule(flops=flops.each(3)),
+        "kthvalue.default": Rule(flops=flops.selected),
         "isin.Tensor_Tensor": Rule(flops=flops.looked_up),
     },
 )

@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ import torch._dynamo  # else every child pays two seconds for it at its first op
 from harness.config.paths import PACKAGE
 from harness.sandbox.confinement.child import Confinement
 from harness.sandbox.confinement.namespaces import PidNamespaces
+from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, prctl
 from harness.sandbox.frames import Channel, FrameError
 from harness.sandbox.messages import read_request
@@ -35,6 +36,10 @@ from harness.worker.tracing import Recorder
 
 _MAX_JOB_BYTES = 1 << 32
 _LINUX = sys.platform == "linux"
+_TICK_S = 0.02
+"""How often processes are looked for that left their parent, where candidates can start any."""
+_MOST_ROUNDS = 64
+"""How often in a row such processes are killed, each time with those that they leave."""
 
 
 def main(obstacle: str, *, level: str) -> None:
@@ -94,16 +99,25 @@ class Server:
     def serve(self) -> None:
         """Answer requests and report each child's end until the control socket closes."""
         while True:
-            ready, _, _ = select.select([self._control, self._woken], [], [])
+            ready, _, _ = select.select([self._control, self._woken], [], [], self._patience_s)
             if self._woken in ready:
                 self._woken.recv(4096)
                 self._reap()
+            elif not ready:
+                self._kill_orphans()
             if self._control in ready and not self._request():
                 break
         signal.set_wakeup_fd(-1)
         for pid in self._statuses:  # the harness has ended
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+        self._statuses.clear()
+        self._kill_orphans()
+
+    @property
+    def _patience_s(self) -> float | None:
+        """Seconds to wait for a request or the end of a child, None for any time."""
+        return _TICK_S if self._statuses and not self._confinement.enforce else None
 
     def _request(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, 1, 2)
@@ -120,7 +134,7 @@ class Server:
     def _fork(self, job: socket.socket, status: socket.socket) -> None:
         if self._namespaces is not None:
             self._namespaces.renew()
-        pid = os.fork()
+        pid = patiently(os.fork)
         if pid == 0:
             code = 1
             try:
@@ -143,12 +157,21 @@ class Server:
             if pid == 0:
                 return
             status = self._statuses.pop(pid, None)
+            self._kill_orphans()
             if status is None:  # a descendant that outlived its parent
                 continue
-            if self._namespaces is None:
-                _kill_orphans(self._statuses)
             with status, contextlib.suppress(BrokenPipeError):  # the harness may have ended
                 status.sendall(f"{os.waitstatus_to_exitcode(wait_status)}\n".encode())
+
+    def _kill_orphans(self) -> None:
+        """Kill and reap what outlived its parent: the kernel handed it to this process."""
+        for _ in range(_MOST_ROUNDS if _LINUX and self._namespaces is None else 0):
+            if not (orphans := _children() - self._statuses.keys()):
+                return
+            for pid in orphans:
+                os.kill(pid, signal.SIGKILL)
+            for pid in orphans:  # then their own children are here
+                os.waitpid(pid, 0)
 
 
 def _introduce(pid: int, status: socket.socket) -> None:
@@ -161,13 +184,9 @@ def _introduce(pid: int, status: socket.socket) -> None:
         status.sendall(f"{pid}\n".encode())
 
 
-def _kill_orphans(known: Container[int]) -> None:
-    """Kill what outlived the child that started it: the kernel handed it to this process."""
-    if _LINUX:
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
-        for pid in map(int, listed.split()):
-            if pid not in known:
-                os.kill(pid, signal.SIGKILL)
+def _children() -> set[int]:
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+    return set(map(int, listed.split()))
 
 
 def _child(sock: socket.socket, data: int | None, confinement: Confinement) -> int:

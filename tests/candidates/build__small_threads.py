@@ -1,4 +1,4 @@
-# expects: threads: started more than 1024 threads
+# expects: threads: started more than
 # entry: 5
 # segment: DW
 class DW(nn.Module):

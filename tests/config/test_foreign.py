@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.claims.reproduction import read_reproduction
+from harness.claims.spec import is_planned
 from harness.config.bounded_yaml import MOST_BYTES, require_bounded
 from harness.config.compose import compose
 from harness.config.foreign import require_data, require_installed, restored
@@ -154,7 +155,8 @@ def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
         "model.name=mistralai/Mixtral-8x7B-Instruct-v0.1", "device=cuda", "task.path=images/small",
         "model@model.members.first.model=mistral", "budget.generations=null",
         "proposer.temperature={founder: [0.1, 0.2]}", "network.path=own/network.py",
-        "network=slim", "+profile=[ge2024]",
+        "network=slim", "+profile=[ge2024]", "search.split=test", "model.members.a={model: {name: x}, weight: 2}",
+        "proposer.model.name=x", "limits.memory_mib=9", "final.seeds=3", "study=x.zip",
     ],
 )  # fmt: skip
 def test_a_plan_may_say_what_a_run_is(override):
@@ -180,7 +182,12 @@ def test_a_plan_may_say_what_a_run_is(override):
         "recipe.epochs=" + "[" * 900, "recipe.epochs=[" + "1," * 9000, "x", "", "a=b=c",
         "search.split=a\nb", "model.folder=x", "model={folder: x}", "task.root=x", "task={root: x}",
         "model.members={a: {model: {folder: x}}}", "prices={an-llm: {prompt: 0, completion: 0}}",
-        "prices.an-llm.prompt=0", "prices=mine",
+        "prices.an-llm.prompt=0", "prices=mine", "search.acknowledge_test_selection=true",
+        "search={split: test, acknowledge_test_selection: true}", "model.tokens_field=seed",
+        "proposer.model.tokens_field=seed", "model.members.a.model.omit=[max_tokens]",
+        "model.members.a.model={extra: {n: 9}}", "model.extra.name=x", "model.extra={a: {name: x}}",
+        "model.members.first={model: [{base_url: http://x.org}]}", "model.base_url.x=1",
+        "model.headers={x: y}", "model=[{headers: {x: y}}]", "selection=[{_target_: os.system}]",
     ],
 )  # fmt: skip
 def test_a_plan_says_no_class_no_path_and_nothing_of_the_machine(override):
@@ -192,6 +199,18 @@ def test_a_plan_says_no_class_no_path_and_nothing_of_the_machine(override):
     assert time.process_time() - started < 3
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("override", ["seed@x=1", "+ablation@a=full", "seed.x=1", "compare=[]"])
+def test_arms_and_seeds_are_no_overrides_however_they_are_written(override):
+    assert is_planned(override)
+    assert not is_planned("seeds=1")
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_no_candidate_has_less_than_a_mebibyte(most):
+    with pytest.raises(InputError, match=r"limits\.memory_mib: expected a number of at least 1"):
+        compose([*SMALL, "+ablation=seed_only", f"limits.memory_mib={most}"])
 
 
 @pytest.mark.parametrize(

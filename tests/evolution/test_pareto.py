@@ -197,3 +197,19 @@ def test_another_point_never_lowers_the_hypervolume(values, more):
         return pareto.hypervolume(points, chance=0.1, seed_params=100_000)
 
     assert volume([*values, more]) >= volume(values) - 1e-12
+
+
+def test_a_front_that_grows_is_that_of_all():
+    rng = random.Random(0)
+    for most in (6, 60, 10_000):
+        added, front = [], pareto.Front()
+        for _ in range(100):
+            new = Objectives(rng.randint(0, most) / most, rng.randint(1, most))
+            known = any(o == new or pareto.dominates(o, new) for o in added)
+            assert front.add(new) != known
+            added.append(new)
+            expected = {o for o in added if not any(pareto.dominates(p, o) for p in added)}
+            assert front.members == sorted(expected, key=lambda o: o.n_params)
+            size = rng.randint(1, most)
+            best = max((o.score for o in added if o.n_params <= size), default=None)
+            assert front.best_score(size) == best

@@ -1,6 +1,7 @@
 """Whole runs against a real server: any concurrency, a network that goes away, a spent budget."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.record.journal import is_complete, read_events
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.summary import print_comparison
+from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, told
 from tests.support.backends import complete_folders
 from tests.support.commands import run, run_main
@@ -76,6 +79,53 @@ def test_every_call_is_in_the_journal_and_no_key_is(alone):
     for path in alone.parent.rglob("*"):
         if path.is_file():
             assert KEY["OPENAI_API_KEY"].encode() not in path.read_bytes()
+
+
+def pieces_of(key):
+    """Code that holds no key until its answer is read, checked, or executed."""
+    half = len(key) // 2
+    return (
+        f'NOTE = "{key[:half]}<think> hm </think>{key[half:]}"',
+        f'raise ValueError("{key[::-1]}"[::-1])',
+        f"raise ValueError(bytes({[byte ^ 1 for byte in key.encode()]}).translate("
+        f"bytes(i ^ 1 for i in range(256))).decode())",
+        f"__all__ = ['{key[:half]}' '{key[half:]}']",
+        f'NOTE = (\n    "{key[:half]}"\n    "{key[half:]}"\n)  # {key[:half]},\n    # {key[half:]}',
+    )
+
+
+def test_a_server_that_returns_the_key_in_pieces_does_not_get_it_recorded_or_shown(
+    asking, tmp_path, executor, monkeypatch, capfd
+):
+    key = "sk-Zq83hfT0aLmN4pXw9Rv2Kc7Yb"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    turn = iter(range(100))
+
+    def leaks(handler):
+        prompt = handler.request_seen.prompt
+        segment = re.search(r"Keep the name (\w+)", prompt)[1]
+        blocks = re.findall(r"```python\n(.*?)\n```", prompt, re.DOTALL)
+        code = [block for block in blocks if segment in block][-1]
+        extra = pieces_of(key)[(number := next(turn)) % 5]
+        says(200, completion(f"```python\n{code}\n\n\n{extra}\nMARK = {number}\n```"))(handler)
+
+    with serving() as server:
+        server.always = leaks
+        settings = [*asking, f"model.base_url={server.url}", f"runs_dir={tmp_path}"]
+        one_by_one = ["budget.proposals=5", "llm_workers=1", "proposer.repair_attempts=1"]
+        (result,) = complete_runs([compose([*settings, *one_by_one])], executor)
+    print_comparison([result], tmp_path, compose(settings).tracking)
+    reasons = "".join(c.reason for c in result.candidates if c.reason)
+    assert "ValueError: ***" in reasons
+    assert 'NOTE = (\\n    "***"' in "".join(str(e.content) for e in read_events(result.folder))
+    shown = "".join(capfd.readouterr())
+    for spelling in (key, key[::-1]):
+        assert spelling not in shown
+        assert not [seen for seen in server.seen if spelling in seen.prompt]
+        for path in (p for p in tmp_path.rglob("*") if p.is_file()):
+            assert spelling.encode() not in path.read_bytes(), path
+    assert any("ValueError: ***" in seen.prompt for seen in server.seen)  # a repair
+    assert len(server.seen) > 5
 
 
 def can_unshare():

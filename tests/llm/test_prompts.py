@@ -3,10 +3,12 @@
 import difflib
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
 from harness.config.compose import compose
+from harness.errors import InputError
 from harness.llm.prompts import Change, Example, Prompts, change_in_params
 from harness.tasks.image_classification.wording import WORDING
 from tests.conftest import ROOT
@@ -166,3 +168,30 @@ def test_no_code_closes_the_fence_that_it_is_shown_in(prompts):
     ):  # fmt: skip
         start = "\n" if fence[0] == "~" else "python\n"
         assert f"\n{fence}{start}{shown}\n{fence}\n" in prompt
+
+
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("mutation", "$code" * 1_000_000), ("mutation", "${code}" * 1_000_000),
+        ("rules", "$imports" * 1_000_000), ("review", "```\n" * 100_000),
+    ],
+)  # fmt: skip
+def test_no_template_makes_a_prompt_that_does_not_fit_into_memory(prompts, name, template):
+    """Templates of an archive come from somebody else: 5 MB of them could make 6 GB."""
+    code = f"{'`' * 6_000}\nx = 1"
+    greedy = replace(prompts, **{name: template})
+    with pytest.raises(InputError, match=r"prompts: expected templates whose prompts have at most"):
+        (
+            greedy.review_text(segment="A", before=code, code=code, header=HEADER)
+            if name == "review"
+            else greedy.mutation_text(
+                category="complex", character="neutral", segment="A", code=code, header=HEADER
+            )
+        )
+
+
+def test_a_refused_answer_that_is_too_long_is_cut(prompts):
+    long = "\u202e" * (1 << 21)
+    assert len(prompts.repair_text(request="r", answer=long, reason="s")) < 1 << 19
+    assert len(prompts.review_text(segment="A", before="x", code=long, header=HEADER)) < 1 << 19

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 
 import pytest
 
 from harness import lineage, table
-from harness.analysis import loading
+from harness.analysis import trajectory
 from harness.analysis.comparison import compare
 from harness.analysis.loading import all_below, read_run
 from harness.errors import InputError, RecordError
@@ -100,6 +101,12 @@ DAMAGES = {
     "a budget that is a list": setting("budget.cost", []),
     "a tolerance that is text": setting("final.tolerance", "much"),
     "a fidelity that is a number": setting("fidelity", 3),
+    "a fidelity that is nothing": setting("fidelity", None),
+    "a fidelity without a class": setting("fidelity", {}),
+    "a seed network without parameters": sql("UPDATE event SET json=replace(json, '1000', '0') "
+                                             "WHERE key='reference'"),
+    "repairs of 5,000 digits": sql("UPDATE event SET json=replace(json, '\"detail\": {}', '\"detail\": "
+                                   f"{{\"repairs\": \"{'9' * 5000}\"}}') WHERE key='proposal/g0.c0'"),
     "a machine without a name": content(lambda stored: stored.update(machine={})),
 }  # fmt: skip
 
@@ -157,10 +164,30 @@ def test_seeds_that_are_far_apart_are_no_list_of_all_between(sound, tmp_path):
     assert "seeds 0, 10000000000000000000" in compare(below.runs).title
 
 
-def test_a_front_that_takes_hours_to_thin_is_refused(sound, tmp_path, monkeypatch):
-    folder = damaged(sound, tmp_path, lambda _: None)
-    monkeypatch.setattr(loading, "_LARGEST_FRONT", 0)
-    assert "a front of 1 networks" in refused(folder)
+@pytest.mark.parametrize(("limit", "most"), [("_LARGEST_FRONT", 4), ("_MOST_MEMBERS", 14)])
+def test_a_front_that_takes_hours_to_follow_is_refused(tmp_path, monkeypatch, limit, most):
+    """Its last network dominates all others, so that the front is small in the end."""
+    children = [(f"g0.c{i}", evaluated(0.5 + i / 100, 400 + i)) for i in range(5)]
+    best = ("g1.c0", evaluated(0.99, 10))
+    record_run(tmp_path, arm="full", seed=0, children=[*children, best])
+    assert len(read_run(tmp_path).front) == 1
+    monkeypatch.setattr(trajectory, limit, most)
+    assert "a front of 5 networks is too large" in refused(tmp_path)
+
+
+def test_folders_that_are_nested_deeper_than_the_stack_hide_no_run(sound, tmp_path):
+    shutil.copytree(sound / "sound", tmp_path / "runs" / "sound")
+    here = os.open(tmp_path / "runs", os.O_RDONLY)
+    for _ in range(1_200):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    try:
+        assert len(all_below(tmp_path / "runs").runs) == 1
+    finally:  # which pytest cannot remove
+        subprocess.run(["rm", "-rf", tmp_path / "runs" / "d"], check=True)
 
 
 def test_a_run_whose_settings_name_no_arm_is_no_study(sound):

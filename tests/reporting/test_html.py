@@ -15,8 +15,9 @@ from harness.analysis.ancestry import unified_diff
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
+from harness.reporting import run_page
 from harness.reporting.html import write_report
-from harness.reporting.run_page import _lines, coloured
+from harness.reporting.run_page import Colours, _lines
 from harness.reporting.summary import folder_of
 from tests.conftest import SEED_NETWORK
 from tests.support.commands import run_main as command
@@ -86,7 +87,7 @@ def test_nothing_in_a_folder_of_somebody_else_is_written_through_or_waited_for(h
 def test_thousands_of_equal_lines_are_compared_at_once():
     before, after = ("pass\n0\n" * 2500, "0\npass\n1\n" * 1700)
     started = time.process_time()
-    assert list(_lines(before, after))
+    assert list(_lines(before, after, Colours()))
     assert time.process_time() - started < 10
 
 
@@ -95,7 +96,7 @@ def test_lines_that_are_each_rare_and_all_repeated_are_compared_at_once():
     after = "\n".join(f"l{i % 99}" for i in range(9000))
     parent, child = (f"# segment: A\n{text}" for text in (before, after))
     started = time.process_time()
-    assert len(list(_lines(before, after))) == 18000
+    assert len(list(_lines(before, after, Colours()))) == 18000
     assert len(list(unified_diff(parent, child))) == 3 + 18000
     assert time.process_time() - started < 10
 
@@ -133,9 +134,28 @@ def test_texts_are_data_and_only_the_pages_own_script_may_run(hostile):
 
 def test_code_keeps_its_text_in_colours():
     source = 'def f(x):  # why\n    return """a\nb""" + str(1.5)\n'
-    lines = coloured(source)
+    (lines,) = Colours().lines(source)
     assert ["".join(text for _, text in line) for line in lines] == source.splitlines()
     assert {kind for line in lines for kind, _ in line} >= {"k", "f", "c", "s", "b", "n"}
+
+
+@pytest.mark.parametrize("much", ["x = 1\n" + " \n" * 30_000 + "y\n", "x = 1  # a\n" * 6_000])
+def test_code_that_would_take_minutes_to_colour_is_plain(much):
+    """30,000 blank lines fit into the 64 KiB of a candidate; pygments takes minutes for them."""
+    started = time.process_time()
+    shown = list(_lines("x = 1\n", much + "z\n", Colours()))
+    assert time.process_time() - started < 5
+    assert ("+", (("", "z"),)) in shown
+    assert (" " if much[5] == "\n" else "-", (("", "x = 1"),)) in shown
+
+
+def test_a_page_has_colours_up_to_its_limit(monkeypatch):
+    monkeypatch.setattr(run_page, "_MOST_TOKENS", 12)
+    colours = Colours()
+    (one,), (two,) = colours.lines("x = 1\n", "x = 2\n")
+    assert one == (("", "x = "), ("n", "1"))
+    assert colours.lines("x = 1\n", "x = 3\n") == [((("", "x = 1"),),), ((("", "x = 3"),),)]
+    assert colours.lines("x = 1\n", "x = 2\n") == [(one,), (two,)]
 
 
 def test_what_cannot_be_read_is_named_on_the_page_and_the_rest_shown(hostile):

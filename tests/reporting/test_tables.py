@@ -16,8 +16,8 @@ from harness.analysis.trajectory import anytime, evaluations_to_target, trajecto
 from harness.errors import InputError
 from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.formatting import latex, markdown_cell
-from harness.reporting.tables import STYLES, SUFFIXES, render
+from harness.reporting.formatting import ARM, Column, latex, markdown_cell
+from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, render
 from tests.conftest import ROOT
 from tests.support.commands import run_main as command
 from tests.support.records import LINT, SLOW, evaluated, record_run
@@ -258,6 +258,27 @@ def test_latex_escapes_whatever_an_arm_is_called():
         r"a\textbackslash{}b\_\{1\}\textasciitilde{}\textasciicircum{}\&\%\$\# $+$0.5 [$-$0.1, 0.2] "
         "re-trained"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("?`a!` --no 'a''b'", "?{}`a!{}` -{}-no 'a'{}'b'"), ("re-trained, 'so'", "re-trained, 'so'"),
+     ("--5", "-{}$-$5")],
+)  # fmt: skip
+def test_latex_joins_no_characters(text, shown):
+    assert latex(text) == shown
+
+
+@pytest.mark.parametrize("name", ["[9em]a", "* a", "*[1em]"])
+def test_latex_takes_no_name_for_an_argument(name):
+    columns = (ARM, Column(name="said", heading=f"wide heading {name}"))
+    table = Table(
+        name="t", title="t", columns=columns, rows=({"arm": name, "said": name},) * 2, notes=()
+    )
+    document = Document(title="a", headings=(), tables=(table,), headline="", notes=())
+    text = render(document, "latex")
+    assert len(re.findall(re.escape(f"\n{{{name[0]}}}{name[1:]} & {name}"), text)) == 2
+    assert not re.search(r"\\\s*[\[*]|rule\s*[\[*]", text)
 
 
 @pytest.mark.parametrize(

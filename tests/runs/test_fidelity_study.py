@@ -10,9 +10,13 @@ from scipy.stats import spearmanr
 
 from harness.analysis.statistics.intervals import rank_correlation
 from harness.config.compose import compose
+from harness.config.identity import identity
+from harness.errors import InputError
 from harness.evaluation.cache import FOLDER
-from harness.runs.fidelity_study import kept, rows
+from harness.runs.fidelity_study import correlate, kept, rows
+from tests.conftest import SMALL
 from tests.support.backends import complete_folders
+from tests.support.records import record_run
 
 
 def test_the_interval_covers_what_is_true():
@@ -50,12 +54,23 @@ def test_networks_that_failed_at_either_are_left_out():
     assert table[2] == ["2", "0", "unknown", "–", "–"]
 
 
+@pytest.mark.parametrize("name", ["memory_mib", "threads"])
+def test_a_record_does_not_decide_how_much_of_this_machine_it_takes(tmp_path, name):
+    settings = identity(compose([*SMALL, "+ablation=seed_only"]), data="d", network="n", study=None)
+    settings["limits"][name] = 10**9
+    record_run(tmp_path, arm="seed_only", seed=0, children=[], settings=settings.items())
+    with pytest.raises(InputError, match=rf"limits\.{name}: expected at most .* on this machine"):
+        correlate(tmp_path, n_networks=1, epochs=[1], overrides=[])
+
+
 @pytest.mark.slow
 def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor):
     settings = [*quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=6",
-                "sizes.founders=6", "recipe.epochs=3", f"runs_dir={tmp_path}"]  # fmt: skip
+                "sizes.founders=6", "recipe.epochs=3", f"runs_dir={tmp_path}/runs"]  # fmt: skip
     (folder,) = complete_folders([compose(settings)], executor)
-    made = set((tmp_path / FOLDER).glob("*.json"))
+    runs_dir = (tmp_path / "runs").rename(tmp_path / "${oc.env:HOME}")  # a name and nothing more
+    folder = runs_dir / folder.name
+    made = set((runs_dir / FOLDER).glob("*.json"))
     path = next(o for o in quick if o.startswith("task.path="))
 
     def asked(*arguments):
@@ -65,11 +80,11 @@ def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor)
     done = asked("--networks", "6", "--epochs", "1", "2")
     assert done.returncode == 0, done.stderr
     assert "validation accuracy after few epochs against 3" in " ".join(done.stdout.split())
-    now = set((tmp_path / FOLDER).glob("*.json"))
+    now = set((runs_dir / FOLDER).glob("*.json"))
     assert made < now
     assert len(now - made) == 2 * 6  # all epochs were trained by the run
     assert asked("--networks", "6", "--epochs", "1", "2").stdout == done.stdout
-    assert set((tmp_path / FOLDER).glob("*.json")) == now
+    assert set((runs_dir / FOLDER).glob("*.json")) == now
     wrong = asked("--epochs", "3")
     assert wrong.returncode == 2
     assert (

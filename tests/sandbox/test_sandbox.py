@@ -23,10 +23,62 @@ from tests.support.processes import alive
 
 THREADS = """
 import threading, time
-for _ in range(1100):
+for _ in range(300):
     threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 print("started", flush=True)
 time.sleep(600)
+"""
+LEADERLESS = """
+import ctypes, os, threading, time
+def work():
+    kept = bytearray(os.urandom(1)) * (64 << 20)
+    print("holds", flush=True)
+    time.sleep(600)
+threading.Thread(target=work).start()
+ctypes.CDLL(None).syscall(93 if os.uname().machine == "aarch64" else 60, 0)  # exit: this thread
+"""
+REUSED = """
+import os, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+from harness.sandbox.child_process import ChildProcess
+def sleep(after):
+    with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+        last.write(str(after))
+    return subprocess.Popen(["sleep", "60"], start_new_session=True)
+first = sleep(5000)
+child = ChildProcess(first.pid, os.pidfd_open(first.pid))
+first.kill()
+first.wait()
+other = sleep(first.pid - 1)
+assert other.pid == first.pid == child.pid
+seen = child.resident_bytes(), child.n_threads
+child.kill()
+try:
+    print(*seen, other.wait(timeout=0.3))
+except subprocess.TimeoutExpired:
+    print(*seen, "lives")
+"""
+DAEMONS = """
+import ctypes, os, time
+told, tells = os.pipe()
+if os.fork() == 0:
+    ctypes.CDLL(None).prctl(15, b"{name}")
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+os.close(tells)
+os.read(told, 1)  # until the daemon has ended
+if os.fork() == 0:
+    ctypes.CDLL(None).prctl(15, b"{name}")
+    for _ in range(6):  # each in a session of its own, the child of the one before
+        os.setsid()
+        if os.fork():
+            time.sleep(600)
+    time.sleep(600)
+time.sleep(0.3)
+raise ValueError("left")
 """
 LEAVES = """
 import os, sys
@@ -53,6 +105,11 @@ with sandbox.run(Build(candidate=candidate), time_limit_s=60):
 SIGNATURE = Signature(
     kind="image_classification", class_name="ExquisiteNetV2", input_shape=(3, 32, 32), n_outputs=10
 )
+
+
+def can_unshare():
+    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def sleeper(network, seconds):
@@ -145,6 +202,47 @@ def test_a_child_past_its_time_ends_while_the_harness_does_something_else(config
         busy(sandbox, job)
     assert refused.value.kind == "timeout"
     assert refused.value.reason == "took longer than 1 s"
+
+
+def test_the_memory_of_a_process_is_seen_whose_main_thread_has_left():
+    process = subprocess.Popen([sys.executable, "-c", LEADERLESS], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"holds\n"
+    deadline = time.monotonic() + 30
+    while alive(process.pid):  # the main thread is reported for the process
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    child = ChildProcess(process.pid, None)
+    assert child.resident_bytes() > 64 << 20
+    assert child.n_threads >= 1
+    child.kill()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs user and PID namespaces")
+def test_a_number_that_belongs_to_another_process_by_now_is_left_alone():
+    namespaces = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    done = subprocess.run(
+        [*namespaces, sys.executable, "-c", REUSED, str(ROOT)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "0 0 lives\n", done.stderr
+
+
+def test_processes_that_leave_their_job_end_with_it_or_earlier(config, network):
+    name = f"left{os.getpid()}"
+    job = build_job(
+        network.replace("DW", DAEMONS.format(name=name) + network["DW"]), SIGNATURE, config.recipe
+    )
+    with (
+        Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox,
+        pytest.raises(JobFailed, match="left"),
+        sandbox.run(job, time_limit_s=60) as session,
+    ):
+        session.receive()
+    names = (path.read_text() for path in Path("/proc").glob("[0-9]*/comm"))
+    assert f"{name}\n" not in names
 
 
 def test_threads_are_counted_before_memory_which_takes_longer_the_more_there_are(config):

@@ -16,7 +16,7 @@ def run(*command, env=None, module="harness", timeout_s=200, cwd=ROOT):
     """Run a command in a new process, from the root of the checkout or another folder."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, command)],
-        capture_output=True, text=True, check=False, timeout=timeout_s, cwd=cwd,
+        capture_output=True, encoding=(env or {}).get("PYTHONIOENCODING", "utf-8"), check=False, timeout=timeout_s, cwd=cwd,
         env={**os.environ, **({} if cwd == ROOT else {"PYTHONPATH": str(ROOT)}), **(env or {})},
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr

@@ -44,6 +44,22 @@ def text_bomb():
     return encoded(noise(), pnginfo=info)
 
 
+JPEG = encoded(noise(8, 8, 3), "JPEG")
+
+
+def jpeg(*parts):
+    """A JPEG with some parts before all others."""
+    return JPEG[:2] + b"".join(parts) + JPEG[2:]
+
+
+def bmp_in_runs(width, height, runs):
+    sizes = struct.pack("<IIHHIIIIII", width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    start = 14 + 40 + 1024
+    head = b"BM" + struct.pack("<IHHII", start + len(runs), 0, 0, start, 40)
+    return head + sizes + bytes(1024) + runs
+
+
+SCAN = JPEG[JPEG.index(b"\xff\xda") : -2]
 REFUSED = {
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "another format"),
     "a TIFF": (encoded(noise(), "TIFF"), "another format"),
@@ -56,6 +72,16 @@ REFUSED = {
     "more pixels than any": (png(9000, 9000, (b"IDAT", zlib.compress(b"x"))), "9000 x 9000 pixels"),
     "no pixels": (png(0, 8, (b"IDAT", zlib.compress(b"x"))), "expected"),
     "a bomb of text": (text_bomb(), "too large"),
+    "a bomb of markers": (jpeg(b"\xff\xe5\0\2" * 70_000), "more than 65,536 markers"),
+    "a bomb of short markers": (jpeg(b"\xff\xd0" * 70_000), "more than 65,536 markers"),
+    "a bomb of markers without length": (jpeg(b"\xff\xe5\0\0" * 70_000), "more than 65,536 markers"),
+    "a bomb of filling": (jpeg(b"\xff" * 70_000), "more than 65,536 markers"),
+    "a bomb of stray bytes": (jpeg(b"\xff\xd0" + bytes(70_000)), "more than 65,536 markers"),
+    "a bomb of escaped bytes": (jpeg(b"\xff\0" * 70_000), "more than 65,536 markers"),
+    "a bomb of scans": (JPEG[:-2] + SCAN * 500 + JPEG[-2:], "501 scans, expected at most 500"),
+    "a bomb of chunks": (png(8, 8, *[(b"prIv", b"")] * 70_000), "more than 65,536 chunks"),
+    "runs of many bytes": (bmp_in_runs(8, 8, b"\0\2\0\0" * (1 << 18)), "it has runs"),
+    "runs of many pixels": (bmp_in_runs(7000, 7000, b"\1\0\0\0" * 7000), "it has runs"),
     "16 bits": (encoded(Image.fromarray(np.full((8, 8), 40_000, "u2"))), "16 bits"),
 }  # fmt: skip
 
@@ -176,3 +202,24 @@ def decoding_cache(pets):
 
 def test_only_the_documented_formats_are_tried():
     assert decoding._FORMATS == ("JPEG", "PNG", "BMP")
+
+
+def test_few_runs_are_decoded(tmp_path):
+    (tmp_path / "a.bmp").write_bytes(bmp_in_runs(8, 8, b"\x08\0\0\0" * 8 + b"\0\1"))
+    assert not decoded(tmp_path / "a.bmp", 8).any()
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"progressive": True}, {"exif": b"Exif\0\0" + b"\xff\xda" * 9000}]
+)
+def test_a_jpeg_of_any_encoding_is_decoded(tmp_path, how):
+    (tmp_path / "a.jpg").write_bytes(encoded(noise(64, 64, 3), "JPEG", **how))
+    assert decoded(tmp_path / "a.jpg", 8).any()
+
+
+def test_room_is_needed_for_the_images_and_their_copy(monkeypatch):
+    pages = {"SC_PHYS_PAGES": 1 << 18, "SC_PAGESIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    decoding.require_room(100, 1000)
+    with pytest.raises(InputError, match="fit into a third of this machine's 1 GiB"):
+        decoding.require_room(120, 1000)

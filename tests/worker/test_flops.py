@@ -1,8 +1,11 @@
 """Operations counted: products exactly, fused or not, and no loop for nothing."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
+from torch.autograd.profiler import profile
 from torch.nn import functional as F
 
 from harness.worker import flops
@@ -111,7 +114,10 @@ CASES = [
     (lambda x: aten.avg_pool3d(x, [3], [1]), IMAGES, {"avg_pool3d": 2 * 6 * 4 * 4 * 27}),
     (lambda x: F.interpolate(x, size=3, mode="bicubic", antialias=True), IMAGES,
      {"_upsample_bicubic2d_aa": 2 * 8 * 9 * 64}),
-    (lambda x: torch.isin(x, A), A, {"isin": 126 * 7}),
+    (lambda x: torch.isin(x, LONG), A, {"isin": (63 + 4500) * 13}),
+    (lambda x: torch.isin(x, A[0]), A, {"isin": 63 * 9}),
+    (lambda x: torch.isin(x, A[:2].flatten()), A, {"isin": 63 * 18}),
+    (lambda x: torch.kthvalue(x, 2, dim=0).values, A, {"kthvalue": 63 * 7}),
     (lambda x: aten.mse_loss(x[:, :1], x[:1], 2), A, {"mse_loss": 63}),
     (lambda x: aten.smooth_l1_loss(x[:, :1], x[:1], 1), A, {"smooth_l1_loss": 63}),
     (lambda x: aten.huber_loss(x[:, :1], x[:1], 1), A, {"huber_loss": 63}),
@@ -135,6 +141,10 @@ CASES = [
     (lambda x: x + torch.empty_strided((9,), (1000,)).zero_(), A, {"empty_strided": 8001}),
     (lambda x: torch.linalg.matrix_exp(COLUMN * x[0, 0].sign()), A,
      {"linalg_matrix_exp": 2 * 9**3 * (6 + 6)}),
+    (lambda x: torch.linalg.matrix_exp(torch.stack([x - x, x - x + 1e38])), SQUARE,
+     {"linalg_matrix_exp": 2 * 9**3 * (6 + 6 + 130)}),
+    (lambda x: torch.linalg.matrix_exp((x - x).bfloat16() / 0), SQUARE,
+     {"linalg_matrix_exp": 2 * 9**3 * (6 + 128)}),
     (lambda x: torch.searchsorted(x[0], x), A.sort(-1)[0], {"searchsorted": 63 * 4}),
 ]  # fmt: skip
 
@@ -151,6 +161,41 @@ ELSEWHERE = {
     "_convolution": "as convolution", "grid_sampler_2d": "16 for each element, at most",
     "grid_sampler_3d": "the same", "affine_grid_generator": "6 for each element, at most",
 }  # fmt: skip
+
+
+def products_in(computation):
+    """Multiply-adds of the matrix products that torch itself reports, those within kernels, too."""
+    with profile(use_cpu=True, record_shapes=True) as profiler:
+        computation()
+    shapes = [
+        e.input_shapes for e in profiler.function_events if e.name in {"aten::mm", "aten::bmm"}
+    ]
+    return sum(math.prod(left) * right[-1] for left, right, *_ in shapes)
+
+
+ROW = torch.zeros(8, 8).index_fill(0, torch.tensor(0), 1.0)
+EXTREMES = {
+    "a row whose sum overflows": ROW[None] * 1e38,
+    "one matrix that is no number": torch.stack([ROW * math.nan, ROW * 1e38]),
+    "one infinite matrix": torch.stack([ROW * math.inf, ROW * 1e38, ROW * 0]),
+    "columns whose sums overflow": torch.full((1, 8, 8), 1e38),
+    "the largest of half precision": ROW[None].half() * 65504,
+    "the largest number": torch.finfo(torch.float32).max * torch.eye(8)[None],
+    "unlike norms": torch.eye(8) * torch.logspace(-3, 30, 4)[:, None, None],
+    "zeros": torch.zeros(1, 8, 8),
+}
+
+
+@pytest.mark.parametrize("matrices", EXTREMES.values(), ids=EXTREMES)
+def test_products_that_depend_on_values_are_counted_for_extreme_values(matrices):
+    count = OPERATIONS["aten.linalg_matrix_exp.default"].flops({"self": matrices}, ())
+    assert 2 * products_in(lambda: torch.linalg.matrix_exp(matrices)) <= count
+
+
+def test_the_operations_whose_work_depends_on_values_are_tried_above():
+    assert [op for op, rule in OPERATIONS.items() if rule.varies] == [
+        "aten.linalg_matrix_exp.default"
+    ]
 
 
 def test_every_rule_but_those_of_single_elements_is_compared():

@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from harness.worker.graph import GraphError, graph_of, received, written
+from harness.worker.graph import GraphError, graph_of, received, wiring, written
+from harness.worker.interpreter import Interpreter
+from harness.worker.tracing import Recorder
+from tests.support.honest import Run
 
 HEADER = {
     "programs": [[2, [[1, 0]], [["aten.add.Tensor", [{"tensor": 0}, {"tensor": 1}],
@@ -66,3 +70,24 @@ def test_sizes_of_storages_are_added_without_overflow():
 def test_a_constant_that_is_not_there_is_refused():
     with pytest.raises(GraphError, match="reads a constant that it does not hold"):
         received(bytes_of(replaced("[[1, 0]]", "[[1, 8]]")), PAYLOAD)
+
+
+def product(**arguments):
+    """Graph of a dot product, whose second argument is named as references to tensors are."""
+    header = HEADER | {"programs": [[2, [[1, 0]], [["aten.dot.default", [], arguments, [2]]], 2]]}
+    return graph_of(header, PAYLOAD)
+
+
+def test_an_argument_may_have_the_name_of_a_kind():
+    graph = product(self={"tensor": 0}, tensor={"tensor": 1})
+    assert Interpreter(graph, device="cpu").run(torch.ones(2), program=0) == 0
+    other = product(self={"tensor": 1}, tensor={"tensor": 1})
+    assert wiring(graph) != wiring(other)
+    recorder = Recorder()
+    recorder.record(Run(lambda _, x: torch.dot(input=x[0], tensor=x[1])).eval(), torch.ones(2, 3))
+    assert graph_of(recorder.graph().header(), recorder.graph().payload())
+
+
+def test_an_argument_that_a_network_does_not_compute_is_refused_whatever_its_name():
+    with pytest.raises(GraphError, match="reads an undefined tensor"):
+        product(self={"tensor": 7}, tensor={"tensor": 1})

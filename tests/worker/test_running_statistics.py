@@ -1,11 +1,14 @@
 """Running statistics are left out of the count only where they cannot pass a number on."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from harness.worker.graph import graph_of
 from harness.worker.interpreter import Interpreter
+from harness.worker.jobs import _drawn
 from harness.worker.running_statistics import statistics_from
 
 X, MEAN, VAR, WEIGHT = ({"tensor": n} for n in range(4))
@@ -90,3 +93,12 @@ def test_a_part_of_a_storage_is_no_statistic():
     halves = [[0, "float32", [4], [1], 0], [1, "float32", [4], [1], 0], [2, *VECTOR]]
     halves[0][2:4] = [4], [0]  # one number for all
     assert not statistics_from(interpreter(ONCE, constants=halves), INPUTS)
+
+
+def test_the_inputs_are_drawn_by_the_whole_network():
+    data = SimpleNamespace(inputs=np.arange(5000))
+    header, payload, other = (np.full(8, k, "u1") for k in range(3))
+    drawn = _drawn(data, header, payload)
+    assert (drawn == _drawn(data, header.copy(), payload.copy())).all()
+    for parts in ((header, other), (other, payload)):
+        assert (drawn != _drawn(data, *parts)).any()

@@ -15,6 +15,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.tasks.base import Progress, Split
 from harness.tasks.cache import cached_arrays
+from harness.tasks.image_classification.parts import require_few_parts
 from harness.text import reason_of
 from harness.typing import Array
 
@@ -30,6 +31,9 @@ _MOST_PIXELS = 50_000_000
 """Most pixels of an image, which take 400 MB during decoding."""
 _LONGEST_SIDE = 65_535
 """Longest side of a JPEG; decoders allocate memory per row, up to 1.8 GB for longer sides."""
+_RUNS = {1, 2}
+"""Compressions of a BMP by runs of equal pixels, which Pillow decodes slowly, in Python."""
+_MOST_IN_RUNS = 1 << 20
 _NOT_REGULAR = "it is not a regular file"
 
 
@@ -84,12 +88,15 @@ def decoded_once(
 
 
 def require_room(n_images: int, size: int) -> None:
-    """Raise InputError unless this many images of this size fit into half of the memory."""
+    """Raise InputError unless this many images of this size fit into a third of the memory.
+
+    Loading takes twice their size: the splits are copies.
+    """
     room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
-    if size < 1 or 2 * n_images * 3 * size**2 > room:
+    if size < 1 or 3 * n_images * 3 * size**2 > room:
         raise InputError(
-            f"task.size: expected 1 or more, and a size at which {n_images:,} images fit into half "
-            f"of this machine's {room / 2**30:.0f} GiB of memory, got {size:,} pixels."
+            f"task.size: expected 1 or more, and a size at which {n_images:,} images fit into a "
+            f"third of this machine's {room / 2**30:.0f} GiB of memory, got {size:,} pixels."
         )
 
 
@@ -121,9 +128,10 @@ def decoded(path: Path, size: int) -> Array:
 
     content = read_file(path)
     try:
+        require_few_parts(content)
         with warnings.catch_warnings(action="ignore"):  # Pillow's warnings do not affect the pixels
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                _require_small(image)
+                _require_small(image, len(content))
                 pixels = image.convert("RGB")
             if pixels.size != (size, size):
                 pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
@@ -163,13 +171,16 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _require_small(image: "Image.Image") -> None:
+def _require_small(image: "Image.Image", n_bytes: int) -> None:
     """Raise ValueError, from its header alone, for an image that must not be decoded."""
     width, height = image.size
     if max(width, height) > _LONGEST_SIDE:
         raise ValueError(f"it has {width} x {height} pixels, expected sides of {_LONGEST_SIDE:,}")
     if not 0 < width * height <= _MOST_PIXELS:
         raise ValueError(f"it has {width} x {height} pixels, expected 1 to {_MOST_PIXELS:,}")
+    in_runs = image.format == "BMP" and image.info.get("compression") in _RUNS
+    if in_runs and max(n_bytes, width * height) > _MOST_IN_RUNS:
+        raise ValueError(f"it has runs, and more than {_MOST_IN_RUNS:,} bytes or pixels")
     if image.mode.startswith(("I", "F")):
         raise ValueError("it has 16 bits or more per channel, expected 8")
 

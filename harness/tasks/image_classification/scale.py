@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.sandbox.messages import Signature
 from harness.tasks.base import Dataset, Replay, Split
+from harness.tasks.image_classification.likeness import alike
 from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.tasks.image_classification.signature import signature_of
 from harness.typing import Array
@@ -14,6 +15,8 @@ from harness.typing import Array
 FLIPS = 0.005
 """Share of images whose class may change with the order: near ties within the tolerance."""
 _LEAST_SPREAD = 1e-2
+_FEW, _PARTS = 192, 4
+"""Images from which on a half fills four batches by itself, and the parts of a smaller one."""
 
 
 class Accuracy:
@@ -36,19 +39,26 @@ class Accuracy:
         """Return (classes,)."""
         return (signature.n_outputs,)
 
-    def second_replay(self, split: Split, order: Array, answers: Array) -> Replay:
-        """Return an order in which batches are as unlike the first ones as can be.
+    def second_replays(self, split: Split, order: Array) -> list[Replay]:
+        """Return orders in which batches are as unlike each other as can be.
 
-        Half of the images are next to those that got the same answer; the other half goes from
-        dark to bright. Every answer must be the first.
+        Half of the images go from dark to bright; in the other half, neighbours look alike, so that
+        few classes meet. Both orders depend on the images alone. A half that fills few batches is
+        asked about in parts: else its batches would hold most of what the first ones held.
         """
-        by_answer, by_brightness = np.array_split(order, 2)
-        by_answer = by_answer[answers[by_answer].argmax(axis=1).argsort()]
+        by_brightness, by_likeness = np.array_split(order, 2)
         by_brightness = by_brightness[split.inputs[by_brightness].mean(axis=(1, 2, 3)).argsort()]
-        second = np.concatenate([by_answer, by_brightness])
-        return Replay(
-            inputs=split.inputs[second], order=second, binding=np.ones(len(split), dtype=bool)
-        )
+        by_likeness = by_likeness[alike(split.inputs[by_likeness])]
+        parts = [
+            part
+            for half in (by_brightness, by_likeness)
+            for part in np.array_split(half, _PARTS if len(half) < _FEW else 1)
+        ]
+        return [
+            Replay(inputs=split.inputs[part], order=part, binding=np.ones(len(part), dtype=bool))
+            for part in parts
+            if len(part)
+        ]
 
     def agree(self, one: Array, other: Array, tolerance: float) -> bool:
         """Compare image by image, relative to the spread of the first logits."""
