@@ -27,7 +27,7 @@ def _draw(comparison: Comparison) -> Any:
 
 
 FIGURE = Figure(
-    name="sizes", title="Sizes", caption="Parameters of each network.", draw=_draw, position=7
+    name="sizes", title="Sizes", caption="Parameters of each network.", draw=_draw, position=9
 )
 '''
 FIGURE_TEST = """
