@@ -123,17 +123,23 @@ def test_the_map_of_the_code_names_every_module():
     block = re.search(
         r"^```\nharness/\n(.*?)^```$", PAGES[Path("CONTRIBUTING.md")], re.MULTILINE | re.DOTALL
     )
-    named, package = set(), ""
+    named, inner, package, folder = set(), {}, "", ""
     for indent, entry in re.findall(r"^( +)([\w/()]+)", block[1], re.MULTILINE):
         if len(indent) == 2:
             package = "" if entry.startswith("(") else entry
-        elif package:
+        elif len(indent) == 4 and package:
             named.add(package + entry)
+            folder = package + entry
+        elif package:
+            inner.setdefault(folder, set()).add(entry)
     there = {
         f"{path.parent.name}/{path.stem}{'/' * path.is_dir()}"
         for path in (ROOT / "harness").glob("*/*")
         if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").exists()
     }
+    for folder, modules in inner.items():
+        files = (ROOT / "harness" / folder).glob("*.py")
+        assert modules == {path.stem for path in files} - {"__init__"}, folder
     assert named == there, "keep CONTRIBUTING.md's map of the code"
 
 
