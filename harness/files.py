@@ -84,7 +84,7 @@ def file_lock(
     """
     make_folder(path.parent)
     try:
-        file = open(path, "a+", opener=without_link)  # noqa: SIM115 - closed below
+        file = open(path, "a+", opener=only_regular)  # noqa: SIM115 - closed below
     except OSError as error:
         raise _cannot_write(path.parent, error) from None
     with file:
@@ -155,9 +155,28 @@ def check_writable(folder: Path) -> None:
         raise _cannot_write(folder, error) from None
 
 
-def without_link(path: str, flags: int) -> int:
-    """Open a file, as the ``opener`` of ``open``; OSError if it is a link."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+def only_regular(path: str, flags: int) -> int:
+    """Open a file, as the ``opener`` of ``open``; OSError at once if it is a link or a pipe."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return handle
+
+
+def open_to_append(path: Path) -> IO[bytes]:
+    """Open a file to append to it; a link or pipe in its place is removed, not followed.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
+        return open(path, "ab", opener=only_regular)
+    except OSError as error:
+        raise _cannot_write(path.parent, error) from None
 
 
 def _try_lock(file: IO[str]) -> bool:

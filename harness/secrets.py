@@ -16,11 +16,13 @@ _NAMES = re.compile(r"(?i)(?:key|token|secret|password|passwd|credentials?)$")
 _LONG = 16
 """Minimum length of a key that is also recognised in other spellings."""
 _SHORTEST = 8
+_MOST_ROUNDS = 8
+"""How often keys are removed that appear as others are removed; beyond, the whole text is."""
 _WORDS = re.compile(r"[^\W_]+")
 """What remains of a text without separators."""
 _SEPARATORS = {code: None for code in range(128) if not chr(code).isalnum()}
 _ESCAPE_SYNTAX = r"""
-    ["'] [\s+,()\\]* [bfru]{1,2} ["']     # the prefix of the next string literal is no text
+    ["'] [\s+,()\\]+ [bfru]{1,2} ["']     # the prefix of the next string literal is no text
     | (?: %(?:25)* | \\x | \\U000000 | \\u00 | =) (?P<hex>[0-9a-f]{2})
     | \\u\{ 0* (?P<braced>[0-9a-f]{1,6}) \}
     | &\#x 0* (?P<reference>[0-9a-f]{1,6}) ;
@@ -59,13 +61,22 @@ def without_secrets(text: str) -> str:
         return text
     named = (os.environ.get(name, "") for name in os.environ if _names_a_key(name))
     secrets = {part for secret in (*_kept, *named) for part in secret.split() if _is_secret(part)}
-    for secret in sorted(secrets, key=len, reverse=True):
+    ordered = sorted(secrets, key=len, reverse=True)
+    spellings = frozenset(one for secret in secrets for one in _spellings(secret))
+    for _ in range(_MOST_ROUNDS):
+        before, text = text, _removed(text, ordered, spellings)
+        if text == before:  # else the parts of another key may be next to each other now
+            return text
+    return MASK
+
+
+def _removed(text: str, secrets: list[str], spellings: frozenset[str]) -> str:
+    for secret in secrets:
         text = _verbatim(secret).sub(MASK, text)
-    if spellings := {one for secret in secrets for one in _spellings(secret)}:
-        if _has(text, spellings):
-            text = _masked(text, _WORDS, spellings)
-        if _has(_ESCAPES.sub(_piece, text), spellings):
-            text = _masked(text, _ESCAPES_AND_WORDS, spellings)
+    if spellings and _has(text, spellings):
+        text = _masked(text, _WORDS, spellings)
+    if spellings and _has(_ESCAPES.sub(_piece, text), spellings):
+        text = _masked(text, _ESCAPES_AND_WORDS, spellings)
     return text
 
 
@@ -114,12 +125,12 @@ def _squeezed(text: str) -> str:
     return "".join(_WORDS.findall(folded))
 
 
-def _has(text: str, spellings: set[str]) -> bool:
+def _has(text: str, spellings: frozenset[str]) -> bool:
     squeezed = _squeezed(text)
     return any(one in squeezed for one in spellings)
 
 
-def _masked(text: str, parts: re.Pattern[str], spellings: set[str]) -> str:
+def _masked(text: str, parts: re.Pattern[str], spellings: frozenset[str]) -> str:
     """Replace the spellings in the joined parts of a text, along with all between their parts."""
     matches = list(parts.finditer(text))
     pieces = list(map(_piece, matches))

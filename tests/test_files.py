@@ -1,11 +1,15 @@
 """Locks under which a file is created once, by any process or thread."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 
-from harness.files import creation_lock, write_atomically
+import pytest
+
+from harness.errors import InputError
+from harness.files import creation_lock, file_lock, open_to_append, write_atomically
 from tests.conftest import ROOT
 
 HOLDER = """
@@ -52,3 +56,28 @@ def test_a_wait_for_another_process_is_reported(tmp_path, capfd):
             assert path.read_text() == "theirs"
         timer.join()
     assert capfd.readouterr().err == f"{path}: being created by another process; waiting for it.\n"
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a file", "a link", "a pipe"])
+def test_what_is_appended_goes_to_a_file_of_ours_at_once(tmp_path, kind):
+    path, theirs = tmp_path / "log", tmp_path / "theirs"
+    theirs.write_text("theirs")
+    {
+        "nothing": lambda: None,
+        "a file": lambda: path.write_text("of before, "),
+        "a link": lambda: path.symlink_to(theirs),
+        "a pipe": lambda: os.mkfifo(path),
+    }[kind]()
+    with open_to_append(path) as file:
+        file.write(b"new")
+    assert path.read_text() == ("of before, new" if kind == "a file" else "new")
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_lock_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    with pytest.raises(InputError, match="not a regular file"), file_lock(tmp_path / "lock"):
+        pass
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="expected a folder that can be written"):
+        open_to_append(tmp_path / "folder")

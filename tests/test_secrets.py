@@ -88,6 +88,12 @@ def test_a_key_is_removed_alone(monkeypatch):
     assert without_secrets(text) == "x***1, ***. A\u0308rger ***\n"
 
 
+@pytest.mark.parametrize("depth", [1, 5, 40])
+def test_keys_around_keys_are_removed(monkeypatch, depth):
+    monkeypatch.setenv("A_KEY", RANDOM)
+    assert without_secrets(f"{RANDOM[:9] * depth}{RANDOM}{RANDOM[9:] * depth}") == "***"
+
+
 def test_a_short_key_is_removed_as_a_word_unless_it_may_be_one(monkeypatch):
     monkeypatch.setenv("A_KEY", "token-abc123")
     monkeypatch.setenv("B_KEY", "ollama")

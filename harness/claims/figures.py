@@ -20,7 +20,7 @@ from harness.tasks.base import wording_of
 
 
 def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> str | None:
-    """Write a section's figure as PNG and PDF, or remove an outdated one.
+    """Write a section's figure as PNG and PDF, or remove an outdated one; see ``name_of``.
 
     Returns:
         The caption, None where there is nothing to show yet.
@@ -30,10 +30,10 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
     with plot_style.styled():
         drawn = _KINDS[section.figure](reproduction, section)
         if drawn is not None:
-            plot_style.save(drawn, folder / section.name)
+            plot_style.save(drawn, folder / name_of(section))
     if drawn is None:
         for suffix in ("png", "pdf"):
-            (folder / f"{section.name}.{suffix}").unlink(missing_ok=True)
+            (folder / f"{name_of(section)}.{suffix}").unlink(missing_ok=True)
         return None
     given = f"Open marks are {reproduction.paper.given}"
     arms = _arms(reproduction, section)
@@ -42,6 +42,11 @@ def write_figure(reproduction: Reproduction, section: Section, folder: Path) -> 
         return f"{given}; no arm of {section.comparison} is complete yet."
     caption = _CAPTIONS[section.figure].format(given=given)
     return f"{caption} Not run: {', '.join(missing)}." if missing else caption
+
+
+def name_of(section: Section) -> str:
+    """Return the name of a section's figure; the prefix keeps files that are not ours."""
+    return f"claims-{section.name}"
 
 
 WORDS = wording_of(DEFAULT_KIND)

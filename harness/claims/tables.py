@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.analysis.comparison import comparisons
 from harness.analysis.statistics.intervals import Interval
-from harness.claims.figures import write_figure
+from harness.claims.figures import name_of, write_figure
 from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN, WORDS, Verdict
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
@@ -176,7 +176,7 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     }
     texts = {style: published_text(reproduction, style) for style in STYLES}
     texts["markdown"] += "".join(
-        f"\n![{title}]({section.name}.png)\n\n{title}. {caption}\n"
+        f"\n![{title}]({name_of(section)}.png)\n\n{title}. {caption}\n"
         if caption
         else f"\n{title}: no figure yet, since no arm of it is complete.\n"
         for section, caption in figures.items()
@@ -184,7 +184,7 @@ def write_published(reproduction: Reproduction, folder: Path) -> list[Path]:
     )
     for style, text in texts.items():
         write_text(folder / f"table.{SUFFIXES[style]}", text)
-    drawn = [section.name for section, caption in figures.items() if caption]
+    drawn = [name_of(section) for section, caption in figures.items() if caption]
     names = [
         *(f"table.{SUFFIXES[style]}" for style in STYLES),
         *(f"{name}.{suffix}" for name in drawn for suffix in ("png", "pdf")),

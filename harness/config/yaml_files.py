@@ -6,15 +6,17 @@ A door to OmegaConf.
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
+from harness.config.arguments import misfit
 from harness.config.bounded_yaml import MOST_BYTES, load_yaml
 from harness.errors import InputError
 from harness.files import read_regular
+from harness.text import reason_of
 
 
 def read_yaml(schema: Any, path: Path) -> Any:
@@ -24,7 +26,8 @@ def read_yaml(schema: Any, path: Path) -> Any:
         InputError: The file cannot be read or does not fit; the message is one sentence.
     """
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
+        read = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _loaded(path)))
+        _require_types(read, schema)
     except ConfigKeyError as error:
         kind = cast("Any", error.object_type).__name__.removesuffix("Entry").lower()
         where = ".".join(str(error.full_key).split(".")[:-1]) or f"in a {kind}"
@@ -37,6 +40,8 @@ def read_yaml(schema: Any, path: Path) -> Any:
         raise InputError(f"{path}: {error.full_key or 'as a whole'}: {reason}.") from None
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path}: {one_sentence(error)}") from None
+    else:
+        return read
 
 
 def _loaded(path: Path) -> Any:
@@ -49,6 +54,21 @@ def _loaded(path: Path) -> Any:
         raise InputError(f"{path}: expected YAML ({one_sentence(error)}).") from None
     except ValueError as error:
         raise InputError(f"{path}: {one_sentence(error)}.") from None
+
+
+def _require_types(value: Any, hint: Any, setting: str = "") -> None:
+    """Raise ValueError for a mapping or list as an item of plain values, as OmegaConf allows."""
+    items: list[tuple[Any, Any]] = []
+    if isinstance(value, Mapping | list):
+        items = list(value.items() if isinstance(value, Mapping) else enumerate(value))
+    if dataclasses.is_dataclass(value):
+        for name, inner in get_type_hints(type(value)).items():
+            _require_types(getattr(value, name), inner, f"{setting}.{name}".lstrip("."))
+    elif any(dataclasses.is_dataclass(item) for _, item in items):
+        for name, item in items:
+            _require_types(item, None, f"{setting}.{name}")
+    elif hint is not Any and (wanted := misfit(value, hint)):
+        raise ValueError(f"{setting}: expected {wanted}, got {reason_of(str(value), 80)}.")
 
 
 def _settings(values: Any) -> Any:

@@ -21,8 +21,8 @@ from harness.files import creation_lock, write_atomically
 FOLDER = ".trainings"
 _DECISIVE = (
     "evaluation", "sandbox", "tasks", "worker", "config/schema.py", "config/tasks.py",
-    "evolution/candidate.py", "evolution/genome.py", "files.py", "seeding.py", "text.py",
-    "typing.py",
+    "evolution/candidate.py", "evolution/genome.py", "files.py", "secrets.py", "seeding.py",
+    "text.py", "typing.py",
 )  # fmt: skip
 """Code that decides the outcome of a training: what gates, trains and scores, and its imports."""
 

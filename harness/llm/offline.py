@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import InputError, ReplayMiss
-from harness.files import creation_lock, write_atomically
+from harness.files import creation_lock, make_folder, only_regular, write_atomically
 from harness.llm.model import UNMETERED, Completion, Meter, Request, completion_of, today
 from harness.record.archive import read_archive
 from harness.record.events import CallAnswered
@@ -15,6 +15,10 @@ from harness.record.study import load_study
 from harness.seeding import stream
 
 _POLL_S = 0.2
+_OUTER = "exchange"
+"""Folder of all exchanges in ``runs_dir``, as ``conf/model/exchange.yaml`` names it."""
+_MOST_BYTES = 1 << 21
+"""Longest answer, as of a server."""
 
 
 class Exchange:
@@ -40,7 +44,7 @@ class Exchange:
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Write the prompt and wait for the answer without limit."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(self._folder)
         stem = f"{request.step}-{request.prompt_digest[:8]}"
         prompt = self._folder / f"{stem}.prompt.md"
         if not meter.pending:  # else an earlier process has asked, and its prompt is still there
@@ -54,12 +58,33 @@ class Exchange:
     def _settled(self, path: Path) -> str:
         seen, since = "", time.monotonic()
         while True:
-            text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+            text = _text_of(path)
             if text != seen:
                 seen, since = text, time.monotonic()
             if seen.strip() and time.monotonic() - since >= self._settle_s:
                 return seen
             time.sleep(_POLL_S)
+
+
+def _make_folder(folder: Path) -> None:
+    """Create the folder of an exchange; InputError if a link would lead elsewhere."""
+    outer = folder.parent.parent
+    for part in (folder, folder.parent, *([outer] if outer.name == _OUTER else [])):
+        if part.is_symlink():
+            raise InputError(
+                f"{part}: expected a folder, found a link, which may lead anywhere. Remove it, or "
+                f"name the folder that it leads to: model.folder=FOLDER."
+            )
+    make_folder(folder)
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of an answer; empty where there is no regular file yet."""
+    try:
+        with open(path, "rb", opener=only_regular) as file:
+            return file.read(_MOST_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 class Recorded:

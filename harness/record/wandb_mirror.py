@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evolution.candidate import Evaluation, Rejection
-from harness.files import without_link, write_text
+from harness.files import open_to_append, write_text
 from harness.record.event import Event
 from harness.record.events import (
     ChildDecided,
@@ -68,7 +68,7 @@ def _start(
     command += ["--project", tracking["project"]]
     if tracking["entity"]:
         command += ["--entity", tracking["entity"]]
-    with open(folder / "tracking.log", "ab", opener=without_link) as log:
+    with open_to_append(folder / "tracking.log") as log:
         return subprocess.Popen(
             command + arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )

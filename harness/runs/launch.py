@@ -17,9 +17,12 @@ from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms
 from harness.config.schema import Config
 from harness.errors import HarnessError, InputError
-from harness.files import check_writable
+from harness.files import check_writable, make_own_folder
 from harness.reporting.summary import print_comparison
 from harness.terminal import escape_unencodable, exit_on_interrupt, fail, say
+
+_HYDRA = ".hydra"
+"""Folder of Hydra's files, as ``conf/config.yaml`` names it."""
 
 
 def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
@@ -40,6 +43,7 @@ def launch(job: Callable[[Config, list[str]], list[RunResult]]) -> NoReturn:
         configs = [compose(overrides) for overrides in expanded(sys.argv[1:])]
         for config in [] if flags.cfg else configs:
             check_writable(Path(config.runs_dir))
+            make_own_folder(Path(config.runs_dir) / _HYDRA)
     except InputError as error:
         fail(error)
     results: list[list[RunResult]] = []

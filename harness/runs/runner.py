@@ -28,6 +28,7 @@ from harness.runs.live_display import LiveDisplay
 from harness.runs.manifest import manifest_of
 from harness.runs.run import run
 from harness.runs.spec import RunSpec, specify
+from harness.secrets import without_secrets
 from harness.tasks.base import wording_of
 
 
@@ -130,7 +131,7 @@ def _model(spec: RunSpec) -> Model | None:
 def write_config(folder: Path, known: Mapping[str, Any]) -> None:
     """Write the settings that decide a run's outcome as a file for people to read."""
     text = json.dumps(known, indent=2, sort_keys=True) + "\n"
-    write_text(folder / "config.json", text)
+    write_text(folder / "config.json", without_secrets(text))
 
 
 def write_front(result: RunResult) -> None:

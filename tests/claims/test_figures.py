@@ -119,12 +119,17 @@ def test_where_nothing_was_run_figures_show_what_was_published(tmp_path):
     axes, lines = drawn(reproduction, "figure_7")
     assert len(lines) == 3
     assert "nothing measured yet" in axes.get_title(loc="left")
-    (tmp_path / "figure_6.png").write_bytes(b"of before")
+    (tmp_path / "claims-figure_6.png").write_bytes(b"of before")
+    for name in ("figure_6.png", "models.pdf"):  # a section may have the name of any file
+        (tmp_path / name).write_bytes(b"mine")
     written = write_published(reproduction, tmp_path)
     assert {p.name for p in written} == {
-        "table.md", "table.tex", "models.png", "models.pdf", "figure_7.png", "figure_7.pdf",
+        "table.md", "table.tex", "claims-models.png", "claims-models.pdf",
+        "claims-figure_7.png", "claims-figure_7.pdf",
     }  # fmt: skip
-    assert not (tmp_path / "figure_6.png").exists()
+    assert not (tmp_path / "claims-figure_6.png").exists()
+    assert (tmp_path / "figure_6.png").read_bytes() == b"mine"
+    assert (tmp_path / "models.pdf").read_bytes() == b"mine"
     text = (tmp_path / "table.md").read_text()
     assert "The fronts of the three arms at generation 9: no figure yet" in text
     assert "no arm of ablations is complete yet" in text

@@ -60,6 +60,29 @@ def test_a_text_that_two_parsers_read_differently_is_one_sentence(
     assert "5ec2e7" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("seeds: [3, 5, 8]", "seeds: [3, {a: 1}]", "comparisons.mine.seeds: expected list[int], got"),
+        ("seeds: [3, 5, 8]", "seeds: [3, [1]]", "comparisons.mine.seeds: expected list[int], got"),
+        ("arms: [full]", "arms: [{a: b}]", "comparisons.dear.arms: expected list[str], got"),
+        ("published: 0.93", "published: 1, within: {parameters: [1]}", "within: expected dict[str, int]"),
+        ("title: Best", "notes: [{a: b}]\n    title: Best", "sections.best.notes: expected list[str]"),
+    ],
+)  # fmt: skip
+def test_items_of_a_wrong_type_are_one_sentence(tmp_path, old, new, told):
+    assert old in ARMS + CLAIMS
+    with pytest.raises(InputError) as caught:
+        read_paper(
+            write_paper(
+                tmp_path / "paper",
+                arms=ARMS.replace(old, new, 1),
+                claims=CLAIMS.replace(old, new, 1),
+            )
+        )
+    assert told in str(caught.value)
+
+
 def test_lines_may_end_as_on_windows(tmp_path):
     windows = (text.replace("\n", "\r\n") for text in (ARMS, CLAIMS))
     read_paper(

@@ -1,5 +1,6 @@
 """Where answers come from: a real HTTP server, real files, real recordings."""
 
+import os
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 from harness.config.compose import compose
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.llm.model import Completion, Ensemble, Request, Settings, recorded_call
-from harness.llm.offline import Exchange, Pool, Recorded, Scripted
+from harness.llm.offline import Exchange, Pool, Recorded, Scripted, _text_of
 from harness.record.archive import write_archive
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal
@@ -202,3 +203,24 @@ def test_an_exchange_that_was_interrupted_does_not_count_its_prompt_twice(tmp_pa
     assert second.complete(request(), meter).text == "by bob"
     assert meter.n == 1
     assert [p.name for p in exchange_of(tmp_path, "bob").iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("part", ["exchange", "exchange/s0", "exchange/s0/bob"])
+def test_no_prompt_is_written_through_a_link_in_a_folder_of_somebody_else(tmp_path, part):
+    model = Exchange(folder=str(tmp_path / "exchange" / "s0"), name="bob", settle_s=0.0)
+    planted = tmp_path / part if part != "exchange/s0/bob" else model._folder
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "mine").mkdir()
+    planted.symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"found a link.*model\.folder=FOLDER"):
+        model.complete(request())
+    assert not any((tmp_path / "mine").iterdir())
+
+
+def test_an_answer_is_a_regular_file(tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    assert [_text_of(tmp_path / name) for name in ("none", "link", "endless", "pipe")] == [""] * 4
+    assert _text_of(tmp_path / "secret") == "secret"

@@ -28,6 +28,7 @@ from harness.reporting.tables import render
 from harness.runs.spec import specify
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 from tests.support.backends import complete_folders
+from tests.support.commands import run as command
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 
@@ -275,6 +276,19 @@ class TestDuplicates:
 
 def told_of(outcome):
     return outcome.reason if isinstance(outcome, Rejection) else "evaluated"
+
+
+@pytest.mark.slow
+def test_hydra_writes_through_no_link(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".hydra").symlink_to(tmp_path / "mine")
+    done = command(
+        f"runs_dir={tmp_path}/runs", "model=openai", "model.key_env=NO_KEY", "compare=[]"
+    )
+    assert "expected the API key" in done.stderr
+    assert any((tmp_path / "runs" / ".hydra").iterdir())
+    assert not any((tmp_path / "mine").iterdir())
 
 
 def test_a_run_is_not_written_through_a_link(composed, tmp_path, executor):

@@ -17,7 +17,7 @@ TEXTS = (
     "none", "tanh", "mean", "sum", "trunc", "floor", "prod", "amax", "amin", "add", "multiply",
     "left", "right", "L", "U", "reduced", "complete", "r",
 )  # fmt: skip
-MOST_CALLS, MOST_ELEMENTS = 4, 1 << 16
+MOST_CALLS, MOST_ELEMENTS, MOST_BYTES = 4, 1 << 16, 1 << 20
 SIZES = (0, 1, 2, 3, 5, 8, 16, 33)
 
 
@@ -303,7 +303,7 @@ def call(op, args, kwargs, n_outputs, tensors):
     """Return a graph of one operation, header and bytes; its constants are the tensors given."""
     constants, storages, inputs = [], [], []
     for place, (number, tensor) in enumerate(tensors.items()):
-        if tensor.is_conj() or tensor.is_neg() or tensor.untyped_storage().nbytes() > 1 << 18:
+        if tensor.is_conj() or tensor.is_neg() or tensor.untyped_storage().nbytes() > MOST_BYTES:
             return None
         whole = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
         storages.append(whole.numpy().copy())

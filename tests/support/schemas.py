@@ -6,6 +6,8 @@ from harness.worker.arguments import DTYPES
 from tests.support.mutations import EXTREMES, TEXTS, call
 
 _INDICES = ("ind", "idx", "offset", "length", "target", "sizes", "boundaries", "rois")
+LARGE = 0.05
+"""Share of calls with tensors that kernels divide among threads, from 32,768 elements on."""
 _DTYPES = ("float32",) * 12 + tuple(DTYPES)
 
 
@@ -22,6 +24,8 @@ class Caller:
         self.rng, self.tensors, self.overload = rng, {}, op
         self.n, self.c, self.h, self.w = (int(k) for k in rng.integers(1, 5, 4))
         self.c *= int(rng.choice([1, 1, 2, 4]))
+        if rng.random() < LARGE:
+            self.h, self.w = (int(k) for k in rng.integers(40, 160, 2))
         self.dtype = DTYPES[str(rng.choice(_DTYPES))]
         self.rank = int(rng.choice([0, 1, 2, 2, 3, 3, 4, 4, 4, 5]))
 
