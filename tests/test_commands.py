@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from random import Random
 
 import pytest
 
+from baselines.syntax_edits import mutated
 from harness.analysis.loading import read_run
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ARMS, ROOT, SEED_NETWORK, SMALL, children_of
@@ -311,15 +313,13 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
     settings = [*tiny, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
 
     def person():
-        while True:
+        while not done.wait(0.1):
             for prompt in tmp_path.glob("exchange/*/me-*/*.prompt.md"):
-                source = prompt.read_text().split("```python\n")[1].split("```")[0]
                 answer = prompt.with_name(prompt.name.replace("prompt", "answer"))
-                answer.write_text(f"Here.\n```python\n{source}\nA_NEW_NAME = 1\n```\n")
-                return
-            if done.is_set():
-                return
-            done.wait(0.1)
+                if not answer.exists():
+                    source = prompt.read_text().split("```python\n")[1].split("```")[0]
+                    _, edited, _ = mutated({"segment": source}, rng=Random(prompt.name))
+                    answer.write_text(f"Here.\n```python\n{edited}\n```\n")
 
     done = threading.Event()
     thread = threading.Thread(target=person)
