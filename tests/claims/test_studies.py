@@ -54,7 +54,7 @@ class TestShipped:
         outcomes = load_study(path).decisions.outcomes
         steps = [s for s in outcomes if s != "seed"]
         generations = [step.split(".")[0] for step in steps]
-        assert {generations.count(f"g{k}") for k in range(4)} == {6}
+        assert {generations.count(f"g{k}") for k in range(6)} == {4}
         assert sum(isinstance(o, Evaluation) for o in outcomes.values()) >= 24
 
     def test_nothing_in_it_names_the_machine_or_its_user(self, path):
@@ -76,7 +76,7 @@ def test_arms_that_ask_the_same_at_the_same_step_have_the_same_answer():
 
 def test_a_study_keeps_the_digest_under_which_runs_have_followed_it():
     digests = [load_study(path).digest for path in STUDIES]
-    assert digests == ["56a313137f02", "c5f5da373cf5", "d11cdde4f843"]  # of version 0.1.0
+    assert digests == ["f95277a1714f", "39c08b1fed14", "f95277a1714f"]  # full and no_eot are alike
 
 
 def unplugged():
@@ -116,7 +116,7 @@ def render_of(out):
 
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path, executor):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
-    config = compose([*SMALL, "sizes.founders=6", "sizes.offspring=6", f"runs_dir={tmp_path}"])
+    config = compose([*SMALL, "sizes.founders=4", "sizes.offspring=4", f"runs_dir={tmp_path}"])
     (folder,) = complete_folders([config], executor)
     run, recorded = read_run(folder), load_study(STUDIES[0]).decisions.outcomes
     assert run.manifest.study["model"] == "Claude (Anthropic)"

@@ -94,6 +94,7 @@ def test_an_ablation_differs_from_full_in_what_it_lists_alone(arm):
 GUIDED = {
     "crossover_as_published": {"proposer._target_": "baselines.llm_variants.CrossoverAsPublished",
                                "rates.mate_identical": True},
+    "drift": {"selection._target_": "baselines.selection.Drift"},
     "eot_with_numbers": {"proposer.eot_numbers": True},
     "eot_with_ties": {"proposer.eot_shows": "improvements_and_ties"},
     "feedback": {"proposer.feedback": True},

@@ -221,10 +221,11 @@ def test_a_repaired_answer_is_counted_apart(played):
             says(200, completion("```python\nclass Net(nn.Module:\n    pass\n```"))(handler)
 
     result, comparison, _ = played(act, "budget.evaluations=4", "proposer.repair_attempts=2")
-    assert len(result.calls) == 8
+    n = len(result.candidates)
+    assert len(result.calls) == 2 * n
     assert (
-        "full, seed 0: asked 4 times to repair what a gate refused; 4 of 4 children whose last "
-        "answer was repaired passed the gates."
+        f"full, seed 0: asked {n} times to repair what a gate refused; {n} of {n} children whose "
+        f"last answer was repaired passed the gates."
     ) in describe_comparison(comparison).notes
 
 

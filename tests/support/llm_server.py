@@ -80,12 +80,17 @@ def raw(*parts):
 
 
 def thinks(handler):
-    """Answer as a model might, from the prompt alone: the code at hand, with one line more."""
+    """Answer as a model might, from the prompt alone: the code at hand, with a number changed."""
     prompt = handler.request_seen.prompt
-    segment = re.search(r"Keep the name (\w+)", prompt)[1]
+    segment = re.search(r"(?:Keep the name|following code, named) (\w+)", prompt)[1]
     block = [b for b in re.findall(r"```python\n(.*?)\n```", prompt, re.DOTALL) if segment in b][-1]
-    mark = hashlib.sha256(prompt.encode()).hexdigest()[:8]
-    answer = f"I add a line.\n\n```python\n{block}\n\n\nMARK_{mark} = 1\n```"
+    factor = f"1.{int(hashlib.sha256(prompt.encode()).hexdigest()[:8], 16)}"
+    if segment[0].islower():
+        code = block.replace("lr=lr", f"lr=lr * {factor}") + f"\n\n\nFACTOR = {factor}"
+    else:
+        head, _, result = block.rpartition("return ")  # of the last method, to the end
+        code = f"{head}return {factor} * ({result})"
+    answer = f"I change a number.\n\n```python\n{code}\n```"
     usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(answer) // 4}
     says(200, completion(answer, usage=usage))(handler)
 
