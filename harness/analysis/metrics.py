@@ -60,7 +60,7 @@ _RESULTS = (
         name="saved",
         relevant=0.15,
         heading="saved: decades of parameters [quartiles]",
-        phrase="decades of parameters saved at the seed network's {task.test_score}",
+        phrase="decades of parameters saved",
         value=measures.saved,
         table=RESULTS,
         aggregate=aggregation.median_with_quartiles,
@@ -102,15 +102,16 @@ _RESULTS = (
     ),
     Metric(
         name="small_test_score",
-        heading="best of at most the seed's size: test {task.short} {task.unit}",
+        heading="best within seed size: test {task.short} {task.unit}",
         phrase="{task.test_score} of the best network of at most the seed network's size",
         value=measures.best_small_test_score,
         table=RESULTS,
         of_seed=lambda run: run.finals.get("seed", ()),
         quantity=Quantity.SCORE,
         comparable=True,
-        note="best of at most the seed's size: the network of a run's front that re-trains best on "
-        "{task.validation_examples}, scored on {task.test_examples}. Mean over runs.",
+        note="best within seed size: of a run's front, the network of at most the seed network's "
+        "size that re-trains best on {task.validation_examples}, scored on {task.test_examples}. "
+        "Mean over runs.",
     ),
     Metric(
         name="test_hypervolume",

@@ -8,7 +8,6 @@ from dataclasses import replace
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import (
     Comparison,
-    declared_measure,
     seeds_text,
 )
 from harness.analysis.measures import margin_of, saved, size_changes
@@ -48,11 +47,7 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
         tables=(
             _results(comparison),
             _search(comparison),
-            *(
-                [differences_table(comparison, chosen, standing=_standing(chosen, comparison))]
-                if comparison.others
-                else []
-            ),
+            *([differences_table(comparison, chosen)] if comparison.others else []),
             _cost(comparison),
         ),
         headline=_parameters_saved(comparison),
@@ -113,15 +108,6 @@ def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
     """Return one run for each seed, whose seed networks differ by the noise of training alone."""
     blind = [run for run in runs if not run.saw_test_data] or runs
     return list({run.seed: run for run in sorted(blind, key=lambda run: run.complete)}.values())
-
-
-def _standing(measure: Metric, comparison: Comparison) -> str:
-    """Return whether a measure was declared before the runs started."""
-    declared = declared_measure(comparison.runs[0])
-    if declared is None:
-        return "exploratory: these runs declared no primary measure"
-    is_primary = measure is comparable_metric(declared, comparison.wording)
-    return "primary measure" if is_primary else f"exploratory; the primary measure is {declared}"
 
 
 def _cost(comparison: Comparison) -> Table:

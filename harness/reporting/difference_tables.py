@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.analysis.across_tasks import Aggregate, aggregates, tasks_of
 from harness.analysis.arm import Arm
-from harness.analysis.comparison import Comparison, paired_differences
+from harness.analysis.comparison import Comparison, declared_measure, paired_differences
 from harness.analysis.metric import Metric
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.statistics.family import Difference
@@ -21,29 +21,41 @@ _WITHOUT_MISSING = ", without missing values"
 _LEAST_P = 0.001
 
 
-def differences_table(comparison: Comparison, measure: Metric, *, standing: str) -> Table:
+def differences_table(comparison: Comparison, measure: Metric) -> Table:
     """Return the comparison of all arms with the reference.
 
     Arms that saw test data are left out, since they are scored by another rule.
 
     Args:
         comparison: Runs that may be compared; it has a reference.
-        measure: Metric to compare by.
-        standing: Standing of the metric, such as ``primary measure``.
+        measure: Metric to compare by, labelled exploratory unless it is the primary measure.
     """
     assert comparison.reference is not None
     reference, wording = comparison.reference.name, comparison.wording
     points = format_of(measure, wording).points
+    standing, why = _standing(comparison, measure)
     margin = comparison.relevant(measure)
     found = list(paired_differences(comparison, measure))
     return Table(
         name="compared",
-        title=f"Against {reference}: {fill(measure.phrase, wording)}"
-        + (f", in {points}" if points else "")
-        + f" ({standing})",
+        title=f"Against {reference}, {standing}: {fill(measure.phrase, wording)}"
+        + (f", in {points}" if points else ""),
         columns=_columns(measure, comparison),
         rows=tuple(row for arm, one in found for row in _rows(arm, one, measure)),
-        notes=tuple(_notes(comparison, measure, [one for _, one in found], margin)),
+        notes=(why, *_notes(comparison, measure, [one for _, one in found], margin)),
+    )
+
+
+def _standing(comparison: Comparison, measure: Metric) -> tuple[str, str]:
+    """Return whether a measure was declared before the runs started, in a word and a sentence."""
+    declared = declared_measure(comparison.runs[0])
+    if declared is None:
+        return "exploratory", "Exploratory: these runs declared no primary measure."
+    if measure is comparable_metric(declared, comparison.wording):
+        return "primary", "Primary: the measure that these runs declared before they started."
+    return (
+        "exploratory",
+        f"Exploratory: the primary measure that these runs declared is {declared}.",
     )
 
 

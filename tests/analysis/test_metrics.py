@@ -48,10 +48,7 @@ def test_a_metric_is_one_entry(runs, monkeypatch):
     assert rows["other"]["difference"] == "-1.0"
     text = render(document, "markdown")
     assert "| networks on the front |" in text
-    assert (
-        "**Against full: networks on the front (exploratory; the primary measure is saved)**"
-        in text
-    )
+    assert "**Against full, exploratory: networks on the front**" in text
     assert "- networks on the front: by accuracy and size; mean over runs." in text
     assert "front_size" in comparable_metrics()
     claim = Claim(name="size", says="size", series="size", source="a paper", comparison="c",

@@ -116,7 +116,8 @@ def render_of(out):
 
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path, executor):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
-    config = compose([*SMALL, "sizes.founders=4", "sizes.offspring=4", f"runs_dir={tmp_path}"])
+    two_generations = ["sizes.founders=4", "sizes.offspring=4", "budget.evaluations=5"]
+    config = compose([*SMALL, *two_generations, f"runs_dir={tmp_path}"])
     (folder,) = complete_folders([config], executor)
     run, recorded = read_run(folder), load_study(STUDIES[0]).decisions.outcomes
     assert run.manifest.study["model"] == "Claude (Anthropic)"

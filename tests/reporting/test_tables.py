@@ -145,7 +145,7 @@ def test_reference_and_measure_are_chosen(study):
     with pytest.raises(InputError, match="--measure: expected one of saved, test_score, "):
         described(found, "csv", measure="beauty")
     done = command(study, "--measure", "anytime", "--reference", "no_eot", module="harness.table")
-    assert "Against no_eot: anytime hypervolume" in done.stdout
+    assert "Against no_eot, exploratory: anytime hypervolume" in done.stdout
 
 
 def runs_of_two_arms(folder, finals, *, seeds=7, **settings):
