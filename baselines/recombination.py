@@ -31,12 +31,21 @@ class Recombination:
 
     Args:
         study: Archive of the recorded run. A run's identity has the digest of its content instead.
-        digest: Digest of the study; set in a replay, which looks for it among the shipped ones.
+        digest: Digest of its events; set in a replay, which looks for it among the shipped ones.
+
+    Raises:
+        InputError: Neither is given, so no digest would identify the study.
+        RecordError: There is no such study, or it has another digest.
     """
 
     max_calls = 0
 
     def __init__(self, *, study: str | None = None, digest: str | None = None) -> None:
+        if study is None and digest is None:
+            raise InputError(
+                "proposer.study: expected the archive of a recorded study, got none. Set "
+                "proposer.study=FILE."
+            )
         self._path, events = _found(study, digest)
         self._seed, self._networks = _networks(events)
 
@@ -114,6 +123,6 @@ def _found(study: str | None, digest: str | None) -> tuple[Path, list[Event]]:
 def _digest(path: Path, events: Sequence[Event]) -> str | None:
     """Return the digest of a study; None for a run that is none, such as one without an LLM."""
     try:
-        return study_of(events, path=path).digest
+        return study_of(events, path=path).content_digest
     except RecordError:
         return None

@@ -1,5 +1,7 @@
 """A recorded run as a study: the answers and decisions that other runs may follow."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +46,15 @@ class Study:
     prompts_digest: str
     calls: tuple[CallAnswered, ...]
     decisions: Decisions
+    content_digest: str
+    """Hash of all its events, networks included: identifies a run that takes code from it."""
 
     @property
     def digest(self) -> str:
         """Hash of its answers and decisions, in the words of the first version.
 
-        Runs that followed the study are identified by it, so it stays what it was.
+        It does not cover the recorded networks. Runs that followed the study are identified by it,
+        so it stays what it was.
         """
         decided = {
             step: {_FIRST_WORDS.get(k, k): v for k, v in content_of(outcome).items()}
@@ -129,6 +134,7 @@ def _study(
         prompts_digest=manifest.prompts,
         calls=tuple(sorted(calls, key=lambda call: _order(call.step))),
         decisions=decisions_of(events),
+        content_digest=_content_digest(events),
     )
 
 
@@ -144,6 +150,11 @@ def decisions_of(events: Iterable[Event]) -> Decisions:
         elif isinstance(event, ScoreConfirmed):
             confirmed[event.step] = event.outcome
     return Decisions(outcomes=outcomes, confirmed=confirmed)
+
+
+def _content_digest(events: Iterable[Event]) -> str:
+    content = sorted([event.key, json.dumps(event.content, sort_keys=True)] for event in events)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _order(step: str) -> tuple[int, int, str]:

@@ -65,7 +65,8 @@ def specify(
         study=study.digest if study else None,
     )
     if source := config.proposer.get("study"):  # from which the proposer takes code
-        known["proposer"] |= {"digest": load_study(Path(source), setting="proposer.study").digest}
+        taken = load_study(Path(source), setting="proposer.study")
+        known["proposer"] |= {"digest": taken.content_digest}
     return RunSpec(config=config, dataset=dataset, network=network, identity=known, study=study)
 
 

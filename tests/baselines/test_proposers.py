@@ -15,10 +15,14 @@ from baselines.random_mutation import MatchedMutation
 from baselines.recombination import Recombination
 from baselines.width import WidthMultiplier, scaled
 from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.errors import BudgetSpent, InputError, RecordError
 from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
 from harness.evolution.genome import Genome, normalised
 from harness.llm.offline import Scripted
+from harness.record.archive import _archive, read_archive
+from harness.record.events import ChildDecided
+from harness.record.study import load_study
 from harness.runs.spec import specify
 from tests.conftest import ROOT
 from tests.support.proposers import (
@@ -318,6 +322,33 @@ class TestRecombination(ProposerContract):
             Recombination(digest="12ab")
         with pytest.raises(RecordError, match=r"proposer.study: expected the recorded study"):
             identity(tmp_path / "none.zip")
+
+    def test_a_study_with_other_code_is_another_study(self, digits, network, tmp_path):
+        """Answers and outcomes are equal; the networks, which the proposer takes, are not."""
+        name, entries = read_archive(STUDIES / "full-s0.zip")
+        forged = [
+            replace(entry, event=replace(entry.event, source=f"{entry.event.source}OTHER = 1\n"))
+            if isinstance(entry.event, ChildDecided) and entry.event.source
+            else entry
+            for entry in entries
+        ]
+        study = tmp_path / "full-s0.zip"
+        study.write_bytes(_archive(name, forged))
+        digests = {
+            specify(
+                compose(["+ablation=recombination", f"proposer.study={path}"]), digits, network
+            ).identity["proposer"]["digest"]
+            for path in (study, STUDIES / "full-s0.zip")
+        }
+        assert len(digests) == 2
+        with pytest.raises(RecordError, match="expected the recorded study with the digest"):
+            Recombination(
+                study=str(study), digest=max(digests - {load_study(study).content_digest})
+            )
+
+    def test_a_run_without_a_study_is_refused(self):
+        with pytest.raises(InputError, match="expected the archive of a recorded study"):
+            build(compose(["+ablation=recombination", "proposer.study=null"]).proposer)
 
 
 class TestShuffledExamples(SegmentContract):
