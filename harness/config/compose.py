@@ -101,6 +101,11 @@ def typed(node: DictConfig) -> Config:
         raise InputError(problem)
     for name in STRATEGIES:
         check_arguments(name, getattr(config, name))
+    if config.proposer.get("model", config.model) != config.model:
+        raise InputError(
+            "proposer.model: expected a copy of model, which a run asks and records, found another "
+            "value. Set model=NAME or model.name=NAME instead."
+        )
     return config
 
 

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.compose import STRATEGIES
-from harness.config.identity import PLANNABLE, role_of, settings_of, unrecorded_settings
+from harness.config.identity import PLANNABLE, parts, role_of, settings_of, unrecorded_settings
 from harness.config.schema import LEVELS, Config, Role, problems
 from harness.config.strategies import (
     check_arguments,
@@ -54,6 +54,8 @@ _REFUSED: Mapping[Role, str] = {
     }.items()
 }  # fmt: skip
 """Why a plan cannot set the settings of a role."""
+_METHOD = frozenset({"proposer", "selection"})
+"""Strategies that are the method of an arm."""
 _SETTINGS = frozenset({*(f.name for f in dataclasses.fields(Config)), "profile"})
 _LONGEST_REASON = 600
 _LONGEST_OVERRIDE = 1_000
@@ -236,6 +238,10 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
         yield _REFUSED[role]
     elif any(part.startswith("_") for part in key.split(".")):
         yield "classes cannot be set, only options of conf/"
+    elif (part := key.removeprefix("proposer.").partition(".")[0]) in parts() and part != first:
+        yield f"{parts()[part]} is set by that name, a proposer has a copy of it"
+    elif is_choice and first in _METHOD and not isinstance(value, Mapping):
+        yield f"an arm chooses its {first}, so that its name says which; name another arm"
     elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
         yield f"an option must be one of the names in conf/{first}"
     for name, item in _nested(key, value):

@@ -3,6 +3,7 @@
 Every list is derived from the roles in ``config.schema``.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -53,6 +54,18 @@ def role_of(setting: str) -> Role:
         if name == "members":
             next(names, None)  # a name of the user's choice
     return role
+
+
+@functools.cache
+def parts() -> Mapping[str, str]:
+    """Return the arguments of a proposer that are copies of settings: argument to setting."""
+    found: dict[str, str] = {}
+    for f in fields(Config):
+        if _role(f) is Role.PART:
+            schema = get_type_hints(Config)[f.name]
+            inner = [one.name for one in fields(schema)] if is_dataclass(schema) else []
+            found |= {f"{f.name}_{name}": f"{f.name}.{name}" for name in inner} or {f.name: f.name}
+    return found
 
 
 def is_free(override: str) -> bool:

@@ -241,6 +241,8 @@ def test_evaluations_bound_proposals():
         (["task.size=abc"], "task.size: expected a value of type int, got abc"),
         (["+proposer.no_such=3"], "expected an argument of harness.llm.guided.Guided"),
         (["+ablation=no_eot", "proposer=random_mutation"], "eot_probability"),
+        (["model=openai", "model.name=x", "proposer.model={name: y}"], "expected a copy of model"),
+        (["+ablation=full", "proposer.model=null"], "expected a copy of model"),
         (["proposer=random_mutation"], "which names the arm"),
         (["+ablation=no_crp", "proposer=random_mutation"], "characters"),
         (["+ablation=full", "+ablation=no_eot"], "ablation"),

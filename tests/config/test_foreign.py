@@ -156,7 +156,7 @@ def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
         "model@model.members.first.model=mistral", "budget.generations=null",
         "proposer.temperature={founder: [0.1, 0.2]}", "network.path=own/network.py",
         "network=slim", "+profile=[ge2024]", "search.split=test", "model.members.a={model: {name: x}, weight: 2}",
-        "proposer.model.name=x", "limits.memory_mib=9", "final.seeds=3", "study=x.zip",
+        "eot.probability=0.2", "proposer={top_p: 0.2}", "limits.memory_mib=9", "final.seeds=3", "study=x.zip",
     ],
 )  # fmt: skip
 def test_a_plan_may_say_what_a_run_is(override):
@@ -187,6 +187,10 @@ def test_a_plan_may_say_what_a_run_is(override):
         "proposer.model.tokens_field=seed", "model.members.a.model.omit=[max_tokens]",
         "model.members.a.model={extra: {n: 9}}", "model.extra.name=x", "model.extra={a: {name: x}}",
         "model.members.first={model: [{base_url: http://x.org}]}", "model.base_url.x=1",
+        "proposer.model.name=x", "proposer.model={name: gpt-5}", "proposer={model: {name: x}}",
+        "proposer.model=null", "proposer.model={}", "proposer.prompts.rules=x", "proposer.prompts=null",
+        "proposer.eot_probability=0", "proposer={eot_shows: undominated}",
+        "proposer=random_mutation", "selection=drift", "selection=[drift]", "proposer@proposer=none",
         "model.headers={x: y}", "model=[{headers: {x: y}}]", "selection=[{_target_: os.system}]",
     ],
 )  # fmt: skip
