@@ -70,10 +70,6 @@ def evolve(
         founding = not plans  # the first generation, or no parent has a mate
         if founding:
             plans = [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
-        plans = [plan for plan in plans if ledger.admit()]
-        if not plans:
-            return
-
         contexts = [
             Context(
                 step=f"g{generation}.c{child}",
@@ -88,17 +84,24 @@ def evolve(
             )
             for child, plan in enumerate(plans)
         ]
-        at_once = ledger.side_by_side(len(contexts), llm_workers, demand_of(proposer))
-        with ThreadPoolExecutor(at_once) as pool:
-            children = list(pool.map(lambda p, c: reproduce(p, proposer, c), plans, contexts))
-        proposals = [proposal for proposal in children if proposal is not None]
-
-        outcomes = assess(proposals)
-        for proposal, outcome in zip(proposals, outcomes, strict=True):
-            ledger.charge(outcome)
-            record.proposal(generation, proposal, outcome)
-            history.append(Decided(proposal=proposal, outcome=outcome))
-        population = selection.survivors(elites, evaluated(proposals, outcomes))
+        waiting = list(zip(plans, contexts, strict=True))
+        offspring: list[Individual] = []
+        # What is refused frees its place in the budget, so the generation goes on with the next.
+        while admitted := list(itertools.takewhile(lambda _: ledger.admit(), waiting)):
+            waiting = waiting[len(admitted) :]
+            at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
+            with ThreadPoolExecutor(at_once) as pool:
+                children = list(pool.map(lambda one: reproduce(one[0], proposer, one[1]), admitted))
+            proposals = [proposal for proposal in children if proposal is not None]
+            outcomes = assess(proposals)
+            for proposal, outcome in zip(proposals, outcomes, strict=True):
+                ledger.charge(outcome)
+                record.proposal(generation, proposal, outcome)
+                history.append(Decided(proposal=proposal, outcome=outcome))
+            offspring += evaluated(proposals, outcomes)
+        if len(waiting) == len(contexts):  # no room for one child
+            return
+        population = selection.survivors(elites, offspring)
         record.generation(generation, population)
 
 

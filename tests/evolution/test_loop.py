@@ -158,6 +158,19 @@ def test_a_smaller_budget_is_a_prefix(play):
         assert ledger.evaluations == n
 
 
+def test_a_smaller_budget_is_a_prefix_where_proposals_are_refused(play):
+    """What is refused is not charged, and the generation goes on."""
+
+    def refusing(proposals):
+        return measured(proposals, refuse=lambda one: int(one.child.digest, 16) % 3 == 0)
+
+    large, _ = play(budget=Budget(evaluations=16, proposals=80), assess=refusing)
+    for n in range(1, 16):
+        small, ledger = play(budget=Budget(evaluations=n, proposals=80), assess=refusing)
+        assert told(small) == told(large)[: len(told(small))]
+        assert ledger.evaluations == n
+
+
 @pytest.mark.parametrize(
     "budget",
     [
