@@ -90,9 +90,7 @@ def evolve(
         while admitted := list(itertools.takewhile(lambda _: ledger.admit(), waiting)):
             waiting = waiting[len(admitted) :]
             at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
-            with ThreadPoolExecutor(at_once) as pool:
-                children = list(pool.map(lambda one: reproduce(one[0], proposer, one[1]), admitted))
-            proposals = [proposal for proposal in children if proposal is not None]
+            proposals = propose(admitted, proposer, at_once)
             outcomes = assess(proposals)
             for proposal, outcome in zip(proposals, outcomes, strict=True):
                 ledger.charge(outcome)
@@ -151,6 +149,15 @@ def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> boo
     if other is None:
         return False
     return rates.mate_identical or bool(parent.genome.differing(other.genome))
+
+
+def propose(
+    planned: Sequence[tuple[MatingPlan, Context]], proposer: Proposer, at_once: int
+) -> list[Proposal]:
+    """Propose the planned children, so many at once; the rest is left out if the budget ends."""
+    with ThreadPoolExecutor(at_once) as pool:
+        children = list(pool.map(lambda one: reproduce(one[0], proposer, one[1]), planned))
+    return [proposal for proposal in children if proposal is not None]
 
 
 def reproduce(plan: MatingPlan, proposer: Proposer, context: Context) -> Proposal | None:
