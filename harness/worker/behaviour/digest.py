@@ -68,7 +68,7 @@ def behaviour_of(candidate: Candidate, kind: Kind, *, device: str) -> bytes:
     answers = [before, after]
     for recorded in (graph, later_graph):
         digest.update(written(recorded).encode() + b"\n")
-        digest.update(recorded.payload())
+        digest.update(recorded.payload().tobytes())
     with torch.no_grad():
         results = {recorder.storage_of(tensor) for tensor in (*answers, *_state(optimizer))}
         names = Names()
