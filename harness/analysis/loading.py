@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from harness.analysis.comparison import compare
+from harness.analysis.metrics import comparable_metric
 from harness.analysis.run_result import Call, Candidate, RunResult
 from harness.analysis.trajectory import trajectory
 from harness.config.identity import digest_of
@@ -118,7 +120,7 @@ def result_of(folder: Path, entries: Sequence[Entry]) -> RunResult | None:
     try:
         run = _result(folder, references[0], events, started=entries[0].at)
         _require_values(run)
-    except MALFORMED as error:
+    except (*MALFORMED, InputError) as error:
         raise RecordError(
             f"{folder}: expected the events of a run, some are missing or damaged "
             f"({type(error).__name__}: {reason_of(str(error))}). Restore the journal from a copy."
@@ -169,6 +171,7 @@ def _require_values(run: RunResult) -> None:
     for name, value in vars(RunResult).items():
         if isinstance(value, property | cached_property) and name not in _NOT_AT_ONCE:
             getattr(run, name)
+    comparable_metric(compare([run]).primary, run.wording, setting="final.measure")
 
 
 def _of(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -24,7 +24,8 @@ class Assessor:
     """Assesses a generation together: gates in parallel, duplicates in order, then training.
 
     A duplicate has the source of an earlier network of the run, the seed network included, or
-    computes the same (``worker.behaviour``). It is not trained.
+    computes the same, at the same size, as one that was evaluated (``worker.behaviour``). It is not
+    trained. A network that failed its training keeps no other from being evaluated.
 
     Args:
         memo: Gates and trains.
@@ -73,14 +74,14 @@ class Assessor:
     def __call__(self, proposals: Sequence[Proposal]) -> list[Outcome]:
         """Return the outcomes of a generation's proposals, in their order."""
         outcomes: dict[str, Outcome] = {}
-        unique = []
+        passed: list[tuple[Proposal, str | None]] = []
         found = self._memo.map(self._gate, proposals)
         for proposal, gated in zip(proposals, found, strict=True):
-            if rejection := gated.refusal or self._duplicate(proposal, gated.behaviour):
+            if rejection := gated.refusal or self._same_source(proposal):
                 outcomes[proposal.step] = rejection
             else:
-                unique.append(proposal)
-        outcomes |= self._train(unique)
+                passed.append((proposal, gated.behaviour))
+        outcomes |= self._assessed(passed)
         self.measured |= outcomes
         return [self._decided(p.step, outcomes[p.step]) for p in proposals]
 
@@ -91,21 +92,44 @@ class Assessor:
         with named_step(proposal.step):
             return self._memo.gated(child)
 
-    def _duplicate(self, proposal: Proposal, behaviour: str | None) -> Rejection | None:
-        """Return the refusal of a network that was proposed before; without a digest, by text."""
+    def _same_source(self, proposal: Proposal) -> Rejection | None:
+        """Return the refusal of a network that was proposed before."""
         step, child = proposal.step, proposal.child
         assert isinstance(child, Genome)
         if self._config.search.retrain:
             return None
         twin = self._sources.setdefault(child.digest, step)
-        if twin != step:
-            reason = f"the same network as {twin}"
-            return Rejection(gate="duplicates", kind="duplicate", reason=reason)
-        twin = self._behaviours.setdefault(behaviour, step) if behaviour else step
-        if twin != step:
-            reason = f"computes what {twin} computes"
-            return Rejection(gate=SAME_FUNCTION, kind="duplicate", reason=reason)
-        return None
+        if twin == step:
+            return None
+        reason = f"the same network as {twin}"
+        return Rejection(gate="duplicates", kind="duplicate", reason=reason)
+
+    def _assessed(self, waiting: list[tuple[Proposal, str | None]]) -> dict[str, Outcome]:
+        """Train the first network of each behaviour; the next one where it was not evaluated.
+
+        Args:
+            waiting: What passed the gates, with its behaviour; None is equal to no other.
+        """
+        outcomes: dict[str, Outcome] = {}
+        while waiting:
+            firsts: dict[str, Proposal] = {}
+            for proposal, behaviour in waiting:
+                if behaviour is None or self._config.search.retrain:
+                    firsts[proposal.step] = proposal
+                elif twin := self._behaviours.get(behaviour):
+                    reason = f"computes what {twin} computes"
+                    refused = Rejection(gate=SAME_FUNCTION, kind="duplicate", reason=reason)
+                    outcomes[proposal.step] = refused
+                else:
+                    firsts.setdefault(behaviour, proposal)
+            trained = self._train(list(firsts.values()))
+            for behaviour, proposal in firsts.items():
+                outcome = trained[proposal.step]
+                if isinstance(outcome, Evaluation) or outcome.kind == "outpaced":
+                    self._behaviours[behaviour] = proposal.step
+            outcomes |= trained
+            waiting = [(p, behaviour) for p, behaviour in waiting if p.step not in outcomes]
+        return outcomes
 
     def _train(self, proposals: Sequence[Proposal]) -> dict[str, Outcome]:
         """Train all, for as many epochs as the fidelity grants each."""

@@ -6,8 +6,12 @@ need, and references between events by step.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
+from harness.config.arguments import misfit
+from harness.config.schema import Confirm, Final, Search
 from harness.config.tasks import KINDS
 from harness.errors import RecordError
 from harness.record.event import Event
@@ -35,10 +39,13 @@ _NEEDED: Mapping[str, tuple[type, ...]] = {
     "network": (str,),
 }  # fmt: skip
 """Settings that tables need, with the types of their values."""
-_OPTIONAL: Mapping[str, tuple[type, ...]] = {
-    "fidelity": (dict,), "proposer": (dict,),
-    "proposer.model": (dict,), "confirm": (dict,),
+_OPTIONAL: Mapping[str, type] = {
+    "fidelity": dict, "fidelity._target_": str, "proposer": dict,
+    "proposer.model": dict, "proposer.model.name": str,
 }  # fmt: skip
+"""Settings that some runs lack, with the type of a value where there is one."""
+_SECTIONS: Mapping[str, type] = {"final": Final, "confirm": Confirm, "search": Search}
+"""Settings whose values, as far as they are recorded, have the types and ranges of the schema."""
 _MACHINE = ("device", "torch", "python", "sandbox")
 
 
@@ -97,10 +104,13 @@ def _check_manifest(manifest: Manifest) -> None:
 def _check_settings(settings: Mapping[str, Any]) -> None:
     for name, types in _NEEDED.items():
         _setting(settings, name, types)
-    for name, types in _OPTIONAL.items():
-        first = name.partition(".")[0]
-        if first in settings and _lookup(settings, name) is not None:
-            _setting(settings, name, types)
+    for name, kind in _OPTIONAL.items():
+        where, _, last = name.rpartition(".")
+        if last in ((_lookup(settings, where) or {}) if where else settings):
+            _setting(settings, name, (kind,))
+    for name, schema in _SECTIONS.items():
+        if name in settings:
+            _check_section(name, _setting(settings, name, (dict,)), schema)
     if "fidelity" in settings:
         _setting(settings, "fidelity._target_", (str,))
     for name, limit in settings["budget"].items():
@@ -108,6 +118,20 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
             _setting(settings, f"budget.{name}", _NUMBER)
     if not 1 <= settings["budget"]["evaluations"] <= _MOST_EVALUATIONS:
         raise ValueError(f"budget.evaluations is not from 1 to {_MOST_EVALUATIONS:,}")
+
+
+def _check_section(section: str, values: Mapping[str, Any], schema: type) -> None:
+    hints = get_type_hints(schema)
+    for f in fields(schema):
+        if f.name in values:
+            name, value, hint = f"{section}.{f.name}", values[f.name], hints[f.name]
+            if value is None and NoneType in get_args(hint):
+                continue
+            if misfit(value, hint) or value is None:
+                raise ValueError(f"{name} is not of type {getattr(hint, '__name__', hint)}")
+            within = f.metadata.get("within")
+            if within and not within.least <= value <= min(within.most, _MOST):
+                raise ValueError(f"{name} is not {within.words}")
 
 
 def _check_child(child: ChildDecided, known: set[str], answered: set[str]) -> None:

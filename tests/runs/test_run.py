@@ -234,6 +234,19 @@ def test_an_ablation_that_changes_more_than_its_arm_is_not_trained_beside_the_ot
         complete_folders([first, second])
 
 
+SMALL_NET = """class ExquisiteNetV2(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.mix = nn.Conv2d(img_channels, 8, 5, stride=2)
+        self.head = nn.Linear(8, class_num)
+        self.spare = nn.Linear(32, 500)
+
+    def forward(self, x):
+        pass
+        return self.head(F.relu(self.mix(x)).mean(dim=(2, 3)))
+"""
+
+
 class TestDuplicates:
     """Assessed with a real worker; equal up to comments is the same network."""
 
@@ -261,6 +274,19 @@ class TestDuplicates:
             ["the same network as the seed", "evaluated", "the same network as g0.c1"],
             ["the same network as g0.c1"],
         ]
+
+    def test_a_network_with_dead_weights_does_not_keep_the_same_without_them(self, assessed):
+        small = NETWORK.replace("ExquisiteNetV2", SMALL_NET)
+        large = small.replace("ExquisiteNetV2", SMALL_NET.replace("pass", "self.spare(x)"))
+        assert assessed([large, small]) == [["evaluated", "evaluated"]]
+
+    def test_a_twin_that_training_or_audit_refuses_condemns_only_itself(self, assessed):
+        drawn = SMALL_NET.replace("pass", "torch.rand_like(x)")
+        first = NETWORK.replace("ExquisiteNetV2", drawn)
+        twin = first.replace("SE", first["SE"] + "\n\n\nMORE = 1")
+        unequal = assessed([first, twin], [twin.replace("SE", first["SE"] + "\n\n\nMORE = 2")])
+        assert all("computes what" not in told for told in unequal[0] + unequal[1])
+        assert "evaluated" not in unequal[0] + unequal[1]
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_a_twin_that_intake_refuses_condemns_only_itself(self, assessed, first):

@@ -175,15 +175,9 @@ SAME = {
                                      "z = F.relu(self.norm(self.conv(x)))\n        return z"),
     "the name of a layer": (NETWORK, "self.head", "self.classifier"),
     "the name of a class": (NETWORK, "Mix", "Mixture"),
-    "a dead branch of the graph": (NETWORK, "        x = self.mix(x)\n",
-                                   "        x = self.mix(x)\n        unused = torch.sigmoid(x) * 3\n"),
-    "a dead change in place": (NETWORK, "        x = self.mix(x)\n",
-                               "        x = self.mix(x)\n        unused = x * 2\n        unused.mul_(3)[0].zero_()\n"),
     "a layer that is built last and never used": (
         NETWORK, "        self.head = nn.Linear(6, class_num)\n",
         "        self.head = nn.Linear(6, class_num)\n        self.spare = nn.Linear(9, 9)\n"),
-    "another view of the same memory": (
-        NETWORK, "x = self.mix(x)\n", "x = self.mix(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2)\n"),
     "a never built class beside code that counts steps": (COUNTED, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a never built class beside an optimizer of its own": (LOOKAHEAD, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a never built class that a constructor names, beside code that branches": (
@@ -191,6 +185,16 @@ SAME = {
     "a comment in an optimizer of its own": (LOOKAHEAD, "self.taken += 1", "self.taken += 1  # one more"),
 }  # fmt: skip
 DISTINCT = {
+    "a dead branch of the graph": (NETWORK, "        x = self.mix(x)\n",
+                                   "        x = self.mix(x)\n        unused = torch.sigmoid(x) * 3\n"),
+    "a dead change in place": (NETWORK, "        x = self.mix(x)\n",
+                               "        x = self.mix(x)\n        unused = x * 2\n        unused.mul_(3)[0].zero_()\n"),
+    "another view of the same memory": (
+        NETWORK, "x = self.mix(x)\n", "x = self.mix(x).permute(0, 2, 3, 1).permute(0, 3, 1, 2)\n"),
+    "a dead read of a layer": (
+        NETWORK.replace("        self.head = nn.Linear(6, class_num)\n",
+                        "        self.head = nn.Linear(6, class_num)\n        self.spare = nn.Linear(64, 9)\n"),
+        "        x = self.mix(x)\n", "        unused = self.spare(x.flatten(1))\n        x = self.mix(x)\n"),
     "a class that later code may build": (REBUILDS, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 6, 3, padding=1, bias=False)"),
     "a hook that acts from the hundredth call on": (HOOKED, "result * 2", "result * 3"),
     "momentum": (NETWORK, "momentum=0.9,", "momentum=0.91,"),

@@ -1,10 +1,11 @@
 """Behaviour: a digest of what a network computes and how it learns, to find equal ones.
 
 The network is built under the seed of the search's trainings. It answers fixed inputs, takes a few
-optimizer steps on others, and answers again. The digest covers the operations on which these
-answers depend (``effects``), the state that they start from and end in, the answers, the
-optimizer's settings, and code that may behave otherwise later (``unseen_code``). Equal digests
-stand for one function; unequal ones may, too, where it is written in other operations.
+optimizer steps on others, and answers again. The digest covers both evaluations as they are
+recorded for size and FLOPs, operations without effect included (``tracing``); the operations of the
+steps on which the answers depend (``effects``); the state that they start from and end in; the
+answers; the optimizer's settings; and code that may behave otherwise later (``unseen_code``).
+Equal digests stand for one function of one size; unequal ones may, too.
 
 It runs in the process that ran candidate code, so it is a claim. A door to torch.
 """
@@ -24,6 +25,8 @@ from harness.tasks.kind import Kind
 from harness.worker.behaviour.effects import EffectRecorder, Names, alive
 from harness.worker.behaviour.unseen_code import unseen_code
 from harness.worker.candidate import construct
+from harness.worker.graph import Graph, written
+from harness.worker.tracing import Recorder
 from harness.worker.training import Steps
 
 _ANSWERED = (2, 3)
@@ -59,9 +62,13 @@ def behaviour_of(candidate: Candidate, kind: Kind, *, device: str) -> bytes:
         recorder=recorder,
     )
     with _same_bits(device):
-        before = observed.answers(_ANSWERED[0])
+        before, graph = observed.answers(_ANSWERED[0])
         observed.learn()
-        answers = [before, observed.answers(_ANSWERED[1])]
+        after, later_graph = observed.answers(_ANSWERED[1])
+    answers = [before, after]
+    for recorded in (graph, later_graph):
+        digest.update(written(recorded).encode() + b"\n")
+        digest.update(recorded.payload().tobytes())
     with torch.no_grad():
         results = {recorder.storage_of(tensor) for tensor in (*answers, *_state(optimizer))}
         names = Names()
@@ -92,14 +99,15 @@ class _Observed:
     device: str
     recorder: EffectRecorder
 
-    def answers(self, n: int) -> torch.Tensor:
-        """Return the answers to n fixed inputs."""
+    def answers(self, n: int) -> tuple[torch.Tensor, Graph]:
+        """Return the answers to n fixed inputs, and the graph by which size and FLOPs count."""
         torch.manual_seed(self.candidate.seed)
         self.network.eval()
         inputs = self.kind.random(n, self.candidate.signature, self.device)
-        with torch.no_grad(), self.recorder:
-            answers: torch.Tensor = self.network(inputs)
-        return answers
+        evaluation = Recorder()
+        with self.recorder:
+            answers = evaluation.record(self.network, inputs)
+        return answers, evaluation.graph()
 
     def learn(self) -> None:
         """Take a few optimizer steps as the recipe's first ones, on fixed inputs and labels."""
