@@ -39,7 +39,7 @@ def test_an_ablation_is_compared_with_full_ge_chance_nas_and_width(first):
     folders = sorted(p.name.split("-s0-")[0] for p in runs_dir.iterdir() if "-s0-" in p.name)
     assert folders == ["full", "nas", "no_eot", "random_mutation", "width"]
     assert (
-        "search recorded 2026-11-25 with Claude (Anthropic); networks trained here" in done.stdout
+        "search recorded 2026-11-29 with Claude (Anthropic); networks trained here" in done.stdout
     )
     assert "One seed: a demonstration, supports no conclusion." in done.stdout
     (comparison,) = runs_dir.glob("comparison-*")
@@ -190,7 +190,7 @@ class TestBadInput:
 
     def test_unknown_ablation(self, tmp_path):
         self.refused(
-            f"runs_dir={tmp_path}/runs", "+ablation=no_such", told="crossover_as_published; full"
+            f"runs_dir={tmp_path}/runs", "+ablation=no_such", told="crossover_as_published; drift"
         )
         assert not (tmp_path / "runs").exists()
 
@@ -268,7 +268,7 @@ class TestBadInput:
         done = run(*command)
         assert done.returncode == 2
         told = done.stderr.strip().splitlines()[-1]
-        assert re.search(r"g0\.c6\.mutation: .* holds this step not at all\..*model=openai", told)
+        assert re.search(r"g0\.c4\.mutation: .* holds this step not at all\..*model=openai", told)
 
     def test_a_folder_without_runs(self, tmp_path):
         self.refused(tmp_path, module="harness.table", told="found no journal")

@@ -174,11 +174,13 @@ def test_a_figure_is_in_the_report_as_is_the_metric(checkout, runs):
 
 
 def test_the_command_for_the_golden_prompts_writes_them(checkout):
-    (command,) = re.findall(
+    commands = re.findall(
         r"```sh\n(.*?)```", Guide().section("Change or add a prompt"), re.DOTALL
     )
-    golden = checkout.folder / "tests" / "golden" / "prompts.txt"
-    golden.unlink()
-    done = checkout.start("sh", "-c", command)
-    assert done.returncode == 0, done.stderr
-    assert golden.read_text() == (ROOT / "tests" / "golden" / "prompts.txt").read_text()
+    names = ("prompts.txt", "baseline_prompts.txt")
+    for name, command in zip(names, commands, strict=True):
+        golden = checkout.folder / "tests" / "golden" / name
+        golden.unlink()
+        done = checkout.start("sh", "-c", command)
+        assert done.returncode == 0, done.stderr
+        assert golden.read_text() == (ROOT / "tests" / "golden" / name).read_text()
