@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from string import Template
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
 from baselines.nsga_net import (
@@ -20,6 +20,7 @@ from baselines.nsga_net import (
     channels_of,
     decoded,
     encoded,
+    read_architecture,
     sampled,
     variation_of,
 )
@@ -173,38 +174,6 @@ class _Choice(CallSequence):
         except ValueError as error:
             return Rejection(gate="extract", kind="extract", reason=str(error))
         return encoded(architecture, self.context.reference.genome)
-
-
-def read_architecture(values: Mapping[str, Any]) -> Architecture:
-    """Return the architecture that plain values describe.
-
-    A number may be written as another type, such as 1 for 1.0, and the only item of a gene without
-    its list.
-
-    Raises:
-        ValueError: A gene is missing or unknown, or has no such value or number of items.
-    """
-    wanted = asdict(Architecture())
-    if unknown := sorted(values.keys() - wanted.keys()):
-        raise ValueError(f"expected the keys {', '.join(wanted)}, found {unknown[0]!r} as well")
-    genes = {}
-    for name, items in wanted.items():
-        if name not in values:
-            raise ValueError(f"expected a value of {name}, found none")
-        given = values[name] if isinstance(values[name], list) else [values[name]]
-        if len(given) != len(items):
-            raise ValueError(f"{name}: expected {len(items)} items, found {len(given)}")
-        genes[name] = tuple(_choice(name, one) for one in given)
-    return Architecture(**genes)
-
-
-def _choice(name: str, given: Any) -> Any:
-    """Return the value of a gene that equals a given one; a boolean is no number."""
-    for choice in CHOICES[name]:
-        if choice == given and isinstance(choice, bool) == isinstance(given, bool):
-            return choice
-    choices = ", ".join(map(json.dumps, CHOICES[name]))
-    raise ValueError(f"{name}: expected one of {choices}, found {json.dumps(given)}")
 
 
 _json = partial(json.dumps, default=asdict)

@@ -18,6 +18,8 @@ from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
+from harness.record.bounded_json import parse_json
+from harness.text import reason_of
 
 _COMMENT = re.compile(r"^# architecture: (\{.*\})$", re.MULTILINE)
 _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
@@ -156,9 +158,19 @@ def crossed(old: Architecture, mate: Architecture, rng: Random) -> Architecture:
 
 
 def decoded(genome: Genome) -> Architecture:
-    """Return a genome's architecture; the seed network has no comment and is the default."""
+    """Return a genome's architecture; the seed network has no comment and is the default.
+
+    Raises:
+        InputError: Its comment is no point of the space.
+    """
     found = _COMMENT.search(genome[_NETWORK]) if _NETWORK in genome.names else None
-    return architecture_of(json.loads(found[1])) if found else Architecture()
+    try:
+        return read_architecture(parse_json(found[1])) if found else Architecture()
+    except ValueError as error:
+        raise InputError(
+            f"network: expected an architecture of the search space in the comment of {_NETWORK}, "
+            f"its comment is none ({reason_of(str(error))}). Remove the comment."
+        ) from None
 
 
 def encoded(architecture: Architecture, seed: Genome) -> Genome:
@@ -187,15 +199,7 @@ def encoded(architecture: Architecture, seed: Genome) -> Genome:
     })  # fmt: skip
     widths = channels_of(seed)
     layers, width = _layers(architecture, widths)
-    text = re.sub(
-        r"nn\.Sequential\(.*?\n        \)",
-        lambda _: (
-            "nn.Sequential(\n" + "".join(f"            {line},\n" for line in layers) + "        )"
-        ),
-        seed[_NETWORK],
-        count=1,
-        flags=re.DOTALL,
-    )
+    text = _with_layers(seed[_NETWORK], layers)
     text = text.replace("nn.Dropout(0.5)", f"nn.Dropout({architecture.dropout[0]})")
     text = text.replace(f"nn.Linear({widths[-1]},", f"nn.Linear({width},")
     return child.replace(_NETWORK, f"# architecture: {json.dumps(asdict(architecture))}\n{text}")
@@ -231,6 +235,17 @@ def _layers(architecture: Architecture, widths: Sequence[int]) -> tuple[list[str
     return layers, int(into)
 
 
+def _with_layers(text: str, layers: Sequence[str]) -> str:
+    """Return a text with the lines of its first ``nn.Sequential`` replaced, in linear time."""
+    opened, closed = "nn.Sequential(\n", "\n        )"
+    start = text.find(opened.rstrip())
+    end = text.find(closed, start) if start >= 0 else -1
+    if end < 0:
+        return text
+    lines = "".join(f"            {line},\n" for line in layers)
+    return f"{text[:start]}{opened}{lines}        ){text[end + len(closed) :]}"
+
+
 def _edited(genome: Genome, segment: str, changes: Mapping[str, str]) -> Genome:
     text = genome[segment]
     for old, new in changes.items():
@@ -254,6 +269,41 @@ def _lists(architecture: Architecture) -> Genes:
 def architecture_of(values: Mapping[str, Any]) -> Architecture:
     """Return the architecture with these genes, each field's as a list."""
     return Architecture(**{name: tuple(v) for name, v in values.items()})
+
+
+def read_architecture(values: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that plain values describe.
+
+    A number may be written as another type, such as 1 for 1.0, and the only item of a gene without
+    its list.
+
+    Raises:
+        ValueError: It is no mapping, or a gene is missing or unknown, or has no such value or
+            number of items.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError("expected a JSON object")  # noqa: TRY004, it is a value in a text
+    wanted = asdict(Architecture())
+    if unknown := sorted(values.keys() - wanted.keys()):
+        raise ValueError(f"expected the keys {', '.join(wanted)}, found {unknown[0]!r} as well")
+    genes = {}
+    for name, items in wanted.items():
+        if name not in values:
+            raise ValueError(f"expected a value of {name}, found none")
+        given = values[name] if isinstance(values[name], list) else [values[name]]
+        if len(given) != len(items):
+            raise ValueError(f"{name}: expected {len(items)} items, found {len(given)}")
+        genes[name] = tuple(_choice(name, one) for one in given)
+    return Architecture(**genes)
+
+
+def _choice(name: str, given: Any) -> Any:
+    """Return the value of a gene that equals a given one; a boolean is no number."""
+    for choice in CHOICES[name]:
+        if choice == given and isinstance(choice, bool) == isinstance(given, bool):
+            return choice
+    choices = ", ".join(map(json.dumps, CHOICES[name]))
+    raise ValueError(f"{name}: expected one of {choices}, found {json.dumps(given)}")
 
 
 def variation_of(operator: str, old: Architecture, new: Architecture) -> Variation:

@@ -40,7 +40,7 @@ _LEAST_LEVEL = "contained"
 _MOST_DEPTH = 12
 _MOST_INTEGER = 1 << 63
 _MOST: Mapping[str, int] = {
-    **dict.fromkeys(("sizes.founders", "sizes.offspring", "sizes.elites"), 10_000),
+    **dict.fromkeys(("sizes.founders", "sizes.offspring", "sizes.elites"), 1_000),
     **dict.fromkeys(("final.seeds", "final.hall_of_fame", "confirm.seeds"), 10_000),
     **dict.fromkeys(("budget.evaluations", "budget.proposals"), 1_000_000),
 }

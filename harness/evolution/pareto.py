@@ -121,9 +121,10 @@ def raw_fitness(objectives: Sequence[Objectives]) -> list[int]:
 def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
     """Return raw fitness plus density, below 1 on the front (Zitzler 2001, section 3.1)."""
     n, raw = len(objectives), np.array(raw_fitness(objectives))
-    near = np.sort(_distances(objectives), axis=1)
-    k = min(n - 1, int(math.sqrt(n)))
-    return [float(f) for f in raw + 1 / (near[:, k] + 2)]
+    place, k = scaled(objectives), min(n - 1, int(math.sqrt(n)))
+    # One row at a time: all distances at once would take quadratic memory.
+    near = np.array([np.partition(np.linalg.norm(place - row, axis=1), k)[k] for row in place])
+    return [float(f) for f in raw + 1 / (near + 2)]
 
 
 def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) -> list[int]:

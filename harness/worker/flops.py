@@ -151,8 +151,18 @@ def recurrent_layers(named: Named, outputs: Outputs) -> int:
 
 
 def measured_apart(named: Named, outputs: Outputs) -> int:
-    """Count pairwise distances: a subtraction, a power and an addition per feature."""
-    return int(3 * outputs[0].numel() * max(1, named["x1"].shape[-1]))
+    """Count pairwise distances: a subtraction, a power and an addition per feature.
+
+    Many points are multiplied as matrices instead, with two more columns for the squared norms.
+    """
+    width = named["x1"].shape[-1]
+    per_distance = max(3 * max(1, width), 2 * (width + 2))
+    return max(elements(named, outputs), int(outputs[0].numel() * per_distance))
+
+
+def affine(named: Named, outputs: Outputs) -> int:
+    """Count a grid of affine coordinates: a product with each row of the matrix."""
+    return 2 * int(named["theta"].shape[-1]) * elements({}, outputs)
 
 
 def trilinear(named: Named, _: Outputs) -> int:

@@ -6,6 +6,7 @@ A door to torch.
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -23,6 +24,9 @@ from harness.worker.operations import OPERATIONS, Rule
 _NAME = re.compile(r"aten\.[A-Za-z_]\w*\.\w+", re.ASCII)
 _MOST_DIMS = 25
 """Most dimensions that every kernel supports."""
+_RACES = ("index_put", "index_copy", "max_unpool", "scatter")
+"""Parts of the names of operations that write to indices. Where indices repeat, which value stays
+would depend on the order of threads."""
 _PAIRS = {"complex64": "float32", "complex128": "float64"}
 """Real dtype of the two parts of a complex dtype; layers read one storage as either dtype."""
 
@@ -47,6 +51,7 @@ class Operation:
             raise GraphError(f"{node.op} got more arguments than it declares, or one of them twice")
         self.arguments: dict[str, Value] = dict(zip(names, node.args, strict=False)) | node.kwargs
         self._ready = Arguments(self.op, self.arguments, device=device)
+        self._races = any(part in node.op for part in _RACES)
         self.done_with: list[int] = []
         self.flops_vary = self._rule.varies or torch.Tag.dynamic_output_shape in self.op.tags
         if torch.Tag.nondeterministic_seeded in self.op.tags and not self._is_deterministic():
@@ -69,8 +74,9 @@ class Operation:
             self._rule.check(self._ready.defaults | named)
         storages = [t.untyped_storage() for t in _tensors_in(named)]
         sizes = [storage.nbytes() for storage in storages]
-        outcome = self.op(*list(named.values())[: len(self.node.args)],
-                          **{name: named[name] for name in self.node.kwargs})  # fmt: skip
+        with _on_one_thread() if self._races else nullcontext():
+            outcome = self.op(*list(named.values())[: len(self.node.args)],
+                              **{name: named[name] for name in self.node.kwargs})  # fmt: skip
         outputs = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
         if self._rule.fills:  # the memory may hold data of earlier computations
             _clear(outputs[0])
@@ -93,6 +99,16 @@ class Operation:
         """Return whether the arguments of an operation keep it from drawing random numbers."""
         given = self._ready.defaults | self.arguments
         return given.get("dropout_p") == 0 or False in (given.get("training"), given.get("train"))
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Interpreter:

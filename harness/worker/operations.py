@@ -241,7 +241,7 @@ _DECOMPOSITIONS = _dense(
         "cholesky_solve.default": Rule(flops=flops.solved(0, "input2")),
         "linalg_qr.default": Rule(flops=flops.decomposed(4)),
         "linalg_householder_product.default": Rule(flops=flops.decomposed(4, "input")),
-        "_linalg_svd.default": Rule(flops=flops.decomposed(14)),
+        "_linalg_svd.default": Rule(flops=flops.decomposed(22)),
         "_linalg_eigh.default": Rule(flops=flops.decomposed(9)),
         "linalg_matrix_exp.default": Rule(flops=flops.exponentiated, varies=True),
     },
@@ -305,7 +305,7 @@ _CHECKED = _dense(
         "grid_sampler_2d.default grid_sampler_3d.default": Rule(
             flops=flops.each(16), check=bounds.grid
         ),
-        "affine_grid_generator.default": Rule(flops=flops.each(6), check=bounds.affine),
+        "affine_grid_generator.default": Rule(flops=flops.affine, check=bounds.affine),
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )

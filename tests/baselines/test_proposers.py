@@ -1,7 +1,9 @@
 """Every proposer of a baseline keeps the contract, and varies as its method says."""
 
+import json
 import math
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from random import Random
 
 import pytest
@@ -206,6 +208,30 @@ def test_every_point_of_the_typed_space_is_a_point_of_optunas(seed):
     assert params.keys() == space.keys()
     for name, value in params.items():
         assert space[name].to_external_repr(space[name].to_internal_repr(value)) == value
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            json.dumps(asdict(Architecture()) | {"depths": [10**8] * 5}),
+            json.dumps(asdict(Architecture()) | {"more": [1]}),
+            '{"widths": ' + "[" * 100_000 + "]" * 100_000 + "}",
+            '{"widths": ' + "9" * 5000 + "}",
+            "{}",
+            "{no JSON}",
+        ],
+    )
+    def test_a_comment_that_is_no_point_of_the_space_is_one_sentence(self, told, network):
+        text = f"# architecture: {told}\n{network['ExquisiteNetV2']}"
+        with pytest.raises(InputError, match="expected an architecture of the search space"):
+            decoded(network.replace("ExquisiteNetV2", text))
+
+    def test_the_layers_of_a_long_text_are_found_in_linear_time(self, network):
+        many = "nn.Sequential(" * 100_000
+        long = network.replace("ExquisiteNetV2", f"{network['ExquisiteNetV2']}\n# {many}\n")
+        before = long["ExquisiteNetV2"].replace("\n        )", "\n            )")
+        started = time.process_time()
+        encoded(Architecture(), long.replace("ExquisiteNetV2", before))
+        assert time.process_time() - started < 3
 
 
 class OptunaContract(ProposerContract):

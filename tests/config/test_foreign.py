@@ -60,6 +60,7 @@ def again(known, *overrides):
         ("recipe.epochs", 10**30),
         ("recipe.lr", float("nan")),
         ("sizes.founders", 10**9),
+        ("sizes.elites", 1_001),
         ("final.seeds", 10**9),
         ("seed", [1]),
         ("search", "x"),

@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import tracemalloc
 from fractions import Fraction
 from itertools import starmap
 
@@ -213,3 +214,14 @@ def test_a_front_that_grows_is_that_of_all():
             size = rng.randint(1, most)
             best = max((o.score for o in added if o.n_params <= size), default=None)
             assert front.best_score(size) == best
+
+
+def test_fitness_takes_memory_in_proportion_to_the_population():
+    population = [Objectives(k / 800, 10 + (k * 37) % 800) for k in range(800)]
+    tracemalloc.start()
+    try:
+        pareto.spea2_fitness(population)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 << 20  # all distances at once: 15 MiB

@@ -15,6 +15,7 @@ from harness.sandbox.messages import Candidate, Signature
 from harness.tasks.kind import kind_of
 from harness.worker.behaviour.digest import behaviour_of
 from harness.worker.behaviour.effects import EffectRecorder, Names, alive
+from harness.worker.graph import GraphError
 from tests.conftest import ROOT
 
 SIGNATURE = Signature(
@@ -168,6 +169,66 @@ class Net(nn.Module):""",
     "        self.drop =", "        self.mix.register_forward_hook(later)\n        self.drop ="
 )
 
+STATEFUL = """
+import collections
+import functools
+import math
+
+
+class Net(nn.Module):"""
+MIXED = "        x = self.mix(x)\n"
+
+
+def later(*, held="", runs=MIXED, top=""):
+    """The network with more in its constructor, its evaluation and its module."""
+    source = NETWORK.replace("        self.drop =", f"        {held}\n        self.drop =")
+    return source.replace(MIXED, runs).replace("\nclass Net(nn.Module):", top + STATEFUL)
+
+
+BUFFER = "self.register_buffer('n', torch.zeros((), dtype=torch.long))"
+AFTER = (
+    "\nN = []\n\n\ndef limited(g):\n    N.append(1)\n    return g if len(N) < 100 else g * 0.5\n\n"
+)
+PATHS = (
+    "self.paths = nn.ModuleList([nn.ReLU(), nn.ELU(), nn.SiLU(), nn.GELU(), nn.Tanh(), nn.Mish()])"
+)
+UNSHOWN = {
+    "a counter in a buffer": (
+        later(held=BUFFER, runs="        self.n.add_(1)\n        x = self.mix(x) * max(0.1, 1 / math.sqrt(self.n))\n"),
+        "max(0.1", "max(0.2"),
+    "a depth from a buffer": (
+        later(held=BUFFER, runs=f"        self.n.add_(1)\n{MIXED}        for _ in range(min(3, self.n // 100)):\n            x = torch.tanh(x)\n"),
+        "torch.tanh", "torch.sin"),
+    "an index from a buffer": (
+        later(held=BUFFER, runs=f"{MIXED}        x = x * [1.0, 0.5][min(1, self.n.add_(1).__index__() // 100)]\n"), "0.5]", "0.25]"),
+    "a counter in a dictionary": (
+        later(held="self.seen = {'n': 0}",
+              runs="        self.seen.update(n=self.seen['n'] + 1)\n        x = self.mix(x) * max(0.1, 1 - self.seen['n'] / 1000)\n"),
+        "max(0.1", "max(0.5"),
+    "a queue": (later(held="self.rates = collections.deque([0.0] * 40 + [0.5] * 1000)",
+                      runs="        x = F.dropout(self.mix(x), self.rates.popleft(), self.training)\n"),
+                "[0.5] * 1000", "[0.9] * 1000"),
+    "a hook of a gradient": (later(held="self.mix.conv.weight.register_hook(limited)", top=AFTER), "g * 0.5", "g * 0.1"),
+    "a hook of an accumulated gradient": (
+        later(held="self.mix.conv.weight.register_post_accumulate_grad_hook(after)",
+              top=AFTER + "\ndef after(p):\n    p.grad = limited(p.grad)\n\n"),
+        "g * 0.5", "g * 0.1"),
+    "an argument of a partial": (
+        later(held="self.mix.register_forward_hook(functools.partial(faded, 0.1))",
+              top="\nN = []\n\n\ndef faded(scale, module, inputs, result):\n    N.append(1)\n    return result * max(scale, 1 - len(N) / 100)\n\n"),
+        "faded, 0.1", "faded, 0.2"),
+    **{f"path {path} of those drawn": (
+        later(held=PATHS, runs="        x = self.paths[torch.randint(6, ())](self.mix(x))\n"), path, "nn.Softsign")
+       for path in ("nn.ReLU", "nn.ELU", "nn.SiLU", "nn.GELU", "nn.Tanh", "nn.Mish")},
+}  # fmt: skip
+UNREADABLE = {
+    "an iterator": later(held="self.rates = iter([1.0] * 60)", runs=MIXED + "        x = x * next(self.rates)\n"),
+    "a cache": later(top="\n@functools.cache\ndef rate(n):\n    return 1.0\n\n", runs=MIXED + "        x = x * rate(1)\n")
+    .replace("import torch\n", "import functools\nimport torch\n", 1),
+    "a list of its own": later(held="self.rates = Rates([1.0])", top="\nclass Rates(list):\n    pass\n\n",
+                               runs=MIXED + "        x = x * self.rates[0]\n"),
+}  # fmt: skip
+
 SAME = {
     "a class that is never built": (NETWORK, "nn.Conv2d(c, c, 3, padding=1)", "nn.Conv2d(c, 9, 5)"),
     "a comment and a docstring": (NETWORK, '"""Plain momentum."""', '"""Words."""  # more'),
@@ -268,6 +329,29 @@ def test_an_honest_difference_has_another_digest(case):
     assert digest(before) != digest(after)
 
 
+@pytest.mark.parametrize("case", UNSHOWN.values(), ids=UNSHOWN)
+def test_what_the_observed_steps_do_not_show_makes_another_digest(case):
+    before, after = changed(case)
+    assert before != after
+    assert digest(before) != digest(after)
+
+
+@pytest.mark.parametrize("source", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_compared_has_no_digest(source):
+    with pytest.raises(GraphError, match="whose later values cannot be told"):
+        digest(source)
+
+
+@pytest.mark.parametrize("part", [
+    "nn.MultiheadAttention(6, 2)", "nn.LSTM(6, 6)", "nn.TransformerEncoderLayer(6, 2, 8)",
+    "nn.utils.parametrizations.weight_norm(nn.Linear(6, 6))", "nn.Sequential(nn.GELU())",
+])  # fmt: skip
+def test_parts_of_torch_can_be_compared(part):
+    runs = MIXED + "        self.part\n"
+    source = later(held=f"self.part = {part}", runs=runs)
+    assert digest(source) == digest(source + "\n\nclass Unbuilt(Block):\n    part = 1\n")
+
+
 def test_reordered_classes_are_the_same_network():
     parts = NETWORK.split("\n\n\n")
     assert digest("\n\n\n".join([parts[0], *parts[:0:-1]])) == digest(NETWORK)
@@ -280,10 +364,19 @@ def test_the_seed_and_the_recipe_are_part_of_the_comparison():
 
 def test_a_segment_that_the_seed_network_never_builds_does_not_count(network):
     signature = replace(SIGNATURE, class_name="ExquisiteNetV2", input_shape=(1, 32, 32))
+    assert "F.relu" in network["SE"]
     other = network.replace("SE", network["SE"].replace("F.relu", "F.silu"))
     built = network.replace("SE_LN", network["SE_LN"].replace("torch.sigmoid", "torch.tanh"))
+    start = "    def forward(self, x):\n"
+    assert start in network["DW"]
+    more = start + "        if len(x) > 9000:\n            return getattr(self, 'other', x)\n"
+    branching = network["DW"].replace(start, more)
     assert network.digest != other.digest
-    assert digest(network.source, signature=signature) == digest(other.source, signature=signature)
+    for one, two in (
+        (network, other),
+        (network.replace("DW", branching), other.replace("DW", branching)),
+    ):
+        assert digest(one.source, signature=signature) == digest(two.source, signature=signature)
     assert digest(network.source, signature=signature) != digest(built.source, signature=signature)
 
 

@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from harness.worker.graph import GraphError
+from harness.worker.interpreter import Interpreter
 from harness.worker.operations import GROUPS
+from harness.worker.tracing import Recorder
+from tests.support.honest import Run
 from tests.worker.test_interpreter import program
 
 INT = {"dtype": {"dtype": "int64"}}
@@ -278,3 +282,33 @@ def test_attention_to_a_width_that_is_scattered_is_refused(place):
     op = "_scaled_dot_product_flash_attention_for_cpu.default"
     with pytest.raises(GraphError, match="that are contiguous along their width"):
         computed(scattered, (op, given, {}, [2, 4]))
+
+
+WRITES = {
+    "index_put": lambda x, i: torch.zeros(50).index_put((i,), x[0]),
+    "index_copy": lambda x, i: torch.zeros(50).index_copy(0, i, x[0]),
+    "max_unpool2d": lambda x, i: F.max_unpool2d(
+        x.view(1, 2, 250, -1), i.view(1, 2, 250, -1) + 0, 1, output_size=(250, 400)
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_repeated_indices_give_one_result_on_several_threads(write):
+    """The last write stays, as on one thread; threads that race leave another one at times."""
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(1, 200_000, generator=random)
+    i = torch.randint(0, 50, (200_000,), generator=random)
+    recorder = Recorder()
+    recorder.record(Run(lambda _, given: write(given, i)).eval(), x)
+    interpreter = Interpreter(recorder.graph(), device="cpu")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    before = write(x, i)
+    torch.set_num_threads(4)
+    try:
+        found = [interpreter.run(x, program=0) for _ in range(10)]
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(before, after) for after in found)

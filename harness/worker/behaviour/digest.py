@@ -4,7 +4,7 @@ The network is built under the seed of the search's trainings. It answers fixed 
 optimizer steps on others, and answers again. The digest covers both evaluations as they are
 recorded for size and FLOPs, operations without effect included (``tracing``); the operations of the
 steps on which the answers depend (``effects``); the state that they start from and end in; the
-answers; the optimizer's settings; and code that may behave otherwise later (``unseen_code``).
+answers; the optimizer's settings; and all code and values that may act later (``unseen_code``).
 Equal digests stand for one function of one size; unequal ones may, too.
 
 It runs in the process that ran candidate code, so it is a claim. A door to torch.
@@ -49,8 +49,8 @@ def behaviour_of(candidate: Candidate, kind: Kind, *, device: str) -> bytes:
     """
     network, optimizer = construct(candidate, kind, device=device)
     digest = hashlib.sha256()
-    for text in unseen_code(network, optimizer, sys.modules["candidate"]):
-        digest.update(text.encode(errors="surrogatepass") + b"\n")
+    text = unseen_code(network, optimizer, sys.modules["candidate"])
+    digest.update(text.encode(errors="surrogatepass") + b"\n")
     settings = [_settings(group) for group in optimizer.param_groups]
     recorder = EffectRecorder()
     observed = _Observed(
