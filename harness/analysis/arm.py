@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
+from harness.config.identity import variant_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +41,25 @@ class Arm:
 
 def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     """Group runs by arm, in their order; arms of one name are distinguished by their settings."""
-    variants: dict[str, list[RunResult]] = {}
+    variants: dict[tuple[str, str], list[RunResult]] = {}
     for run in runs:
-        variants.setdefault(run.manifest.variant, []).append(run)
+        settings = variant_digest(run.manifest.settings)  # a record may state another digest
+        variants.setdefault((run.manifest.variant, settings), []).append(run)
+    stated = Counter(variant for variant, _ in variants)
     names = Counter(_marked(group[0]) for group in variants.values())
     asking = Counter((_marked(group[0]), _asked(group[0])) for group in variants.values())
 
-    def name(variant: str, run: RunResult) -> str:
+    def name(variant: str, settings: str, run: RunResult) -> str:
         marked = _marked(run)
         if names[marked] == 1:
             return marked
         alone = _asked(run) and asking[marked, _asked(run)] == 1
-        return f"{marked} ({_asked(run) if alone else variant[:4]})"
+        tag = variant if stated[variant] == 1 else settings
+        return f"{marked} ({_asked(run) if alone else tag[:4]})"
 
     planned = len({run.seed for run in runs})
     return [
-        Arm(name=name(variant, group[0]), runs=tuple(group), planned=planned)
+        Arm(name=name(*variant, group[0]), runs=tuple(group), planned=planned)
         for variant, group in variants.items()
     ]
 

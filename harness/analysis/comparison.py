@@ -9,6 +9,7 @@ from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult, differing
 from harness.analysis.statistics.family import Difference, compared_both_ways
 from harness.analysis.statistics.paired import differences
+from harness.config.identity import comparison_digest
 from harness.errors import InputError
 from harness.tasks.base import Wording
 
@@ -75,9 +76,10 @@ def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> l
     Raises:
         InputError: One of the comparisons has no arm of the reference's name.
     """
-    groups: dict[str, list[RunResult]] = {}
+    groups: dict[tuple[str, str], list[RunResult]] = {}
     for run in sorted(runs, key=lambda run: run.started):
-        groups.setdefault(run.manifest.comparison, []).append(run)
+        settings = comparison_digest(run.manifest.settings)  # a record may state another digest
+        groups.setdefault((run.manifest.comparison, settings), []).append(run)
     first = next(iter(groups.values()), [])
     return [
         replace(

@@ -5,12 +5,13 @@ need, and references between events by step.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from harness.config.arguments import misfit
+from harness.config.identity import comparison_digest, variant_digest
 from harness.config.schema import Confirm, Final, Search
 from harness.config.tasks import KINDS
 from harness.errors import RecordError
@@ -91,6 +92,9 @@ def _check(events: Sequence[Event]) -> None:
 
 def _check_manifest(manifest: Manifest) -> None:
     _check_settings(manifest.settings)
+    for name, value in _derived(manifest.settings):
+        if getattr(manifest, name) != value:
+            raise ValueError(f"its {name} is not that of its settings")
     if manifest.data.kind not in KINDS:
         raise ValueError(f"its task is not one of {', '.join(KINDS)}: {manifest.data.kind}")
     for name in _MACHINE:
@@ -99,6 +103,18 @@ def _check_manifest(manifest: Manifest) -> None:
     manifest.packages["guided-evolution"]
     if manifest.study and (lacks := {"date", "model"} - manifest.study.keys()):
         raise LookupError(f"study.{min(lacks)}")
+
+
+def _derived(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a manifest that its settings decide.
+
+    Version 0.1.0, which recorded no ``final.measure``, digested other names of strategies and
+    settings, so that its digests cannot be computed again.
+    """
+    yield from ((name, settings[name]) for name in ("arm", "seed") if name in settings)
+    if "version" in settings and "measure" in settings["final"]:
+        yield "comparison", comparison_digest(settings)
+        yield "variant", variant_digest(settings)
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from harness import lineage, table
 from harness.analysis import trajectory
-from harness.analysis.comparison import compare
+from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import all_below, read_run
+from harness.config.identity import comparison_digest, variant_digest
 from harness.errors import InputError, RecordError
 from harness.record import database
 from harness.record.archive import write_archive
@@ -366,3 +367,32 @@ def test_what_no_reader_would_accept_is_not_written(tmp_path):
             journal.record(GenerationEnded(number=1, population=("g0.c0",) * 130_000))
         journal.record(GenerationEnded(number=1, population=()))
     assert len(read_entries(tmp_path)) == 1
+
+
+def identified(**changes):
+    """Return a damage after which the settings are those of this version, and one is as given."""
+
+    def change(stored):
+        known = stored["config"] | {"version": "0.2.0", "arm": "full", "seed": 0}
+        digests = {"comparison": comparison_digest(known), "variant": variant_digest(known)}
+        stored.update(digests | changes, config=known)
+
+    return content(change)
+
+
+@pytest.mark.parametrize(
+    "forged", [{"arm": "nas"}, {"seed": 7}, {"comparison": "0" * 12}, {"variant": "0" * 12}]
+)
+def test_a_manifest_that_its_settings_do_not_make_is_damaged(sound, tmp_path, forged):
+    damaged(sound, tmp_path / "honest", identified())
+    assert not all_below(tmp_path / "honest").damaged
+    folder = damaged(sound, tmp_path / "forged", identified(**forged))
+    assert f"its {min(forged)} is not that of its settings" in refused(folder)
+
+
+def test_runs_of_other_settings_are_pooled_by_no_digest_that_they_state(sound, tmp_path):
+    damaged(sound, tmp_path / "budget", setting("recipe.epochs", 500))
+    assert len(comparisons(all_below(tmp_path / "budget").runs)) == 2
+    damaged(sound, tmp_path / "arm", setting("rates", {"p_mate": 0.5}))
+    (table,) = comparisons(all_below(tmp_path / "arm").runs)
+    assert len({arm.name for arm in table.arms}) == 2
