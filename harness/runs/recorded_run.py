@@ -136,7 +136,8 @@ def require_packages(recorded: RecordedRun) -> None:
         if installed != wanted:
             raise InputError(
                 f"{recorded.source}: expected {name} {wanted}, which brings its arm, found "
-                f"{installed}. Install it: pip install {name}=={wanted}."
+                f"{installed}. The record alone names that package: install it only if you trust "
+                f"it, or do not replay the run."
             )
 
 

@@ -300,11 +300,12 @@ def test_a_record_does_not_decide_how_much_of_this_machine_it_takes(
         retrain(greedy, tmp_path, executor, [f"limits.{name}=1"])
 
 
-def test_an_arm_of_an_absent_package_says_what_to_install(recorded, tmp_path):
+def test_an_arm_of_an_absent_package_names_it_and_no_command_that_installs_it(recorded, tmp_path):
     (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("rand"))
     other = with_manifest(one, settings={**one.manifest.settings, "third_party": {"nowhere": "3"}})
-    with pytest.raises(InputError, match="pip install nowhere==3"):
+    with pytest.raises(InputError, match="expected nowhere 3, which brings") as told:
         require_packages(other)
+    assert "pip" not in str(told.value)
 
 
 def test_a_replay_imports_neither_torch_nor_openai(recorded, tmp_path):
