@@ -174,9 +174,7 @@ def test_a_figure_is_in_the_report_as_is_the_metric(checkout, runs):
 
 
 def test_the_command_for_the_golden_prompts_writes_them(checkout):
-    commands = re.findall(
-        r"```sh\n(.*?)```", Guide().section("Change or add a prompt"), re.DOTALL
-    )
+    commands = re.findall(r"```sh\n(.*?)```", Guide().section("Change or add a prompt"), re.DOTALL)
     names = ("prompts.txt", "baseline_prompts.txt")
     for name, command in zip(names, commands, strict=True):
         golden = checkout.folder / "tests" / "golden" / name

@@ -183,5 +183,10 @@ def test_a_link_in_a_folder_of_somebody_else_is_not_written_through(paper, tmp_p
     record_plan(paper, runs, scores={"random_mutation": NEAR, "seed_only": NEAR})
     written = write_published(read_reproduction(paper, [f"runs_dir={runs}"]), paper)
     assert precious.read_text() == "mine"
-    assert {path.name for path in written} == {"table.md", "table.tex", "best.png", "best.pdf"}
+    assert {path.name for path in written} == {
+        "table.md",
+        "table.tex",
+        "claims-best.png",
+        "claims-best.pdf",
+    }
     assert not any(path.is_symlink() for path in written)
