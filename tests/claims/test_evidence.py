@@ -178,15 +178,11 @@ def test_of_two_runs_of_a_seed_the_first_that_ended_counts(paper, tmp_path):
 def test_a_link_in_a_folder_of_somebody_else_is_not_written_through(paper, tmp_path):
     precious, runs = tmp_path / "precious", tmp_path / "runs"
     precious.write_text("mine")
-    for name in ("table.md", "table.tex", "best.png", "best.pdf"):
+    names = {"table.md", "table.tex", "claims-best.png", "claims-best.pdf"}
+    for name in names:
         (paper / name).symlink_to(precious)
     record_plan(paper, runs, scores={"random_mutation": NEAR, "seed_only": NEAR})
     written = write_published(read_reproduction(paper, [f"runs_dir={runs}"]), paper)
     assert precious.read_text() == "mine"
-    assert {path.name for path in written} == {
-        "table.md",
-        "table.tex",
-        "claims-best.png",
-        "claims-best.pdf",
-    }
+    assert {path.name for path in written} == names
     assert not any(path.is_symlink() for path in written)
