@@ -95,11 +95,11 @@ def test_a_spreadsheet_finds_no_formula(document):
     (row,) = csv.DictReader(io.StringIO(render(document, "csv")))
     assert row["arm"].startswith("'=cmd")
     one = Contribution(
-        comparison="+1", arm="-1", by="@x", name="=1+1", proposed=1, accepted=0, improving=0,
-        on_front=0,
+        comparison="+1", arm="-1", by="@x", name="=1+1", proposed=1, same_function=0, accepted=0,
+        improving=0, on_front=0,
     )  # fmt: skip
     _, row = csv.reader(io.StringIO(render_contributions([one], "csv")))
-    assert row == ["'+1", "'-1", "'@x", "'=1+1", "1", "0", "0", "0"]
+    assert row == ["'+1", "'-1", "'@x", "'=1+1", "1", "0", "0", "0", "0"]
     assert json.loads(render_contributions([one], "json"))[0]["name"] == "=1+1"
 
 

@@ -27,8 +27,7 @@ class Prompts:
     """All templates of the method, from ``conf/prompts``, with ``$name`` for each value.
 
     Attributes:
-        score: What the task calls its score; ``$SCORE_change`` stands for a change of it, such as
-            ``$accuracy_change``.
+        score: What the task calls its score; ``$SCORE_change`` stands for a change of it.
         categories: Requests of mutations, by name.
         characters: Openings with a character (Character Role Play), by name.
         neutral: The opening without a character.
@@ -174,7 +173,7 @@ class Change:
     Attributes:
         score: Of its score: ``from 98.33% to 98.61% (+0.28 percentage points)``.
         params: Of its number of parameters: ``from 2,000 to 1,500 (-25.0%)``.
-        directions: Of both: ``accuracy up and parameters down``.
+        directions: Of both: ``score up and parameters down``.
     """
 
     score: str

@@ -17,8 +17,8 @@ _PIPE_WIDTH = 200
 _REFRESH_PER_S = 4
 _MANY = 5000
 """Number of files from which reading them takes long enough to show progress."""
-SIDE_BY_SIDE = 7
-"""Most columns that fit a terminal: a header, the seed network and five arms."""
+SIDE_BY_SIDE = 6
+"""Most columns that fit any terminal, beside one of headings."""
 
 
 class Panel:

@@ -55,7 +55,7 @@ def _print_tables(document: Document) -> None:
     tables = {table.title: rows_of(table.columns, table.rows) for table in document.tables}
     notes = [note for table in document.tables for note in table.notes]
     notes = [document.headline, *(f"- {note}" for note in (*notes, *document.notes))]
-    if len({row[0] for rows in tables.values() for row in rows[1:]}) < SIDE_BY_SIDE:
+    if len({row[0] for rows in tables.values() for row in rows[1:]}) <= SIDE_BY_SIDE:
         show_sections(tables, title=title, notes=notes)
     else:
         for heading, rows in tables.items():

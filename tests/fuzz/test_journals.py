@@ -48,7 +48,7 @@ def sound(tmp_path_factory):
             folder / arm, arm=arm, seed=0, children=children, asked="some_LLM",
             price={"prompt": 1.0, "completion": 2.0}, at=float(seed), complete=False,
             details=[{"category": "complex", "character": "neutral", "repairs": "1"}] * 5,
-            settings={"confirm": {"seeds": 2}, "ablation": arm, "seed": 0, "version": "1"}.items(),
+            settings={"confirm": {"seeds": 2}, "ablation": arm, "seed": 0}.items(),
         )  # fmt: skip
         with Journal(folder / arm, wait_s=0) as journal:
             journal.record(ScoreConfirmed(step="seed", outcome=(0.9, 0.95), measured=(0.9, 0.95)))
