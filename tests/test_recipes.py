@@ -144,7 +144,8 @@ def test_arms_run_on_what_is_new(runs):
         manifest, *events = [event.content for event in read_events(run)]
         assert manifest["data"]["name"] == "few_digits"
         assert manifest["machine"]["where"] == "here"
-        assert list((run / "front").iterdir())
+        changes = arm == "coin_flips"  # what a parrot repeats is the same function
+        assert any((run / "front").iterdir()) == changes
         asked = [content for content in events if "prompt" in content]
         assert all(content["model"] == "parrot" for content in asked)
         assert not any("You are improving" in content["prompt"] for content in asked)

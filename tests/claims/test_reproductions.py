@@ -106,8 +106,8 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     printed = run(paper, "table", where, module="reproductions", cwd=tmp_path)
     text = (paper / "table.md").read_text()
     assert printed.stdout.startswith(text.partition("\n![")[0])
-    assert {p.name for p in paper.iterdir()} >= {"table.tex", "best.png", "best.pdf"}
-    assert not (paper / "llm.png").exists()  # nothing to show
+    assert {p.name for p in paper.iterdir()} >= {"table.tex", "claims-best.png", "claims-best.pdf"}
+    assert not (paper / "claims-llm.png").exists()  # nothing to show
     before = {p.name: p.read_bytes() for p in paper.iterdir()}
     for name in before.keys() - {"arms.yaml", "claims.yaml"}:
         (paper / name).unlink()
