@@ -1,4 +1,4 @@
-"""What an LLM is told of the search so far, bounded in length."""
+"""Measurements and refusals of the search so far, for prompts, bounded in length."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,7 @@ from harness.tasks.base import Wording
 
 def measured(context: Context) -> list[Individual]:
     """Return the networks measured in earlier generations, the eldest first."""
-    proposals = [one.proposal for one in context.history]
-    return evaluated(proposals, [one.outcome for one in context.history])
+    return evaluated(context.history)
 
 
 def chosen(networks: Sequence[Individual], *, most: int) -> tuple[Sequence[Individual], int]:

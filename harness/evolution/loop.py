@@ -5,9 +5,10 @@ difference between arms comes from the proposer or the selection that is compose
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from harness.config.schema import Rates, Sizes
 from harness.errors import BudgetSpent
@@ -84,31 +85,57 @@ def evolve(
             )
             for child, plan in enumerate(plans)
         ]
-        waiting = list(zip(plans, contexts, strict=True))
-        offspring: list[Individual] = []
-        # What is refused frees its place in the budget, so the generation goes on with the next.
-        while admitted := list(itertools.takewhile(lambda _: ledger.admit(), waiting)):
-            waiting = waiting[len(admitted) :]
-            at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
-            proposals = propose(admitted, proposer, at_once)
-            outcomes = assess(proposals)
-            for proposal, outcome in zip(proposals, outcomes, strict=True):
-                ledger.charge(outcome)
-                record.proposal(generation, proposal, outcome)
-                history.append(Decided(proposal=proposal, outcome=outcome))
-            offspring += evaluated(proposals, outcomes)
-        if len(waiting) == len(contexts):  # no room for one child
+        decided = decide(
+            list(zip(plans, contexts, strict=True)),
+            proposer=proposer,
+            assess=assess,
+            ledger=ledger,
+            record=partial(record.proposal, generation),
+            llm_workers=llm_workers,
+        )
+        if decided is None:
             return
-        population = selection.survivors(elites, offspring)
+        history += decided
+        population = selection.survivors(elites, evaluated(decided))
         record.generation(generation, population)
 
 
-def evaluated(proposals: Sequence[Proposal], outcomes: Sequence[Outcome]) -> list[Individual]:
+def decide(
+    waiting: Sequence[tuple[MatingPlan, Context]],
+    *,
+    proposer: Proposer,
+    assess: Assess,
+    ledger: Ledger,
+    record: Callable[[Proposal, Outcome], None],
+    llm_workers: int,
+) -> list[Decided] | None:
+    """Propose and assess the children of a generation while the budget has room.
+
+    A child that is refused before it is trained frees its place for the next one. So a smaller
+    budget takes the course of a larger one up to its end.
+
+    Returns:
+        The proposals with their outcomes; None if there was no room for one.
+    """
+    decided: list[Decided] | None = None
+    while admitted := list(itertools.takewhile(lambda _: ledger.admit(), waiting)):
+        waiting = waiting[len(admitted) :]
+        at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
+        proposals = propose(admitted, proposer, at_once)
+        decided = decided or []
+        for proposal, outcome in zip(proposals, assess(proposals), strict=True):
+            ledger.charge(outcome)
+            record(proposal, outcome)
+            decided.append(Decided(proposal=proposal, outcome=outcome))
+    return decided
+
+
+def evaluated(decided: Sequence[Decided]) -> list[Individual]:
     """Return the children that were evaluated, as individuals."""
     return [
-        Individual(step=proposal.step, genome=proposal.child, evaluation=outcome)
-        for proposal, outcome in zip(proposals, outcomes, strict=True)
-        if isinstance(outcome, Evaluation) and isinstance(proposal.child, Genome)
+        Individual(step=one.proposal.step, genome=one.proposal.child, evaluation=one.outcome)
+        for one in decided
+        if isinstance(one.outcome, Evaluation) and isinstance(one.proposal.child, Genome)
     ]
 
 
