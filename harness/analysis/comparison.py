@@ -9,13 +9,14 @@ from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult, differing
 from harness.analysis.statistics.family import Difference, compared_both_ways
 from harness.analysis.statistics.paired import differences
-from harness.config.identity import comparison_digest
+from harness.config.identity import comparison_digest, unrecorded_settings
+from harness.config.schema import Final
 from harness.errors import InputError
 from harness.tasks.base import Wording
 
 REFERENCE = "full"
 """Arm that others are compared with by default."""
-UNDECLARED = "hypervolume"
+_UNDECLARED: str = unrecorded_settings(Final)["measure"]
 """Metric by which arms are compared where the runs declared none, as those of 0.1.0."""
 
 
@@ -43,7 +44,7 @@ class Comparison:
     @property
     def primary(self) -> str:
         """Name of the primary measure, which these runs declared before they started."""
-        return declared_measure(self.runs[0]) or UNDECLARED
+        return declared_measure(self.runs[0]) or _UNDECLARED
 
     def relevant(self, metric: Metric) -> float | None:
         """Return the least difference of a metric that matters, None without one.

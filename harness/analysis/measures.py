@@ -4,14 +4,16 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.analysis.run_result import Candidate, RunResult
 from harness.analysis.statistics.intervals import mean
+from harness.config.identity import unrecorded_settings
+from harness.config.schema import Final
 from harness.evolution import pareto
 
 DECADES = 2
 """Decades of parameters in the unit of ``retrained_hypervolume``."""
+_UNRECORDED = unrecorded_settings(Final)
 
 
 def best_score(run: RunResult, most_params: int | None = None) -> float | None:
@@ -160,14 +162,12 @@ def _retrained_fully(run: RunResult, candidate: Candidate) -> bool:
 
 def margin_of(run: RunResult) -> float:
     """Return the non-inferiority margin of test scores."""
-    margin: float = _setting(run, "margin", 0.02)
-    return margin
+    return _final(run, "margin")
 
 
 def useful_of(run: RunResult) -> float:
     """Return how far below the seed network's a useful test score may lie."""
-    useful: float = _setting(run, "useful", 0.05)
-    return useful
+    return _final(run, "useful")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +188,16 @@ class Noise:
 def noise(runs: Sequence[RunResult]) -> Noise | None:
     """Return the noise of re-training, pooled over all networks with two test scores or more.
 
-    Assumes equal variances and normal means. None where no network has two.
+    Runs of one seed re-train equal networks alike, such as the seed network of each arm, so these
+    count once. Assumes equal variances and normal means. None where no network has two scores.
     """
-    groups = [scores for run in runs for scores in run.finals.values() if len(scores) > 1]
+    distinct = {
+        (run.seed, sources.get(step, run.seed_source)): scores
+        for run in runs
+        for sources in [{c.step: c.source for c in run.candidates}]
+        for step, scores in run.finals.items()
+    }
+    groups = [scores for scores in distinct.values() if len(scores) > 1]
     freedom = sum(len(scores) - 1 for scores in groups)
     if not freedom:
         return None
@@ -202,6 +209,7 @@ def noise(runs: Sequence[RunResult]) -> Noise | None:
     return Noise(error=error, n=sum(map(len, groups)), false_failures=failing)
 
 
-def _setting(run: RunResult, name: str, unrecorded: float) -> Any:
-    """Return a setting of ``final``; runs of 0.1.0 recorded only some of them."""
-    return run.manifest.settings["final"].get(name, unrecorded)
+def _final(run: RunResult, name: str) -> float:
+    """Return a setting of ``final``, or what stands for it in runs that did not record it."""
+    value: float = (_UNRECORDED | run.manifest.settings["final"])[name]
+    return value

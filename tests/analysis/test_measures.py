@@ -154,6 +154,14 @@ def test_noise_is_pooled_within_networks(recorded):
     assert measures.noise([replace(run, finals={"seed": (0.9,)})]) is None
 
 
+def test_equal_networks_at_one_seed_count_once(recorded):
+    """Every arm re-trains the same seed network on the same seeds."""
+    run = recorded([("g0.c0", evaluated(0.98, 100))], {"seed": [0.97, 0.98, 0.99]})
+    other_seed = replace(run, manifest=replace(run.manifest, seed=1))
+    assert measures.noise([run, run]) == measures.noise([run])
+    assert measures.noise([run, other_seed]).n == 6
+
+
 @pytest.mark.simulation
 def test_equal_networks_fail_the_margin_as_often_as_said():
     """Both are means of three scores with a standard deviation of 1.2 points; the margin is 2."""
