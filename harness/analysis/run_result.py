@@ -249,21 +249,6 @@ class RunResult:
         near = [c for c in able if self._near_the_seed(c)]
         return near[0] if near else max(reversed(able), key=self._score, default=None)
 
-    @property
-    def within_noise(self) -> bool:
-        """Whether the selected network is as good as the seed network, up to the tolerance."""
-        return self.selected is not None and self._near_the_seed(self.selected)
-
-    @property
-    def holds_when_retrained(self) -> bool | None:
-        """The same by the means of both over re-trainings on fresh seeds; None if unknown."""
-        seed, selected = (
-            self.retrained.get(s, ()) for s in ("seed", self.selected.step if self.selected else "")
-        )
-        if not (seed and selected):
-            return None
-        return statistics.fmean(seed) - statistics.fmean(selected) <= self._tolerance
-
     def as_good_as_the_seed(self, score: float) -> bool:
         """Return whether a score of the search is the seed network's, up to the tolerance."""
         return self.seed_objectives.score - score <= self._tolerance
