@@ -44,7 +44,7 @@ class TypedPrompts:
     Attributes:
         genes: Meaning of each gene, by name.
         request: The whole prompt.
-        place: What the children of a generation are told, which are asked for at the same time.
+        place: Sentence on the place of a child among those that are asked for at the same time.
         left_out: What is said of measurements that are left out.
     """
 
@@ -152,7 +152,7 @@ class TypedChoice:
             yield f"- {json.dumps(name)}: {count} one of {choices}. {meaning}"
 
     def _history(self, context: Context) -> Iterator[str]:
-        """Yield a line for each measurement and refusal that is told."""
+        """Yield a line for each measurement and refusal that the prompt shows."""
         told, left_out = chosen(measured(context), most=self._most[0])
         for one in (context.reference, *told):
             yield f"- {objectives_text(one, self._wording)}: {_json(decoded(one.genome))}"

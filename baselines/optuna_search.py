@@ -36,7 +36,7 @@ class OptunaSearch:
 
     The objectives are the score and the logarithm of the number of parameters. The study is built
     anew for each child, from the seed network and every proposal of the earlier generations; a
-    refused one is told as failed. So the record of a run decides its course, and children of one
+    refused one is a failed trial. So the record of a run decides its course, and children of one
     generation do not know of each other. Parents and mates of the loop have no influence.
 
     Args:

@@ -135,7 +135,7 @@ class WholeNetwork:
         )
 
     def _history(self, context: Context) -> Iterator[str]:
-        """Yield a line for each measurement and refusal that is told."""
+        """Yield a line for each measurement and refusal that the prompt shows."""
         told, left_out = chosen(measured(context), most=self._most[0])
         for one in told:
             yield f"- {objectives_text(one, self._wording)}"
