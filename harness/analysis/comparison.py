@@ -52,7 +52,7 @@ class Comparison:
         That of the primary measure may be declared in the configuration.
         """
         declared: float | None = self.runs[0].manifest.settings["final"].get("relevant")
-        if declared is not None and self.primary in {metric.name, *metric.aliases}:
+        if declared is not None and metric.is_named(self.primary, self.wording):
             return declared
         return metric.relevant
 

@@ -9,6 +9,7 @@ from harness.analysis.aggregation import Aggregate, Value
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.intervals import Interval
 from harness.analysis.trajectory import Point
+from harness.tasks.base import Wording
 
 RESULTS, SEARCH, COST = "found", "searched", "took"
 """Names of the tables of metrics, as JSON has them."""
@@ -101,6 +102,10 @@ class Metric:
         if self.signed or self.quantity is Quantity.NUMBER:
             return float("-inf"), float("inf")
         return 0.0, 1.0
+
+    def is_named(self, name: str, wording: Wording) -> bool:
+        """Return whether a name is its own, an alias, or either with the task's word for score."""
+        return name.replace(wording.score, "score") in {self.name, *self.aliases}
 
     def value_within(self, run: RunResult, within: Within) -> float | None:
         """Return its value in a run under limits, None where the run has none."""

@@ -43,9 +43,8 @@ def comparable_metric(name: str, wording: Wording, *, setting: str = "--measure"
     Raises:
         InputError: No such metric.
     """
-    canonical = name.replace(wording.score, "score")
     for one in METRICS.values():
-        if one.comparable and canonical in {one.name, *one.aliases}:
+        if one.comparable and one.is_named(name, wording):
             return one
     raise InputError(f"{setting}: expected one of {', '.join(comparable_metrics())}, got {name}.")
 
@@ -55,7 +54,7 @@ def claimable_metrics() -> list[str]:
     return [name for name, one in METRICS.items() if one.claimable]
 
 
-_RESULTS = (
+_MEASURES = (
     Metric(
         name="saved",
         relevant=0.15,
@@ -126,19 +125,6 @@ _RESULTS = (
         "dominates, up to the reference point of {useful} below the seed network's "
         "{task.test_score} and the seed network's size. 1 is the seed network's "
         "{task.test_score} with a hundredth of its parameters. Median over runs [quartiles].",
-    ),
-    Metric(
-        name="founders_share",
-        heading="gain of the founders %",
-        phrase="share of the gain that the founders have",
-        value=founders_share,
-        table=RESULTS,
-        aggregate=aggregation.median,
-        quantity=Quantity.SHARE,
-        spec=".0f",
-        note="gain of the founders %: the share of the search's gain in hypervolume over the seed "
-        "network that direct changes of the seed network have; evolution adds the rest. Median "
-        "over the runs that gained.",
     ),
     Metric(
         name="flops_ratio",
@@ -220,6 +206,19 @@ _RESULTS = (
         "{chance} and {most_params} parameters. Higher is better. Median over runs [quartiles].",
     ),
     Metric(
+        name="founders_share",
+        heading="gain of the founders %",
+        phrase="share of the gain that the founders have",
+        value=founders_share,
+        table=SEARCH,
+        aggregate=aggregation.median,
+        quantity=Quantity.SHARE,
+        spec=".0f",
+        note="gain of the founders %: the share of the search's gain in hypervolume over the seed "
+        "network that direct changes of the seed network have; evolution adds the rest. Median "
+        "over the runs that gained.",
+    ),
+    Metric(
         name="anytime",
         heading="anytime hypervolume",
         phrase="anytime hypervolume",
@@ -272,7 +271,7 @@ _RESULTS = (
         quantity=Quantity.SCORE,
     ),
 )
-METRICS = {one.name: one for one in (*_RESULTS, *COST_METRICS)}
+METRICS = {one.name: one for one in (*_MEASURES, *COST_METRICS)}
 """All metrics by name."""
 TIME_COLUMNS = ("train_s", "time_ratio")
 """Metrics in which two runs of the same configuration may differ."""

@@ -87,7 +87,7 @@ def founders_share(run: RunResult) -> float | None:
     """Return the share of the search's gain that changes of the seed network alone reach.
 
     The gain is of hypervolume over the seed network's. Candidates whose only parent is the seed
-    network are the founders in guided evolution, unless an LLM was told of other networks; what the
+    network are the founders in guided evolution, unless their prompt shows other networks; what the
     others add is due to evolution. None where there is no gain.
     """
     first = [c.objectives for c in run.evaluated if c.objectives and _is_founder(c)]

@@ -219,7 +219,9 @@ def _parameters_saved(comparison: Comparison) -> str:
 
 
 def _saved(arm: Arm) -> str:
-    decades = [saved(run) or 0.0 for run in arm.finished]
+    decades = [one for run in arm.finished if (one := saved(run)) is not None]
+    if not decades:
+        return f"{arm.name} unknown"
     share = 100 * (1 - 10 ** -statistics.median(decades))
     succeeded = sum(one > 0 for one in decades)
     return f"{arm.name} {share:.1f} % ({succeeded} of {len(decades)} runs)"

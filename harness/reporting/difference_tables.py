@@ -10,7 +10,7 @@ from harness.analysis.metric import Metric
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.statistics.family import Difference
 from harness.analysis.statistics.intervals import LEVEL, Interval
-from harness.analysis.statistics.paired import least_p, seeds_needed
+from harness.analysis.statistics.paired import seeds_needed
 from harness.analysis.statistics.power import POWER
 from harness.reporting.formatting import ARM, Column, NumberFormat, Values, fill, format_of
 from harness.reporting.tables import Document, Table
@@ -122,14 +122,15 @@ def _notes(
         f"Difference: the arm's value less that of {comparison.reference.name} at each seed that "
         f"both completed, and of these the median of all means of two (Hodges-Lehmann). The "
         f"interval is of one comparison alone and excludes 0 exactly where p is at most {LEVEL:g}; "
-        f"below {_fewest_pairs()} seeds there is none. Ahead: ties count half; Wilson's interval."
+        f"below {seeds_needed(1)} seeds there is none. Ahead: ties count half; Wilson's interval."
     )
     yield from _on_missing(found)
     yield (
         f"p: exact signed-rank test, two-sided, ties and zeros resolved against a difference. p "
         f"(Holm): adjusted for {_count(len(found), 'comparison')}. A dash: with so few seeds no "
-        f"difference could be significant at 5 %, however large; {seeds_needed(len(found))} seeds "
-        f"would suffice (python -m harness.power)."
+        f"difference could be significant at 5 %, however large, under p (Holm) after the "
+        f"adjustment; {seeds_needed(len(found))} seeds would suffice for both (python -m "
+        f"harness.power)."
     )
     yield (
         f"Detectable: the least difference that these seeds find with {100 * POWER:g} % "
@@ -155,13 +156,15 @@ def _on_verdicts(comparison: Comparison, measure: Metric, margin: float | None) 
     text = f"Verdict: {BETTER} or {WORSE} where p (Holm) is at most {LEVEL:g}"
     if margin is None:
         return (
-            f"{text}, else {INCONCLUSIVE}. No margin was declared, so equality cannot be concluded."
+            f"{text}, else {INCONCLUSIVE}. No least difference that matters is set "
+            f"(final.relevant), so equality cannot be concluded."
         )
     notation = format_of(measure, comparison.wording)
     within = f"± {notation.text(margin)} {notation.points}".strip()
     return (
-        f"{text}; {EQUIVALENT} where the whole interval lies within {within}, the margin declared "
-        f"(two one-sided tests at 2.5 %), whatever p is; else {INCONCLUSIVE}."
+        f"{text}; {EQUIVALENT} where the whole interval lies within {within}, the least "
+        f"difference that matters (two one-sided tests at 2.5 %), whatever p is; else "
+        f"{INCONCLUSIVE}."
     )
 
 
@@ -178,10 +181,6 @@ def _on_examples(comparison: Comparison) -> str:
         f"{text}: the error of {n:,} {wording.test_examples}, ± {wording.number(error)} "
         f"{wording.short_points} for one score of {wording.text(score)}, is in none of them."
     )
-
-
-def _fewest_pairs() -> int:
-    return next(n for n in range(1, 99) if least_p(n) <= LEVEL)
 
 
 def _count(n: int, noun: str) -> str:

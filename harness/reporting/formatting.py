@@ -187,7 +187,7 @@ def latex(text: str) -> str:
     """Return text that LaTeX prints as it stands; a sign before a number becomes a minus."""
     parts = ("".join(_LATEX.get(c, c) for c in part) for part in _LIGATURE.split(text))
     escaped = "{}".join(parts)
-    return re.sub(r"(?<![\w.])([-+])(?=\d)", r"$\1$", escaped)
+    return re.sub(r"(?<![\w.])([-+])(?=\d|\$\\infty)", r"$\1$", escaped)
 
 
 _MARKUP = re.compile(r"(?<!\\)(\\*)(<(?=[a-zA-Z/!?])|&(?=#?\w+;)|(?<=\])(?=[(\[:]))")

@@ -151,6 +151,8 @@ def test_noise_is_pooled_within_networks(recorded):
     variance = (0.01**2 + 0.02**2) / 2
     assert found.n == 6
     assert found.error == pytest.approx(math.sqrt(2 * variance / 3))
+    failing = 0.5 * math.erfc(0.02 / found.error / math.sqrt(2))
+    assert found.false_failures == pytest.approx(failing)
     assert measures.noise([replace(run, finals={"seed": (0.9,)})]) is None
 
 
@@ -177,5 +179,6 @@ def test_a_margin_too_small_for_the_noise_is_told(tmp_path):
     for seed, finals in enumerate([(0.9, 0.95, 0.99), (0.91, 0.97, 0.99)]):
         record_run(tmp_path / str(seed), arm="full", seed=seed, finals=finals,
                    children=[("g0.c0", evaluated(0.98, 100))])  # fmt: skip
-    text = described([read_run(tmp_path / str(seed)) for seed in range(2)], "markdown")
-    assert "The margin is too small for this noise: use final.seeds=" in text
+    runs = [read_run(tmp_path / str(seed)) for seed in range(2)]
+    needed = math.ceil(3 * (2 * measures.noise(runs).error / 0.02) ** 2)
+    assert f"too small for this noise: use final.seeds={needed}." in described(runs, "markdown")

@@ -9,6 +9,7 @@ from harness.analysis.statistics.intervals import LEVEL, Interval
 from harness.analysis.statistics.paired import (
     Shift,
     holm,
+    least_p,
     shift,
     signed_rank,
     superiority,
@@ -26,9 +27,10 @@ class Difference:
             pairs.
         ahead: Share of pairs with a positive difference, ties counted half, with its 95 % interval;
             None without pairs.
-        p_alone: p of the signed-rank test, for this comparison alone; None where no p of the
-            family could be at most 5 %.
-        p: The same, adjusted for the family.
+        p_alone: p of the signed-rank test, for this comparison alone; None where so few pairs
+            cannot be significant.
+        p: The same, adjusted for the family; None where so few pairs cannot be significant at
+            their step of Holm's test.
         detectable: Least mean of normal differences that so many pairs find with 80 % probability
             at its step of Holm's test, in their standard deviations; None where they find none.
         deviation: Measured standard deviation of the finite differences; None below two.
@@ -62,14 +64,15 @@ def compared(family: Sequence[Sequence[float]], *, margin: float | None = None) 
         """Return the number of tests that one is adjusted for if it is the next to reject."""
         return len(ps) - sum(p <= LEVEL for p in holm([*ps[:i], 1.0, *ps[i + 1 :]]))
 
+    sizes = [detectable(len(pairs), comparisons=step(i)) for i, pairs in enumerate(family)]
     return [
         Difference(
             n=len(pairs),
             shift=(found := shift(pairs)),
             ahead=superiority(pairs),
-            p_alone=p_alone if (size := detectable(len(pairs), comparisons=step(i))) else None,
-            p=p if size else None,
-            detectable=size,
+            p_alone=p_alone if least_p(len(pairs)) <= LEVEL else None,
+            p=p if sizes[i] else None,
+            detectable=sizes[i],
             deviation=_deviation(pairs),
             equivalent=is_equivalent(found, margin),
         )
