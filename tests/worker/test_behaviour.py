@@ -192,7 +192,40 @@ AFTER = (
 PATHS = (
     "self.paths = nn.ModuleList([nn.ReLU(), nn.ELU(), nn.SiLU(), nn.GELU(), nn.Tanh(), nn.Mish()])"
 )
+SHARED_LIST = LOOKAHEAD.replace(
+    "self.back, self.taken = back, 0", "self.back, self.taken = back, 0\n        self.a = []\n        self.b = self.a"
+).replace("self.taken += 1", "self.taken += 1\n        self.a.append(1)").replace("self.taken % 50 == 0", "len(self.b) % 50 == 49")  # fmt: skip
+TWO_ACTS = later(
+    held="self.n = [0]\n        self.mix.one, self.mix.two = nn.ReLU(), nn.Tanh()",
+    runs="        self.n[0] += 1\n        x = self.mix(x) if self.n[0] < 500 else self.mix.one(x)\n",
+).replace("F.relu(self.norm(", "self.one(self.norm(")
+TWO_TWIN = TWO_ACTS.replace("self.mix.one, self.mix.two =", "self.mix.two, self.mix.one =").replace(
+    "self.one(self.norm(", "self.two(self.norm("
+)
+SET_LATER = later(
+    held="self.extra = nn.ReLU()", runs="        self.n = 1\n        x = self.mix(x)\n"
+).replace(
+    "class Net(nn.Module):\n",
+    """class Net(nn.Module):
+    @property
+    def gone(self):
+        return 0
+
+    @gone.setter
+    def gone(self, value):
+        self.extra(value)
+
+    @gone.deleter
+    def gone(self):
+        print(1)
+
+""",
+)
 UNSHOWN = {
+    "whether two names hold one list": (SHARED_LIST, "self.b = self.a", "self.b = []"),
+    "which layer another object finds by name": (TWO_ACTS, TWO_ACTS, TWO_TWIN),
+    "a layer that only a setter uses": (SET_LATER, "nn.ReLU()", "nn.Tanh()"),
+    "what a deleter does": (SET_LATER, "print(1)", "print(2)"),
     "a counter in a buffer": (
         later(held=BUFFER, runs="        self.n.add_(1)\n        x = self.mix(x) * max(0.1, 1 / math.sqrt(self.n))\n"),
         "max(0.1", "max(0.2"),
@@ -326,6 +359,7 @@ def test_one_function_has_one_digest(case):
 @pytest.mark.parametrize("case", DISTINCT.values(), ids=DISTINCT)
 def test_an_honest_difference_has_another_digest(case):
     before, after = changed(case)
+    assert digest(before) == digest(before)
     assert digest(before) != digest(after)
 
 
@@ -333,6 +367,7 @@ def test_an_honest_difference_has_another_digest(case):
 def test_what_the_observed_steps_do_not_show_makes_another_digest(case):
     before, after = changed(case)
     assert before != after
+    assert digest(before) == digest(before)
     assert digest(before) != digest(after)
 
 

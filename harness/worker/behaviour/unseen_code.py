@@ -14,6 +14,7 @@ import inspect
 import types
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -74,6 +75,8 @@ class _Writer:
         self._names: dict[type, dict[str, int]] = {}
         """Numbers of the attributes of each class of the candidate's own."""
         self._mentioned = self._names_that_run(built)
+        self._elsewhere = self._names_used_elsewhere()
+        """Attributes that keep their names, for code finds them by name on other objects."""
 
     def _names_that_run(self, built: set[type]) -> set[str]:
         """Return the names in all code that may run later; not in that of modules never built."""
@@ -88,15 +91,26 @@ class _Writer:
             names.update(*(_mentioned(waiting.pop(name)) for name in found))
         return names
 
+    def _names_used_elsewhere(self) -> set[str]:
+        """Return names by which code of the candidate's own may find an attribute of an object."""
+        names: set[str] = set()
+        for value in vars(self._module).values():
+            members = vars(value).values() if isinstance(value, type) else [value]
+            for member in members if self._is_own(value) else ():
+                names.update(*map(_used_elsewhere, _codes(member)))
+        return names
+
     def text(self, value: Any) -> Any:
         """Return a value as nested lists of plain values."""
-        if isinstance(value, _PLAIN) and type(value) in _PLAIN:
+        if type(value) in _PLAIN:
             return value
-        if type(value) in {list, tuple, torch.Size}:
+        if type(value) in {tuple, torch.Size}:
             return [type(value).__name__, *map(self.text, value)]
         if id(value) in self._seen:
             return ["again", self._seen[id(value)][0]]
         self._seen[id(value)] = len(self._seen), value
+        if type(value) is list:
+            return ["list", *map(self.text, value)]
         return self._container(value) or self._callable(value) or self._instance(value)
 
     def _container(self, value: Any) -> list[Any]:
@@ -190,7 +204,8 @@ class _Writer:
         if isinstance(value, (staticmethod, classmethod)):
             return [type(value).__name__, self._member(value.__func__, kind)]
         if isinstance(value, property):
-            return ["property", *(self._member(f, kind) for f in (value.fget, value.fset))]
+            parts = (value.fget, value.fset, value.fdel)
+            return ["property", *(self._member(part, kind) for part in parts)]
         if isinstance(value, types.FunctionType) and self._is_own(value):
             return ["method", *self._function(value, kind)]
         if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
@@ -222,8 +237,7 @@ class _Writer:
             argument: Any = one.arg
             if one.opcode in dis.hasname:
                 argument = one.argval
-                on_self = previous and previous.opname == "LOAD_FAST" and not previous.arg
-                if on_self and one.opname in {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR"}:
+                if _is_of_self(one, previous, code):
                     argument = ["self", own.get(argument, argument)]
                 elif "ATTR" not in one.opname and "METHOD" not in one.opname:
                     argument = self._global(argument)
@@ -248,7 +262,7 @@ class _Writer:
         inner = [held.get(part, {}) for part in _PARTS]
         members = [vars(c) for c in kind.__mro__ if self._is_own(c)]
         for name in (name for group in (*inner, held, *members) for name in group):
-            if name in self._mentioned and name not in base:
+            if name in self._mentioned and name not in base | self._elsewhere:
                 names.setdefault(name, len(names))
         return names
 
@@ -280,14 +294,50 @@ def _mentioned(value: Any) -> set[str]:
     members = vars(value) if isinstance(value, type) else {value.__name__: value}
     names: set[str] = set()
     for name, member in members.items():
-        found = getattr(member, "fget", None) or getattr(member, "__func__", member)
-        found = inspect.unwrap(found) if callable(found) else found
-        if not isinstance(found, types.FunctionType):
-            continue
-        later = [found.__code__]
-        if name in _FIRST:
-            later = [c for c in found.__code__.co_consts if isinstance(c, types.CodeType)]
-        names.update(*map(_names_in, later))
+        for code in _codes(member):
+            later = [code]
+            if name in _FIRST:
+                later = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+            names.update(*map(_names_in, later))
+    return names
+
+
+def _codes(member: Any) -> Iterator[types.CodeType]:
+    """Yield the code of a function, a method or the functions of a property."""
+    parts = [getattr(member, "__func__", member)]
+    if isinstance(member, property):
+        parts = [member.fget, member.fset, member.fdel]
+    for found in (inspect.unwrap(part) for part in parts if callable(part)):
+        if isinstance(found, types.FunctionType):
+            yield found.__code__
+
+
+def _is_of_self(
+    one: dis.Instruction, previous: dis.Instruction | None, code: types.CodeType
+) -> bool:
+    """Return whether an instruction reads or writes an attribute of ``self``."""
+    on_first = previous is not None and previous.opname == "LOAD_FAST" and not previous.arg
+    is_method = "self" in code.co_varnames[:1]
+    return on_first and is_method and one.opname in {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR"}
+
+
+def _used_elsewhere(code: types.CodeType) -> set[str]:
+    """Return the names of attributes that code uses on other objects than ``self``, or spells."""
+    names: set[str] = set()
+    previous = None
+    for one in dis.get_instructions(code):
+        if one.opcode in dis.hasname and not _is_of_self(one, previous, code):
+            names.add(one.argval)
+        previous = one
+    waiting = list(code.co_consts)
+    while waiting:
+        constant = waiting.pop()
+        if isinstance(constant, str):
+            names.add(constant)
+        elif isinstance(constant, (tuple, frozenset)):
+            waiting += constant
+        elif isinstance(constant, types.CodeType):
+            names |= _used_elsewhere(constant)
     return names
 
 
