@@ -198,9 +198,9 @@ SHARED_LIST = LOOKAHEAD.replace(
 TWO_ACTS = later(
     held="self.n = [0]\n        self.mix.one, self.mix.two = nn.ReLU(), nn.Tanh()",
     runs="        self.n[0] += 1\n        x = self.mix(x) if self.n[0] < 500 else self.mix.one(x)\n",
-).replace("F.relu(self.norm(", "self.one(self.norm(")
+).replace("F.relu(self.norm(self.conv(x)))", "self.two(self.one(self.norm(self.conv(x))))")
 TWO_TWIN = TWO_ACTS.replace("self.mix.one, self.mix.two =", "self.mix.two, self.mix.one =").replace(
-    "self.one(self.norm(", "self.two(self.norm("
+    "self.two(self.one(", "self.one(self.two("
 )
 SET_LATER = later(
     held="self.extra = nn.ReLU()", runs="        self.n = 1\n        x = self.mix(x)\n"

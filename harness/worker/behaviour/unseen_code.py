@@ -76,7 +76,6 @@ class _Writer:
         """Numbers of the attributes of each class of the candidate's own."""
         self._mentioned = self._names_that_run(built)
         self._elsewhere = self._names_used_elsewhere()
-        """Attributes that keep their names, for code finds them by name on other objects."""
 
     def _names_that_run(self, built: set[type]) -> set[str]:
         """Return the names in all code that may run later; not in that of modules never built."""
@@ -92,7 +91,7 @@ class _Writer:
         return names
 
     def _names_used_elsewhere(self) -> set[str]:
-        """Return names by which code of the candidate's own may find an attribute of an object."""
+        """Return attributes that keep their names: code finds them by name on other objects."""
         names: set[str] = set()
         for value in vars(self._module).values():
             members = vars(value).values() if isinstance(value, type) else [value]
@@ -204,8 +203,10 @@ class _Writer:
         if isinstance(value, (staticmethod, classmethod)):
             return [type(value).__name__, self._member(value.__func__, kind)]
         if isinstance(value, property):
-            parts = (value.fget, value.fset, value.fdel)
-            return ["property", *(self._member(part, kind) for part in parts)]
+            return [
+                "property",
+                *(self._member(f, kind) for f in (value.fget, value.fset, value.fdel)),
+            ]
         if isinstance(value, types.FunctionType) and self._is_own(value):
             return ["method", *self._function(value, kind)]
         if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
@@ -323,19 +324,18 @@ def _is_of_self(
 
 def _used_elsewhere(code: types.CodeType) -> set[str]:
     """Return the names of attributes that code uses on other objects than ``self``, or spells."""
-    names: set[str] = set()
-    previous = None
-    for one in dis.get_instructions(code):
-        if one.opcode in dis.hasname and not _is_of_self(one, previous, code):
-            names.add(one.argval)
-        previous = one
+    steps = list(dis.get_instructions(code))
+    names = {
+        one.argval
+        for previous, one in zip([None, *steps], steps, strict=False)
+        if one.opcode in dis.hasname and not _is_of_self(one, previous, code)
+    }
     waiting = list(code.co_consts)
-    while waiting:
-        constant = waiting.pop()
+    for constant in waiting:  # grows
         if isinstance(constant, str):
             names.add(constant)
         elif isinstance(constant, (tuple, frozenset)):
-            waiting += constant
+            waiting.extend(constant)
         elif isinstance(constant, types.CodeType):
             names |= _used_elsewhere(constant)
     return names
