@@ -50,7 +50,8 @@ def without_secrets(text: str) -> str:
     """Return a text with each spelling of each key replaced by the mask.
 
     Keys are those registered by ``keep_secret``, and values of environment variables whose name
-    ends in ``KEY``, ``TOKEN``, ``SECRET``, ``PASSWORD`` or ``CREDENTIALS``. A key of 16 characters
+    ends in ``KEY``, ``TOKEN``, ``SECRET``, ``PASSWORD``, ``PASSWD``, ``CREDENTIAL`` or
+    ``CREDENTIALS``, in any letter case. A key of 16 characters
     or more is found in any letter case, in hexadecimal, in decimal, in base32 and in base64. It is
     also found backwards, with escapes, and with any separators between its characters, such as
     quotes, commas, comment signs and line ends, unless it may be a name of several words, such as

@@ -114,7 +114,7 @@ _Builder.yaml_implicit_resolvers = {
     for first, resolvers in Resolver.yaml_implicit_resolvers.items()
 }
 _Builder.add_implicit_resolver(
-    _FLOAT, re.compile(r"[-+]?\d+(_\d+)*(\.[\d_]*)?[eE][-+]?\d+", re.ASCII), list("-+0123456789")
+    _FLOAT, re.compile(r"[-+]?\d+(_\d+)*(\.[\d_]*)?[eE][-+]?\d+$", re.ASCII), list("-+0123456789")
 )
 
 

@@ -155,7 +155,7 @@ class Rates:
     p_mutate: float = setting(within=SHARE)
     """Probability of a mutation after mating; a parent without a mate always mutates. At 0, only
     founders mutate, and a parent whose neighbour cannot be its mate mates with any individual
-    whose built network differs."""
+    whose segments differ."""
     mate_identical: bool = False
     """Also mate parents that build the same network, as the published code does."""
 

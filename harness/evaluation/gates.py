@@ -22,13 +22,12 @@ from harness.evolution.candidate import CAUSES, Gated, Rejection, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.job import JobFailed
-from harness.sandbox.messages import Build, Built, Candidate, Signature
+from harness.sandbox.messages import DIGEST_BYTES, Build, Built, Candidate, Signature
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
 from harness.sandbox.sandbox import Sandbox
 from harness.text import INVISIBLE
 
 _RUFF_TIMEOUT_S = 20
-_DIGEST_BYTES = 16
 
 # Rules by which code cannot run as written; none is about style.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
@@ -219,7 +218,7 @@ class Validator:
                 running.receive_answer(Built)
                 passed = True
                 digest = running.receive_array("u1")
-                behaviour = digest.tobytes().hex() if digest.shape == (_DIGEST_BYTES,) else None
+                behaviour = digest.tobytes().hex() if digest.shape == (DIGEST_BYTES,) else None
         except JobFailed as failure:
             if not passed:
                 return rejection_of(failure)

@@ -69,8 +69,8 @@ def evolve(
         parents = selection.parents(population, n=sizes.offspring, rng=rng) if population else []
         plans = pair_up(parents, population, rates, seed=seed, generation=generation)
         founding = not plans  # the first generation, or no parent has a mate
-        if founding:
-            plans = [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
+        plans = plans or [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
+        before = tuple(history)
         contexts = [
             Context(
                 step=f"g{generation}.c{child}",
@@ -79,7 +79,7 @@ def evolve(
                 reference=reference,
                 elites=elites,
                 parent=plan.parent,
-                history=tuple(history),
+                history=before,
                 gates=gates,
                 confirm=confirm,
             )
@@ -149,8 +149,8 @@ def pair_up(
 ) -> list[MatingPlan]:
     """Pair neighbouring parents: both of a pair mate, or neither; a parent without mate mutates.
 
-    Only parents whose built networks differ mate. Where ``p_mutate`` is 0, a parent without mate
-    mates with any individual whose built network differs, and has no child if there is none.
+    Only parents whose segments differ mate. Where ``p_mutate`` is 0, a parent without mate mates
+    with any individual whose segments differ, and has no child if there is none.
     """
     plans = []
     for i, parent in enumerate(parents):
@@ -168,10 +168,10 @@ def pair_up(
 
 
 def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
-    """Return whether there is another parent, and its built network differs.
+    """Return whether there is another parent with a segment that differs.
 
-    A child that computes what an earlier network of the run computes is rejected, so that members
-    of a population whose segments differ build networks that differ.
+    Where networks have digests of behaviour, no population holds two that compute the same, so the
+    built networks differ, too.
     """
     if other is None:
         return False

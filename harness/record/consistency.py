@@ -41,8 +41,7 @@ _NEEDED: Mapping[str, tuple[type, ...]] = {
 }  # fmt: skip
 """Settings that tables need, with the types of their values."""
 _OPTIONAL: Mapping[str, type] = {
-    "fidelity": dict, "fidelity._target_": str, "proposer": dict,
-    "proposer.model": dict, "proposer.model.name": str,
+    "proposer": dict, "proposer.model": dict, "proposer.model.name": str,
 }  # fmt: skip
 """Settings that some runs lack, with the type of a value where there is one."""
 _SECTIONS: Mapping[str, type] = {"final": Final, "confirm": Confirm, "search": Search}

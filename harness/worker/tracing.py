@@ -4,6 +4,7 @@ It runs in the process that ran candidate code, so its result is not trusted: th
 replays the graph, and the harness scores the replay.
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -131,6 +132,7 @@ class _Tape(TorchDispatchMode):
         raise GraphError(f"passes a {type(value).__name__} to an operation")
 
 
+@functools.cache
 def is_composite(func: Any) -> bool:
     """Return whether torch implements an operation by other operations alone."""
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - no public name

@@ -22,7 +22,8 @@ def test_our_files_are_read_as_hydra_reads_them(file):
 
 
 def test_values_are_those_of_omegaconf():
-    text = "[1e-3, 2.5, 1_000, 0x1F, 1_0e2, -.5, .inf, 2026-01-01, yes, ~, 'a', 1:30, 1e, +1E+5]"
+    text = "[1e-3, 2.5, 1_000, 0x1F, 1_0e2, -.5, .inf, 2026-01-01, yes, ~, 'a', 1:30, 1e, +1E+5, "
+    text += "5e7a9c21, 3e2.zip, 12e5-run, .5e3]"
     values = load_yaml(text)
     assert values == OmegaConf.to_container(OmegaConf.create(f"a: {text}"))["a"]
     assert [type(value) for value in values[:3]] == [float, float, int]

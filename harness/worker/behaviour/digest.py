@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.sandbox.messages import Candidate
+from harness.sandbox.messages import DIGEST_BYTES, Candidate
 from harness.tasks.kind import Kind
 from harness.worker.behaviour.effects import EffectRecorder, Names, alive
 from harness.worker.behaviour.unseen_code import unseen_code
@@ -81,8 +81,9 @@ def behaviour_of(candidate: Candidate, kind: Kind, *, device: str) -> bytes:
         digest.update(repr(recorder.contents([recorder.storage_of(a) for a in answers])).encode())
         for group, setting in zip(optimizer.param_groups, settings, strict=True):
             owned = [numbers[s] for s in map(recorder.storage_of, group["params"]) if s in numbers]
-            digest.update(repr((setting, owned)).encode() if owned else b"")
-    return digest.digest()[:16]
+            if owned:
+                digest.update(repr((setting, owned)).encode())
+    return digest.digest()[:DIGEST_BYTES]
 
 
 @dataclass(frozen=True, kw_only=True)

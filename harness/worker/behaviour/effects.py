@@ -72,7 +72,7 @@ class EffectRecorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func.namespace == "profiler":
             return func(*args, **kwargs)
-        if _is_composite(func):
+        if is_composite(func):
             with self:
                 return func.decompose(*args, **kwargs)
         reads, created = set[int](), set[int]()
@@ -165,11 +165,6 @@ def _written(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Iterator[torch.
     """Yield the arguments that an operation changes."""
     for place, name in _changes(func):
         yield from _tensors(args[place] if place < len(args) else kwargs.get(name))
-
-
-@cache
-def _is_composite(func: Any) -> bool:
-    return is_composite(func)
 
 
 @cache
