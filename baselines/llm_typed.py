@@ -124,7 +124,7 @@ class TypedChoice:
             segment=_ASKED,
             settings=lambda _: self._settings,
         )
-        place = int(context.step.rpartition("c")[2]) + 1
+        place = context.place + 1
         child = calls.ask(operator, self._text(context, place))
         detail = {"place": f"{place} of {self._batch}", **told_detail(context)}
         if isinstance(child, Genome):
@@ -160,12 +160,15 @@ class TypedChoice:
             yield Template(self._prompts.left_out).substitute(n=left_out)
         for decided in refused(context, most=self._most[1]):
             child, outcome = decided.proposal.child, decided.outcome
-            if isinstance(child, Genome) and isinstance(outcome, Rejection):
-                yield f"- not measured ({outcome.reason}): {_json(decoded(child))}"
+            if isinstance(outcome, Rejection):
+                point = f": {_json(decoded(child))}" if isinstance(child, Genome) else ""
+                yield f"- not measured ({outcome.reason}){point}"
 
 
 class _Choice(CallSequence):
     """Reads a point of the space instead of code."""
+
+    unchanged = "the answer is the architecture of the seed network"
 
     def read(self, completion: Completion) -> Genome | Rejection:
         """Return the genome of the answer's architecture, or why it is none."""

@@ -142,14 +142,15 @@ class SmallestAsGood(OnePlusOne):
     """
 
     def __init__(self, *, tolerance: float) -> None:
-        self._tolerance, self._least = tolerance, 0.0
+        self._tolerance, self._reference = tolerance, 0.0
 
     def start(self, reference: Individual) -> list[Individual]:
         """Return the seed network alone."""
-        self._least = reference.objectives.score - self._tolerance
+        self._reference = reference.objectives.score
         return [reference]
 
     def keeps(self, current: Individual, child: Individual) -> bool:
         """Return whether the child is worse than allowed, or neither smaller nor better."""
         (score, size), (new_score, new_size) = current.objectives, child.objectives
-        return new_score < self._least or (-size, score) >= (-new_size, new_score)
+        as_good = pareto.as_good(new_score, self._reference, tolerance=self._tolerance)
+        return not as_good or (-size, score) >= (-new_size, new_score)

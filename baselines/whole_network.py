@@ -149,6 +149,8 @@ class WholeNetwork:
 class _WholeFile(CallSequence):
     """Reads a whole file instead of one segment."""
 
+    unchanged = "the answer is the network that was shown"
+
     def read(self, completion: Completion) -> Genome | Rejection:
         """Return the genome of the answer's file, or why it is none."""
         seed = self.context.reference.genome

@@ -48,7 +48,7 @@ class WidthMultiplier:
             InputError: The seed network has no widths.
         """
         del genome
-        place = len(context.history) + int(context.step.rpartition(".c")[2])
+        place = len(context.history) + context.place
         for k, (multiplier, child) in enumerate(self._distinct(context.reference.genome)):
             if k == place:
                 detail = {"multiplier": str(multiplier)}

@@ -118,14 +118,9 @@ def saved(run: RunResult) -> float | None:
     if selected is None or selected.objectives is None or not _retrained_fully(run, selected):
         return 0.0
     score = mean(run.finals[selected.step])
-    if score is None or not within_margin(run, seed - score):
+    if score is None or not pareto.as_good(score, seed, tolerance=margin_of(run)):
         return 0.0
     return max(0.0, math.log10(run.seed_objectives.n_params / selected.objectives.n_params))
-
-
-def within_margin(run: RunResult, loss: float) -> bool:
-    """Return whether a loss of test score is within the non-inferiority margin."""
-    return loss <= margin_of(run) + 1e-9  # differences of scores are not exact in binary
 
 
 def retrained_hypervolume(run: RunResult) -> float | None:

@@ -25,8 +25,6 @@ ARM_SETTINGS = frozenset(
 """Settings in which arms of one comparison may differ."""
 FRONT = "front"
 """Name of the folder within a run's that holds the networks of its front."""
-_ROUNDING = 1e-9
-"""Differences of scores are not exact in binary: 0.93 - 0.92 is above 0.01."""
 HALVED = " (halving)"
 """Marks an arm in which some networks were trained for fewer epochs than the recipe has."""
 SAW_TEST_DATA = " (selected on test data)"
@@ -251,18 +249,17 @@ class RunResult:
 
     def as_good_as_the_seed(self, score: float) -> bool:
         """Return whether a score of the search is the seed network's, up to the tolerance."""
-        return self.seed_objectives.score - score <= self._tolerance
+        return self._as_good(score, self.seed_objectives.score)
 
-    @property
-    def _tolerance(self) -> float:
+    def _as_good(self, score: float, other: float) -> bool:
         tolerance: float = self.manifest.settings["final"]["tolerance"]
-        return tolerance + _ROUNDING
+        return pareto.as_good(score, other, tolerance=tolerance)
 
     def _near_the_seed(self, candidate: Candidate) -> bool:
         seed = self.seed_objectives.score
         if self._confirms:
             seed = statistics.fmean(self.confirmed["seed"])
-        return seed - self._score(candidate) <= self._tolerance
+        return self._as_good(self._score(candidate), seed)
 
     @property
     def _confirms(self) -> bool:

@@ -98,6 +98,8 @@ def evolve(
         history += decided
         population = selection.survivors(elites, evaluated(decided))
         record.generation(generation, population)
+        if not decided:  # the proposer has nothing left to propose, or the budget for it is spent
+            return
 
 
 def decide(

@@ -17,6 +17,8 @@ import numpy as np
 
 from harness.typing import Array
 
+_ROUNDING = 1e-9
+"""Differences of scores are not exact in binary: 0.93 - 0.92 is above 0.01."""
 REFERENCE_SIZE = 10
 """Parameters of the hypervolume's reference point, in multiples of the seed network's."""
 
@@ -26,6 +28,11 @@ class Objectives(NamedTuple):
 
     score: float
     n_params: int
+
+
+def as_good(score: float, other: float, *, tolerance: float) -> bool:
+    """Return whether a score is at most a tolerance below another."""
+    return other - score <= tolerance + _ROUNDING
 
 
 def dominates(a: Objectives, b: Objectives) -> bool:

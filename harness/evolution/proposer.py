@@ -46,6 +46,11 @@ class Context:
         """Number of the child's generation; that of the founders is 0."""
         return int(self.step[1:].partition(".")[0])
 
+    @property
+    def place(self) -> int:
+        """Place of the child in its generation, from 0."""
+        return int(self.step.rpartition(".c")[2])
+
     def rng(self, purpose: str) -> Random:
         """Return the random stream of one purpose within this step."""
         return stream(self.seed, self.step, purpose)

@@ -22,6 +22,9 @@ class CallSequence:
         detail: What they add to ``Variation.detail``.
     """
 
+    unchanged = "the answer leaves {segment} as it was"
+    """Reason for refusing an answer that changes nothing."""
+
     def __init__(
         self,
         *,
@@ -49,7 +52,7 @@ class CallSequence:
         self.made.append(call)
         child = self._cut_off(call) or self.read(call.completion)
         if isinstance(child, Genome) and not child.differing(self.genome):
-            reason = f"the answer leaves {self.segment} as it was"
+            reason = self.unchanged.format(segment=self.segment)
             return Rejection(gate="extract", kind="duplicate", reason=reason)
         return child
 

@@ -54,10 +54,17 @@ class TestRandomMutation(ProposerContract):
             assert set(variation.detail["kind"].split(", ")) <= {"width", "layer"}
         told = varied(never, network, context, n=20)
         assert any("optimiser" in v.detail["kind"] for v in told)
-        drawn = [replace(context, step=f"g1.c{k}").rng("shrinking").random() for k in range(600)]
         share = compose(["+ablation=random_mutation"]).proposer["shrinking"]
         assert share == pytest.approx(1 / 6)
-        assert sum(one < share for one in drawn) == pytest.approx(100, abs=30)
+        mixed = MatchedMutation(edits=(3, 3), shrinking=share)
+        shrinks = []
+        for k in range(300):
+            step = replace(context, step=f"g1.c{k}")
+            made, small, other = (one.mutate(network, step)[0] for one in (mixed, always, never))
+            assert made in {small, other}
+            if small != other:
+                shrinks.append(made == small)
+        assert sum(shrinks) == pytest.approx(len(shrinks) / 6, abs=25)
 
     def test_a_share_is_a_share(self):
         with pytest.raises(InputError, match="shrinking: expected a share from 0 to 1, got 2"):

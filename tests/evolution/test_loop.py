@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from baselines.random_mutation import RandomMutation
 from harness.config.schema import Budget, Rates, Sizes
+from harness.errors import BudgetSpent
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Evaluation, Individual, Rejection, Variation
 from harness.evolution.loop import evolve, pair_up
@@ -253,6 +254,22 @@ def test_a_proposer_sees_all_that_was_decided_in_earlier_generations(play):
             (proposal, outcome) for g, proposal, outcome in notes.children if g < generation
         ]
     assert any(seen.values())
+
+
+def test_a_search_ends_when_its_proposer_has_nothing_left(play):
+    class Three(RandomMutation):
+        made = 0
+
+        def mutate(self, genome, context):
+            if self.made == 3:
+                raise BudgetSpent("nothing left")
+            self.made += 1
+            return super().mutate(genome, context)
+
+    proposer = Three(edits=(1, 1))
+    notes, _ = play(proposer=proposer, llm_workers=1, sizes=(2, 2), p_mate=0, p_mutate=1)
+    assert len(notes.children) == 3
+    assert [number for number, _ in notes.generations] == [0, 1, 2]
 
 
 def test_where_nobody_is_left_to_mate_with_there_are_founders_again(play):
