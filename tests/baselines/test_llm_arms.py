@@ -341,3 +341,11 @@ class TestWhole:
             assert asked(arm, "No.", later)[1].detail.get("told") == count
             assert "told" not in asked(arm, "No.", start)[1].detail
         assert "as the original: accuracy 97.00%, 200,000 parameters." in told.prompt
+
+
+@pytest.mark.parametrize("arm", ["llm_typed", SEQUENTIAL])
+def test_a_refused_answer_without_a_network_is_shown_with_its_reason(arm, start):
+    refusal = Rejection(gate="extract", kind="extract", reason="widths: expected 5 values, got 4")
+    history = (Decided(proposal=proposal(0, refusal), outcome=refusal),)
+    _, _, request = asked(arm, "No.", replace(start, step="g1.c0", history=history))
+    assert "widths: expected 5 values, got 4" in request.prompt
