@@ -103,14 +103,19 @@ def less_seed_network(score: float | None, run: RunResult) -> float | None:
     return None if score is None or seed is None else score - seed
 
 
-def saved(run: RunResult) -> float | None:
+def saved(run: RunResult, margin: float | None = None) -> float | None:
     """Return the decades of parameters that the selected network saves, 0 where it fails.
 
     It saves log10 of the seed network's parameters over its own, if its mean test score is at most
     ``final.margin`` below the seed network's. It saves nothing if it is larger, if one of its
     re-trainings failed, or if the search evaluated no network. None where the seed network has no
     test score.
+
+    Args:
+        run: The run.
+        margin: Another margin than ``final.margin``.
     """
+    margin = margin_of(run) if margin is None else margin
     seed = seed_test_score(run)
     if seed is None:
         return None
@@ -118,23 +123,27 @@ def saved(run: RunResult) -> float | None:
     if selected is None or selected.objectives is None or not _retrained_fully(run, selected):
         return 0.0
     score = mean(run.finals[selected.step])
-    if score is None or not pareto.as_good(score, seed, tolerance=margin_of(run)):
+    if score is None or not pareto.as_good(score, seed, tolerance=margin):
         return 0.0
     return max(0.0, math.log10(run.seed_objectives.n_params / selected.objectives.n_params))
 
 
-def retrained_hypervolume(run: RunResult) -> float | None:
+def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float | None:
     """Return the area that the re-trained front dominates on test examples, normalised.
 
     The reference point is ``final.useful`` below the seed network's mean test score, at the seed
     network's size. The unit is ``final.useful`` times two decades: 1 is a network with the seed
     network's score and a hundredth of its parameters. A network with a failed re-training adds
     nothing. None where the seed network has no test score.
+
+    Args:
+        run: The run.
+        useful: Another distance of the reference point than ``final.useful``.
     """
+    useful = useful_of(run) if useful is None else useful
     seed = seed_test_score(run)
     if seed is None:
         return None
-    useful = useful_of(run)
     points = [
         pareto.Objectives(statistics.fmean(run.finals[c.step]), c.objectives.n_params)
         for c in run.hall_of_fame

@@ -12,6 +12,7 @@ from harness.analysis.curves.sensitivity import by_evaluations, by_setting
 from harness.analysis.curves.series import band, outcomes, regressions, surface
 from harness.analysis.curves.targets import reached
 from harness.analysis.loading import read_runs, runs_below
+from harness.analysis.measures import saved
 from harness.analysis.metrics import METRICS
 from harness.evolution import pareto
 from harness.reporting import plot_style
@@ -121,7 +122,7 @@ def test_differences_by_evaluations_and_by_margin(tmp_path):
     assert late.estimate == pytest.approx(0.88 * math.log10(4 / 5))
     for run in other.runs:  # 3 points below its seed network
         run.finals["g0.c1"] = (0.95, 0.95, 0.95)
-    (_, strict), (_, lax) = by_setting(other, full, METRICS["saved"], "margin", (0.0, 0.05))
+    (_, strict), (_, lax) = by_setting(other, full, saved, (0.0, 0.05))
     assert strict.estimate == pytest.approx(-math.log10(1000 / 400))  # the other saves nothing
     assert lax.estimate == pytest.approx(math.log10(4 / 5))
 

@@ -1,8 +1,6 @@
 """How a difference between arms depends on budget, margin and reference point."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 from harness.analysis.arm import Arm
 from harness.analysis.metric import Metric
@@ -37,38 +35,26 @@ def by_evaluations(arm: Arm, reference: Arm, metric: Metric) -> Curve:
         known = heights[run.folder]
         return known[min(int(at), len(known)) - 1] if known else None
 
-    return _curve(arm, reference, [*range(last, 0, -step)][::-1], value)
+    return by_setting(arm, reference, value, [*range(last, 0, -step)][::-1])
 
 
 def by_setting(
-    arm: Arm, reference: Arm, metric: Metric, setting: str, values: Sequence[float]
-) -> Curve:
-    """Return the difference in a metric under other values of a setting in ``final``.
-
-    Only settings that decide how finished runs are measured can be changed: ``margin``, ``useful``.
-    """
-
-    def value(run: RunResult, at: float) -> float | None:
-        return metric.value(_with(run, setting, at))
-
-    return _curve(arm, reference, values, value)
-
-
-def _curve(
     arm: Arm,
     reference: Arm,
-    points: Sequence[float],
     value: Callable[[RunResult, float], float | None],
+    settings: Sequence[float],
 ) -> Curve:
+    """Return the difference in a measure under each value of a setting.
+
+    Args:
+        arm: Only its finished runs count, at seeds that the reference finished.
+        reference: The arm to subtract.
+        value: The measure of a run under a value of the setting.
+        settings: Values of the setting.
+    """
     found = []
-    for at in points:
+    for at in settings:
         one, other = ({run.seed: value(run, at) for run in a.finished} for a in (arm, reference))
         if (difference := shift(differences(one, other))) is not None:
             found.append((at, difference))
     return found
-
-
-def _with(run: RunResult, setting: str, value: float) -> RunResult:
-    settings: dict[str, Any] = dict(run.manifest.settings)
-    settings["final"] = {**settings["final"], setting: value}
-    return replace(run, manifest=replace(run.manifest, settings=settings))

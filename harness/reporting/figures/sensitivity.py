@@ -4,6 +4,7 @@ from typing import Any
 
 from harness.analysis.comparison import Comparison
 from harness.analysis.curves.sensitivity import Curve, by_evaluations, by_setting
+from harness.analysis.measures import retrained_hypervolume, saved
 from harness.analysis.metrics import METRICS
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure, titled
@@ -47,8 +48,8 @@ def _curve(panel: str, arm: Any, comparison: Comparison) -> tuple[Curve, float]:
     if panel == "evaluations":
         return by_evaluations(arm, reference, METRICS["hypervolume"]), 1
     if panel == "margin":
-        return by_setting(arm, reference, METRICS["saved"], "margin", _MARGINS), times
-    return by_setting(arm, reference, METRICS["test_hypervolume"], "useful", _USEFUL), times
+        return by_setting(arm, reference, saved, _MARGINS), times
+    return by_setting(arm, reference, retrained_hypervolume, _USEFUL), times
 
 
 def _draw_curve(
