@@ -319,6 +319,10 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
                 if not answer.exists():
                     source = prompt.read_text().split("```python\n")[1].split("```")[0]
                     _, edited, _ = mutated({"segment": source}, rng=Random(prompt.name))
+                    usage = {"prompt_tokens": 800, "completion_tokens": 300, "model": "me, 2026"}
+                    prompt.with_name(prompt.name.replace("prompt.md", "usage.json")).write_text(
+                        json.dumps(usage)
+                    )
                     answer.write_text(f"Here.\n```python\n{edited}\n```\n")
 
     done = threading.Event()
@@ -329,7 +333,8 @@ def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
     thread.join()
     assert command.returncode == 0, command.stderr
     assert "model=exchange: answer " in command.stdout
-    assert "full: answers by me" in command.stdout
+    assert "full: answers by me, 2026" in command.stdout
+    assert re.search(r"tokens in +│ +│ +[\d,]+00 │", command.stdout)
 
 
 def test_an_interrupted_command_ends_at_once_leaves_no_process_and_goes_on(tmp_path, tiny):

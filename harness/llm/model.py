@@ -63,6 +63,8 @@ class Completion:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     latency_s: float | None = None
+    """From the request to the end of the answer. Without the time in which a prompt in a file
+    waits for somebody to answer it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the reply by which the server can identify the call."""
     applied: Mapping[str, Any] | None = None

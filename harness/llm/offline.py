@@ -9,6 +9,8 @@ from typing import ClassVar
 from harness.errors import InputError, ReplayMiss
 from harness.files import creation_lock, make_folder, only_regular, write_atomically
 from harness.llm.model import UNMETERED, Completion, Meter, Request, completion_of, today
+from harness.llm.reported_usage import MOST_BYTES as USAGE_BYTES
+from harness.llm.reported_usage import parse_usage
 from harness.record.archive import read_archive
 from harness.record.events import CallAnswered
 from harness.record.study import load_study
@@ -25,12 +27,14 @@ class Exchange:
     """Writes each prompt to a file and reads the answer from another: a person can be the LLM.
 
     ``STEP-DIGEST.prompt.md`` appears in the folder, and the run waits until
-    ``STEP-DIGEST.answer.md`` exists and no longer changes.
+    ``STEP-DIGEST.answer.md`` exists and no longer changes. Whoever answers may report the usage in
+    ``STEP-DIGEST.usage.json`` (``reported_usage``), before the answer or within ``settle_s`` of it.
+    It is recorded like that of a server; without it, tokens and duration are unknown.
 
     Args:
-        folder: Where both files lie, below a folder for the name.
+        folder: Where the files lie, below a folder for the name.
         name: Name of the person or program that answers.
-        settle_s: How long an answer must stay unchanged, in seconds.
+        settle_s: How long answer and usage must stay unchanged, in seconds.
     """
 
     is_paid: ClassVar = False
@@ -43,7 +47,12 @@ class Exchange:
         print(f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md", flush=True)
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
-        """Write the prompt and wait for the answer without limit."""
+        """Write the prompt and wait for the answer without limit.
+
+        Raises:
+            InputError: The reported usage is malformed. The answer is not taken, so that the same
+                command continues once the file is corrected or deleted.
+        """
         _make_folder(self._folder)
         stem = f"{request.step}-{request.prompt_digest[:8]}"
         prompt = self._folder / f"{stem}.prompt.md"
@@ -52,16 +61,33 @@ class Exchange:
         with creation_lock(prompt):
             if not prompt.exists():
                 write_atomically(prompt, lambda file: file.write(request.prompt.encode()))
-        text = self._settled(self._folder / f"{stem}.answer.md")
-        return Completion(text=text, model=self._name, date=today())
+        path = self._folder / f"{stem}.usage.json"
+        answer, report = self._settled(self._folder / f"{stem}.answer.md", path)
+        try:
+            usage = parse_usage(report)
+        except ValueError as error:
+            raise InputError(
+                f"{path}: {error}. Correct or delete the file, and run the same command to "
+                f"continue."
+            ) from None
+        return Completion(
+            text=answer,
+            model=usage.model or self._name,
+            asked=self._name if usage.model else None,
+            date=today(),
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            latency_s=usage.seconds,
+        )
 
-    def _settled(self, path: Path) -> str:
-        seen, since = "", time.monotonic()
+    def _settled(self, answer: Path, usage: Path) -> tuple[str, str]:
+        """Return answer and usage as texts, once neither has changed for ``settle_s``."""
+        seen, since = ("", ""), time.monotonic()
         while True:
-            text = _text_of(path)
-            if text != seen:
-                seen, since = text, time.monotonic()
-            if seen.strip() and time.monotonic() - since >= self._settle_s:
+            texts = _text_of(answer), _text_of(usage, most=USAGE_BYTES + 1)
+            if texts != seen:
+                seen, since = texts, time.monotonic()
+            if seen[0].strip() and time.monotonic() - since >= self._settle_s:
                 return seen
             time.sleep(_POLL_S)
 
@@ -78,11 +104,11 @@ def _make_folder(folder: Path) -> None:
     make_folder(folder)
 
 
-def _text_of(path: Path) -> str:
-    """Return the text of an answer; empty where there is no regular file yet."""
+def _text_of(path: Path, *, most: int = _MOST_BYTES) -> str:
+    """Return the first bytes of a file as text; empty where there is no regular file yet."""
     try:
         with open(path, "rb", opener=only_regular) as file:
-            return file.read(_MOST_BYTES).decode("utf-8", errors="replace")
+            return file.read(most).decode("utf-8", errors="replace")
     except OSError:
         return ""
 
