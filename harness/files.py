@@ -179,6 +179,17 @@ def open_to_append(path: Path) -> IO[bytes]:
         raise _cannot_write(path.parent, error) from None
 
 
+@contextlib.contextmanager
+def appended(path: Path) -> Iterator[IO[bytes]]:
+    """Append to a file as ``open_to_append`` opens it; InputError where a write fails, too."""
+    with open_to_append(path) as file:
+        try:
+            yield file
+            file.flush()
+        except OSError as error:
+            raise _cannot_write(path.parent, error) from None
+
+
 def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,8 +211,9 @@ def _wait_for_lock(file: IO[str], wait_s: float | None, holder: str) -> None:
 
 
 def _cannot_write(folder: Path, error: OSError) -> InputError:
+    reason = error.strerror or error
     return InputError(
-        f"{folder}: expected a folder that can be written, it cannot ({error.strerror}). Make room "
+        f"{folder}: expected a folder that can be written, it cannot ({reason}). Make room "
         f"there or choose another: runs_dir=FOLDER for runs, --out FOLDER for tables, "
         f"XDG_CACHE_HOME for decoded data."
     )

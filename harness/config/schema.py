@@ -133,7 +133,8 @@ class Recipe:
     """Train with half precision where torch considers it safe; scoring has full precision."""
     keep_best: bool = False
     """Keep the network of the epoch with the best validation score, not of the last. The worker
-    sends the network of every epoch; the harness chooses, and the worker learns nothing of it."""
+    sends the network of every epoch. The harness keeps all on the disk, where they may take 16 GiB
+    together, and scores them after training, so that the worker learns nothing of it."""
 
 
 @dataclass(kw_only=True)

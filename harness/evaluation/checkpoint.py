@@ -2,13 +2,13 @@
 
 import time
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.errors import RecordError
+from harness.evaluation.offers import OfferFile
 from harness.files import write_atomically
 from harness.typing import Array
 
@@ -20,16 +20,23 @@ class Checkpoint:
     epoch: int
     """The last complete epoch."""
     state: Array
-    """State of the process that trains, uint8: written and read in the worker alone."""
+    """State of the process that trains, uint8: written and read in the worker alone.
+
+    Empty once the training has ended.
+    """
     spent_s: float
-    score: float
-    """Score of the best network so far."""
-    network: Sequence[Array]
-    """The best network so far as it was offered; empty if there is none."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no process has to train on."""
+        return not self.state.size
 
 
 class CheckpointFile:
     """The file of one training's checkpoint; a new checkpoint replaces the one before.
+
+    Attributes:
+        offers: The networks that were offered until then, in a file beside it.
 
     Args:
         path: The file.
@@ -38,6 +45,7 @@ class CheckpointFile:
 
     def __init__(self, path: Path, *, every_s: float) -> None:
         self._path, self._every_s = path, every_s
+        self.offers = OfferFile(path.with_suffix(".offers"))
         self._since = time.monotonic()
 
     @property
@@ -46,35 +54,34 @@ class CheckpointFile:
         return time.monotonic() - self._since >= self._every_s
 
     def load(self) -> Checkpoint | None:
-        """Return the checkpoint, None if there is none.
+        """Return the checkpoint, None if there is none; remove what was offered after it.
 
         Raises:
-            RecordError: The file cannot be read.
+            RecordError: A file cannot be read.
         """
         self._since = time.monotonic()
         if not self._path.exists():
+            self.offers.clear()
             return None
         try:
             with self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
-            numbers, state, *network = arrays
-            epoch, spent_s, score = numbers.tolist()
+                numbers, state = (held[f"arr_{i}"] for i in range(2))
+            epoch, spent_s, n_bytes = numbers.tolist()
+            self.offers.keep(int(n_bytes))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RecordError(
                 f"{self._path}: expected an interrupted training, it cannot be read ({error}). "
                 f"Remove it; the training starts over."
             ) from None
-        return Checkpoint(
-            epoch=int(epoch), state=state, spent_s=spent_s, score=score, network=network
-        )
+        return Checkpoint(epoch=int(epoch), state=state, spent_s=spent_s)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint."""
-        numbers = np.array([checkpoint.epoch, checkpoint.spent_s, checkpoint.score])
-        arrays = (numbers, checkpoint.state, *checkpoint.network)
-        write_atomically(self._path, lambda file: np.savez(file, *arrays))
+        """Replace the checkpoint; it covers all networks that were offered by now."""
+        numbers = np.array([checkpoint.epoch, checkpoint.spent_s, self.offers.synced()])
+        write_atomically(self._path, lambda file: np.savez(file, numbers, checkpoint.state))
         self._since = time.monotonic()
 
     def clear(self) -> None:
-        """Remove the checkpoint."""
+        """Remove the checkpoint and the networks."""
+        self.offers.clear()
         self._path.unlink(missing_ok=True)

@@ -4,19 +4,22 @@ The process that runs candidate code trains, and then offers a graph of what its
 (``harness.worker.graph``). ``harness.evaluation.scoring`` scores that graph in a clean process.
 """
 
+import math
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
-from harness.evaluation.checkpoint import CheckpointFile
+from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
 from harness.evaluation.device_slots import Device
 from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
-from harness.evaluation.training_job import BestEpoch, CannotRestore, RemoteTraining, failure
+from harness.evaluation.training_job import CannotRestore, RemoteTraining, failure
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
 from harness.sandbox.job import JobFailed
@@ -27,7 +30,8 @@ from harness.tasks.base import Dataset
 from harness.typing import Array
 
 OnEpoch = Callable[[int, float, float | None], None]
-"""Called after each epoch: its number, seconds so far, its score where the best is kept."""
+"""Called after each epoch: its number, seconds so far, None. With ``recipe.keep_best``, called once
+more for each epoch after training: its number, seconds of scoring so far, its score."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +98,13 @@ class Evaluator:
     def _evaluate(self, trial: Trial) -> Outcome:
         """Train in a slot of the device, unless any run has done this training before."""
 
-        def work(checkpoints: CheckpointFile | None) -> Outcome:
+        def work(checkpoints: CheckpointFile) -> Outcome:
             return self._device.run(lambda: self._outcome(trial, checkpoints))
 
-        return work(None) if self._cache is None else self._cache.once(self._inputs(trial), work)
+        if self._cache is not None:
+            return self._cache.once(self._inputs(trial), work)
+        with tempfile.TemporaryDirectory() as folder:
+            return work(CheckpointFile(Path(folder) / "training.npz", every_s=math.inf))
 
     def _inputs(self, trial: Trial) -> dict[str, Any]:
         """Return everything that decides the outcome of a training."""
@@ -113,13 +120,13 @@ class Evaluator:
             "code": code_digest(),
         }
 
-    def _outcome(self, trial: Trial, checkpoints: CheckpointFile | None) -> Outcome:
+    def _outcome(self, trial: Trial, checkpoints: CheckpointFile) -> Outcome:
         try:
             return self._train_and_score(trial, checkpoints)
         except JobFailed as failed:
             return rejection_of(failed)
 
-    def _train_and_score(self, trial: Trial, checkpoints: CheckpointFile | None) -> Outcome:
+    def _train_and_score(self, trial: Trial, checkpoints: CheckpointFile) -> Outcome:
         self._sandbox.require(self._data)
         candidate = Candidate(
             source=trial.genome.source,
@@ -129,33 +136,32 @@ class Evaluator:
         )
         outline = self._outline(candidate)
         try:
-            network, train_s = self._train(trial, candidate, outline, checkpoints)
+            train_s = self._train(trial, candidate, checkpoints)
         except CannotRestore:
-            assert checkpoints is not None
             checkpoints.clear()
-            network, train_s = self._train(trial, candidate, outline, checkpoints)
+            train_s = self._train(trial, candidate, checkpoints)
+        start = time.monotonic()
+        offers = checkpoints.offers
+        network = self._best(offers, outline) if trial.recipe.keep_best else next(iter(offers))
+        train_s += time.monotonic() - start
         scores, counts = self._scorer(network, outline, trial.splits)
         return Evaluation(
             score=scores[trial.splits[0]],
             validation=scores["validation"] if len(trial.splits) > 1 else None,
-            train_s=train_s,
+            train_s=round(train_s, 3),
             **counts,
         )
 
-    def _train(
-        self,
-        trial: Trial,
-        candidate: Candidate,
-        outline: Array,
-        checkpoints: CheckpointFile | None,
-    ) -> tuple[Offer, float]:
-        """Train from the last checkpoint; return the network to be scored, and seconds of training.
+    def _train(self, trial: Trial, candidate: Candidate, checkpoints: CheckpointFile) -> float:
+        """Train from the last checkpoint; keep what was offered, and return seconds of training.
 
-        The network is the last one, or with ``recipe.keep_best`` that of the best epoch.
+        That is the last network, or with ``recipe.keep_best`` the network of each epoch.
         """
-        checkpoint = checkpoints.load() if checkpoints else None
-        epoch, spent_s = (checkpoint.epoch, checkpoint.spent_s) if checkpoint else (0, 0.0)
-        best = BestEpoch.after(checkpoint)
+        checkpoint, epoch, spent_s = checkpoints.load(), 0, 0.0
+        if checkpoint:
+            epoch, spent_s = checkpoint.epoch, checkpoint.spent_s
+            if checkpoint.ended:
+                return spent_s
         start = time.monotonic() - spent_s
         job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=checkpoint is not None)
         limit_s = self._sandbox.limits.train_s
@@ -164,32 +170,48 @@ class Evaluator:
             if checkpoint:
                 training.restore(checkpoint.state)
             while training.next_epoch():
-                network = training.network() if trial.recipe.keep_best else None
-                state = training.state(wanted=checkpoints is not None and checkpoints.is_due)
-                score = self._rate(network, outline, best) if network else None
+                if trial.recipe.keep_best:
+                    checkpoints.offers.add(training.network())
+                state = training.state(wanted=checkpoints.is_due)
                 spent_s = time.monotonic() - start
                 if self._on_epoch:
-                    self._on_epoch(training.epoch, spent_s, score)
-                if checkpoints and state is not None:
-                    checkpoints.save(best.checkpoint(training.epoch, state, spent_s))
+                    self._on_epoch(training.epoch, spent_s, None)
+                if state is not None:
+                    checkpoints.save(Checkpoint(epoch=training.epoch, state=state, spent_s=spent_s))
             if trial.genome == self._seed_network:  # other candidates could state what they like
                 self._device.learn(training.peak_mib or 0)
-            network = best.network if trial.recipe.keep_best else training.network()
-        if network is None:
-            raise best.failure or failure("ended its training without a network")
-        return network, round(time.monotonic() - start, 3)
+            if not trial.recipe.keep_best:
+                checkpoints.offers.add(training.network())
+        spent_s = time.monotonic() - start
+        # From here on no process runs the candidate, so that none learns how long audits take.
+        checkpoints.save(Checkpoint(epoch=training.epoch, state=np.empty(0, "u1"), spent_s=spent_s))
+        return spent_s
 
-    def _rate(self, network: Offer, outline: Array, best: BestEpoch) -> float | None:
-        """Score one epoch's network for the choice of the best; None if it is refused."""
-        try:
-            score = self._scorer(network, outline, ["validation"])[0]["validation"]
-        except JobFailed as failed:
-            if failed.kind in MACHINE_DEPENDENT:
-                raise
-            best.failure = failed  # another epoch's may be accepted
-            return None
-        best.add(network, score)
-        return score
+    def _best(self, offers: Iterable[Offer], outline: Array) -> Offer:
+        """Return the network with the highest validation score, of equal ones the first.
+
+        Args:
+            offers: The networks of all epochs.
+            outline: Their wiring before training, (n_bytes,) uint8.
+        """
+        best, highest, refused = None, -math.inf, failure("ended its training without a network")
+        start = time.monotonic()
+        for epoch, offer in enumerate(offers, start=1):
+            score, spent_s = None, time.monotonic() - start
+            try:
+                rated, _ = self._scorer(offer, outline, ["validation"], spent_s=spent_s)
+                score = rated["validation"]
+            except JobFailed as failed:
+                if failed.kind in MACHINE_DEPENDENT:
+                    raise
+                refused = failed  # another epoch's may be accepted
+            if score is not None and score > highest:
+                best, highest = offer, score
+            if self._on_epoch:
+                self._on_epoch(epoch, time.monotonic() - start, score)
+        if best is None:
+            raise refused
+        return best
 
     def _outline(self, candidate: Candidate) -> Array:
         """Return the wiring of the network before training, uint8; empty if it has none to show."""

@@ -55,7 +55,7 @@ class Scorer:
         self._job = Audit(signature=signature, recipe=recipe, batch_sizes=BATCH_SIZES)
 
     def __call__(
-        self, offer: Offer, outline: Array, splits: Sequence[str]
+        self, offer: Offer, outline: Array, splits: Sequence[str], *, spent_s: float = 0.0
     ) -> tuple[dict[str, float], dict[str, int]]:
         """Audit and score an offered network.
 
@@ -63,6 +63,7 @@ class Scorer:
             offer: The network.
             outline: Its wiring before training, (n_bytes,) uint8.
             splits: Names of the splits to score on.
+            spent_s: Share of the time limit that was used up before, in seconds.
 
         Returns:
             The score on each split, and ``n_params``, ``n_state`` and ``flops``.
@@ -71,7 +72,7 @@ class Scorer:
             JobFailed: The network is not to be believed, or too large.
         """
         limits = self._sandbox.limits
-        with self._sandbox.run(self._job, time_limit_s=limits.train_s) as job:
+        with self._sandbox.run(self._job, time_limit_s=limits.train_s, spent_s=spent_s) as job:
             job.send(outline, offer.header, offer.payload)
             sizes = job.receive_answer(Audited)
             tolerance = max(TOLERANCE[dtype] for dtype in ("float32", *sizes.dtypes))

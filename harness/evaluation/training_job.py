@@ -3,10 +3,7 @@
 ``harness.sandbox.messages.Train`` has the order of the messages.
 """
 
-from dataclasses import dataclass
-
 from harness.config.schema import Recipe
-from harness.evaluation.checkpoint import Checkpoint
 from harness.evaluation.scoring import Offer
 from harness.sandbox.job import JobFailed, RunningJob
 from harness.sandbox.messages import Epoch, Ready, Restored, Trained
@@ -14,6 +11,8 @@ from harness.typing import Array
 
 MAX_STATE_BYTES = 1 << 28
 """Largest state of a training that is saved."""
+MAX_OFFERS_BYTES = 1 << 34
+"""Room on the disk for the networks of all epochs: 1,000 of four million parameters each."""
 
 
 class CannotRestore(Exception):  # noqa: N818 - no error: the training starts over
@@ -65,8 +64,21 @@ class RemoteTraining:
         return True
 
     def network(self) -> Offer:
-        """Receive the network as it is now."""
-        return Offer(*(self._job.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+        """Receive the network as it is now.
+
+        Raises:
+            JobFailed: The networks of all epochs are kept, and of this size they take more than
+                ``MAX_OFFERS_BYTES``.
+        """
+        offer = Offer(*(self._job.receive_array(dtype) for dtype in ("u1", "u1", "f4")))
+        n_kept = self._recipe.epochs if self._recipe.keep_best else 1
+        most, n_bytes = MAX_OFFERS_BYTES // n_kept, sum(array.nbytes for array in offer)
+        if n_bytes > most:
+            raise failure(
+                f"expected a network of at most {most:,} bytes, since recipe.keep_best keeps "
+                f"those of {n_kept:,} epochs, got {n_bytes:,}"
+            )
+        return offer
 
     def state(self, *, wanted: bool) -> Array | None:
         """Request the state if ``wanted``, and receive it; None if there is none to save.
@@ -82,33 +94,6 @@ class RemoteTraining:
         if state.nbytes > MAX_STATE_BYTES:
             raise failure(f"expected a state of at most {MAX_STATE_BYTES:,} bytes, got more")
         return state if state.size else None
-
-
-@dataclass
-class BestEpoch:
-    """The network with the highest validation score so far; of equal ones the first."""
-
-    score: float = -1.0
-    network: Offer | None = None
-    failure: JobFailed | None = None
-    """Why an epoch's network was not accepted."""
-
-    @classmethod
-    def after(cls, checkpoint: Checkpoint | None) -> "BestEpoch":
-        """Return the best so far of a training that continues from this checkpoint."""
-        if checkpoint is None or not checkpoint.network:
-            return cls()
-        return cls(score=checkpoint.score, network=Offer(*checkpoint.network))
-
-    def checkpoint(self, epoch: int, state: Array, spent_s: float) -> Checkpoint:
-        """Return the checkpoint of a training after an epoch, in this state."""
-        score, network = (self.score, self.network) if self.network else (0.0, ())
-        return Checkpoint(epoch=epoch, state=state, spent_s=spent_s, score=score, network=network)
-
-    def add(self, network: Offer, score: float) -> None:
-        """Compare the network of one more epoch."""
-        if self.network is None or score > self.score:
-            self.network, self.score = network, score
 
 
 def failure(reason: str) -> JobFailed:

@@ -16,6 +16,7 @@ from harness.config.strategies import build
 from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
 from harness.evaluation.checkpoint import Checkpoint
+from harness.evaluation.scoring import Offer
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.record.journal import read_events
 from tests.conftest import told
@@ -76,25 +77,28 @@ def test_a_damaged_file_is_told(trainings, tmp_path, text):
 
 
 def test_a_checkpoint_is_loaded_as_it_was_saved_and_gone_at_the_end(trainings, tmp_path):
-    kept = Checkpoint(
-        epoch=4,
-        state=np.arange(9, dtype="u1"),
-        spent_s=12.5,
-        score=0.25,
-        network=(np.zeros(3, "f4"),),
-    )
+    kept = Checkpoint(epoch=4, state=np.arange(9, dtype="u1"), spent_s=12.5)
+    offers = [
+        Offer(np.arange(n, dtype="u1"), np.ones(2, "u1"), np.zeros((3, 2), "f4")) for n in (5, 0, 7)
+    ]
 
     def interrupted(place):
         assert place.load() is None
+        place.offers.add(offers[0])
         place.save(replace(kept, spent_s=1.0))
+        place.offers.add(offers[1])
         place.save(kept)
+        place.offers.add(offers[2])
         raise KeyboardInterrupt
 
     def goes_on(place):
         found = place.load()
-        assert (found.epoch, found.spent_s, found.score) == (4, 12.5, 0.25)
+        assert (found.epoch, found.spent_s, found.ended) == (4, 12.5, False)
         assert np.array_equal(found.state, kept.state)
-        assert np.array_equal(found.network[0], kept.network[0])
+        for offer, expected in zip(place.offers, offers[:2], strict=True):
+            for array, one in zip(offer, expected, strict=True):
+                assert array.dtype == one.dtype
+                assert np.array_equal(array, one)
         return FATE
 
     with pytest.raises(KeyboardInterrupt):

@@ -12,6 +12,7 @@ import pytest
 
 from harness.config.compose import compose
 from harness.config.strategies import build
+from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER
 from harness.evaluation.scoring import Scorer
 from harness.evaluation.training_job import RemoteTraining
@@ -19,7 +20,7 @@ from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import read_network
 from harness.record.journal import find_runs
 from harness.sandbox.job import JobFailed
-from tests.conftest import told
+from tests.conftest import children_of_worker, told
 from tests.support.backends import complete_folders, open_backend
 from tests.support.jobs import train_job
 
@@ -41,6 +42,8 @@ class Cut:
 
     def train(self, genome, *, stop_after=None, **recipe):
         def hear(epoch, spent_s, score):
+            if score is not None:
+                return
             self.heard.append(epoch)
             if epoch == stop_after:
                 raise Stopped
@@ -65,7 +68,7 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_epoch(cut, uncut, kee
     whole = uncut.train(cut.network, keep_best=keep_best)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, keep_best=keep_best)  # saved after two
-    assert [p.suffix for p in sorted(cut.folder.iterdir())] == [".lock", ".npz"]
+    assert [p.suffix for p in sorted(cut.folder.iterdir())] == [".lock", ".npz", ".offers"]
     assert cut.train(cut.network, keep_best=keep_best) == whole
     assert cut.heard == [1, 2, 3, 3, 4]
     assert [p.suffix for p in cut.folder.iterdir()] == [".json"]
@@ -147,16 +150,55 @@ def test_an_epoch_that_cannot_be_believed_is_passed_over_but_no_limit_of_the_mac
     """Of four epochs the second is refused: its network is not kept, the others may be."""
     asked, scores = [], Scorer.__call__
 
-    def scored(self, offer, outline, splits):
+    def scored(*arguments, **settings):
         asked.append(1)
         if len(asked) == 2:
             raise JobFailed("audit", kind, "refused")
-        return scores(self, offer, outline, splits)
+        return scores(*arguments, **settings)
 
     monkeypatch.setattr(Scorer, "__call__", scored)
     outcome = cut.train(cut.network, keep_best=True)
     assert getattr(outcome, "gate", None) == gate
     assert len(asked) == (5 if gate is None else 2)
+
+
+def test_no_process_runs_the_candidate_once_a_network_is_audited(cut, uncut, monkeypatch):
+    """Else it learns how long its networks take on the inputs to be scored, and which is better."""
+    whole = uncut.train(cut.network, keep_best=True)
+    scores, spent, stops = Scorer.__call__, [], [2]
+
+    def scored(self, *arguments, spent_s=0.0):
+        assert children_of_worker(self._sandbox) == []
+        spent.append(spent_s)
+        if len(spent) in stops:
+            raise KeyboardInterrupt
+        return scores(self, *arguments, spent_s=spent_s)
+
+    monkeypatch.setattr(Scorer, "__call__", scored)
+    with pytest.raises(KeyboardInterrupt):
+        cut.train(cut.network, keep_best=True)
+    assert cut.train(cut.network, keep_best=True) == whole
+    assert cut.heard == [1, 2, 3, 4]
+    assert len(spent) == 2 + 4 + 1
+    assert 0 < spent[3] < spent[4] < spent[5]  # the audits of all epochs have one time limit
+    assert spent[6] == 0
+
+
+def test_a_network_too_large_to_be_kept_for_each_epoch_is_refused(cut, monkeypatch):
+    monkeypatch.setattr("harness.evaluation.training_job.MAX_OFFERS_BYTES", 4_000)
+    outcome = cut.train(cut.network, keep_best=True)
+    assert outcome.kind == "protocol"
+    assert "expected a network of at most 1,000 bytes, since recipe.keep_best" in outcome.reason
+    assert cut.heard == []
+
+
+def test_damaged_networks_are_told(cut):
+    with pytest.raises(Stopped):
+        cut.train(cut.network, stop_after=3, keep_best=True)
+    (offers,) = cut.folder.glob("*.offers")
+    offers.write_bytes(offers.read_bytes()[:-10_000])
+    with pytest.raises(RecordError, match="Remove it; the training starts over"):
+        cut.train(cut.network, keep_best=True)
 
 
 def test_another_level_or_limit_is_another_training(cut):
