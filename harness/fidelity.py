@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from harness.runs.fidelity_study import correlate
+from harness.runs.fidelity_study import OUT, correlate
 from harness.terminal import exit_on_error
 
 
@@ -17,6 +17,10 @@ def main() -> None:
         help="numbers of epochs to try (default: those of fidelity=halving)",
     )  # fmt: skip
     parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="RUNS_DIR",
+        help="folder of your own runs, whose cached trainings are used (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="settings of this machine: device=cuda, task.path=FOLDER",
     )  # fmt: skip
@@ -27,6 +31,7 @@ def main() -> None:
             n_networks=arguments.networks,
             epochs=arguments.epochs,
             overrides=arguments.overrides,
+            out=arguments.out,
         )
 
 

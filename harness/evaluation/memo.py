@@ -21,7 +21,8 @@ R = TypeVar("R")
 class Memo:
     """Gates and trains a genome once per run; repeated requests are answered from the journal.
 
-    A rejection by a limit of the machine is thus final for the run, and a resumed run takes the
+    It trains nothing that the gates refuse, whatever a recorded decision says of it. A rejection
+    by a limit of the machine is thus final for the run, and a resumed run takes the
     course that it began.
     """
 
@@ -40,14 +41,8 @@ class Memo:
 
     def gated(self, genome: Genome) -> Gated:
         """Return what the gates found."""
-        # By the exact text: intake looks at comments, which the genome's digest leaves out.
-        text = digest_of(genome.source)
         with self._slots:
-            recorded = self._journal.find(NetworkGated, text)
-            if recorded is None:
-                found = self._backend.validate(genome)
-                recorded = self._journal.record(NetworkGated(text=text, found=found))
-        return recorded.found
+            return self._gated(genome)
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
@@ -74,10 +69,20 @@ class Memo:
     ) -> Outcome:
         trained = self._journal.find(NetworkTrained, purpose, genome.digest, seed)
         if trained is None:  # of two threads at once, the first to record decides for both
+            outcome = self._gated(genome).refusal or train()
             trained = self._journal.record(
-                NetworkTrained(purpose=purpose, network=genome.digest, seed=seed, outcome=train())
+                NetworkTrained(purpose=purpose, network=genome.digest, seed=seed, outcome=outcome)
             )
         return trained.outcome
+
+    def _gated(self, genome: Genome) -> Gated:
+        # By the exact text: intake looks at comments, which the genome's digest leaves out.
+        text = digest_of(genome.source)
+        recorded = self._journal.find(NetworkGated, text)
+        if recorded is None:
+            found = self._backend.validate(genome)
+            recorded = self._journal.record(NetworkGated(text=text, found=found))
+        return recorded.found
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 Trains networks of a run for few epochs and for all of the recipe's, and prints how well the two
 rankings by score agree. ``fidelity=halving`` relies on that agreement; it also weighs sizes,
-which do not depend on epochs. Trainings are cached, so none is done twice.
+which do not depend on epochs. Networks are gated here, whatever the run's record says of them.
+Trainings are cached in a folder of the user's, so none is done twice.
 """
 
 import math
@@ -18,10 +19,12 @@ from harness.config.schema import Config
 from harness.errors import InputError
 from harness.evaluation.assessor import training_seed
 from harness.evaluation.backend import Backend
+from harness.evaluation.cache import FOLDER
 from harness.evaluation.executor import Executors, require_room
 from harness.evolution.candidate import Evaluation, Outcome
 from harness.evolution.fidelity import Halving
 from harness.evolution.genome import Genome
+from harness.files import check_writable
 from harness.record.journal import find_runs
 from harness.reporting.console import show_table
 from harness.runs.recorded_run import load_dataset, load_recorded
@@ -29,6 +32,12 @@ from harness.seeding import stream
 from harness.tasks.base import wording_of
 
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
+_NOTE = (
+    "Rank correlation: Spearman's, of networks drawn from those that the run trained, all with the "
+    "run's training seed. 1: few epochs give the same order; 0: they tell nothing."
+)
+OUT = Path("runs")
+"""Folder of a user's runs, as ``conf/config.yaml`` names it."""
 _SHARES = (0.11,)
 """Shares of ``conf/fidelity/halving.yaml``, for a run without halving."""
 
@@ -96,8 +105,35 @@ def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     return sorted(set(epochs))
 
 
+def _accepted(backend: Backend, networks: Sequence[Genome]) -> list[Genome]:
+    """Return the networks that the gates of this machine accept."""
+    gated = backend.map(lambda one: (one, backend.validate(one).refusal), networks)
+    return [network for network, refusal in gated if refusal is None]
+
+
+def _on_refused(n: int, of: int) -> list[str]:
+    return (
+        [f"{n} of {of} networks are left out: the gates of this machine refuse them."] if n else []
+    )
+
+
+def _require_own(out: Path) -> None:
+    """Raise InputError where the folder of cached trainings is a link, which leads anywhere."""
+    for folder in (out, out / FOLDER):
+        if folder.is_symlink():
+            raise InputError(
+                f"{folder}: expected a folder of your own for cached trainings, found a link. "
+                f"Name with --out the folder that you mean."
+            )
+
+
 def correlate(
-    run_dir: Path, *, n_networks: int, epochs: Sequence[int], overrides: Sequence[str]
+    run_dir: Path,
+    *,
+    n_networks: int,
+    epochs: Sequence[int],
+    overrides: Sequence[str],
+    out: Path = OUT,
 ) -> None:
     """Train networks of a run for few and for all epochs, and print how their ranks agree.
 
@@ -106,6 +142,8 @@ def correlate(
         n_networks: How many of its networks to draw.
         epochs: Numbers of epochs to try; empty for those of ``fidelity=halving``.
         overrides: Settings of this machine.
+        out: Folder whose cache of trainings is used, a ``runs_dir`` of the user's. A cache beside
+            the run may be a stranger's.
     """
     folders = find_runs(run_dir)
     if len(folders) != 1:
@@ -114,21 +152,21 @@ def correlate(
     (recorded,) = load_recorded([folder])
     manifest = recorded.manifest
     config = restored(manifest.settings, overrides, kind=manifest.data.kind)
-    config.runs_dir = str(folder.parent)  # not as an override, in which a name could hold ${...}
+    _require_own(out)
+    config.runs_dir = str(out)  # not as an override, in which a name could hold ${...}
     require_room(config.limits)
     epochs = _epochs(config, epochs)
-    networks = _networks(read_run(folder), n_networks)
+    drawn = _networks(read_run(folder), n_networks)
+    check_writable(out)
     seed = training_seed(config.seed)
     with closing(Executors()) as executors:
         backend = executors.open(config, load_dataset(recorded, config), recorded.network)
+        networks = _accepted(backend, drawn)
         whole = scores(backend, networks, seed=seed, epochs=None)
         measured = {e: scores(backend, networks, seed=seed, epochs=e) for e in epochs}
     score = wording_of(recorded.manifest.data.kind).validation_score
     show_table(
         rows(measured, whole),
         title=f"{folder.name}: {score} after few epochs against {config.recipe.epochs}",
-        notes=[
-            "Rank correlation: Spearman's, of networks drawn from those that the run trained, all "
-            "with the run's training seed. 1: few epochs give the same order; 0: they tell nothing."
-        ],
+        notes=[_NOTE, *_on_refused(len(drawn) - len(networks), len(drawn))],
     )

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from harness.config.schema import Config
 from harness.config.strategies import build, missing_arguments
-from harness.errors import InputError, RecordError
+from harness.errors import GenomeError, InputError, RecordError
 from harness.evolution.genome import Genome
 from harness.record.archive import complete_entries, read_archive
 from harness.record.event import Entry, Event
 from harness.record.events import Manifest, ReferenceEvaluated
 from harness.record.journal import JOURNAL_NAME, find_runs
 from harness.reporting.console import loaded
+from harness.runs.recorded_gates import require_intake
 from harness.tasks.base import Dataset
+from harness.text import reason_of
 
 _PACKAGE = re.compile(r"[A-Za-z0-9][\w.+!-]{0,99}")
 """Valid names and versions of packages."""
@@ -65,7 +67,7 @@ def load_recorded(paths: Sequence[Path]) -> list[RecordedRun]:
     for path in paths:
         if path.is_file():
             name, entries = read_archive(path)
-            runs.append(RecordedRun(source=path, name=name, entries=tuple(entries)))
+            runs.append(_checked(RecordedRun(source=path, name=name, entries=tuple(entries))))
             continue
         folders = [path] if (path / JOURNAL_NAME).exists() else find_runs(path)
         archives = sorted(path.glob("*.zip"))
@@ -74,12 +76,23 @@ def load_recorded(paths: Sequence[Path]) -> list[RecordedRun]:
                 f"{path}: expected a run's folder or an archive of python -m harness.export, or a "
                 f"folder of such, found none."
             )
-        runs += [
-            RecordedRun(source=folder, name=folder.name, entries=tuple(complete_entries(folder)))
-            for folder in folders
-        ]
+        for folder in folders:
+            read = tuple(complete_entries(folder))
+            runs.append(_checked(RecordedRun(source=folder, name=folder.name, entries=read)))
         runs += load_recorded(archives)
     return runs
+
+
+def _checked(recorded: RecordedRun) -> RecordedRun:
+    """Return a run whose trained networks have a size and characters that gates accept."""
+    try:
+        require_intake(recorded.events)
+    except (ValueError, GenomeError) as error:
+        raise RecordError(
+            f"{recorded.source}: expected trained networks that the gates accept, "
+            f"{reason_of(str(error))}. Obtain a new copy of the run."
+        ) from None
+    return recorded
 
 
 def distinct(runs: Sequence[RecordedRun]) -> list[RecordedRun]:

@@ -6,8 +6,9 @@ everything between them is computed again, and the events must be equal to the r
 on this machine.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
@@ -37,8 +38,9 @@ from harness.record.journal import JOURNAL_NAME, Journal
 from harness.record.study import Decisions, decisions_of, study_of
 from harness.reporting.console import show_table
 from harness.reporting.summary import print_comparison
-from harness.runs.composed_arm import compose_arm
+from harness.runs.composed_arm import ComposedArm, compose_arm
 from harness.runs.manifest import manifest_of
+from harness.runs.recorded_gates import RecordedGates
 from harness.runs.recorded_run import (
     RecordedRun,
     distinct,
@@ -53,8 +55,7 @@ from harness.tasks.base import wording_of
 from harness.terminal import say
 from harness.text import reason_of
 
-_ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused, NetworkGated)
-"""Events that a re-training takes from the record: answers, and the refusals that prompts quote."""
+_ANSWERS = (CallAnswered, RequestSent, RequestFailed, CallRefused)
 _WAIT_S = 10.0
 _INVALID = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 """Errors that strategies raise for arguments of the right type with invalid values."""
@@ -68,14 +69,18 @@ class ReplayJournal(Journal):
     Args:
         folder: Folder of the new journal.
         recorded: The recorded run.
-        only: Events to serve; empty for all.
+        serves: Returns whether to serve an event.
 
     Raises:
         InputError: The folder holds a journal.
     """
 
     def __init__(
-        self, folder: Path, recorded: RecordedRun, *, only: Collection[type[Event]] = ()
+        self,
+        folder: Path,
+        recorded: RecordedRun,
+        *,
+        serves: Callable[[Event], bool] = lambda _: True,
     ) -> None:
         if (folder / JOURNAL_NAME).exists():
             raise InputError(
@@ -83,11 +88,7 @@ class ReplayJournal(Journal):
                 f"Choose another, or remove it."
             )
         super().__init__(folder, wait_s=_WAIT_S)
-        self._recorded = {
-            key: entry
-            for key, entry in recorded.by_key.items()
-            if not only or type(entry.event) in only
-        }
+        self._recorded = {k: entry for k, entry in recorded.by_key.items() if serves(entry.event)}
 
     def find(self, event: type[E], *place: object) -> E | None:
         """Return an event, taken over from the record where this journal lacks it."""
@@ -156,7 +157,8 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
     decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
     with ReplayJournal(out / recorded.name, recorded) as journal, _naming_record(recorded):
         journal.record(recorded.manifest)
-        result = _run(recorded, config, decisions, backend, journal)
+        arm = _arm(recorded, config, decisions, journal)
+        result = _run(recorded, config, arm, backend, journal)
     _require_equal(recorded, complete_entries(result.folder))
     return result
 
@@ -195,25 +197,40 @@ def retrain(
     asks = _model(config) is not None
     study = study_of(recorded.events, path=recorded.source) if asks else None
     manifest = manifest_of(specify(config, dataset, recorded.network, study), backend.machine)
-    decisions = decisions_of(recorded.events)
-    with ReplayJournal(out / recorded.name, recorded, only=_ANSWERS) as journal:
+    decisions, gates = decisions_of(recorded.events), RecordedGates.of(recorded.events)
+    with ReplayJournal(out / recorded.name, recorded, serves=_is_answer) as journal:
         journal.record(manifest)
-        return _run(recorded, config, decisions, backend, journal)
+        arm = _arm(recorded, config, decisions, journal)
+        arm = replace(arm, search=gates.search(arm.search))
+        return _run(recorded, config, arm, gates.backend(backend), journal)
+
+
+def _is_answer(event: Event) -> bool:
+    """Return whether a re-training takes an event from the record: answers, and what they quote.
+
+    Of the gates' verdicts, prompts quote refusals alone. What is trained is gated here.
+    """
+    refused = isinstance(event, NetworkGated) and event.found.refusal is not None
+    return refused or isinstance(event, _ANSWERS)
+
+
+def _arm(
+    recorded: RecordedRun, config: Config, decisions: Decisions, journal: ReplayJournal
+) -> ComposedArm:
+    data = recorded.manifest.data
+    return compose_arm(config, journal, model=_model(config), data=data, decisions=decisions)
 
 
 def _run(
     recorded: RecordedRun,
     config: Config,
-    decisions: Decisions,
+    arm: ComposedArm,
     backend: Backend,
     journal: ReplayJournal,
 ) -> RunResult:
     """Run a recorded run again in a journal that has its manifest; write the files of a run."""
     manifest = journal.find(Manifest)
     assert manifest is not None
-    arm = compose_arm(
-        config, journal, model=_model(config), data=manifest.data, decisions=decisions
-    )
     result = run(config, recorded.network, arm, backend, journal)
     write_config(result.folder, manifest.settings)
     write_front(result)
@@ -268,6 +285,9 @@ def replay_all(
 
 def _show_differences(recorded: RecordedRun, folder: Path) -> None:
     rows = differences(recorded, folder)
+    events = [entry.event for entry in complete_entries(folder)]
+    if refused := RecordedGates.of(recorded.events).refused_here(events):
+        say(f"{recorded.name}: {refused}")
     n = len(_measured(recorded.events))
     say(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded")
     if len(rows) > 1:

@@ -1,6 +1,7 @@
 """Whether few epochs foretell what all come to, said with its uncertainty."""
 
 import math
+import os
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ from harness.config.identity import identity
 from harness.errors import InputError
 from harness.evaluation.cache import FOLDER
 from harness.runs.fidelity_study import correlate, kept, rows
-from tests.conftest import SMALL
+from tests.conftest import ROOT, SMALL
 from tests.support.backends import complete_folders
 from tests.support.records import record_run
 
@@ -63,6 +64,17 @@ def test_a_record_does_not_decide_how_much_of_this_machine_it_takes(tmp_path, na
         correlate(tmp_path, n_networks=1, epochs=[1], overrides=[])
 
 
+@pytest.mark.parametrize("link", ["mine", f"mine/{FOLDER}"])
+def test_no_link_leads_to_the_cache(tmp_path, link):
+    settings = identity(compose([*SMALL, "+ablation=seed_only"]), data="d", network="n", study=None)
+    record_run(tmp_path / "run", arm="seed_only", seed=0, children=[], settings=settings.items())
+    (tmp_path / "victim").mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "victim")
+    with pytest.raises(InputError, match=r"expected a folder of your own .*, found a link"):
+        correlate(tmp_path / "run", n_networks=1, epochs=[1], overrides=[], out=tmp_path / "mine")
+
+
 @pytest.mark.slow
 def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor):
     settings = [*quick, "+ablation=random_mutation", "compare=[]", "budget.evaluations=6",
@@ -73,9 +85,13 @@ def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor)
     made = set((runs_dir / FOLDER).glob("*.json"))
     path = next(o for o in quick if o.startswith("task.path="))
 
-    def asked(*arguments):
-        command = [sys.executable, "-m", "harness.fidelity", str(folder), "--set", path, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def asked(*arguments, out=("--out", str(runs_dir)), cwd=None):
+        command = [sys.executable, "-m", "harness.fidelity", str(folder), *out, "--set", path]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, check=False, cwd=cwd,
+            env=environment,
+        )  # fmt: skip
 
     done = asked("--networks", "6", "--epochs", "1", "2")
     assert done.returncode == 0, done.stderr
@@ -91,3 +107,12 @@ def test_the_command_trains_what_is_missing_and_tells(quick, tmp_path, executor)
         wrong.stderr
         == "error: --epochs: expected numbers from 1 to 2, below the recipe's 3, got 3.\n"
     )
+    # Beside the run there may be a stranger's cache, or a link to somebody else's.
+    (tmp_path / "victim").mkdir()
+    (runs_dir / FOLDER).rename(tmp_path / "was")
+    (runs_dir / FOLDER).symlink_to(tmp_path / "victim")
+    (tmp_path / "mine").mkdir()
+    done = asked("--networks", "1", "--epochs", "1", out=(), cwd=tmp_path / "mine")
+    assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "victim").iterdir())
+    assert len(list((tmp_path / "mine" / "runs" / FOLDER).glob("*.json"))) == 2

@@ -15,15 +15,23 @@ from baselines.syntax_edits import mutated
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_runs
 from harness.config.compose import compose
+from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError, ReplayMiss
 from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import Genome
-from harness.record.archive import write_archive
-from harness.record.events import CallAnswered, ChildDecided, ScoreConfirmed
+from harness.record.archive import _archive, write_archive
+from harness.record.events import (
+    CallAnswered,
+    ChildDecided,
+    NetworkGated,
+    NetworkTrained,
+    ScoreConfirmed,
+)
 from harness.record.journal import Journal, read_entries, read_events
 from harness.record.study import study_of
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
+from harness.runs.recorded_gates import RecordedGates
 from harness.runs.recorded_run import distinct, load_recorded, require_packages
 from harness.runs.replay import differences, replay, retrain
 from tests.conftest import ROOT, SEED_NETWORK, told
@@ -181,6 +189,66 @@ def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_ane
     other = with_manifest(one, data=replace(one.manifest.data, digest="x"))
     with pytest.raises(InputError, match=r"expected the data that it was recorded on"):
         retrain(other, tmp_path / "other", executor, [path])
+
+
+def with_code(recorded, code):
+    """Forge a run: code before that of the last answer whose network was trained, as accepted."""
+    gates = {e.text: e for e in recorded.events if isinstance(e, NetworkGated)}
+    calls = {e.step: e for e in recorded.events if isinstance(e, CallAnswered)}
+    was = next(
+        e for e in reversed(recorded.events)
+        if isinstance(e, ChildDecided) and isinstance(e.measured, Evaluation)
+        and [*e.variations[-1].calls] == [f"{e.step}.mutation"]
+    )  # fmt: skip
+    call, gated = calls[was.variations[-1].calls[0]], gates[digest_of(was.source)]
+    before, name = Genome.parse(was.source), was.variations[-1].segment
+    answer = f"```python\n{code}{before[name]}\n```"
+    genome = before.replace(name, f"{code}{before[name]}")
+    child = replace(was, source=genome.source, digest=genome.digest)
+    forged = {
+        was.key: child,
+        call.key: replace(call, answer=answer),
+        gated.key: replace(gated, text=digest_of(genome.source)),
+    }
+    entries = [replace(e, event=forged.get(e.event.key, e.event)) for e in recorded.entries]
+    return replace(recorded, entries=tuple(entries)), child
+
+
+def test_retraining_gates_here_what_a_record_has_as_accepted(recorded, tmp_path, tiny, executor):
+    path = next(o for o in tiny if o.startswith("task.path="))
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("full"))
+    forged, child = with_code(one, "import os\n\n\n")
+    folder = retrain(forged, tmp_path, executor, [path]).folder
+    events = read_events(folder)
+    (now,) = (e for e in events if isinstance(e, ChildDecided) and e.step == child.step)
+    assert now.source == child.source
+    assert now.outcome == child.outcome, "the decision is the record's"
+    assert now.measured.gate == "imports"
+    assert child.digest not in {e.network for e in events if isinstance(e, NetworkTrained)}
+    told = RecordedGates.of(forged.events).refused_here(events)
+    assert told.startswith("not trained, because the gates of this machine refuse what the record")
+    assert f"1 of its networks, {child.step} (imports: import of os is not allowed" in told
+    assert not RecordedGates.of(one.events).refused_here(read_events(one.source))
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("# \u202e\n", r"was trained, but line \d+ holds the invisible character U\+202E"),
+        ("# \x1b[2J\n", r"holds the invisible character U\+001B"),
+        (f"'{'x' * 70_000}'\n", "was trained, but expected at most 65536 bytes of source"),
+    ],
+)  # fmt: skip
+def test_a_record_of_a_trained_network_that_no_gate_accepts_is_refused(
+    recorded, tmp_path, code, why
+):
+    """Its source would be a file of the front, which no terminal is safe from."""
+    (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("full"))
+    forged, _ = with_code(one, code)
+    (tmp_path / "forged.zip").write_bytes(_archive(one.name, forged.entries))
+    with pytest.raises(RecordError, match=why) as told:
+        load_recorded([tmp_path / "forged.zip"])
+    assert str(told.value).isprintable()
 
 
 def test_the_commands_export_and_replay_in_another_folder(recorded, tmp_path):
