@@ -111,7 +111,8 @@ COST_METRICS = (
         table=COST,
         by_llm=True,
         spec=".4g",
-        note="cost: of all answers, in the currency of conf/prices.",
+        note="cost: of all answers, in the currency of conf/prices; unknown where an LLM reports "
+        "no tokens or has no price there.",
     ),
     Metric(
         name="train_s",

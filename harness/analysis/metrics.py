@@ -133,11 +133,11 @@ _MEASURES = (
         value=measures.flops_ratio,
         table=RESULTS,
         aggregate=aggregation.median,
-        of_seed=lambda _: [1.0],
+        of_seed=lambda run: [] if run.seed_flops is None else [1.0],
         spec=".2f",
         lower_is_better=True,
-        note="FLOPs: of one {task.example}, counted by the audit. Training time: that of the "
-        "search. Both are medians over runs, in multiples of the seed network's in the same run.",
+        note="FLOPs: of one {task.example}, counted by the audit, in multiples of the seed "
+        "network's in the same run. Median over runs.",
     ),
     Metric(
         name="time_ratio",
@@ -150,6 +150,8 @@ _MEASURES = (
         spec=".2f",
         lower_is_better=True,
         claimable=False,
+        note="training time: that of the search, in multiples of the seed network's in the same "
+        "run. Median over runs.",
     ),
     Metric(
         name="best_validation",

@@ -22,7 +22,6 @@ from harness.claims.tables import (
 from harness.errors import HarnessError, InputError
 from harness.evaluation.executor import Executors, require_room
 from harness.reporting.console import show_table
-from harness.reporting.formatting import rows_of
 from harness.runs.runner import complete_runs
 from harness.terminal import escape_unencodable, exit_on_interrupt, fail, say
 
@@ -78,8 +77,7 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     after = read_reproduction(reproduction.folder, reproduction.overrides)
     document = claims_table(after, comparisons)
     for one in document.tables:
-        rows = rows_of(one.columns, one.rows)
-        show_table(rows, title=one.title, notes=list(one.notes), text=True)
+        show_table(one.cells, title=one.title, notes=list(one.notes), text=True)
     say("\n".join(["", *document.headings, document.headline, *document.notes]))
 
 

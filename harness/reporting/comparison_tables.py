@@ -2,26 +2,19 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from harness.analysis.arm import Arm
-from harness.analysis.comparison import (
-    Comparison,
-    seeds_text,
-)
+from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.measures import margin_of, saved, size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import comparable_metric, metrics_of
 from harness.analysis.run_result import RunResult
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table
-from harness.reporting.formatting import (
-    ARM,
-    Column,
-    Values,
-    column_of,
-)
+from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns
 from harness.reporting.tables import Document, Table
 
 _SEEDS = Column(name="seeds", heading="seeds")
@@ -61,25 +54,44 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
 
 
 def _results(comparison: Comparison) -> Table:
-    return Table(
-        name=RESULTS,
-        title="Results, re-trained on fresh seeds",
-        columns=(ARM, _SEEDS, *_columns(RESULTS, comparison)),
-        rows=tuple(
-            {"arm": row["arm"], "seeds": seeds, **row}
-            for seeds, row in zip(_seeds(comparison), _rows(RESULTS, comparison), strict=True)
-        ),
-        notes=tuple(footnotes.on_results(comparison.runs)),
-    )
+    rows = [
+        {"arm": row["arm"], "seeds": seeds, **row}
+        for seeds, row in zip(_seeds(comparison), _rows(RESULTS, comparison), strict=True)
+    ]
+    columns = [ARM, _SEEDS, *_columns(RESULTS, comparison)]
+    title = "Results, re-trained on fresh seeds"
+    return _table(RESULTS, title, columns, rows, partial(footnotes.on_results, comparison.runs))
 
 
 def _search(comparison: Comparison) -> Table:
+    columns = [ARM, *_columns(SEARCH, comparison)]
+    rows, notes = list(_rows(SEARCH, comparison)), partial(footnotes.on_search, comparison.runs)
+    return _table(SEARCH, "Search, luck included", columns, rows, notes)
+
+
+def _table(
+    name: str,
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Values],
+    notes: Callable[[Collection[Column]], Iterator[str]],
+) -> Table:
+    """Return a table without the columns that have no value, named in a note.
+
+    Args:
+        name: Its key in JSON.
+        title: Its title.
+        columns: All of its columns.
+        rows: Its rows.
+        notes: From the columns that it shows to their footnotes.
+    """
+    shown = known_columns(columns, rows)
     return Table(
-        name=SEARCH,
-        title="Search, luck included",
-        columns=(ARM, *_columns(SEARCH, comparison)),
-        rows=tuple(_rows(SEARCH, comparison)),
-        notes=tuple(footnotes.on_search(comparison.runs)),
+        name=name,
+        title=title,
+        columns=shown,
+        rows=tuple(rows),
+        notes=(*notes(shown), *footnotes.on_left_out(columns, shown)),
     )
 
 
@@ -115,18 +127,13 @@ def _cost(comparison: Comparison) -> Table:
     columns = [ARM, _LLM, *(column_of(one, comparison.wording) for one in metrics)]
     after_valid = 1 + [column.name for column in columns].index("valid")
     columns[after_valid:after_valid] = [_REFUSED, _SIZES]
-    rows = (
+    rows = [
         {column.name: row[column.name] for column in columns}
         for arm in comparison.arms
         for row in (_cost_row(arm, metrics), *_rows_by_llm(arm, metrics))
-    )
-    return Table(
-        name=COST,
-        title="Cost per completed run",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        notes=tuple(footnotes.on_cost(comparison.runs)),
-    )
+    ]
+    notes = partial(footnotes.on_cost, comparison.runs)
+    return _table(COST, "Cost per completed run", columns, rows, notes)
 
 
 def _cost_row(arm: Arm, metrics: Sequence[Metric]) -> Values:

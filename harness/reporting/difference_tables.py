@@ -1,7 +1,7 @@
 """Tables of differences from the reference arm, on one task and over several, with footnotes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from harness.analysis.across_tasks import Aggregate, aggregates, tasks_of
 from harness.analysis.arm import Arm
@@ -12,7 +12,16 @@ from harness.analysis.statistics.family import Difference
 from harness.analysis.statistics.intervals import LEVEL, Interval
 from harness.analysis.statistics.paired import seeds_needed
 from harness.analysis.statistics.power import POWER
-from harness.reporting.formatting import ARM, Column, NumberFormat, Values, fill, format_of
+from harness.reporting.footnotes import on_left_out
+from harness.reporting.formatting import (
+    ARM,
+    Column,
+    NumberFormat,
+    Values,
+    fill,
+    format_of,
+    known_columns,
+)
 from harness.reporting.tables import Document, Table
 
 BETTER, WORSE, EQUIVALENT = "better", "worse", "no relevant difference"
@@ -34,15 +43,21 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     reference, wording = comparison.reference.name, comparison.wording
     points = format_of(measure, wording).points
     standing, why = _standing(comparison, measure)
-    margin = comparison.relevant(measure)
     found = list(paired_differences(comparison, measure))
+    columns = _columns(measure, comparison)
+    rows = tuple(row for arm, one in found for row in _rows(arm, one, measure))
+    shown = known_columns(columns, rows)
     return Table(
         name="compared",
         title=f"Against {reference}, {standing}: {fill(measure.phrase, wording)}"
         + (f", in {points}" if points else ""),
-        columns=_columns(measure, comparison),
-        rows=tuple(row for arm, one in found for row in _rows(arm, one, measure)),
-        notes=(why, *_notes(comparison, measure, [one for _, one in found], margin)),
+        columns=shown,
+        rows=rows,
+        notes=(
+            why,
+            *_notes(comparison, measure, [one for _, one in found], shown),
+            *_on_left_out(columns, shown, [one for _, one in found]),
+        ),
     )
 
 
@@ -93,15 +108,15 @@ def _values(found: Difference, measure: Metric) -> Values:
     ahead = found.ahead
     if ahead is not None and measure.lower_is_better:
         ahead = Interval(mean=1 - ahead.mean, low=1 - ahead.high, high=1 - ahead.low)
-    known = found.detectable is not None and found.deviation is not None
+    in_sd, deviation = found.detectable, found.deviation
     return {
         "pairs": found.n,
         "difference": found.shift,
         "superiority": ahead,
         "p_alone": found.p_alone,
         "p": found.p,
-        "detectable_sd": found.detectable or "none",
-        "detectable": (found.detectable or 0) * (found.deviation or 0) if known else None,
+        "detectable_sd": in_sd,
+        "detectable": None if in_sd is None or deviation is None else in_sd * deviation,
         "verdict": _verdict(found, measure),
     }
 
@@ -115,9 +130,14 @@ def _verdict(found: Difference, measure: Metric) -> str:
 
 
 def _notes(
-    comparison: Comparison, measure: Metric, found: list[Difference], margin: float | None
+    comparison: Comparison,
+    measure: Metric,
+    found: Sequence[Difference],
+    shown: Collection[Column],
 ) -> Iterator[str]:
+    """Yield what the columns that are shown mean, and on what the verdict rests."""
     assert comparison.reference is not None
+    names = {column.name for column in shown}
     yield (
         f"Difference: the arm's value less that of {comparison.reference.name} at each seed that "
         f"both completed, and of these the median of all means of two (Hodges-Lehmann). The "
@@ -125,24 +145,50 @@ def _notes(
         f"below {seeds_needed(1)} seeds there is none. Ahead: ties count half; Wilson's interval."
     )
     yield from _on_missing(found)
-    yield (
-        f"p: exact signed-rank test, two-sided, ties and zeros resolved against a difference. p "
-        f"(Holm): adjusted for {_count(len(found), 'comparison')}. A dash: with so few seeds no "
-        f"difference could be significant at 5 %, however large, under p (Holm) after the "
-        f"adjustment; {seeds_needed(len(found))} seeds would suffice for both (python -m "
-        f"harness.power)."
-    )
-    yield (
-        f"Detectable: the least difference that these seeds find with {100 * POWER:g} % "
-        f"probability, given what Holm's adjustment has rejected, in standard deviations of the "
-        f"paired differences (simulated with normal ones), and times the deviation measured here. "
-        f"A smaller difference may well exist where p is large."
-    )
-    yield _on_verdicts(comparison, measure, margin)
+    if "p_alone" in names:
+        yield _on_p(found)
+    if "detectable" in names:
+        yield (
+            f"Detectable: the least difference that these seeds find with {100 * POWER:g} % "
+            f"probability, given what Holm's adjustment has rejected, in standard deviations of "
+            f"the paired differences (simulated with normal ones), and times the deviation "
+            f"measured here. A smaller difference may well exist where p is large."
+        )
+    yield _on_verdicts(comparison, measure)
     yield _on_examples(comparison)
 
 
-def _on_missing(found: list[Difference]) -> Iterator[str]:
+def _on_p(found: Sequence[Difference]) -> str:
+    text = (
+        f"p: exact signed-rank test, two-sided, ties and zeros resolved against a difference. p "
+        f"(Holm): adjusted for {_count(len(found), 'comparison')}."
+    )
+    if all(one.p is not None for one in found):
+        return text
+    return (
+        f"{text} A dash: with so few seeds no difference could be significant at 5 %, however "
+        f"large, under p (Holm) after the adjustment ({_possible(found)})."
+    )
+
+
+def _on_left_out(
+    columns: Collection[Column], shown: Collection[Column], found: Sequence[Difference]
+) -> Iterator[str]:
+    """Yield why the table has no p, and nothing that depends on it."""
+    why = (
+        f"with so few seeds in common no difference could be significant at 5 %, however large "
+        f"({_possible(found)})"
+    )
+    if not any(one.n for one in found):
+        why = "no seed is completed by an arm and the reference"
+    yield from on_left_out(columns, shown, why=why)
+
+
+def _possible(found: Sequence[Difference]) -> str:
+    return f"possible from {seeds_needed(len(found))} seeds on, see python -m harness.power"
+
+
+def _on_missing(found: Sequence[Difference]) -> Iterator[str]:
     n = sum(one.n - one.left_out.n for one in found if one.left_out is not None)
     if n:
         yield (
@@ -152,7 +198,8 @@ def _on_missing(found: list[Difference]) -> Iterator[str]:
         )
 
 
-def _on_verdicts(comparison: Comparison, measure: Metric, margin: float | None) -> str:
+def _on_verdicts(comparison: Comparison, measure: Metric) -> str:
+    margin = comparison.relevant(measure)
     text = f"Verdict: {BETTER} or {WORSE} where p (Holm) is at most {LEVEL:g}"
     if margin is None:
         return (

@@ -1,7 +1,7 @@
 """Footnotes of the tables: definitions, notable events of runs, provenance."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from harness.analysis.comparison import seeds_text
 from harness.analysis.measures import Noise, margin_of, noise, useful_of
@@ -12,7 +12,7 @@ from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
-from harness.reporting.formatting import fill
+from harness.reporting.formatting import Column, fill
 
 _ERRORS = 2
 """Standard errors that a margin has to span."""
@@ -24,21 +24,21 @@ _LIMITS = {
 }  # fmt: skip
 
 
-def on_results(runs: Sequence[RunResult]) -> Iterator[str]:
-    """Yield the definitions of the columns of results."""
+def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
+    """Yield the definitions of these columns of results."""
     yield (
         "seeds: completed runs out of all seeds in this table. Only completed runs count; a failed "
         "training counts as a failure, never as a score."
     )
-    yield from _notes_of(RESULTS, runs)
+    yield from _notes_of(RESULTS, runs, columns)
     if (measured := noise(runs)) is not None:
         yield _on_margin(runs[0], measured)
 
 
-def on_search(runs: Sequence[RunResult]) -> Iterator[str]:
-    """Yield the definitions of the columns of the search."""
+def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
+    """Yield the definitions of these columns of the search."""
     yield "Scores of the search are of one training each; the best of several is lucky."
-    yield from _notes_of(SEARCH, runs)
+    yield from _notes_of(SEARCH, runs, columns)
 
 
 def _on_margin(run: RunResult, measured: Noise) -> str:
@@ -58,14 +58,14 @@ def _on_margin(run: RunResult, measured: Noise) -> str:
     return f"{text} The margin is too small for this noise: use {way_out}."
 
 
-def on_cost(runs: Sequence[RunResult]) -> Iterator[str]:
-    """Yield the definitions of the columns of cost, and the budget."""
+def on_cost(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
+    """Yield the definitions of these columns of cost, and the budget."""
     yield "Means over completed runs."
     yield (
         "smaller / same / larger %: evaluated children by their number of parameters, compared "
         "with their first parent."
     )
-    yield from _notes_of(COST, runs)
+    yield from _notes_of(COST, runs, columns)
     budget = runs[0].manifest.settings["budget"]
     limits = (
         f"at most {limit:,} {_LIMITS.get(name, name)}"
@@ -75,10 +75,27 @@ def on_cost(runs: Sequence[RunResult]) -> Iterator[str]:
     yield f"Budget of each run: {', '.join(limits)}."
 
 
-def _notes_of(table: str, runs: Sequence[RunResult]) -> Iterator[str]:
-    facts = facts_of(runs)
+def on_left_out(
+    columns: Collection[Column],
+    shown: Collection[Column],
+    *,
+    why: str = "no completed run has a value",
+) -> Iterator[str]:
+    """Yield a note on the columns that a table leaves out, none where it shows all.
+
+    Args:
+        columns: All columns.
+        shown: Those that it shows.
+        why: Why it leaves out the others.
+    """
+    if left_out := [column.heading for column in columns if column not in shown]:
+        yield f"Left out, since {why}: {'; '.join(left_out)}."
+
+
+def _notes_of(table: str, runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
+    facts, names = facts_of(runs), {column.name for column in columns}
     for metric in metrics_of(table):
-        if metric.note:
+        if metric.note and metric.name in names:
             yield fill(metric.note, runs[0].wording, **facts)
 
 

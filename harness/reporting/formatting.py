@@ -14,6 +14,8 @@ from harness.analysis.statistics.paired import Shift
 from harness.tasks.base import Wording
 
 NONE = "–"
+_RANGES = (" [quartiles]", " [95 % CI]")
+"""Ends of headings whose values may have a range in brackets."""
 _WHOLE_FROM = 100
 """Means of counts from here on are written without decimals."""
 
@@ -221,6 +223,24 @@ def _quoted(start: re.Match[str]) -> str:
     return f"{start[1]}'" if sign in _FORMULA else start[1]
 
 
+def known_columns(columns: Sequence[Column], rows: Sequence[Values]) -> tuple[Column, ...]:
+    """Return the columns in which a row has a value; the first one names the row and stays."""
+    first, *others = columns
+    known = (one for one in others if any(row[one.name] is not None for row in rows))
+    return first, *known
+
+
 def rows_of(columns: Sequence[Column], rows: Sequence[Values]) -> list[list[str]]:
-    """Return a header and the rows, written for readers."""
-    return [[c.heading for c in columns], *([c.text(row) for c in columns] for row in rows)]
+    """Return a header and the rows that have a value, written for readers.
+
+    The header announces a range only where a value has one.
+    """
+    written = ([column.text(row) for column in columns] for row in rows)
+    shown = [cells for cells in written if any(cell != NONE for cell in cells[1:])]
+    header = [_heading(column, [cells[i] for cells in shown]) for i, column in enumerate(columns)]
+    return [header, *shown]
+
+
+def _heading(column: Column, cells: Sequence[str]) -> str:
+    ending = next((one for one in _RANGES if column.heading.endswith(one)), "")
+    return column.heading if any("[" in c for c in cells) else column.heading.removesuffix(ending)

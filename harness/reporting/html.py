@@ -17,7 +17,6 @@ from harness.analysis.run_result import RunResult
 from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.figures.catalog import draw_all
-from harness.reporting.formatting import rows_of
 from harness.reporting.run_page import Colours, run_details
 from harness.reporting.summary import folder_of
 from harness.reporting.tables import Document, Table, write_tables
@@ -67,7 +66,7 @@ def write_report(
 
 def _text(document: Document) -> str:
     headings = "".join(f"<p>{escape(heading)}</p>" for heading in document.headings)
-    tables = "".join(map(_table, document.tables))
+    tables = "".join(map(_table, document.shown))
     return (
         f"<h2>{escape(document.title)}</h2>\n{headings}"
         f"<p><strong>{escape(document.headline)}</strong></p>\n{tables}{_notes(document.notes)}"
@@ -104,7 +103,7 @@ def _figures_and_runs(
 
 
 def _table(table: Table) -> str:
-    header, *rows = rows_of(table.columns, table.rows)
+    header, *rows = table.cells
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows

@@ -14,7 +14,6 @@ from harness.record.wandb_mirror import publish
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
 from harness.reporting.figures.catalog import draw
-from harness.reporting.formatting import rows_of
 from harness.reporting.tables import Document, write_tables
 from harness.terminal import say
 
@@ -52,8 +51,8 @@ def print_damaged(below: Below) -> int:
 
 def _print_tables(document: Document) -> None:
     title = "\n".join([document.title, *document.headings])
-    tables = {table.title: rows_of(table.columns, table.rows) for table in document.tables}
-    notes = [note for table in document.tables for note in table.notes]
+    tables = {table.title: table.cells for table in document.shown}
+    notes = [note for table in document.shown for note in table.notes]
     notes = [document.headline, *(f"- {note}" for note in (*notes, *document.notes))]
     if len({row[0] for rows in tables.values() for row in rows[1:]}) <= SIDE_BY_SIDE:
         show_sections(tables, title=title, notes=notes)

@@ -37,8 +37,8 @@ class Table:
     Attributes:
         name: Its key in JSON, such as ``found``, and its label in LaTeX.
         title: What it shows.
-        columns: Its columns; the first one names the row.
-        rows: Its rows, each with a value for every column.
+        columns: The columns that readers see; the first one names the row.
+        rows: Its rows, each with a value for every column; CSV and JSON hold all of their values.
         notes: Its footnotes.
     """
 
@@ -52,6 +52,11 @@ class Table:
         """Make each string one line: names of arms and models, reasons, records are untrusted."""
         for name in ("title", "rows", "notes"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """A header and the rows that have a value, written for readers."""
+        return rows_of(self.columns, self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,11 @@ class Document:
         """Make each string one line, as in tables."""
         for name in ("title", "headings", "headline", "notes", "reference"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
+
+    @property
+    def shown(self) -> list[Table]:
+        """The tables that have a row for readers."""
+        return [table for table in self.tables if len(table.cells) > 1]
 
 
 def render(document: Document, style: str) -> str:
@@ -115,7 +125,8 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
         n_text: Number of columns from the left that hold texts; the others hold numbers.
     """
     rows = [[markdown_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    # A rule of one character would be a colon alone, which makes no table.
+    widths = [max(2, *(len(row[i]) for row in rows)) for i in range(len(rows[0]))]
     pad = [str.ljust] * n_text + [str.rjust] * (len(widths) - n_text)
     lines = [
         "| " + " | ".join(pad[i](cell, widths[i]) for i, cell in enumerate(row)) + " |"
@@ -129,9 +140,8 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
 def _markdown(document: Document) -> str:
     headings = "  \n".join(f"*{markdown(line)}*" for line in document.headings)
     parts = [f"**{markdown(document.title)}**", headings]
-    for table in document.tables:
-        rows = rows_of(table.columns, table.rows)
-        parts += [f"**{markdown(table.title)}**", aligned(rows), _listed(table.notes)]
+    for table in document.shown:
+        parts += [f"**{markdown(table.title)}**", aligned(table.cells), _listed(table.notes)]
     parts += [markdown(document.headline), _listed(document.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -141,7 +151,7 @@ def _listed(notes: Sequence[str]) -> str:
 
 
 def _latex(document: Document) -> str:
-    *tables, last = document.tables
+    *tables, last = document.shown
     texts = [*document.headings, document.headline, *document.notes]
     lines = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in tables:
@@ -150,7 +160,7 @@ def _latex(document: Document) -> str:
 
 
 def _latex_table(document: Document, table: Table, notes: Sequence[str]) -> list[str]:
-    header, *rows = rows_of(table.columns, table.rows)
+    header, *rows = table.cells
     return [
         r"\begin{table*}",
         r"\centering\small",

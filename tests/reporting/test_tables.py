@@ -18,7 +18,7 @@ from harness.errors import InputError
 from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import ARM, Column, latex, markdown_cell
-from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, render
+from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, aligned, render
 from tests.conftest import ROOT
 from tests.support.commands import run_main as command
 from tests.support.records import LINT, SLOW, evaluated, record_run
@@ -208,8 +208,54 @@ def test_the_error_of_the_test_images_is_told_with_the_intervals_that_lack_it(ru
 
 def test_few_seeds_are_told_what_they_cannot_find(runs):
     mine = row(runs, "random_mutation")
-    assert (mine["p"], mine["p_alone"], mine["detectable_sd"]) == ("", "", "none")
+    assert (mine["p"], mine["p_alone"], mine["detectable_sd"]) == ("", "", "")
     assert (mine["verdict"], mine["difference_low"]) == ("inconclusive", "")
+    text = described(runs, "markdown")
+    assert "p: exact signed-rank test" not in text
+    assert text.count("Left out, since with so few seeds in common no difference could be") == 1
+    assert "from 7 seeds on, see python -m harness.power): p; p (Holm); detectable, sd; " in text
+
+
+def cells_of(text):
+    """The tables of a Markdown text, each a list of rows of cells, without the rule."""
+    tables = [[]]
+    for line in text.splitlines():
+        if line.startswith("| ") and "---" not in line:
+            tables[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        elif tables[-1] and not line.startswith("|"):
+            tables.append([])
+    return [table for table in tables if table]
+
+
+@pytest.mark.parametrize("complete", [True, False, None])
+def test_no_row_and_no_column_holds_dashes_alone(tmp_path, complete):
+    """All runs are complete, or none, or those of one arm."""
+    for arm in ("full", "other"):
+        record_run(tmp_path / arm, arm=arm, seed=0, complete=arm == "full" if complete is None else complete,
+                   tokens=0, children=[("g0.c0", evaluated(0.98, 500)), ("g0.c1", LINT)])  # fmt: skip
+    found = read_runs([tmp_path / "full", tmp_path / "other"])
+    tables = cells_of(described(found, "markdown"))
+    for header, *rows in tables:
+        assert rows
+        assert all({*row[1:]} - {"–"} for row in rows)
+        for name, *column in list(zip(header, *rows, strict=True))[1:]:
+            assert {*column} - {"–"}, name
+    assert len(tables) == (3 if complete is False else 4)
+    content = json.loads(described(found, "json"))["tables"]
+    assert content["took"]["rows"][0].keys() >= {"llm", "refused", "cost"}  # none is lost
+    assert content["compared"]["rows"][0]["p"] is None
+
+
+def test_a_heading_announces_a_range_where_there_is_one(runs, study):
+    one, eight = (
+        cells_of(described(found, "markdown")) for found in (runs, runs_below(study).runs)
+    )
+    headings = [[cell for row in tables for cell in row[0]] for tables in (one, eight)]
+    assert "hypervolume" in headings[0]
+    assert "hypervolume [quartiles]" in headings[1]
+    assert "selected: test acc. % [95 % CI]" in headings[0]  # of the seed network
+    assert "difference (Hodges-Lehmann)" in headings[0]
+    assert "difference (Hodges-Lehmann) [95 % CI]" in headings[1]
 
 
 def test_no_interval_of_accuracies_leaves_what_scores_can_be(tmp_path):
@@ -235,6 +281,11 @@ def test_the_selected_network_is_the_smallest_within_the_tolerance_else_the_most
     far = read_run(tmp_path / "far")
     assert far.selected is not None
     assert far.selected.step == "g0.a"
+
+
+def test_a_narrow_column_of_numbers_has_a_rule_that_markdown_accepts():
+    header, rule, _ = aligned([["arm", "p"], ["full", "–"]]).splitlines()
+    assert (header, rule) == ("| arm  |  p |", "| ---- | -: |")
 
 
 def test_latex_has_as_many_cells_as_columns_and_escapes_them(runs):
