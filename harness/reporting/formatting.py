@@ -149,20 +149,35 @@ def column_of(metric: Metric, wording: Wording) -> Column:
 
 
 def plain(value: Value) -> Any:
-    """Return a value as JSON has it; an infinite number is null."""
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return {
-        name: None if isinstance(part, float) and math.isinf(part) else part
-        for name, part in asdict(value).items()
-    }
+    """Return a value as JSON has it; a number that is not finite is a text.
+
+    JSON has no such numbers. ``float`` reads the texts ``inf``, ``-inf`` and ``nan``; null stands
+    for what is missing alone.
+    """
+    match _parts(value):
+        case dict() as parts:
+            return {name: _json_number(part) for name, part in parts.items()}
+        case number:
+            return _json_number(number)
+
+
+def _json_number(value: Any) -> Any:
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _parts(value: Value) -> Any:
+    """Return the parts of a value by name, or a value without parts as it is."""
+    return value if value is None or isinstance(value, str | int | float) else asdict(value)
 
 
 def flat(values: Values) -> dict[str, Any]:
-    """Return a row as CSV has it: a value with parts has a cell for each, ``test_score_low``."""
+    """Return a row as CSV has it: a value with parts has a cell for each, ``test_score_low``.
+
+    Infinite numbers are ``inf`` and ``-inf``; an empty cell stands for what is missing alone.
+    """
     cells: dict[str, Any] = {}
     for name, value in values.items():
-        parts = plain(value)
+        parts = _parts(value)
         if isinstance(parts, dict):
             cells |= {_joined(name, part): cell for part, cell in parts.items()}
         else:

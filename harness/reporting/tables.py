@@ -243,7 +243,7 @@ def _content(document: Document) -> dict[str, Any]:
 
 
 def _dumped(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 _RENDERED: Mapping[str, Callable[[Document], str]] = {

@@ -1,5 +1,7 @@
 """The table from journals alone: golden files, arithmetic, honesty."""
 
+import csv
+import io
 import json
 import math
 import random
@@ -8,11 +10,13 @@ import statistics
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.metrics import METRICS
-from harness.analysis.statistics.paired import shift, signed_rank
+from harness.analysis.statistics.paired import Shift, shift, signed_rank
 from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
 from harness.reporting import footnotes
@@ -180,7 +184,36 @@ def test_a_failed_re_training_counts_as_the_worst_and_is_also_left_out(tmp_path)
     assert "[-∞, " in texts["markdown"]
     assert r"[$-$$\infty$, " in texts["latex"]
     (row_of_json, _) = json.loads(texts["json"])["tables"]["compared"]["rows"]
-    assert row_of_json["difference"]["low"] is None
+    assert row_of_json["difference"]["low"] == "-inf"  # and not null, which would be missing
+    assert float(row_of_json["difference"]["low"]) == worst["difference"].low
+    rows_of_csv = csv.DictReader(io.StringIO(texts["csv"]))
+    assert float(next(r for r in rows_of_csv if r["arm"] == "full")["difference_low"]) == -math.inf
+
+
+@given(
+    st.none() | st.text() | st.integers() | st.floats()
+    | st.builds(Shift, estimate=st.floats(), low=st.none() | st.floats(), high=st.none() | st.floats())
+)  # fmt: skip
+def test_json_and_csv_tell_what_is_infinite_from_what_is_missing(value):
+    table = Table(
+        name="t", title="t", columns=(ARM,), rows=({"arm": "a", "value": value},), notes=()
+    )
+    document = Document(title="a", headings=(), tables=(table,), headline="", notes=())
+
+    def refuse(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    content = json.loads(render(document, "json"), parse_constant=refuse)
+    shown = content["tables"]["t"]["rows"][0]["value"]
+    row_of_csv = next(csv.DictReader(io.StringIO(render(document, "csv"))))
+    cells = [row_of_csv[name] for name in row_of_csv if name.startswith("value")]
+    parts = [value] if not isinstance(value, Shift) else list(vars(value).values())
+    known = [shown] if not isinstance(shown, dict) else list(shown.values())
+    for part, in_json, in_csv in zip(parts, known, cells, strict=True):
+        assert (part is None) is (in_json is None)
+        assert part is not None or in_csv == ""
+        if isinstance(part, float):
+            assert str(float(in_json)) == str(float(in_csv)) == str(part)
 
 
 @pytest.mark.parametrize(("lead", "verdict"), [(0.0, "no relevant difference"), (0.4, "better")])
