@@ -11,9 +11,9 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.difference_tables import describe_tasks
 from harness.reporting.summary import print_damaged
 from harness.reporting.tables import STYLES, render_all
+from harness.reporting.task_tables import describe_tasks
 from harness.terminal import exit_on_error
 
 
