@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.config.identity import variant_digest
+from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult, arm_settings
+from harness.config.identity import digest_of, variant_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,11 @@ class Arm:
     def finished(self) -> tuple[RunResult, ...]:
         """Its completed runs; only these count."""
         return tuple(run for run in self.runs if run.complete)
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of the settings that make it, equal for the same arm on another task."""
+        return digest_of(arm_settings(self.runs[0]))
 
     @property
     def saw_test_data(self) -> bool:

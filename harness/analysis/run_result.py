@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from harness.config.identity import ARM_SETTINGS
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
 from harness.evolution.budget import Usage, total
@@ -16,13 +17,6 @@ from harness.evolution.candidate import CHARGED, SAME_FUNCTION, Variation
 from harness.record.events import Manifest, Purpose
 from harness.tasks.base import Wording, wording_of
 
-ARM_SETTINGS = frozenset(
-    {
-        "ablation", "arm", "seed", "proposer", "selection", "sizes", "rates", "search",
-        "fidelity", "third_party",
-    }
-)  # fmt: skip
-"""Settings in which arms of one comparison may differ."""
 FRONT = "front"
 """Name of the folder within a run's that holds the networks of its front."""
 HALVED = " (halving)"
@@ -326,6 +320,21 @@ def differing(one: RunResult, other: RunResult) -> list[str]:
         for name in sorted(was.keys() | now.keys())
         if was.get(name) != now.get(name)
     ]
+
+
+def differing_arm_settings(one: RunResult, other: RunResult) -> list[str]:
+    """Return the names of the settings by which two runs are of different arms."""
+    was, now = (
+        dict(leaf for name, value in arm_settings(run).items() for leaf in _settings(value, name))
+        for run in (one, other)
+    )
+    return [name for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)]
+
+
+def arm_settings(run: RunResult) -> dict[str, Any]:
+    """Return the settings that make a run's arm, equal for one arm on several tasks."""
+    known = run.manifest.settings
+    return {name: known.get(name) for name in sorted(ARM_SETTINGS - {"seed"})} | {"arm": run.arm}
 
 
 def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:

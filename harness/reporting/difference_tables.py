@@ -41,7 +41,7 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     assert comparison.reference is not None
     reference, wording = comparison.reference.name, comparison.wording
     points = format_of(measure, wording).points
-    standing, why = _standing(comparison, measure)
+    standing, why = standing_of([comparison], measure)
     found = list(paired_differences(comparison, measure))
     columns = _columns(measure, comparison)
     rows = tuple(row for arm, one in found for row in _rows(arm, one, measure))
@@ -60,17 +60,31 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     )
 
 
-def _standing(comparison: Comparison, measure: Metric) -> tuple[str, str]:
-    """Return whether a measure was declared before the runs started, in a word and a sentence."""
-    declared = declared_measure(comparison.runs[0])
-    if declared is None:
+def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]:
+    """Return whether a measure was declared before the runs started, in a word and a sentence.
+
+    Args:
+        tasks: One comparison or more, of different data.
+        measure: The measure, which is primary if all of their runs declared it.
+    """
+    declared = [(task, declared_measure(task.runs[0])) for task in tasks]
+    known = [(task, name) for task, name in declared if name is not None]
+    if not known:
         return "exploratory", "Exploratory: these runs declared no primary measure."
-    if measure is comparable_metric(declared, comparison.wording):
+    if all(name and comparable_metric(name, task.wording) is measure for task, name in declared):
         return "primary", "Primary: the measure that these runs declared before they started."
+    names = ", ".join(f"{name or 'none'} on {data_of(task)}" for task, name in declared)
+    if len({name for _, name in declared}) == 1:
+        names = known[0][1]
     return (
         "exploratory",
-        f"Exploratory: the primary measure that these runs declared is {declared}.",
+        f"Exploratory: the primary measure that these runs declared is {names}.",
     )
+
+
+def data_of(task: Comparison) -> str:
+    """Return the name of a comparison's data."""
+    return task.runs[0].manifest.data.name
 
 
 def _columns(measure: Metric, comparison: Comparison) -> tuple[Column, ...]:

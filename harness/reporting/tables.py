@@ -151,8 +151,10 @@ def _listed(notes: Sequence[str]) -> str:
 
 
 def _latex(document: Document) -> str:
-    *tables, last = document.shown
     texts = [*document.headings, document.headline, *document.notes]
+    if not document.shown:
+        return "\n".join(rf"{latex(text)}\par" for text in (document.title, *texts)) + "\n"
+    *tables, last = document.shown
     lines = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in tables:
         lines += _latex_table(document, table, table.notes)

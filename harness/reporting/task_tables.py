@@ -2,46 +2,80 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.analysis.across_tasks import Aggregate, aggregates, tasks_of
+from harness.analysis.across_tasks import Aggregate, aggregates, left_out, region_of, tasks_of
 from harness.analysis.comparison import Comparison
 from harness.analysis.metric import Metric
 from harness.analysis.metrics import comparable_metric
-from harness.reporting.formatting import ARM, Column, NumberFormat, Values, fill, format_of
+from harness.reporting.difference_tables import data_of, standing_of
+from harness.reporting.footnotes import on_left_out
+from harness.reporting.formatting import (
+    ARM,
+    Column,
+    NumberFormat,
+    Values,
+    fill,
+    format_of,
+    known_columns,
+)
 from harness.reporting.tables import Document, Table
 
 
 def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -> Document | None:
-    """Return the arms over several tasks, None where there is one task or no arm is in all.
+    """Return the arms over several tasks, None where there is one task.
 
     Args:
         found: Comparisons; those with the same data count once, the first.
-        measure: Name of the metric; by default the primary measure of the first.
+        measure: Name of the metric; by default the primary measure of the first. Labelled
+            exploratory unless it is the primary measure of every task.
     """
     tasks = tasks_of(found)
     if not tasks:
         return None
     metric = comparable_metric(measure or tasks[0].primary, tasks[0].wording)
     rows = aggregates(tasks, metric)
-    if not rows:
-        return None
-    reference = rows[0].arm
-    names = ", ".join(task.runs[0].manifest.data.name for task in tasks)
+    assert tasks[0].reference is not None
+    reference = tasks[0].reference.name
     return Document(
-        title=f"{len(tasks)} tasks: {names}",
+        title=f"{len(tasks)} tasks: {', '.join(map(data_of, tasks))}",
         headings=(),
-        tables=(
-            Table(
-                name="across",
-                title=f"Over {len(tasks)} tasks: {fill(metric.phrase, tasks[0].wording)}",
-                columns=_columns_of_tasks(metric, tasks[0], reference),
-                rows=tuple(map(_row_of_tasks, rows)),
-                notes=tuple(_notes_of_tasks(tasks, metric)),
-            ),
-        ),
-        headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks.",
-        notes=(),
+        tables=(_table(rows, tasks, metric, reference),) if rows else (),
+        headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
+        if rows
+        else f"No table over these tasks, since {reference} is not the same arm on each of them.",
+        notes=tuple(_on_selection(tasks, found)),
         reference=reference,
     )
+
+
+def _table(
+    found: Sequence[Aggregate], tasks: Sequence[Comparison], metric: Metric, reference: str
+) -> Table:
+    columns = _columns_of_tasks(metric, tasks[0], reference)
+    rows = tuple(map(_row_of_tasks, found))
+    shown = known_columns(columns, rows)
+    standing, why = standing_of(tasks, metric)
+    return Table(
+        name="across",
+        title=f"Over {len(tasks)} tasks, {standing}: {fill(metric.phrase, tasks[0].wording)}",
+        columns=shown,
+        rows=rows,
+        notes=(
+            why,
+            *_notes_of_tasks(tasks, metric),
+            *on_left_out(columns, shown, why=_why_no_posterior(tasks, metric)),
+        ),
+    )
+
+
+def _on_selection(tasks: Sequence[Comparison], found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield which arms and which comparisons the table leaves out."""
+    if reasons := "; ".join(left_out(tasks)):
+        yield f"Arms left out: {reasons}."
+    data = {task.runs[0].manifest.data.digest: data_of(task) for task in tasks}
+    for digest, name in data.items():
+        n = sum(one.runs[0].manifest.data.digest == digest for one in found)
+        if n > 1:
+            yield f"{name}: the first of {n} comparisons that are not comparable with each other."
 
 
 def _columns_of_tasks(metric: Metric, task: Comparison, reference: str) -> tuple[Column, ...]:
@@ -64,11 +98,12 @@ def _columns_of_tasks(metric: Metric, task: Comparison, reference: str) -> tuple
 
 
 def _row_of_tasks(one: Aggregate) -> Values:
-    posterior = one.posterior
+    against = one.against
+    posterior = against.posterior if against else None
     return {
         "arm": one.arm,
         "iqm": one.iqm,
-        "improvement": one.improvement,
+        "improvement": against.improvement if against else None,
         "worse": posterior.worse if posterior else None,
         "equal": posterior.equal if posterior else None,
         "better": posterior.better if posterior else None,
@@ -82,11 +117,29 @@ def _notes_of_tasks(tasks: Sequence[Comparison], metric: Metric) -> Iterator[str
         "half, averaged over tasks (Agarwal 2021). Intervals resample runs within tasks; they are "
         "for these tasks, and too narrow with few runs. A run without a value counts as the worst."
     )
-    notation, margin = format_of(metric, tasks[0].wording), tasks[0].relevant(metric)
-    within = f"± {notation.text(margin)} {notation.points}".strip() if margin else "± 0"
-    yield (
-        f"Probabilities: Bayesian signed-rank test of one difference for each task, that of its "
-        f"own table, with {within} as the region of practical equivalence (Benavoli 2017). These "
-        f"are no error rates: with three tasks and no region, 23 % of comparisons of equal arms "
-        f"give 95 % or more to one of them."
+    region = region_of(tasks, metric)
+    if region is not None:
+        yield (
+            f"Probabilities: Bayesian signed-rank test of one difference for each task, that of "
+            f"its own table, with {_within(region, metric, tasks[0])} as the region of practical "
+            f"equivalence (Benavoli 2017). These are no error rates: with three tasks and no "
+            f"region, 23 % of comparisons of equal arms give 95 % or more to one of them."
+        )
+
+
+def _why_no_posterior(tasks: Sequence[Comparison], metric: Metric) -> str:
+    if region_of(tasks, metric) is not None:
+        return "no arm has a seed in common with the reference on every task"
+    regions = ", ".join(
+        f"{_within(task.relevant(metric) or 0.0, metric, task)} on {data_of(task)}"
+        for task in tasks
     )
+    return (
+        f"the least difference that matters (final.relevant) is not the same on every task "
+        f"({regions})"
+    )
+
+
+def _within(region: float, metric: Metric, task: Comparison) -> str:
+    notation = format_of(metric, task.wording)
+    return f"± {notation.text(region)} {notation.points}".strip() if region else "± 0"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from harness.analysis.across_tasks import aggregates, tasks_of
+from harness.analysis.across_tasks import aggregates, left_out, region_of, tasks_of
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import metric
@@ -47,31 +47,132 @@ def test_probabilities_are_those_of_baycomp(rng):
     assert bayesian_signed_rank([0.1, 0.05, -0.05, 0.0, 0.02], 0.15, rng).equal == 1
 
 
+DIGESTS = {"digits": "c060ebd9", "other": "ffff0000"}
+FINAL = {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9, "measure": "saved", "margin": 0.02,
+         "useful": 0.05}  # fmt: skip
+
+
+def record_arm(folder, task, arm, size, *, seeds=(0, 1, 2), variant=None, **settings):
+    """Runs of one arm on one task; ``settings`` are part of the arm, or ``final``."""
+    for seed in seeds:
+        record_run(
+            folder / f"{task}-{arm}-{variant}-{seed}", arm=arm, seed=seed, comparison=task,
+            variant=variant and f"{variant}{task}", settings=settings.items(),
+            children=[("g0.c0", evaluated(0.98, size + seed))],
+            data={"name": task, "digest": DIGESTS[task]},
+        )  # fmt: skip
+
+
 @pytest.fixture
 def two_tasks(tmp_path):
     """Two data sets, with two arms that are in both, and one that is in one."""
-    for task, digest in (("digits", "c060ebd9"), ("other", "ffff0000")):
+    for task in DIGESTS:
         arms = {"full": 400, "width": 200} | ({"nas": 100} if task == "digits" else {})
         for arm, size in arms.items():
-            for seed in range(3):
-                record_run(
-                    tmp_path / f"{task}-{arm}-{seed}", arm=arm, seed=seed, comparison=task,
-                    children=[("g0.c0", evaluated(0.98, size + seed))],
-                    data={"name": task, "digest": digest},
-                )  # fmt: skip
+            record_arm(tmp_path, task, arm, size)
     return tmp_path
+
+
+def across(folder, *options):
+    """The last table that the command prints, as JSON has it, and its document."""
+    *_, last = json.loads(
+        run_main(folder, "--format", "json", *options, module="harness.table").stdout
+    )
+    return last["tables"].get("across"), last
+
+
+def test_only_the_measure_that_every_task_declared_is_primary(two_tasks):
+    assert across(two_tasks)[0]["title"].startswith("Over 2 tasks, primary: decades of parameters")
+    table, _ = across(two_tasks, "--measure", "hypervolume")
+    assert table["title"] == "Over 2 tasks, exploratory: hypervolume"
+    assert table["notes"][0] == (
+        "Exploratory: the primary measure that these runs declared is saved."
+    )
+
+
+def test_a_measure_that_one_task_declared_is_exploratory(tmp_path):
+    for task, measure in (("digits", "saved"), ("other", "hypervolume")):
+        for arm in ("full", "width"):
+            record_arm(tmp_path, task, arm, 400, final=FINAL | {"measure": measure})
+    table, _ = across(tmp_path)
+    assert table["title"].startswith("Over 2 tasks, exploratory: decades of parameters saved")
+    assert table["notes"][0].endswith("declared is saved on digits, hypervolume on other.")
+
+
+def test_probabilities_need_one_region_of_practical_equivalence(tmp_path):
+    for task, relevant in (("digits", 0.1), ("other", 0.3)):
+        for arm, size in (("full", 400), ("width", 200)):
+            record_arm(tmp_path, task, arm, size, final=FINAL | {"relevant": relevant})
+    tasks = tasks_of(comparisons(runs_below(tmp_path).runs))
+    assert region_of(tasks, metric("saved")) is None
+    assert region_of(tasks, metric("hypervolume")) == 0.0  # neither has one
+    (_, width) = aggregates(tasks, metric("saved"))
+    assert (width.against.posterior, width.against.improvement.mean) == (None, 1)
+    table, _ = across(tmp_path)
+    assert (
+        "Left out, since the least difference that matters (final.relevant) is not the same on "
+        "every task (± 0.100 on digits, ± 0.300 on other): worse: probability %; no relevant "
+        "difference: probability %; better: probability %."
+    ) in table["notes"]
+    assert not any("Bayesian" in note for note in table["notes"])
+
+
+def test_an_arm_is_the_same_by_its_settings_and_not_by_its_name(tmp_path):
+    """Names bear a tag of the task's settings where two arms of a table share one."""
+    for task in DIGESTS:
+        record_arm(tmp_path, task, "full", 400)
+        for edits, size in ((1, 300), (2, 200)):
+            record_arm(
+                tmp_path, task, "random", size, variant=f"{edits}", proposer={"edits": edits}
+            )
+        record_arm(tmp_path, task, "width", 100, rates={"p_mate": 0.1 if task == "other" else 0.2})
+    tasks = tasks_of(comparisons(runs_below(tmp_path).runs))
+    names = [{arm.name for arm in task.arms} for task in tasks]
+    assert len(names[0] & names[1]) == 2  # full and width
+    found = aggregates(tasks, metric("saved"))
+    assert [one.iqm.mean for one in found] == pytest.approx(
+        [np.log10(1000 / (size + 1)) for size in (400, 300, 200)], abs=0.002
+    )
+    assert list(left_out(tasks)) == ["width, of which tasks have different settings (rates.p_mate)"]
+
+
+def test_a_reference_that_is_not_the_same_arm_is_said_to_be_none(tmp_path):
+    for task in DIGESTS:
+        record_arm(tmp_path, task, "full", 400, proposer={"model": {"name": f"llm of {task}"}})
+        record_arm(tmp_path, task, "width", 200, seeds=(0,))
+    table, document = across(tmp_path)
+    assert table is None
+    assert document["headline"].startswith("No table over these tasks, since full is not the same")
+    assert document["notes"] == [
+        "Arms left out: full, of which tasks have different settings (proposer.model.name); width, "
+        "without 2 completed runs on each task."
+    ]
+    for style in ("markdown", "latex", "csv"):
+        done = run_main(tmp_path, "--format", style, module="harness.table")
+        assert done.returncode == 0, done.stderr
+        assert style == "csv" or "No table over these tasks" in done.stdout
+
+
+def test_an_arm_without_a_seed_in_common_is_told_from_the_reference(tmp_path):
+    for task in DIGESTS:
+        record_arm(tmp_path, task, "full", 400, seeds=(0, 1))
+        record_arm(tmp_path, task, "width", 200, seeds=(2, 3))
+    (full, width) = aggregates(tasks_of(comparisons(runs_below(tmp_path).runs)), metric("saved"))
+    assert full.against is None
+    assert (width.against.improvement.mean, width.against.posterior) == (1, None)
+    assert any("no arm has a seed in common" in note for note in across(tmp_path)[0]["notes"])
 
 
 def test_arms_of_every_task_are_compared_over_tasks(two_tasks):
     tasks = tasks_of(comparisons(runs_below(two_tasks).runs))
     full, width = aggregates(tasks, metric("saved"))
-    assert (full.arm, full.improvement, full.posterior) == ("full", None, None)
+    assert (full.arm, full.against) == ("full", None)
     assert width.arm == "width"
-    assert width.improvement.mean == 1
+    assert width.against.improvement.mean == 1
     assert width.iqm.mean == pytest.approx(np.log10(1000 / 201), abs=0.002)
-    assert width.posterior.worse == 0
-    assert 0.7 < width.posterior.better < 0.8  # two tasks are few against the prior's one
-    parameters = aggregates(tasks, metric("parameters"))[1]
+    assert width.against.posterior.worse == 0
+    assert 0.7 < width.against.posterior.better < 0.8  # two tasks are few against the prior's one
+    parameters = aggregates(tasks, metric("parameters"))[1].against
     assert parameters.improvement.mean == 1  # fewer are better
     assert parameters.posterior.better > 0.7
 
@@ -80,7 +181,7 @@ def test_a_table_over_tasks_follows_those_of_each_task(two_tasks):
     told = run_main(two_tasks, module="harness.table").stdout
     assert told.count("**Results, re-trained on fresh seeds**") == 2
     assert "**2 tasks: digits, other**" in told
-    assert "| width |" in told[told.index("**Over 2 tasks: ") :]
+    assert "| width |" in told[told.index("**Over 2 tasks, primary: ") :]
     *_, last = json.loads(run_main(two_tasks, "--format", "json", module="harness.table").stdout)
     assert [row["arm"] for row in last["tables"]["across"]["rows"]] == ["full", "width"]
 
