@@ -69,7 +69,7 @@ _MEASURES = (
         "{task.test_score}, re-trained on {final_seeds} fresh seeds, is at most {margin} below the "
         "seed network's; else 0. 0.301 is half the parameters, 1 a tenth. Median over runs "
         "[quartiles]. selected: the smallest network of a run's front within {tolerance} of the "
-        "seed network's {task.validation_score}, or the {task.best} where none is. {test_split}",
+        "{threshold}, or the {task.best} where none is. {test_split}",
     ),
     Metric(
         name="test_score",

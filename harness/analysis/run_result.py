@@ -232,8 +232,8 @@ class RunResult:
     def selected(self) -> Candidate | None:
         """The selected network: the smallest of the front as good as the seed network.
 
-        As good: within ``final.tolerance`` of its validation score. The best of the front where
-        none is as good, None where nothing was evaluated.
+        As good: within ``final.tolerance`` of its validation score, see ``final.threshold``. The
+        best of the front where none is as good, None where nothing was evaluated.
         """
         able = self.front
         if self._confirms:
@@ -250,10 +250,21 @@ class RunResult:
         return pareto.as_good(score, other, tolerance=tolerance)
 
     def _near_the_seed(self, candidate: Candidate) -> bool:
-        seed = self.seed_objectives.score
+        return self._as_good(self._score(candidate), self.threshold)
+
+    @cached_property
+    def threshold(self) -> float:
+        """Validation score of the seed network that the selected one is held against."""
         if self._confirms:
-            seed = statistics.fmean(self.confirmed["seed"])
-        return self._as_good(self._score(candidate), seed)
+            return statistics.fmean(self.confirmed["seed"])
+        if self.retrainings_select and (fresh := self.retrained.get("seed")):
+            return statistics.fmean(fresh)
+        return self.seed_objectives.score
+
+    @property
+    def retrainings_select(self) -> bool:
+        """Whether ``final.threshold`` is the mean of the seed network's re-trainings."""
+        return bool(self.manifest.settings["final"].get("threshold") == "retrainings")
 
     @property
     def _confirms(self) -> bool:

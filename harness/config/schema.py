@@ -92,6 +92,7 @@ CHOICES = {
     "display": ("auto", "live", "plain"),
     "sandbox.level": LEVELS,
     "search.split": ("validation", "test"),
+    "final.threshold": ("retrainings", "training"),
     "eot.shows": ("improvements", "improvements_and_ties", "dominating", "undominated"),
     "recipe.schedule": ("decay", "plateau"),
 }
@@ -261,6 +262,10 @@ class Final:
     """Extra training seeds for the selected network and the seed network."""
     tolerance: float = setting(within=SHARE)
     """The selected network is the smallest one this close to the seed's validation score."""
+    threshold: str = setting(unrecorded="training")
+    """Which validation score of the seed network that is. ``retrainings``: the mean of its
+    re-trainings on fresh seeds. ``training``: that of its one training in the search. With
+    ``confirm.seeds``, the mean of its confirmed scores in either case."""
     measure: str = setting(unrecorded="hypervolume")
     """The primary measure, one of ``analysis.metrics``. A comparison by any other metric is
     labelled exploratory."""

@@ -106,6 +106,9 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     marked = any(run.saw_test_data for run in runs)
     return {
         "tolerance": points(run, run.manifest.settings["final"]["tolerance"]),
+        "threshold": f"mean {wording.validation_score} of the seed network's re-trainings"
+        if run.retrainings_select
+        else f"seed network's {wording.validation_score}",
         "margin": points(run, margin_of(run)),
         "useful": points(run, useful_of(run)),
         "final_seeds": str(run.manifest.settings["final"]["seeds"]),

@@ -81,7 +81,7 @@ def run(
         confirm(reference)
         for candidate in _result(journal).hall_of_fame:
             confirm(_individual(candidate))
-    _score(_result(journal), network, config, memo, journal)
+    _score(network, config, memo, journal)
     journal.record(RunCompleted())
     return _result(journal)
 
@@ -99,21 +99,31 @@ def _evaluate_seed(network: Genome, assess: Assessor, journal: Journal) -> Indiv
     return Individual(step="seed", genome=network, evaluation=evaluation)
 
 
-def _score(
-    result: RunResult, network: Genome, config: Config, memo: Memo, journal: Journal
-) -> None:
+def _score(network: Genome, config: Config, memo: Memo, journal: Journal) -> None:
     """Re-train on fresh seeds and score on the test split: seed network, hall of fame.
 
-    The selected network and the seed network get ``final.seeds`` fresh seeds, the others one.
+    The seed network comes first, since its scores decide which network is selected. The two get
+    ``final.seeds`` fresh seeds, the others one.
     """
     seeds = [derived_seed(config.seed, "final", k) for k in range(config.final.seeds)]
-    chosen = [("seed", network, seeds)]
-    for candidate in result.hall_of_fame:
-        genome = Genome.parse(candidate.source)
-        chosen.append(
-            (candidate.step, genome, seeds if candidate == result.selected else seeds[:1])
-        )
-    trials = [(step, genome, k, seed) for step, genome, ks in chosen for k, seed in enumerate(ks)]
+    _retrain([("seed", network, seeds)], memo, journal)
+    result = _result(journal)
+    _retrain(
+        [
+            (c.step, Genome.parse(c.source), seeds if c == result.selected else seeds[:1])
+            for c in result.hall_of_fame
+        ],
+        memo,
+        journal,
+    )
+
+
+def _retrain(
+    networks: Sequence[tuple[str, Genome, Sequence[int]]], memo: Memo, journal: Journal
+) -> None:
+    trials = [
+        (step, genome, k, seed) for step, genome, seeds in networks for k, seed in enumerate(seeds)
+    ]
     outcomes = memo.map(lambda trial: memo.final(trial[1], seed=trial[3]), trials)
     for (step, _, k, _), outcome in zip(trials, outcomes, strict=True):
         journal.record(NetworkRetrained(step=step, k=k, outcome=outcome))

@@ -1,6 +1,7 @@
 """Scores that hold on fresh seeds: what examples show, and by what one network is selected."""
 
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -72,8 +73,9 @@ def test_a_score_that_was_luck_selects_no_network(confirmed):
         for step, objectives in (("small", Objectives(0.9, 10)), ("large", Objectives(0.95, 1000)))
     ]
     believed = replace(
-        result, candidates=tuple(front), seed_objectives=Objectives(0.9, 2000), confirmed={}
-    )
+        result, candidates=tuple(front), seed_objectives=Objectives(0.9, 2000), confirmed={},
+        retrained={},
+    )  # fmt: skip
     assert believed.selected.step == "small"
     lucky = replace(
         believed, confirmed={"seed": (0.9, 0.92), "small": (0.5, 0.7), "large": (0.9, 0.9)}
@@ -81,6 +83,33 @@ def test_a_score_that_was_luck_selects_no_network(confirmed):
     assert lucky.selected.step == "large"
     failed = replace(lucky, confirmed={"seed": (0.9,), "small": (), "large": (0.2,)})
     assert failed.selected.step == "large"
+
+
+@pytest.mark.parametrize(("threshold", "step"), [("retrainings", "small"), ("training", "large")])
+def test_a_lucky_training_of_the_seed_network_sets_no_threshold(confirmed, threshold, step):
+    """The seed network scored 0.95 in the search and 0.9 on average after it."""
+    result = read_run(confirmed("confirm.seeds=0", f"final.threshold={threshold}"))
+    front = [
+        replace(result.candidates[0], step=step, objectives=objectives, gate=None)
+        for step, objectives in (("small", Objectives(0.9, 10)), ("large", Objectives(0.95, 1000)))
+    ]
+    lucky = replace(
+        result, candidates=tuple(front), seed_objectives=Objectives(0.95, 2000),
+        retrained={"seed": (0.88, 0.92)},
+    )  # fmt: skip
+    assert lucky.selected.step == step
+
+
+@pytest.mark.parametrize("threshold", ["retrainings", "training"])
+def test_the_network_that_its_re_trainings_select_has_all_of_them(confirmed, threshold):
+    run = ("confirm.seeds=0", "final.seeds=2", f"final.threshold={threshold}")
+    result = read_run(confirmed(*run))
+    assert result.threshold == (
+        fmean(result.retrained["seed"]) if threshold == "retrainings" else result.seed_objectives[0]
+    )
+    assert {step for step, scores in result.retrained.items() if len(scores) == 2} == {
+        "seed", result.selected.step,
+    }  # fmt: skip
 
 
 def test_without_it_nothing_is_confirmed(confirmed):
