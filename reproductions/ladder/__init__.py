@@ -1,0 +1,1 @@
+"""The baselines without an LLM, held against one another over 20 seeds."""
