@@ -1,11 +1,13 @@
 """Contributions of operators, prompts and models to the children of an arm.
 
-A child counts for every operator, segment, model and label that took part in it. The labels are
-those that its proposer declares, for guided variation category, character and reflection.
-Unfinished runs count nowhere.
+Of each kind of factor, a child counts once, so that the counts of a kind add up to all children of
+the arm: for its operators in their order, such as ``mating + mutation``; and for its segment, its
+model and each of its labels, or for ``several`` or ``none`` of them. The labels are those that its
+proposer declares, for guided variation category, character and reflection. Unfinished runs count
+nowhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.arm import Arm
@@ -22,9 +24,10 @@ class Contribution:
     Attributes:
         comparison: Title of the comparison that the arm is part of.
         arm: Name of the arm.
-        by: Kind of the factor: ``operator``, ``segment``, ``model`` or a label of the proposer.
+        by: Kind of the factor: ``operator``, ``segment``, ``model``, a label of the proposer, or
+            ``all`` for all children.
         name: The factor.
-        proposed: All children.
+        proposed: Children that were proposed.
         same_function: Children that compute what an earlier network of the run computes; None
             where a run does not compare that.
         accepted: Evaluated children.
@@ -59,9 +62,11 @@ def contributions(comparison: Comparison) -> list[Contribution]:
             on_front=on_front,
         )
         for arm in comparison.arms
+        for counts in (_counts(arm.finished, _kinds(arm)),)
         for (by, name), (proposed, same_function, accepted, improving, on_front) in sorted(
-            _counts(arm.finished).items()
+            counts.items()
         )
+        if name != NONE or any(kind == by and other != NONE for kind, other in counts)
     ]
 
 
@@ -75,12 +80,15 @@ def counts_by_run(comparison: Comparison) -> dict[tuple[str, str, str], list[dic
     found: dict[tuple[str, str, str], list[dict[str, int]]] = {}
     for arm in comparison.arms:
         for run in arm.finished:
-            for factor, counts in _counts([run]).items():
+            for factor, counts in _counts([run], _kinds(arm)).items():
                 row = dict(zip(_COUNTED, counts, strict=True))
                 found.setdefault((arm.name, *factor), []).append(row)
     return found
 
 
+ALL, NONE, SEVERAL = "all", "none", "several"
+"""Names of all children, and of those with no factor of a kind or more than one."""
+_OPERATOR, _SEGMENT, _MODEL = "operator", "segment", "model"
 _COUNTED = ("proposed", "same_function", "accepted", "improving", "on_front")
 
 
@@ -88,7 +96,14 @@ def _compares_functions(arm: Arm) -> bool:
     return all(run.compares_functions for run in arm.finished)
 
 
-def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
+def _kinds(arm: Arm) -> Collection[str]:
+    """Return the kinds of factors that are counted for an arm."""
+    labels = {by for run in arm.finished for by in run.labels.values()}
+    return {_OPERATOR, _SEGMENT, _MODEL, *labels}
+
+
+def _counts(runs: Sequence[RunResult], kinds: Collection[str]) -> dict[tuple[str, str], list[int]]:
+    """Return the counts of ``_COUNTED`` for each kind of factor and factor."""
     counts: dict[tuple[str, str], list[int]] = {}
     for run in runs:
         objectives = {c.step: c.objectives for c in run.candidates} | {"seed": run.seed_objectives}
@@ -101,7 +116,8 @@ def _counts(runs: Sequence[RunResult]) -> dict[tuple[str, str], list[int]]:
             improves = _improves(child.objectives, [objectives[p] for p in child.parents])
             same = child.gate == SAME_FUNCTION
             counted = (1, same, child.valid, improves, child.step in front)
-            for factor in set(_factors(run, child)):
+            factors = _factors(run, child)
+            for factor in ((ALL, ALL), *((kind, _name(kind, factors)) for kind in kinds)):
                 row = counts.setdefault(factor, [0] * len(counted))
                 row[:] = [a + b for a, b in zip(row, counted, strict=True)]
     return counts
@@ -113,12 +129,23 @@ def _improves(child: pareto.Objectives | None, parents: Sequence[pareto.Objectiv
     return not any(p and (p == child or pareto.dominates(p, child)) for p in parents[1:])
 
 
-def _factors(run: RunResult, child: Candidate) -> Iterator[tuple[str, str]]:
+def _factors(run: RunResult, child: Candidate) -> dict[str, list[str]]:
+    """Return the factors of a child by kind, in their order."""
+    found: dict[str, list[str]] = {}
     for variation in child.variations:
-        yield "operator", variation.operator
-        yield "segment", variation.segment
+        found.setdefault(_OPERATOR, []).append(variation.operator)
+        found.setdefault(_SEGMENT, []).append(variation.segment)
         for key, by in run.labels.items():
             if key in variation.detail:
-                yield by, variation.detail[key]
+                found.setdefault(by, []).append(variation.detail[key])
         for call in variation.calls:
-            yield "model", run.models[call]
+            found.setdefault(_MODEL, []).append(run.models[call])
+    return found
+
+
+def _name(kind: str, factors: dict[str, list[str]]) -> str:
+    """Return the one name under which a child counts among those of a kind."""
+    names = list(dict.fromkeys(factors.get(kind, ())))
+    if kind == _OPERATOR and names:
+        return " + ".join(names)
+    return names[0] if len(names) == 1 else SEVERAL if names else NONE

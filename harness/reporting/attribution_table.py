@@ -13,6 +13,16 @@ from harness.reporting.tables import aligned
 from harness.text import each_text, one_line
 
 STYLES = ("markdown", "csv", "json")
+_NOTES = (
+    "proposed: children of completed runs. Of each kind, a child counts once: for its operators in "
+    "their order; for its segment, its model and each label of its prompts, or for several or "
+    "none of them.",
+    "%: of the children proposed. accepted: passed every gate and trained. improving: better than "
+    "the first parent in one objective and worse in none; a mate neither equals nor dominates it. "
+    "on the front: on the final front of its run, and not dominated by the seed network.",
+    "The shares are descriptive: operators act at different times, and gains are easier among the "
+    "founders.",
+)
 HEADER = (
     "arm", "by", "name", "proposed", "same function %", "accepted %", "improving %",
     "on the front %",
@@ -35,7 +45,7 @@ def render_contributions(found: Sequence[Contribution], style: str) -> str:
     for title in dict.fromkeys(one.comparison for one in found):
         rows = [_row(one) for one in found if one.comparison == title]
         tables.append(f"**{markdown(title)}**\n\n{aligned([HEADER, *rows], n_text=3)}\n")
-    return "\n".join(tables)
+    return "\n".join([*tables, *(f"- {note}" for note in _NOTES if tables)]) + "\n" * bool(tables)
 
 
 def _row(one: Contribution) -> tuple[str, ...]:

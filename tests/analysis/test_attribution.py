@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.analysis.attribution import contributions, counts_by_run
 from harness.analysis.comparison import compare
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
+from harness.evolution.candidate import Variation
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from harness.reporting.attribution_table import render_contributions
@@ -77,16 +80,78 @@ def test_credit_by_hand(folder):
     found = {(c.by, c.name): (c.proposed, c.accepted, c.improving, c.on_front)
              for c in contributions(compare([read_run(folder)]))}  # fmt: skip
     assert found == {
+        ("all", "all"): (4, 3, 2, 1),
         ("operator", "mutation"): (3, 2, 1, 0),
         ("operator", "mating"): (1, 1, 1, 1),
         ("segment", "A"): (4, 3, 2, 1),
         ("category", "complex"): (3, 2, 1, 0),
+        ("category", "none"): (1, 1, 1, 1),
         ("character", "expert"): (2, 1, 1, 0),
         ("character", "neutral"): (1, 1, 0, 0),
+        ("character", "none"): (1, 1, 1, 1),
         ("reflection", "no eligible elite"): (1, 0, 0, 0),
+        ("reflection", "none"): (3, 3, 2, 1),
         ("model", "one"): (3, 2, 2, 1),  # a child that asked twice is one child
         ("model", "two"): (1, 1, 0, 0),
     }
+
+
+@pytest.fixture(scope="module")
+def founders(tmp_path_factory):
+    """A run with a child of each outcome."""
+    folder = tmp_path_factory.mktemp("founders")
+    outcomes = (evaluated(0.99, 900), evaluated(0.5, 900), SAME, LINT, evaluated(0.98, 100))
+    children = [(f"g0.c{i}", outcome) for i, outcome in enumerate(outcomes)]
+    record_run(folder, arm="full", seed=0, children=children)
+    return read_run(folder)
+
+
+variations = st.lists(
+    st.builds(
+        Variation,
+        operator=st.sampled_from(["mutation", "mating", "eot"]),
+        segment=st.sampled_from(["A", "B"]),
+        detail=st.dictionaries(
+            st.sampled_from(["category", "character"]), st.sampled_from(["x", "y"])
+        ),
+        calls=st.lists(st.sampled_from(["one", "two"]), max_size=2).map(tuple),
+    ),
+    max_size=3,
+)
+
+
+@given(st.lists(st.lists(variations, min_size=5, max_size=5), min_size=1, max_size=3))
+def test_each_kind_adds_up_to_all_children(founders, drawn):
+    """Whatever operators, segments, labels and models took part in each child of each run."""
+    answered = next(iter(founders.calls.values()))
+    calls = {name: replace(answered, model=name) for name in ("one", "two")}
+    runs = []
+    for seed, of_run in enumerate(drawn):
+        children = [
+            replace(child, variations=tuple(of_child))
+            for child, of_child in zip(founders.candidates, of_run, strict=True)
+        ]
+        manifest = replace(founders.manifest, seed=seed)
+        runs.append(replace(founders, manifest=manifest, candidates=tuple(children), calls=calls))
+    comparison = compare(runs)
+    found, counts = (
+        contributions(comparison),
+        ("proposed", "same_function", "accepted", "improving", "on_front"),
+    )
+    (whole,) = (one for one in found if one.by == "all")
+    assert (whole.proposed, whole.same_function, whole.accepted) == (
+        5 * len(runs), len(runs), 3 * len(runs),
+    )  # fmt: skip
+    kinds = {one.by for one in found}
+    assert kinds - {"all", "category", "character", "operator", "segment", "model"} == set()
+    by_run = counts_by_run(comparison)
+    for kind in kinds:
+        rows = [one for one in found if one.by == kind]
+        for name in counts:
+            assert sum(getattr(one, name) for one in rows) == getattr(whole, name)
+            for one in rows:
+                of_runs = by_run[one.arm, kind, one.name]
+                assert sum(row[name] for row in of_runs) == getattr(one, name)
 
 
 def test_the_counts_of_runs_add_up_to_those_of_the_arm(tmp_path, folder):

@@ -73,4 +73,4 @@ def test_the_attribution_counts_what_a_run_s_proposer_declared(tmp_path, labels,
         details=[{"coin": "heads", "category": "not declared"}], labels=labels,
     )  # fmt: skip
     found = {one.by for one in contributions(compare(read_runs([tmp_path / "run"])))}
-    assert found - {"operator", "segment", "model"} == counted
+    assert found - {"all", "operator", "segment", "model"} == counted
