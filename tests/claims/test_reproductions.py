@@ -127,7 +127,10 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["no_such", "plan"], "one of ge2024, ladder, quickstart, or a folder with arms.yaml, got no_such"),
+        (
+            ["no_such", "plan"],
+            "one of ge2024, ladder, quickstart, or a folder with arms.yaml, got no_such",
+        ),
         (["quickstart", "plan", "no_such"], "one of digits, got no_such"),
         (["quickstart", "plan", "recipe.epoch=3"], "recipe.epoch"),
         (["quickstart", "run", "model=pool"], "Leave out model=pool"),
