@@ -27,12 +27,12 @@ class Claim(Statement):
         return judge(self, arms)
 
     def check(self, arms: Mapping[str, Arm]) -> None:
-        """Assert that the finished runs of these arms support the claim.
+        """Assert that the claim holds by the finished runs of these arms, or is not contradicted.
 
         Raises:
-            ClaimFails: They do not.
+            ClaimFails: It does not hold, or the runs are inconclusive.
             NotRun: One of the runs is missing.
         """
         verdict = self.judge(arms)
-        if not verdict.holds:
+        if not verdict.passes:
             raise ClaimFails(verdict)

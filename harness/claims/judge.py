@@ -10,8 +10,9 @@ from harness.claims.statement import EVERY_RUN, ONE_RUN, ROUNDING, Statement
 from harness.errors import NotRun
 from harness.tasks.base import Wording
 
-HOLDS, FAILS, INCONCLUSIVE, NOT_RUN = "holds", "does not hold", "inconclusive", "not run"
-WORDS = (HOLDS, FAILS, INCONCLUSIVE, NOT_RUN)
+HOLDS, NOT_CONTRADICTED, FAILS = "holds", "not contradicted", "does not hold"
+INCONCLUSIVE, NOT_RUN = "inconclusive", "not run"
+WORDS = (HOLDS, NOT_CONTRADICTED, FAILS, INCONCLUSIVE, NOT_RUN)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -20,7 +21,7 @@ class Verdict:
 
     Attributes:
         claim: The claim.
-        word: ``holds``, ``does not hold``, ``inconclusive`` or ``not run``.
+        word: One of ``WORDS``.
         measured: The mean and its 95 % interval; for ``one run`` the mean and the 95 % prediction
             interval; for ``every run`` the mean, the least and the greatest value; one value alone;
             None where there is none.
@@ -42,9 +43,9 @@ class Verdict:
         return f"<{self.claim.name}: {self.word}>"
 
     @property
-    def holds(self) -> bool:
-        """Whether the runs support the claim."""
-        return self.word == HOLDS
+    def passes(self) -> bool:
+        """Whether the test of the claim passes: it holds, or is not contradicted."""
+        return self.word in {HOLDS, NOT_CONTRADICTED}
 
 
 def judge(claim: Statement, arms: Mapping[str, Arm]) -> Verdict:
@@ -73,13 +74,14 @@ def judge(claim: Statement, arms: Mapping[str, Arm]) -> Verdict:
 def side(claim: Statement, low: float, high: float) -> str:
     """Return the verdict on an interval: it lies in the required range, outside, or across.
 
-    The prediction interval of a claim of one run need only reach the range.
+    A prediction interval across the range does not contradict a claim of one run.
     """
     least, most = claim.bounds
     if high < least or low > most:
         return FAILS
-    whole = least <= low and high <= most
-    return HOLDS if whole or claim.of == ONE_RUN else INCONCLUSIVE
+    if least <= low and high <= most:
+        return HOLDS
+    return NOT_CONTRADICTED if claim.of == ONE_RUN else INCONCLUSIVE
 
 
 def interval_of(claim: Statement, values: Sequence[float]) -> Interval | None:

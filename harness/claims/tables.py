@@ -9,7 +9,15 @@ from pathlib import Path
 from harness.analysis.comparison import comparisons
 from harness.analysis.statistics.intervals import Interval
 from harness.claims.figures import name_of, write_figure
-from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN, WORDS, Verdict
+from harness.claims.judge import (
+    FAILS,
+    HOLDS,
+    INCONCLUSIVE,
+    NOT_CONTRADICTED,
+    NOT_RUN,
+    WORDS,
+    Verdict,
+)
 from harness.claims.reproduction import Reproduction
 from harness.claims.spec import Section
 from harness.claims.statement import EVERY_RUN, ONE_RUN
@@ -58,10 +66,11 @@ _RULE = (
     f"A claim is judged when the last run of its arms is complete. Required is the range in which "
     f"the measured value must lie. A claim {HOLDS} where the whole 95 % interval of the mean over "
     f"runs (Student's) lies in it, {FAILS} where no part of it does, and is {INCONCLUSIVE} "
-    f"otherwise. Where {ONE_RUN} is said, a single run was published: the claim {HOLDS} where the "
-    f"95 % prediction interval of one further run of ours reaches the range, so that the published "
-    f"number could be of such a run, and {FAILS} otherwise; an exact repetition {HOLDS} in 95 % of "
-    f"cases, and the wider the interval, the less this says. Where {EVERY_RUN} is required, it "
+    f"otherwise. Where {ONE_RUN} is said, a single run was published, and the 95 % prediction "
+    f"interval of one further run of ours is compared instead. A claim is {NOT_CONTRADICTED} where "
+    f"that interval lies partly in the range: the published number could be of such a run. This is "
+    f"no evidence for the claim, and the wider the interval, the less it says; an exact repetition "
+    f"is contradicted in at most 5 % of cases. Where {EVERY_RUN} is required, it "
     f"{HOLDS} or {FAILS} by the value of each run. A curve over generations has one verdict, on "
     f"the mean of its points. Where a run has no value, a claim is {INCONCLUSIVE}. Nothing is "
     f"corrected for the number of claims."

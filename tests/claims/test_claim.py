@@ -12,7 +12,7 @@ from harness.analysis.loading import read_run
 from harness.analysis.metric import Quantity, Within
 from harness.analysis.metrics import METRICS, claimable_metrics
 from harness.claims.claim import Claim
-from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, side
+from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_CONTRADICTED, side
 from harness.claims.statement import ABOUT, AHEAD, AT_LEAST, AT_MOST, EVERY_RUN, ONE_RUN
 from harness.claims.wording import describe_value, describe_verdict
 from harness.errors import InputError, NotRun
@@ -54,7 +54,7 @@ def claim(**changed):
 def test_the_whole_interval_decides(tmp_path, relation, scores, word):
     verdict = claim(relation=relation).judge({"full": arm_of(tmp_path, "full", *scores)})
     assert (verdict.word, verdict.n) == (word, 3)
-    assert verdict.holds == (word == HOLDS)
+    assert verdict.passes == (word == HOLDS)
     assert verdict.measured.mean == pytest.approx(sum(scores) / 3)
     assert (
         f"[{100 * verdict.measured.low:.2f}, {100 * verdict.measured.high:.2f}] %"
@@ -66,11 +66,16 @@ def test_the_whole_interval_decides(tmp_path, relation, scores, word):
 @pytest.mark.parametrize(
     ("relation", "published", "word"),
     [
-        (ABOUT, 0.93, HOLDS),
-        (ABOUT, 0.955, HOLDS),  # of further runs, one in 20 lies further than 4.97 points away
+        (ABOUT, 0.93, NOT_CONTRADICTED),
+        (
+            ABOUT,
+            0.955,
+            NOT_CONTRADICTED,
+        ),  # of further runs, one in 20 lies further than 4.97 points away
         (ABOUT, 0.985, FAILS),
         (ABOUT, 0.875, FAILS),
-        (AT_LEAST, 0.955, HOLDS),
+        (AT_LEAST, 0.955, NOT_CONTRADICTED),
+        (AT_MOST, 0.955, NOT_CONTRADICTED),
         (AT_LEAST, 0.985, FAILS),
         (AT_LEAST, 0.875, HOLDS),
         (AT_MOST, 0.875, FAILS),
@@ -85,6 +90,7 @@ def test_a_number_of_one_run_is_compared_with_what_one_further_run_may_be(
     one = claim(relation=relation, published=published, tolerance=0, of=ONE_RUN)
     verdict = one.judge(arms)
     assert verdict.word == word
+    assert verdict.passes == (word != FAILS)
     assert verdict.measured.high - 0.93 == pytest.approx(4.3027 * 0.01 * math.sqrt(4 / 3), rel=1e-3)
     assert "one run\n" in describe_verdict(verdict)
     assert "mean [95 % of one further run]" in describe_verdict(verdict)
@@ -107,7 +113,7 @@ def test_a_curve_has_one_verdict_on_the_mean_of_its_points(tmp_path):
     curve = claim(published=0.93, of=ONE_RUN, points=points)
     assert curve.values(arms) == pytest.approx([0.925, 0.925, 0.94])
     verdict = curve.judge(arms)
-    assert (verdict.word, verdict.n) == (HOLDS, 3)
+    assert (verdict.word, verdict.n) == (NOT_CONTRADICTED, 3)
     assert verdict.measured.mean == pytest.approx(0.93)
     late = replace(points[1], within=Within(generation=2))
     unreached = replace(curve, points=(points[0], late)).judge(arms)
@@ -203,7 +209,7 @@ def test_a_run_without_a_value_is_never_left_out(tmp_path):
 def test_a_generation_that_no_run_came_to_is_no_value(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93, 0.931)}
     early, late = (claim(within=Within(generation=g), tolerance=0.1) for g in (0, 1))
-    assert early.judge(arms).holds
+    assert early.judge(arms).passes
     verdict = late.judge(arms)
     assert verdict.word == INCONCLUSIVE
     assert "2 of 2 runs have not found a network" in describe_verdict(verdict)
@@ -220,7 +226,7 @@ def test_no_interval_leaves_the_range_of_a_share(tmp_path):
 def test_a_size_holds_exactly_or_not(tmp_path):
     arms = {"full": arm_of(tmp_path, "full", 0.93)}
     exact = {"measure": "seed_parameters", "tolerance": 0, "of": EVERY_RUN}
-    assert claim(published=1000, **exact).judge(arms).holds
+    assert claim(published=1000, **exact).judge(arms).passes
     verdict = claim(published=1001, **exact).judge(arms)
     assert describe_verdict(verdict) == (
         "does not hold: measured 1,000, required exactly, every run\n"
