@@ -15,6 +15,8 @@ from harness.evolution.proposer import Context
 from harness.llm.guided import Guided
 from harness.llm.prompts import Example
 
+NO_SEGMENT = "no segment to edit"
+"""Recorded for a plain mutation whose elite left no segment that random edits can change."""
 _MOST_EDITS = 40
 """Number of random edits after which no further line can be expected to change."""
 
@@ -29,18 +31,18 @@ class ShuffledExamples(Guided):
     As in the full method, the segment may be the one that is to be mutated.
     """
 
-    def example(self, context: Context) -> tuple[Individual, Example] | None:
-        """Draw as the full method does, then replace the pair; None if there is none."""
+    def example(self, context: Context) -> tuple[Individual, Example] | str:
+        """Draw as the full method does, then replace the pair, or say why there is none."""
         found = super().example(context)
-        if found is None:
-            return None
+        if isinstance(found, str):
+            return found
         elite, shown = found
         seed = context.reference.genome
         changed = elite.genome.differing(seed)
         unchanged = {name: seed[name] for name in seed.names if name not in changed}
         pair = _edited(unchanged, _changed_lines(shown), context.rng("unrelated pair"))
         if pair is None:
-            return None
+            return NO_SEGMENT
         name, after = pair
         return elite, replace(shown, segment=name, before=seed[name], after=after)
 

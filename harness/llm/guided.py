@@ -107,9 +107,8 @@ class Guided:
         character = context.rng("character").choice(self._characters)
         detail = {"character": character}
         told = self.told(genome, context)
-        reflects = self._reflects(context)
-        drawn = self.example(context) if reflects else None
-        if drawn is not None:
+        drawn = self.example(context) if self._reflects(context) else ""
+        if not isinstance(drawn, str):
             elite, shown = drawn
             text = self.prompts.eot_text(
                 character=character,
@@ -133,11 +132,11 @@ class Guided:
                 header=genome.header,
                 told=told,
             )
-            detail |= {"category": category} | ({"eot": NO_ELITE} if reflects else {})
+            detail |= {"category": category} | ({"eot": drawn} if drawn else {})
         return self._ask(
             genome,
             context,
-            operator="eot" if drawn else "mutation",
+            operator="mutation" if isinstance(drawn, str) else "eot",
             segment=segment,
             text=text,
             detail=detail,
@@ -173,19 +172,22 @@ class Guided:
             detail={"favour": favour},
         )
 
-    def example(self, context: Context) -> tuple[Individual, Example] | None:
-        """Draw an elite and one of its changes to reflect on; None if no elite is eligible.
+    def example(self, context: Context) -> tuple[Individual, Example] | str:
+        """Draw an elite and one of its changes to reflect on.
 
         The change may be of the segment that is to be mutated, as in the published code.
+
+        Returns:
+            Elite and change, or the reason why there is none, which the variation records.
         """
         changed = [e for e in context.elites if e.genome.differing(context.reference.genome)]
         seed = context.confirm(context.reference) if changed else None
         if seed is None:
-            return None
+            return NO_ELITE
         confirmed = [elite for e in changed if (elite := context.confirm(e)) is not None]
         eligible = [e for e in confirmed if self._worth_showing(e.objectives, seed.objectives)]
         if not eligible:
-            return None
+            return NO_ELITE
         rng = context.rng("example")
         elite = rng.choice(eligible)
         name = rng.choice(elite.genome.differing(seed.genome))

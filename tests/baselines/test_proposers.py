@@ -399,6 +399,8 @@ class TestShuffledExamples(SegmentContract):
         proposer = guided(Listener(), "+ablation=shuffled_eot", "proposer.eot_probability=1")
         context = replace(context, elites=[elite])
         found = varied(proposer, network, context, n=5, generation=2)
+        assert {v.detail["eot"] for v in found} == {"no segment to edit"}
+        found = varied(proposer, network, replace(context, elites=[]), n=5, generation=2)
         assert {v.detail["eot"] for v in found} == {"no eligible elite"}
 
     def test_a_shuffled_example_passes_on_no_code_of_any_elite(self, network, context):

@@ -150,7 +150,7 @@ def test_examples_show_what_was_confirmed_and_only_what_then_is_worth_it(network
     assert example.change.score == "from 91.00% to 93.00% (+2.00 percentage points)"
     assert asked_for == ["seed", "g0.c0", "g0.c1"]
     holds["g0.c1"] = None
-    assert proposer.example(context) is None
+    assert proposer.example(context) == "no eligible elite"
 
 
 def test_a_number_below_zero_is_refused():
