@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
+from harness.llm.fences import MARGIN, opening_fence
 from harness.sandbox.parser import (
     DEFINITIONS,
     MAX_SOURCE_BYTES,
@@ -25,10 +26,6 @@ from harness.sandbox.parser import (
 from harness.secrets import without_secrets
 from harness.text import reason_of
 
-_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<run>`{3,}|~{3,})(?P<info>.*)")
-_MARGIN = 3
-"""Indentation of a fence in CommonMark, in spaces; a deeper fence is text in a string, unless it
-encloses Python."""
 _THOUGHT, _THOUGHT_ENDS = re.compile(r"<think(?:ing)?>"), re.compile(r"</think(?:ing)?>")
 _BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
 _MOST_TRIES = 32
@@ -188,22 +185,22 @@ def _blocks(lines: Sequence[str]) -> Iterator[str]:
     """Yield the fenced blocks.
 
     A block ends at the first closing fence that makes it Python, since a string may contain fences;
-    if there is none, at the first closing fence. A block that is never closed ends with its code.
+    if there is none, at the first closing fence. A block that is never closed ends with its code. A
+    fence beyond the margin is text in a string, unless it encloses Python.
     """
     start, fences, parses = 0, 0, _MOST_PARSES
     while start < len(lines) and fences < _MOST_FENCES and parses > 0:
-        opening = _FENCE.fullmatch(lines[start])
-        if opening is None or "`" in opening["info"]:
+        opening = opening_fence(lines[start])
+        if opening is None:
             start += 1
             continue
         body, fences = start + 1, fences + 1
-        indent = len(opening["indent"])
-        inside = [_outdented(line, indent) for line in lines[body:]]
-        closings = [i for i, line in enumerate(inside) if _closes(line, opening["run"])]
+        inside = [opening.outdented(line) for line in lines[body:]]
+        closings = [i for i, line in enumerate(inside) if opening.is_closed_by(line)]
         tried = islice(closings, min(_MOST_TRIES, parses))
         end = next((i for i in tried if _is_python("\n".join(inside[:i]))), None)
         parses -= closings.index(end) + 1 if end is not None else min(len(closings), _MOST_TRIES)
-        if end is None and indent > _MARGIN:
+        if end is None and opening.indent > MARGIN:
             start += 1
             continue
         if not closings:
@@ -212,22 +209,6 @@ def _blocks(lines: Sequence[str]) -> Iterator[str]:
         end = closings[0] if end is None else end
         yield "\n".join(inside[:end]).strip("\n")
         start = body + end + 1
-
-
-def _outdented(line: str, indent: int) -> str:
-    """Remove the indentation that a line shares with its fence."""
-    margin = len(line) - len(line.lstrip(" \t"))
-    return line[min(indent, margin) :]
-
-
-def _closes(line: str, run: str) -> bool:
-    fence = _FENCE.fullmatch(line)
-    return (
-        fence is not None
-        and len(fence["indent"]) <= _MARGIN
-        and fence["run"].startswith(run)
-        and not fence["info"].strip()
-    )
 
 
 def _bare(lines: Sequence[str]) -> Iterator[str]:

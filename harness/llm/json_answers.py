@@ -1,14 +1,13 @@
 """Extraction of a JSON object from an LLM's answer, which is untrusted."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from harness.llm.extraction import without_thoughts
+from harness.llm.fences import opening_fence
 from harness.record.bounded_json import parse_json
 
-_FENCE = re.compile(r"[ \t]*(?P<run>`{3,}|~{3,})(?P<info>.*)")
 _MOST_TRIES = 16
 
 
@@ -44,15 +43,14 @@ def _candidates(text: str) -> Iterator[str]:
 
 def _blocks(lines: Sequence[str]) -> Iterator[str]:
     """Yield the fenced blocks, the last of which may be unclosed."""
-    run, body = "", list[str]()
+    fence, body = None, list[str]()
     for line in lines:
-        fence = _FENCE.fullmatch(line)
-        if not run:
-            run = fence["run"] if fence else ""
-        elif fence and fence["run"].startswith(run) and not fence["info"].strip():
+        if fence is None:
+            fence = opening_fence(line)
+        elif fence.is_closed_by(fence.outdented(line)):
             yield "\n".join(body)
-            run, body = "", []
+            fence, body = None, []
         else:
             body.append(line)
-    if run:
+    if fence is not None:
         yield "\n".join(body)

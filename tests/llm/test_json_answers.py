@@ -26,6 +26,17 @@ def test_the_last_object_is_the_answer():
     assert extract_object(f"{final}\n```python\nx = 1\n```") == {"a": 2}
 
 
+def test_blocks_are_those_of_code_answers():
+    """A fence whose line has backticks behind it opens none, and one in a list item is outdented."""
+    final = '```json\n{"a": 2}\n```'
+    assert extract_object(f"```{{}}```\n{final}") == {"a": 2}
+    item = "\n".join(f"      {line}" for line in final.split("\n"))
+    assert extract_object(f"1. The answer:\n\n{item}\n\nA {{draft}}.") == {"a": 2}
+    shown = '```json\n{"a":\n      ```\n"": 2}\n```'  # beyond the margin nothing is closed
+    with pytest.raises(ValueError, match="does not parse"):
+        extract_object(shown)
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
