@@ -9,11 +9,12 @@ arm gains beyond ``nas`` comes from the LLM's judgement.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from string import Template
 from typing import ClassVar
 
 from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
+from baselines.llm_single_call import SingleCall
 from baselines.nsga_net import (
     CHOICES,
     Architecture,
@@ -29,9 +30,8 @@ from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.call_sequence import CallSequence
 from harness.llm.json_answers import extract_object
-from harness.llm.model import BudgetedModel, Completion, Request, Settings
+from harness.llm.model import Completion, Request
 from harness.llm.prompts import fill
-from harness.tasks.base import Wording
 
 _ASKED = "architecture"
 """Stands for the segment in a request that asks for none."""
@@ -54,43 +54,32 @@ class TypedPrompts:
     left_out: str
 
 
-class TypedChoice:
+@dataclass(frozen=True, kw_only=True)
+class TypedChoice(SingleCall):
     """Asks an LLM for each architecture.
 
-    All children of a generation see the same measurements, those of earlier generations. Each is
-    told its place among them, from the best guess to the boldest, so that they differ.
+    The parent decides nothing, the measurements do. All children of a generation see the same
+    measurements, those of earlier generations. Each is told its place among them, from the best
+    guess to the boldest, so that they differ.
 
     Args:
-        model: Answers the prompts, within the budget.
-        wording: Words of the task.
         prompts: Arguments of ``TypedPrompts``.
         batch: Children of a generation.
-        most_measured: The most measurements that a prompt shows, the seed network's aside.
-        most_refused: The most refused architectures that a prompt shows.
-        temperature: Of every call.
-        top_p: Nucleus sampling of every call.
-        max_tokens: Limit on the completion tokens of a call.
     """
+
+    prompts: Mapping[str, object]
+    batch: int
 
     labels: ClassVar = {"place": "place in the generation"}
 
-    def __init__(
-        self,
-        *,
-        model: BudgetedModel,
-        wording: Wording,
-        prompts: Mapping[str, object],
-        batch: int,
-        most_measured: int,
-        most_refused: int,
-        temperature: float,
-        top_p: float,
-        max_tokens: int,
-    ) -> None:
-        self._model, self._wording, self._prompts = model, wording, TypedPrompts(**prompts)  # type: ignore[arg-type]
-        self._batch, self._most = batch, (most_measured, most_refused)
-        self._settings = Settings(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-        self.max_calls, self.max_tokens = 2, max_tokens  # if it mates and mutates
+    def __post_init__(self) -> None:
+        """Refuse prompts with missing or unknown texts."""
+        _ = self.texts
+
+    @cached_property
+    def texts(self) -> TypedPrompts:
+        """The prompts, by name."""
+        return TypedPrompts(**self.prompts)  # type: ignore[arg-type]
 
     @staticmethod
     def require(seed: Genome) -> None:
@@ -103,43 +92,27 @@ class TypedChoice:
         point = sampled(request.rng("stand-in"))
         return f"```json\n{json.dumps(asdict(point))}\n```"
 
-    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Have an architecture chosen; the parent decides nothing, the measurements do."""
-        return self._ask("mutation", genome, context)
-
-    def mate(
-        self, genome: Genome, mate: Genome, context: Context
-    ) -> tuple[Genome | Rejection, Variation]:
-        """Have an architecture chosen, as for a mutation: the prompt shows all parents."""
-        del mate
-        return self._ask("mating", genome, context)
-
-    def _ask(
+    def ask(
         self, operator: str, genome: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        calls = _Choice(
-            model=self._model,
-            context=context,
-            genome=genome,
-            segment=_ASKED,
-            settings=lambda _: self._settings,
-        )
+        """Have an architecture chosen."""
+        calls = self.calls(_Choice, genome, context, segment=_ASKED)
         place = context.place + 1
         child = calls.ask(operator, self._text(context, place))
-        detail = {"place": f"{place} of {self._batch}", **told_detail(context)}
+        detail = {"place": f"{place} of {self.batch}", **told_detail(context)}
         if isinstance(child, Genome):
             detail |= variation_of(operator, Architecture(), decoded(child)).detail
         steps = tuple(call.request.step for call in calls.made)
         return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
 
     def _text(self, context: Context, place: int) -> str:
-        prompts = self._prompts
-        told = Template(prompts.place).substitute(place=place, batch=self._batch)
+        prompts = self.texts
+        told = Template(prompts.place).substitute(place=place, batch=self.batch)
         return fill(
             prompts.request,
             space="\n".join(self._space(context.reference.genome)),
             history="\n".join(self._history(context)),
-            place=told if self._batch > 1 else "",
+            place=told if self.batch > 1 else "",
         )
 
     def _space(self, seed: Genome) -> Iterator[str]:
@@ -147,18 +120,18 @@ class TypedChoice:
         channels = ", ".join(map(str, channels_of(seed)))
         for name, values in asdict(Architecture()).items():
             choices = ", ".join(map(json.dumps, CHOICES[name]))
-            meaning = Template(self._prompts.genes[name]).substitute(channels=channels)
+            meaning = Template(self.texts.genes[name]).substitute(channels=channels)
             count = f"{len(values)} items, each" if len(values) > 1 else "1 item,"
             yield f"- {json.dumps(name)}: {count} one of {choices}. {meaning}"
 
     def _history(self, context: Context) -> Iterator[str]:
         """Yield a line for each measurement and refusal that the prompt shows."""
-        told, left_out = chosen(measured(context), most=self._most[0])
+        told, left_out = chosen(measured(context), most=self.most_measured)
         for one in (context.reference, *told):
-            yield f"- {objectives_text(one, self._wording)}: {_json(decoded(one.genome))}"
+            yield f"- {objectives_text(one, self.wording)}: {_json(decoded(one.genome))}"
         if left_out:
-            yield Template(self._prompts.left_out).substitute(n=left_out)
-        for decided in refused(context, most=self._most[1]):
+            yield Template(self.texts.left_out).substitute(n=left_out)
+        for decided in refused(context, most=self.most_refused):
             child, outcome = decided.proposal.child, decided.outcome
             if isinstance(outcome, Rejection):
                 point = f": {_json(decoded(child))}" if isinstance(child, Genome) else ""

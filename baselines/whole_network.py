@@ -13,19 +13,20 @@ unused.
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from string import Template
 from typing import ClassVar
 
 from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
+from baselines.llm_single_call import SingleCall
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.call_sequence import CallSequence, no_answer
 from harness.llm.extraction import extract, is_script, statements
-from harness.llm.model import BudgetedModel, Completion, Settings
+from harness.llm.model import Completion
 from harness.llm.prompts import fill
 from harness.sandbox.parser import Definition, definitions, syntax_tree
-from harness.tasks.base import Wording
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
@@ -53,95 +54,68 @@ class WholePrompts:
     rules: str
 
 
-class WholeNetwork:
+@dataclass(frozen=True, kw_only=True)
+class WholeNetwork(SingleCall):
     """Asks an LLM for each network as a whole.
 
     Args:
-        model: Answers the prompts, within the budget.
-        wording: Words of the task.
         prompts: Arguments of ``WholePrompts``.
         tells_history: Whether a prompt shows the parent and all measurements; otherwise it shows
             the seed network, and samples are independent.
-        most_measured: The most measurements that a prompt shows, the seed network's aside.
-        most_refused: The most refusals that a prompt shows.
-        temperature: Of every call.
-        top_p: Nucleus sampling of every call.
-        max_tokens: Limit on the completion tokens of a call.
     """
+
+    prompts: Mapping[str, str]
+    tells_history: bool
 
     labels: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(
-        self,
-        *,
-        model: BudgetedModel,
-        wording: Wording,
-        prompts: Mapping[str, str],
-        tells_history: bool,
-        most_measured: int,
-        most_refused: int,
-        temperature: float,
-        top_p: float,
-        max_tokens: int,
-    ) -> None:
-        self._model, self._wording, self._prompts = model, wording, WholePrompts(**prompts)
-        self._tells_history, self._most = tells_history, (most_measured, most_refused)
-        self._settings = Settings(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-        self.max_calls, self.max_tokens = 2, max_tokens  # if it mates and mutates
+    def __post_init__(self) -> None:
+        """Refuse prompts with missing or unknown texts."""
+        _ = self.texts
 
-    def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
-        """Have a whole network written."""
-        return self._ask("mutation", genome, context)
+    @cached_property
+    def texts(self) -> WholePrompts:
+        """The prompts, by name."""
+        return WholePrompts(**self.prompts)
 
-    def mate(
-        self, genome: Genome, mate: Genome, context: Context
-    ) -> tuple[Genome | Rejection, Variation]:
-        """Have a whole network written, as for a mutation: nothing is merged."""
-        del mate
-        return self._ask("mating", genome, context)
-
-    def _ask(
+    def ask(
         self, operator: str, genome: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        calls = _WholeFile(
-            model=self._model,
-            context=context,
-            genome=genome,
-            segment=network_of(context.reference.genome),
-            settings=lambda _: self._settings,
-        )
+        """Have a whole network written."""
+        segment = network_of(context.reference.genome)
+        calls = self.calls(_WholeFile, genome, context, segment=segment)
         child = calls.ask(operator, self._text(genome, context))
         steps = tuple(call.request.step for call in calls.made)
-        detail = calls.detail | (told_detail(context) if self._tells_history else {})
+        detail = calls.detail | (told_detail(context) if self.tells_history else {})
         return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
 
     def _text(self, genome: Genome, context: Context) -> str:
-        prompts, seed = self._prompts, context.reference
+        prompts, seed = self.texts, context.reference
         rules = Template(prompts.rules).substitute(
             names=" and ".join(entry_points(seed.genome)), network=network_of(seed.genome)
         )
-        measures = objectives_text(seed, self._wording)
+        measures = objectives_text(seed, self.wording)
         shared = {"objectives": prompts.objectives, "rules": rules, "original": measures}
-        if not self._tells_history:
+        if not self.tells_history:
             code = file_of(seed.genome, reference=seed.genome)
             return fill(prompts.independent, code=code, **shared)
         best = [one for one in measured(context) if one.genome == genome]
         return fill(
             prompts.sequential,
             code=file_of(genome, reference=seed.genome),
-            best=objectives_text(best[-1], self._wording) if best else prompts.original,
+            best=objectives_text(best[-1], self.wording) if best else prompts.original,
             history="\n".join(self._history(context)) or prompts.nothing,
             **shared,
         )
 
     def _history(self, context: Context) -> Iterator[str]:
         """Yield a line for each measurement and refusal that the prompt shows."""
-        told, left_out = chosen(measured(context), most=self._most[0])
+        told, left_out = chosen(measured(context), most=self.most_measured)
         for one in told:
-            yield f"- {objectives_text(one, self._wording)}"
+            yield f"- {objectives_text(one, self.wording)}"
         if left_out:
-            yield Template(self._prompts.left_out).substitute(n=left_out)
-        for decided in refused(context, most=self._most[1]):
+            yield Template(self.texts.left_out).substitute(n=left_out)
+        for decided in refused(context, most=self.most_refused):
             if isinstance(decided.outcome, Rejection):
                 yield f"- not measured: {decided.outcome.reason}"
 
