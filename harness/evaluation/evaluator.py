@@ -18,7 +18,7 @@ from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
 from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
 from harness.evaluation.device_slots import Device
-from harness.evaluation.scoring import BATCH_SIZES, Offer, Scorer
+from harness.evaluation.scoring import Offer, Scorer
 from harness.evaluation.training_job import CannotRestore, RemoteTraining, failure
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
@@ -26,7 +26,7 @@ from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Candidate, Outline, Signature, Train
 from harness.sandbox.sandbox import Sandbox
 from harness.sandbox.shared_data import SharedData
-from harness.tasks.base import Dataset
+from harness.tasks.base import BATCH_SIZES, Dataset
 from harness.typing import Array
 
 OnEpoch = Callable[[int, float, float | None], None]

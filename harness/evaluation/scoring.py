@@ -15,11 +15,9 @@ from harness.sandbox.job import JobFailed, RunningJob
 from harness.sandbox.messages import Audit, Audited, Signature
 from harness.sandbox.sandbox import Sandbox
 from harness.seeding import stream
-from harness.tasks.base import Dataset, Split, scale_of, wording_of
+from harness.tasks.base import BATCH_SIZES, Dataset, Split, scale_of, wording_of
 from harness.typing import Array
 
-BATCH_SIZES = (64, 48)
-"""Batches in which a network is recorded and asked, once each."""
 TOLERANCE = {"float64": 1e-3, "float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 """Largest relative difference of two answers to one input, by the coarsest dtype that the network
 computes with: at least five times what the networks of ``tests/worker/test_size.py`` show."""

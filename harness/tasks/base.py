@@ -105,6 +105,10 @@ class Loader(Protocol):
         ...
 
 
+BATCH_SIZES = (64, 48)
+"""Batches in which a network is recorded, and asked about all inputs: first and second replay."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Replay:
     """Inputs to ask a network about a second time, in batches of their own.

@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 
-from harness.tasks.base import Split
+from harness.tasks.base import BATCH_SIZES, Split
 from harness.tasks.image_classification.likeness import alike
 from harness.tasks.image_classification.scale import SCALE
 
@@ -17,8 +17,9 @@ def split_of(n, shape=(3, 9, 7)):
 
 
 def purity(labels):
-    """Mean share of the most frequent class in batches of 48."""
-    batches = np.split(labels, range(48, len(labels), 48))
+    """Mean share of the most frequent class in batches of the second replay."""
+    size = BATCH_SIZES[1]
+    batches = np.split(labels, range(size, len(labels), size))
     return np.mean([collections.Counter(b.tolist()).most_common(1)[0][1] / len(b) for b in batches])
 
 
@@ -42,7 +43,7 @@ def test_each_image_is_asked_about_once_more_among_others(n):
     for replay in replays:
         assert (replay.inputs == split.inputs[replay.order]).all()
         assert replay.binding.all()
-        assert min(48, len(replay.order)) <= max(1, -(-n // 8))
+        assert min(BATCH_SIZES[1], len(replay.order)) <= max(1, -(-n // 8))
 
 
 def test_an_order_is_that_of_the_images_alone():

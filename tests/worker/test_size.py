@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from harness.evaluation.scoring import BATCH_SIZES, TOLERANCE
+from harness.evaluation.scoring import TOLERANCE
+from harness.tasks.base import BATCH_SIZES
 from harness.worker.graph import GraphError, changed, graph_of, received, wiring, written
 from harness.worker.interpreter import Interpreter
 from harness.worker.size import count

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.sandbox.messages import Signature
-from harness.tasks.base import Dataset, Replay, Split
+from harness.tasks.base import BATCH_SIZES, Dataset, Replay, Split
 from harness.tasks.image_classification.likeness import alike
 from harness.tasks.image_classification.recipe import ImageRecipe
 from harness.tasks.image_classification.signature import signature_of
@@ -15,8 +15,10 @@ from harness.typing import Array
 FLIPS = 0.005
 """Share of images whose class may change with the order: near ties within the tolerance."""
 _LEAST_SPREAD = 1e-2
-_FEW, _PARTS = 192, 4
-"""Images from which on a half fills four batches by itself, and the parts of a smaller one."""
+_PARTS = 4
+"""Parts in which a half of few images is asked about."""
+_FEW = 4 * BATCH_SIZES[1]
+"""Images from which on a half fills four batches of the second replay by itself."""
 
 
 class Accuracy:
