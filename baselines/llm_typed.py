@@ -28,8 +28,8 @@ from baselines.nsga_net import (
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
+from harness.llm.answers.json_answers import extract_object
 from harness.llm.call_sequence import CallSequence
-from harness.llm.json_answers import extract_object
 from harness.llm.model import Completion, Request
 from harness.llm.prompts import fill
 

@@ -22,8 +22,8 @@ from baselines.llm_single_call import SingleCall
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
+from harness.llm.answers.extraction import extract, is_script, statements
 from harness.llm.call_sequence import CallSequence, no_answer
-from harness.llm.extraction import extract, is_script, statements
 from harness.llm.model import Completion
 from harness.llm.prompts import fill
 from harness.sandbox.parser import Definition, definitions, syntax_tree

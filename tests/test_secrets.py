@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from harness.evolution.candidate import Rejection
-from harness.llm.extraction import extract
+from harness.llm.answers.extraction import extract
 from harness.sandbox.job import JobFailed
 from harness.secrets import without_secrets
 from harness.terminal import say

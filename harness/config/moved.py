@@ -29,7 +29,7 @@ MOVED: Mapping[str, str] = {
     "harness.estimate": "harness.runs.cost_estimate",
     "harness.evaluation": "harness.evaluation.evaluator",
     "harness.evolution": "harness.evolution.loop",
-    "harness.extraction": "harness.llm.extraction",
+    "harness.extraction": "harness.llm.answers.extraction",
     "harness.fidelity": "harness.runs.fidelity_study",
     "harness.figures": "harness.reporting.figures.catalog",
     "harness.fitness": "harness.evolution.pareto",

@@ -7,7 +7,7 @@ from harness.errors import BudgetSpent
 from harness.evolution.candidate import Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
-from harness.llm.extraction import extract
+from harness.llm.answers.extraction import extract
 from harness.llm.model import BudgetedModel, Call, Completion, Request, Settings
 
 NOT_ASKED = "not asked"

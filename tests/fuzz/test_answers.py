@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputError, MachineError
 from harness.evolution.budget import Usage
-from harness.llm.extraction import extract
+from harness.llm.answers.extraction import extract
 from harness.llm.metering import MeteredModel
 from harness.llm.model import FAILURES, Request, Settings
 from harness.llm.openai_client import OpenAI

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.llm.extraction import extract
+from harness.llm.answers.extraction import extract
 
 CODE = "class A(nn.Module):\n    def forward(self, x):\n        return x"
 fences = st.sampled_from(["```", "```python", "```py", "~~~", "````python", "``` {.python}"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.llm.json_answers import extract_object
+from harness.llm.answers.json_answers import extract_object
 
 plain = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=9)
 objects = st.dictionaries(st.text(max_size=9), plain | st.lists(plain, max_size=3), max_size=4)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from harness.llm.fences import MARGIN, opening_fence
+from harness.llm.answers.fences import MARGIN, opening_fence
 from harness.sandbox.parser import (
     DEFINITIONS,
     MAX_SOURCE_BYTES,

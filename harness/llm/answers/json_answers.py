@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from harness.llm.extraction import without_thoughts
-from harness.llm.fences import opening_fence
+from harness.llm.answers.extraction import without_thoughts
+from harness.llm.answers.fences import opening_fence
 from harness.record.bounded_json import parse_json
 
 _MOST_TRIES = 16

@@ -1,0 +1,1 @@
+"""Reading of answers, which are untrusted text: code, JSON."""
