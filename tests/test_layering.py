@@ -26,7 +26,7 @@ DOORS = {
     "sklearn": set(),  # importing it would cost every command more than a second
     "torchvision": {"tasks.image_classification.datasets"},
     "PIL": {"tasks.image_classification.decoding"},
-    "scipy": {"analysis.statistics.intervals", "analysis.statistics.several_tasks"},
+    "scipy": {f"analysis.statistics.{name}" for name in ("intervals", "noise", "several_tasks")},
     "yaml": {"config.bounded_yaml", "config.plugins", "config.yaml_files"},
 }  # fmt: skip
 BASELINE_DOORS = {"optuna": {"optuna_search"}}

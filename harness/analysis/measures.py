@@ -2,11 +2,11 @@
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis.run_result import Candidate, RunResult
 from harness.analysis.statistics.intervals import mean
+from harness.analysis.statistics.noise import Noise, pooled_noise
 from harness.config.identity import unrecorded_settings
 from harness.config.schema import Final
 from harness.evolution import pareto
@@ -165,7 +165,7 @@ def _retrained_fully(run: RunResult, candidate: Candidate) -> bool:
 
 
 def margin_of(run: RunResult) -> float:
-    """Return the non-inferiority margin of test scores."""
+    """Return the margin of mean test scores within which a network saves parameters."""
     return _final(run, "margin")
 
 
@@ -174,43 +174,41 @@ def useful_of(run: RunResult) -> float:
     return _final(run, "useful")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Noise:
-    """Noise of re-training, measured within networks.
-
-    Attributes:
-        error: Standard error of the difference of two means of ``final.seeds`` test scores.
-        n: Number of re-trainings behind it.
-        false_failures: Chance that a network equal to the seed network fails the margin.
-    """
-
-    error: float
-    n: int
-    false_failures: float
+def retraining_noise(runs: Sequence[RunResult]) -> Noise | None:
+    """Return the noise of the difference of two mean test scores; None where nothing tells it."""
+    seeds: int = runs[0].manifest.settings["final"]["seeds"]
+    return pooled_noise(_by_network(runs, lambda run: run.finals), variances=2 / seeds)
 
 
-def noise(runs: Sequence[RunResult]) -> Noise | None:
-    """Return the noise of re-training, pooled over all networks with two test scores or more.
+def selection_noise(runs: Sequence[RunResult]) -> Noise | None:
+    """Return the noise of the difference that selects: a validation score less the threshold."""
+    one, other = trainings_compared(runs[0])
+    scores = _by_network(runs, lambda run: run.retrained)
+    return pooled_noise(scores, variances=1 / one + 1 / other)
 
-    Runs of one seed re-train equal networks alike, such as the seed network of each arm, so these
-    count once. Assumes equal variances and normal means. None where no network has two scores.
+
+def trainings_compared(run: RunResult) -> tuple[int, int]:
+    """Return how many trainings the selection compares: of a network, and of the seed network."""
+    settings = run.manifest.settings
+    if confirming := settings.get("confirm", {}).get("seeds", 0):
+        return confirming, confirming
+    return 1, settings["final"]["seeds"] if run.retrainings_select else 1
+
+
+def _by_network(
+    runs: Sequence[RunResult], scores_of: Callable[[RunResult], Mapping[str, Sequence[float]]]
+) -> list[Sequence[float]]:
+    """Return the scores of each network at each seed, of equal networks once.
+
+    Runs of one seed re-train equal networks alike, such as the seed network of each arm.
     """
     distinct = {
         (run.seed, sources.get(step, run.seed_source)): scores
         for run in runs
         for sources in [{c.step: c.source for c in run.candidates}]
-        for step, scores in run.finals.items()
+        for step, scores in scores_of(run).items()
     }
-    groups = [scores for scores in distinct.values() if len(scores) > 1]
-    freedom = sum(len(scores) - 1 for scores in groups)
-    if not freedom:
-        return None
-    squares = sum((len(scores) - 1) * statistics.variance(scores) for scores in groups)
-    seeds: int = runs[0].manifest.settings["final"]["seeds"]
-    error = math.sqrt(2 * squares / freedom / seeds)
-    margin = margin_of(runs[0])
-    failing = statistics.NormalDist().cdf(-margin / error) if error else 0.0
-    return Noise(error=error, n=sum(map(len, groups)), false_failures=failing)
+    return list(distinct.values())
 
 
 def _final(run: RunResult, name: str) -> float:

@@ -270,7 +270,7 @@ class Final:
     """The primary measure, one of ``analysis.metrics``. A comparison by any other metric is
     labelled exploratory."""
     margin: float = setting(unrecorded=0.02, within=SHARE)
-    """Non-inferiority margin of test scores: a selected network saves parameters only where its
+    """Margin of mean test scores: a selected network saves parameters only where its
     mean test score is at most this far below the seed network's."""
     useful: float = setting(unrecorded=0.05, within=Range(0.001, 1, "a share from 0.001 to 1"))
     """Test scores further than this below the seed network's are of no use: the reference point of

@@ -4,20 +4,27 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from harness.analysis.comparison import seeds_text
-from harness.analysis.measures import Noise, margin_of, noise, useful_of
+from harness.analysis.measures import (
+    margin_of,
+    retraining_noise,
+    selection_noise,
+    trainings_compared,
+    useful_of,
+)
 from harness.analysis.metric import COST, RESULTS, SEARCH
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
+from harness.analysis.statistics.noise import Noise
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import Column, fill
 
-_ERRORS = 2
-"""Standard errors that a margin has to span."""
 _FEW_FAILURES = 0.025
-"""Chance of failing a margin of about two standard errors."""
+"""Share of equal networks that may fail a margin."""
+_BEYOND = 1.5
+"""Loss for which a note gives the chance to pass, in margins."""
 _LIMITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
     "train_s": "seconds of training", "cost": "of cost",
@@ -31,7 +38,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
         "training counts as a failure, never as a score."
     )
     yield from _notes_of(RESULTS, runs, columns)
-    if (measured := noise(runs)) is not None:
+    if (measured := retraining_noise(runs)) is not None:
         yield _on_margin(runs[0], measured)
 
 
@@ -39,23 +46,54 @@ def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterato
     """Yield the definitions of these columns of the search."""
     yield "Scores of the search are of one training each; the best of several is lucky."
     yield from _notes_of(SEARCH, runs, columns)
+    if (measured := selection_noise(runs)) is not None:
+        yield _on_tolerance(runs[0], measured)
 
 
 def _on_margin(run: RunResult, measured: Noise) -> str:
-    """Return how the noise of re-training compares with the non-inferiority margin."""
+    """Return how the noise of re-training compares with the margin of test scores."""
     seeds = run.manifest.settings["final"]["seeds"]
     margin = margin_of(run)
     text = (
-        f"Margin: {points(run, margin)}. Means of {seeds} re-trainings of equal networks differ "
-        f"with a standard error of {points(run, measured.error)} (pooled from {measured.n} "
-        f"re-trainings), so {_percent(measured.false_failures)} of networks equal to the seed "
-        f"network fail it."
+        f"Margin: {points(run, margin)}, for the mean test score itself, not for an end of its "
+        f"interval. Means of {seeds} re-trainings of equal networks differ with a standard error "
+        f"of {points(run, measured.error)} (from {measured.n} re-trainings). "
+        f"{_on_chances(run, measured, margin, limit='margin')}"
     )
-    if measured.false_failures <= _FEW_FAILURES:
+    failing = 1 - measured.passing(margin, loss=0)
+    if failing <= _FEW_FAILURES:
         return text
-    needed = math.ceil(seeds * (_ERRORS * measured.error / margin) ** 2) if margin else None
-    way_out = f"final.seeds={needed}" if needed else "a larger final.margin"
-    return f"{text} The margin is too small for this noise: use {way_out}."
+    if not margin:
+        return f"{text} The margin is too small for this noise: use a larger final.margin."
+    needed = math.ceil(seeds * measured.trainings_needed(margin, failing=_FEW_FAILURES))
+    return f"{text} The margin is too small for this noise: use final.seeds={needed}."
+
+
+def _on_tolerance(run: RunResult, measured: Noise) -> str:
+    """Return how the noise of the scores that select compares with the tolerance."""
+    tolerance: float = run.manifest.settings["final"]["tolerance"]
+    one, other = (f"the mean of {n}" if n > 1 else "one" for n in trainings_compared(run))
+    return (
+        f"Tolerance: {points(run, tolerance)}. The validation score of {one} of a network's "
+        f"trainings less {other} of an equal network has a standard error of "
+        f"{points(run, measured.error)} (from {measured.n} re-trainings). "
+        f"{_on_chances(run, measured, tolerance, limit='tolerance')} The selected network is the "
+        f"smallest of several, each with such a chance."
+    )
+
+
+def _on_chances(run: RunResult, measured: Noise, size: float, *, limit: str) -> str:
+    """Return in a sentence how many equal and how many worse networks are within a limit."""
+    failing = _percent(1 - measured.passing(size, loss=0))
+    if not size:
+        return f"{failing} of networks equal to the seed network fail the {limit}."
+    beyond = _BEYOND * size
+    return (
+        f"So {failing} of networks equal to the seed network fail the {limit}; of networks that "
+        f"are truly {points(run, size)} worse, {_percent(measured.passing(size, loss=size))} pass, "
+        f"and of those {points(run, beyond)} worse, "
+        f"{_percent(measured.passing(size, loss=beyond))}."
+    )
 
 
 def on_cost(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:

@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from scipy.stats import t
 
 from harness.analysis import measures
 from harness.analysis.loading import read_run
+from harness.analysis.statistics.noise import Noise
 from harness.analysis.trajectory import founders_share
 from harness.evolution.candidate import TOLD, Variation
 from harness.record.events import RunCompleted, read_event
@@ -147,32 +148,64 @@ def test_noise_is_pooled_within_networks(recorded):
         [("g0.c0", evaluated(0.98, 100))],
         {"seed": [0.97, 0.98, 0.99], "g0.c0": [0.90, 0.92, 0.94]},
     )
-    found = measures.noise([run])
+    found = measures.retraining_noise([run])
     variance = (0.01**2 + 0.02**2) / 2
     assert found.n == 6
     assert found.error == pytest.approx(math.sqrt(2 * variance / 3))
-    failing = 0.5 * math.erfc(0.02 / found.error / math.sqrt(2))
-    assert found.false_failures == pytest.approx(failing)
-    assert measures.noise([replace(run, finals={"seed": (0.9,)})]) is None
+    assert found.freedom == 4
+    assert measures.retraining_noise([replace(run, finals={"seed": (0.9,)})]) is None
 
 
 def test_equal_networks_at_one_seed_count_once(recorded):
     """Every arm re-trains the same seed network on the same seeds."""
     run = recorded([("g0.c0", evaluated(0.98, 100))], {"seed": [0.97, 0.98, 0.99]})
     other_seed = replace(run, manifest=replace(run.manifest, seed=1))
-    assert measures.noise([run, run]) == measures.noise([run])
-    assert measures.noise([run, other_seed]).n == 6
+    assert measures.retraining_noise([run, run]) == measures.retraining_noise([run])
+    assert measures.retraining_noise([run, other_seed]).n == 6
 
 
-@pytest.mark.simulation
-def test_equal_networks_fail_the_margin_as_often_as_said():
-    """Both are means of three scores with a standard deviation of 1.2 points; the margin is 2."""
-    rng = np.random.default_rng(0)
-    seed, selected = rng.normal(0.9, 0.012, (2, 40_000, 3)).mean(2)
-    failed = (seed - selected > 0.02).mean()
-    error = 0.012 * math.sqrt(2 / 3)
-    said = 0.5 * math.erfc(0.02 / error / math.sqrt(2))
-    assert failed == pytest.approx(said, abs=0.002)
+def test_the_noise_of_the_selection_is_that_of_one_score_less_the_threshold(recorded):
+    run = recorded([("g0.c0", evaluated(0.98, 100))], {"seed": [0.98] * 3})
+    run = replace(run, retrained={"seed": (0.97, 0.98, 0.99)})
+    assert measures.selection_noise([run]).error == pytest.approx(0.01 * math.sqrt(2))
+    settings = run.manifest.settings
+    for changes, variances in (
+        ({"final": settings["final"] | {"threshold": "retrainings"}}, 1 + 1 / 3),
+        ({"confirm": {"seeds": 4}}, 2 / 4),
+    ):
+        other = replace(run, manifest=replace(run.manifest, settings=settings | changes))
+        found = measures.selection_noise([other])
+        assert found.error == pytest.approx(0.01 * math.sqrt(variances))
+
+
+def test_chances_to_pass_are_students():
+    """With 8 degrees of freedom, 2.306 standard errors have 2.5 % beyond them."""
+    noise = Noise(error=0.01, n=12, freedom=8)
+    assert noise.passing(0.02306, loss=0) == pytest.approx(0.975, abs=1e-4)
+    assert noise.passing(0.02, loss=0.02) == 0.5
+    assert noise.passing(0.02, loss=0.04306) == pytest.approx(0.025, abs=1e-4)
+    assert noise.trainings_needed(0.01153, failing=0.025) == pytest.approx(4, abs=1e-3)
+    exact = Noise(error=0.0, n=3, freedom=2)
+    assert (exact.passing(0.02, loss=0.02), exact.passing(0.02, loss=0.03)) == (1, 0)
+
+
+def test_the_chances_behind_margin_and_tolerance_are_told(tmp_path):
+    """Test scores deviate by 0.5 points, so that means of three differ by 0.408."""
+    record_run(tmp_path / "a", arm="full", seed=0, finals=(0.975, 0.98, 0.985),
+               children=[("g0.c0", evaluated(0.98, 100))])  # fmt: skip
+    text = described([read_run(tmp_path / "a")], "markdown")
+    equal = t.cdf(-2 / 0.5 * math.sqrt(3 / 2), 4)
+    worse = t.cdf(-1 / 0.5 * math.sqrt(3 / 2), 4)
+    assert (
+        f"standard error of 0.408 points (from 6 re-trainings). So {100 * equal:.1f} % of networks "
+        f"equal to the seed network fail the margin; of networks that are truly 2 points worse, "
+        f"50.0 % pass, and of those 3 points worse, {100 * worse:.1f} %."
+    ) in text
+    equal = t.cdf(-1 / 0.5 / math.sqrt(2), 4)
+    assert "Tolerance: 1 point. Of validation scores, one less one of an equal network has" in text
+    assert (
+        f"So {100 * equal:.1f} % of networks equal to the seed network fail the tolerance" in text
+    )
 
 
 def test_a_margin_too_small_for_the_noise_is_told(tmp_path):
@@ -180,5 +213,6 @@ def test_a_margin_too_small_for_the_noise_is_told(tmp_path):
         record_run(tmp_path / str(seed), arm="full", seed=seed, finals=finals,
                    children=[("g0.c0", evaluated(0.98, 100))])  # fmt: skip
     runs = [read_run(tmp_path / str(seed)) for seed in range(2)]
-    needed = math.ceil(3 * (2 * measures.noise(runs).error / 0.02) ** 2)
+    found = measures.retraining_noise(runs)
+    needed = math.ceil(3 * (t.ppf(0.975, found.freedom) * found.error / 0.02) ** 2)
     assert f"too small for this noise: use final.seeds={needed}." in described(runs, "markdown")

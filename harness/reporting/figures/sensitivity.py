@@ -71,7 +71,7 @@ FIGURE = Figure(
     caption="Differences of each arm from the reference arm at the same seeds (Hodges-Lehmann), by "
     "what they depend on. Areas are the pointwise 95 % intervals of the paired differences, from "
     "six seeds on. Left: hypervolume of the search after so many evaluations. Middle: decades of "
-    "parameters saved under other non-inferiority margins. Right: hypervolume on "
+    "parameters saved under other margins of the test score. Right: hypervolume on "
     "{task.test_examples} under other reference points. Runs without a value are left out.",
     draw=_draw,
     position=8,
