@@ -37,6 +37,8 @@ obstacle = enter() if {level!r} == "isolated" else ""
 from harness.worker.server import main
 main(obstacle, level={level!r})
 """
+NO_PROCESS = b"none\n"
+"""What the server reports in place of a child's number."""
 
 
 class WorkerLostError(MachineError):
@@ -103,6 +105,11 @@ class WorkerProcess:
         message, handles, _, _ = socket.recv_fds(status, 32, 1)
         if not message:
             raise WorkerLostError(self.describe_death())
+        if message == NO_PROCESS:
+            raise WorkerLostError(
+                "expected a process for a job, the host had no free process number for 10 s. End "
+                "other processes, or raise the limit (ulimit -u, the container's pids limit)."
+            )
         child = ChildProcess(int(message), handles[0] if handles else None)
         return Channel(near, max_bytes=max_bytes), status, child
 

@@ -27,6 +27,7 @@ from harness.sandbox.confinement.system import PR_SET_CHILD_SUBREAPER, prctl
 from harness.sandbox.frames import Channel, FrameError
 from harness.sandbox.messages import read_request
 from harness.sandbox.shared_data import SharedData
+from harness.sandbox.worker_process import NO_PROCESS
 from harness.tasks.kind import Kind, kinds
 from harness.worker.graph import wiring
 from harness.worker.interpreter import Interpreter
@@ -93,7 +94,7 @@ class Server:
         self._woken, self._wakeup = socket.socketpair()
         for end in (self._woken, self._wakeup):
             end.setblocking(False)
-        signal.set_wakeup_fd(self._wakeup.fileno())
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
@@ -117,7 +118,11 @@ class Server:
     @property
     def _patience_s(self) -> float | None:
         """Seconds to wait for a request or the end of a child, None for any time."""
-        return _TICK_S if self._statuses and not self._confinement.enforce else None
+        return _TICK_S if not self._confinement.enforce and self._has_children else None
+
+    @property
+    def _has_children(self) -> bool:
+        return bool(_children() if _LINUX else self._statuses)
 
     def _request(self) -> bool:
         message, fds, _, _ = socket.recv_fds(self._control, 1, 2)
@@ -132,9 +137,15 @@ class Server:
         return True
 
     def _fork(self, job: socket.socket, status: socket.socket) -> None:
+        """Fork a child for a job, and tell the harness its number, or that none is free."""
         if self._namespaces is not None:
             self._namespaces.renew()
-        pid = patiently(os.fork)
+        try:
+            pid = patiently(self._forked)
+        except BlockingIOError:
+            with job, status, contextlib.suppress(BrokenPipeError):
+                status.sendall(NO_PROCESS)
+            return
         if pid == 0:
             code = 1
             try:
@@ -147,6 +158,15 @@ class Server:
         job.close()
         _introduce(pid, status)
         self._statuses[pid] = status
+
+    def _forked(self) -> int:
+        """Fork; where no process number is free, free those that ended jobs hold."""
+        try:
+            return os.fork()
+        except BlockingIOError:
+            self._kill_orphans()
+            self._reap()
+            return os.fork()
 
     def _reap(self) -> None:
         while True:
