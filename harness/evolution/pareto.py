@@ -150,14 +150,9 @@ def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) 
     chosen = [i for i in order if fitness[i] < 1]
     if len(chosen) <= n:
         return sorted(order[:n])
-    distances = _distances(objectives)
-    while len(chosen) > n:
-        crowded = min(
-            chosen,
-            key=lambda i: (sorted(distances[i, j] for j in chosen if j != i), _last_first(ties[i])),
-        )
-        chosen.remove(crowded)
-    return sorted(chosen)
+    place = scaled(objectives)[chosen]
+    kept = _thinned(place, n, [_last_first(ties[i]) for i in chosen])
+    return sorted(chosen[i] for i in kept)
 
 
 def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params: int) -> float:
@@ -200,9 +195,49 @@ def attained(fronts: Sequence[Sequence[Objectives]], share: float) -> list[Objec
     return sorted(marks, key=lambda mark: (mark.n_params, -mark.score))
 
 
-def _distances(objectives: Sequence[Objectives]) -> Array:
-    place = scaled(objectives)
-    return np.asarray(np.linalg.norm(place[:, None] - place[None, :], axis=2))
+def _thinned(place: Array, n: int, ties: Sequence[tuple[int, ...]]) -> list[int]:
+    """Remove the most crowded point until n are left; return the indices of those.
+
+    The most crowded point has the least distances to the others, nearest first. This takes
+    O(m^2 log m) for m points, unless many points that differ are equally near to their nearest
+    neighbours, bit for bit: only those are compared further.
+
+    Args:
+        place: (m, 2) points.
+        n: How many to keep.
+        ties: One key each: of equally crowded points, the one with the smallest key goes.
+    """
+    distances = np.linalg.norm(place[:, None] - place[None, :], axis=2)
+    np.fill_diagonal(distances, np.inf)  # itself comes last, at the same distance for all
+    others = np.argsort(distances, axis=1)
+    near = np.take_along_axis(distances, others, axis=1)
+    left, everyone = np.ones(len(place), bool), np.arange(len(place))
+    nearest = np.zeros(len(place), int)  # place of its nearest neighbour among its ``others``
+    for _ in range(len(place) - n):
+        while len(gone := np.flatnonzero(left & ~left[others[everyone, nearest]])):
+            nearest[gone] += 1
+        least = np.where(left, near[everyone, nearest], np.nan)
+        crowded = np.flatnonzero(least == np.nanmin(least))
+        if len(crowded) > 1:
+            _, firsts, group = np.unique(
+                place[crowded], axis=0, return_index=True, return_inverse=True
+            )  # equal points are equally crowded
+            one_each = crowded[firsts]
+            rows = near[one_each][left[others[one_each]]].reshape(len(one_each), -1)
+            crowded = crowded[np.isin(group.ravel(), _least_rows(rows))]
+        left[min(crowded, key=lambda i: ties[int(i)])] = False
+    return [int(i) for i in np.flatnonzero(left)]
+
+
+def _least_rows(rows: Array) -> Array:
+    """Return the indices of the rows that come first in lexicographic order."""
+    found = np.arange(len(rows))
+    for column in np.flatnonzero((rows != rows[0]).any(axis=0)):
+        values = rows[found, column]
+        found = found[values == values.min()]
+        if len(found) == 1:
+            break
+    return found
 
 
 def _last_first(tie: str) -> tuple[int, ...]:

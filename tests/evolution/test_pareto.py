@@ -3,10 +3,12 @@
 import itertools
 import math
 import random
+import time
 import tracemalloc
 from fractions import Fraction
 from itertools import starmap
 
+import numpy as np
 import pytest
 from deap import base, tools
 from hypothesis import given
@@ -171,6 +173,45 @@ def test_spea2_keeps_the_front_first_whatever_the_order(values, n):
     shuffled = random.Random(0).sample(range(len(values)), len(values))
     again = pareto.spea2_choice([values[i] for i in shuffled], n, [ties[i] for i in shuffled])
     assert sorted(shuffled[i] for i in again) == kept
+
+
+def thinned_by_definition(values, n, ties):
+    """SPEA2's truncation of a front (Zitzler 2001, section 3.2), each distance compared each time."""
+    place, left = pareto.scaled(values), set(range(len(values)))
+    distances = np.linalg.norm(place[:, None] - place[None, :], axis=2)
+    while len(left) > n:
+        left.remove(
+            min(
+                left,
+                key=lambda i: (
+                    sorted(distances[i, j] for j in left - {i}),
+                    [-ord(character) for character in ties[i]],
+                ),
+            )
+        )
+    return sorted(left)
+
+
+def spaced(n):
+    """A front of n points of which many distances are equal, bit for bit."""
+    return [Objectives(k / 64, 10**k) for k in range(n)]
+
+
+@given(objectives, st.sampled_from((0, 9, 17)), st.integers(1, 20), st.randoms())
+def test_a_front_is_thinned_as_spea2_defines_it(values, n_spaced, n, rng):
+    values = [values[i] for i in pareto.front(values)] if n_spaced == 0 else spaced(n_spaced)
+    values += rng.choices(values, k=6)
+    ties = [rng.choice(("a", "b", "ab", "g1.c2", "")) + str(i) for i in range(len(values))]
+    kept = pareto.spea2_choice(values, n, ties)
+    assert kept == thinned_by_definition(values, n, ties)
+
+
+@pytest.mark.parametrize("equal", [False, True])
+def test_a_front_of_a_thousand_is_thinned_in_seconds(equal):
+    values = [Objectives(0.5, 10) if equal else Objectives(k / 1000, 10 + k) for k in range(1000)]
+    start = time.process_time()
+    assert len(pareto.spea2_choice(values, 5, [str(i) for i in range(1000)])) == 5
+    assert time.process_time() - start < 20
 
 
 @given(objectives)
