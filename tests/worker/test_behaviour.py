@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.config.compose import compose
 from harness.sandbox.messages import Candidate, Signature
 from harness.tasks.kind import kind_of
-from harness.worker.behaviour.digest import behaviour_of
+from harness.worker.behaviour.digest import _same_bits, behaviour_of
 from harness.worker.behaviour.effects import EffectRecorder, Names, alive
 from harness.worker.graph import GraphError
 from tests.conftest import ROOT
@@ -493,3 +493,18 @@ def test_what_is_left_out_of_the_record_has_no_effect_on_the_result(program, res
     again, shorter, _ = carried_out(program, result, without=dead)
     assert torch.equal(answer, again)
     assert told(recorder, answer) == told(shorter, again)
+
+
+@pytest.mark.parametrize("before", [(False, False), (True, False), (True, True)])
+def test_what_gives_the_same_bits_on_a_gpu_is_as_it_was_afterwards(before):
+    def state():
+        warns = torch.is_deterministic_algorithms_warn_only_enabled()
+        return torch.are_deterministic_algorithms_enabled(), warns
+
+    torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+    try:
+        with _same_bits("cuda"):
+            assert state() == (True, True)
+        assert state() == before
+    finally:
+        torch.use_deterministic_algorithms(False)

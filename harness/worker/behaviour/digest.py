@@ -156,6 +156,8 @@ def _same_bits(device: str) -> Iterator[None]:
     Sums over several threads differ in their last bits by the number of threads.
     """
     fused, threads = torch.backends.mha.get_fastpath_enabled(), torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     torch.set_num_threads(1)
     if device == "cuda":
@@ -165,3 +167,4 @@ def _same_bits(device: str) -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
