@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 
+from harness.errors import InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import TOLD, Decided, Individual, Rejection
 from harness.evolution.loop import evaluated
 from harness.evolution.proposer import Context
 from harness.tasks.base import Wording
+
+
+def require_counts(**counts: int) -> None:
+    """Raise InputError for arguments of a proposer that count less than nothing."""
+    for name, count in counts.items():
+        if count < 0:
+            raise InputError(f"proposer.{name}: expected at least 0, got {count}.")
 
 
 def measured(context: Context) -> list[Individual]:

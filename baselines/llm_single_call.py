@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, TypeVar
 
+from baselines.llm_history import require_counts
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
@@ -39,6 +41,16 @@ class SingleCall(ABC):
     max_calls: ClassVar = 2
     """Of one child, if it is mated and mutated."""
 
+    def __post_init__(self) -> None:
+        """Raise InputError for settings that no request can have, and for negative counts."""
+        require_counts(most_measured=self.most_measured, most_refused=self.most_refused)
+        _ = self.settings
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Generation settings of every call."""
+        return Settings(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
+
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Ask for a child of one parent."""
         return self.ask("mutation", genome, context)
@@ -58,13 +70,10 @@ class SingleCall(ABC):
 
     def calls(self, kind: type[Calls], genome: Genome, context: Context, *, segment: str) -> Calls:
         """Return the calls for one child, of a class that reads the answers."""
-        settings = Settings(
-            temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens
-        )
         return kind(
             model=self.model,
             context=context,
             genome=genome,
             segment=segment,
-            settings=lambda _: settings,
+            settings=lambda _: self.settings,
         )

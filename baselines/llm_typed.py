@@ -13,7 +13,14 @@ from functools import cached_property, partial
 from string import Template
 from typing import ClassVar
 
-from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
+from baselines.llm_history import (
+    chosen,
+    measured,
+    objectives_text,
+    refused,
+    require_counts,
+    told_detail,
+)
 from baselines.llm_single_call import SingleCall
 from baselines.nsga_net import (
     CHOICES,
@@ -25,13 +32,14 @@ from baselines.nsga_net import (
     sampled,
     variation_of,
 )
+from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.llm.answers.json_answers import extract_object
 from harness.llm.call_sequence import CallSequence
 from harness.llm.model import Completion, Request
-from harness.llm.prompts import fill
+from harness.llm.prompts import fill, require_template, require_texts
 
 _ASKED = "architecture"
 """Stands for the segment in a request that asks for none."""
@@ -53,6 +61,17 @@ class TypedPrompts:
     place: str
     left_out: str
 
+    def __post_init__(self) -> None:
+        """Raise InputError for what is no text, and for a template with a name without a value."""
+        require_texts(self)
+        require_template("request", self.request, {"space", "history", "place"})
+        require_template("place", self.place, {"place", "batch"})
+        require_template("left_out", self.left_out, {"n"})
+        for name in CHOICES:
+            if name not in self.genes:
+                raise InputError(f"prompts.genes: expected the meaning of {name}, found none.")
+            require_template(f"genes.{name}", self.genes[name], {"channels"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class TypedChoice(SingleCall):
@@ -73,7 +92,9 @@ class TypedChoice(SingleCall):
     labels: ClassVar = {"place": "place in the generation"}
 
     def __post_init__(self) -> None:
-        """Refuse prompts with missing or unknown texts."""
+        """Refuse impossible settings, and prompts with missing or unknown texts."""
+        super().__post_init__()
+        require_counts(batch=self.batch)
         _ = self.texts
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import ClassVar
 
+from harness.errors import InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual
 from harness.evolution.selection import EliteTournament
@@ -65,6 +66,11 @@ class Ageing:
     score_only: ClassVar = True
 
     def __init__(self, *, capacity: int, sample_share: float) -> None:
+        if capacity < 1 or not 0 <= sample_share <= 1:
+            raise InputError(
+                f"selection: expected a capacity of at least 1 and a sample_share from 0 to 1, got "
+                f"capacity={capacity} and sample_share={sample_share}."
+            )
         self._capacity, self._sample = capacity, max(2, round(sample_share * capacity))
 
     def start(self, reference: Individual) -> list[Individual]:

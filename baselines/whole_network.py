@@ -25,7 +25,7 @@ from harness.evolution.proposer import Context
 from harness.llm.answers.extraction import extract, is_script, statements
 from harness.llm.call_sequence import CallSequence, no_answer
 from harness.llm.model import Completion
-from harness.llm.prompts import fill
+from harness.llm.prompts import fill, require_template, require_texts
 from harness.sandbox.parser import Definition, definitions, syntax_tree
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -53,6 +53,15 @@ class WholePrompts:
     left_out: str
     rules: str
 
+    def __post_init__(self) -> None:
+        """Raise InputError for what is no text, and for a template with a name without a value."""
+        require_texts(self)
+        shared = {"objectives", "rules", "original", "code"}
+        require_template("rules", self.rules, {"names", "network"})
+        require_template("independent", self.independent, shared)
+        require_template("sequential", self.sequential, shared | {"best", "history"})
+        require_template("left_out", self.left_out, {"n"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class WholeNetwork(SingleCall):
@@ -70,7 +79,8 @@ class WholeNetwork(SingleCall):
     labels: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
-        """Refuse prompts with missing or unknown texts."""
+        """Refuse impossible settings, and prompts with missing or unknown texts."""
+        super().__post_init__()
         _ = self.texts
 
     @cached_property

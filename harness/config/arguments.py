@@ -41,9 +41,9 @@ def inner_types(hint: Any, keys: Iterable[Any]) -> dict[Any, Any]:
 def misfit(value: Any, hint: Any) -> str:
     """Return the name of the expected type if a plain value does not match it, otherwise "".
 
-    None always matches. So does any value if the argument has no annotation.
+    Any value matches if the argument has no annotation.
     """
-    if value is None or _fits(value, hint):
+    if _fits(value, hint):
         return ""
     return str(hint) if get_args(hint) else str(getattr(hint, "__name__", hint))
 
@@ -53,6 +53,8 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
+    if hint is None or hint is Any:
+        return True
     return any(_fits_one(value, one) for one in _alternatives(hint))
 
 

@@ -70,7 +70,7 @@ def compose(overrides: Sequence[str]) -> Config:
                 node = hydra.compose("config", list(overrides))
         config = typed(node)
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises all three
-        raise InputError(one_sentence(error)) from None
+        raise InputError(_reason(error)) from None
     for override in overrides:
         key, _, name = override.lstrip("+").partition("=")
         if key == "ablation" and name != config.ablation:
@@ -79,6 +79,15 @@ def compose(overrides: Sequence[str]) -> Config:
                 f"say 'ablation: {name}'; it would run under the name {config.ablation}."
             )
     return config
+
+
+def _reason(error: Exception) -> str:
+    """Return what a library says of a composition that failed, by its setting where it has one."""
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        why = str(cause.msg or cause).splitlines()[0].rstrip(".")
+        return f"{cause.full_key}: expected a value that fits the setting: {why}."
+    return one_sentence(error)
 
 
 def compose_comparison(config: Config, overrides: Sequence[str]) -> list[Config]:

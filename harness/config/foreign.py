@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.compose import STRATEGIES
 from harness.config.identity import PLANNABLE, parts, role_of, settings_of, unrecorded_settings
+from harness.config.paths import CONF
 from harness.config.schema import LEVELS, Config, Role, problems
 from harness.config.strategies import (
     check_arguments,
@@ -242,10 +243,18 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
         yield f"{parts()[part]} is set by that name, a proposer has a copy of it"
     elif is_choice and first in _METHOD and not isinstance(value, Mapping):
         yield f"an arm chooses its {first}, so that its name says which; name another arm"
-    elif is_choice and not all(map(_WORD.fullmatch, _texts(value))):
+    elif is_choice and not _is_choice(first, value):
         yield f"an option must be one of the names in conf/{first}"
     for name, item in _nested(key, value):
         yield from _problems_of_key(name, item, is_choice=False)
+
+
+def _is_choice(group: str, value: Any) -> bool:
+    """Return whether a value can choose options of ``conf/``, where the setting has a group."""
+    texts = list(_texts(value))
+    items = value if isinstance(value, list) else [value]
+    has_options = (CONF / group).is_dir() and not isinstance(value, Mapping)
+    return all(map(_WORD.fullmatch, texts)) and (len(texts) == len(items) > 0 or not has_options)
 
 
 def _nested(key: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Protocol
 
+from harness.errors import InputError
 from harness.evolution import pareto
 from harness.evolution.candidate import Individual
 
@@ -47,6 +48,8 @@ class EliteTournament:
     """
 
     def __init__(self, *, n_elites: int, elitism: bool = True, score_only: bool = False) -> None:
+        if n_elites < 1:
+            raise InputError(f"selection.n_elites: expected at least 1, got {n_elites}.")
         self._n_elites, self._elitism, self.score_only = n_elites, elitism, score_only
 
     def start(self, reference: Individual) -> list[Individual]:

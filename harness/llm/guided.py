@@ -15,8 +15,12 @@ from harness.llm.call_sequence import NOT_ASKED, CallSequence
 from harness.llm.model import BudgetedModel, Settings
 from harness.llm.prompts import NEUTRAL, Change, Example, Prompts, change_in_params
 from harness.tasks.base import Wording
+from harness.text import reason_of
 
 _ROUNDING = 1e-9
+_MOST_REPAIRS = 100
+_ENDS = ("the least", "the greatest number")
+_PURPOSES = ("founder", "mutation", "mating")
 Range = Sequence[float]
 """Lower and upper end of a uniform draw."""
 SHOWN: Mapping[str, Callable[[Objectives, Objectives], bool]] = {
@@ -84,8 +88,16 @@ class Guided:
         feedback: bool = False,
     ) -> None:
         self._model = model
+        for name, number, most in (
+            ("eot_probability", eot_probability, 1),
+            ("review_probability", review_probability, 1),
+            ("repair_attempts", repair_attempts, _MOST_REPAIRS),
+        ):
+            if not 0 <= number <= most:
+                raise InputError(f"proposer.{name}: expected 0 to {most}, got {number}.")
+        _require_ranges(temperature, max_tokens, top_p)
         calls_of_a_variation = 2 + repair_attempts  # the request, its review, repairs
-        self.max_calls, self.max_tokens = 2 * calls_of_a_variation, int(max(max_tokens))
+        self.max_calls, self.max_tokens = 2 * calls_of_a_variation, int(max_tokens[1])
         self.wording = wording
         self.prompts = Prompts(score=wording.score, **prompts)  # type: ignore[arg-type]
         self._categories = _known("categories", categories, self.prompts.categories)
@@ -313,6 +325,18 @@ def direction(was: float, now: float) -> str:
     if abs(now - was) <= _ROUNDING:
         return "equal"
     return "up" if now > was else "down"
+
+
+def _require_ranges(temperature: Mapping[str, Range], max_tokens: Range, top_p: float) -> None:
+    """Raise InputError unless every draw from these ranges gives possible settings of a request."""
+    for purpose in _PURPOSES:
+        drawn = {f"temperature.{purpose}": temperature.get(purpose, ()), "max_tokens": max_tokens}
+        for name, ends in drawn.items():
+            if len(ends) != len(_ENDS) or not ends[0] <= ends[1]:
+                got = reason_of(str(ends), 40)
+                raise InputError(f"proposer.{name}: expected {' and '.join(_ENDS)}, got {got}.")
+        for degree, tokens in zip(*drawn.values(), strict=True):
+            Settings(temperature=degree, top_p=top_p, max_tokens=int(min(tokens, 1e18)))
 
 
 def _known(what: str, chosen: Sequence[str], known: Collection[str]) -> list[str]:

@@ -27,6 +27,20 @@ class Settings:
     top_p: float
     max_tokens: int
 
+    def __post_init__(self) -> None:
+        """Raise InputError for a value that no request can have."""
+        for name, most in _MOST.items():
+            least = int(name == "max_tokens")
+            if not least <= getattr(self, name) <= most:
+                raise InputError(
+                    f"proposer.{name}: expected numbers from {least} to {most:,}, got "
+                    f"{getattr(self, name)}."
+                )
+
+
+_MOST: Mapping[str, int] = {"temperature": 100, "top_p": 1, "max_tokens": 10_000_000}
+"""Greatest values of ``Settings``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

@@ -2,13 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from string import Template
 
 from harness.errors import InputError
 from harness.sandbox.parser import syntax_tree
-from harness.text import visible
+from harness.text import reason_of, visible
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _LONGEST_PROMPT = 1 << 20
@@ -18,6 +18,8 @@ _LONGEST_ANSWER = 1 << 16
 _SMALLEST_SHARE = 0.0005
 """Smallest share that is shown as a number: a smaller one would be 0.0%."""
 
+_BY_NAME = frozenset({"categories", "characters", "matings", "genes"})
+"""Prompts that are texts by name."""
 NEUTRAL = "neutral"
 """Name of the opening without a character, among the characters."""
 
@@ -60,6 +62,18 @@ class Prompts:
     repair: str
     eot_numbers: str = ""
     feedback: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the templates.
+
+        Raises:
+            InputError: A template is no text, or has a name without a value.
+        """
+        require_texts(self)
+        change = {f"{self.score}_change", "params_change"}
+        for name, values in _VALUES_OF.items():
+            known = change | {"numbers"} if name in _TELLS_CHANGE else set[str]()
+            require_template(name, getattr(self, name), {*values, *known})
 
     @property
     def eot_has_character(self) -> bool:
@@ -166,6 +180,18 @@ class Prompts:
         return fill(text, rules=rules, **values)
 
 
+_ASKS = frozenset({"segment", "code", "rules"})
+_VALUES_OF: Mapping[str, Collection[str]] = {
+    "rules": ("segment", "imports"), "mutation": _ASKS | {"opening", "request"},
+    "eot": _ASKS | {"opening", "example", "before", "after"}, "mating": _ASKS | {"request", "mate"},
+    "review": _ASKS | {"before"}, "repair": ("request", "answer", "reason"),
+    "progress": (), "eot_numbers": (), "feedback": (),
+}  # fmt: skip
+"""Values of each template of ``Prompts``, by name."""
+_TELLS_CHANGE = frozenset({"eot", "progress", "eot_numbers", "feedback"})
+"""Templates that also have the measured changes as values."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """Measured changes of a network from the seed network, in words.
@@ -238,6 +264,38 @@ def _filled(template: str, values: Mapping[str, str], *, within_fences: Iterable
         return fence[0].replace(fence[1], mark * max(len(fence[1]), longest[mark] + 1))
 
     return Template(_FENCE.sub(longer, template)).substitute(values)
+
+
+def require_texts(prompts: object) -> None:
+    """Raise InputError unless the fields of a class of prompts are texts, or texts by name."""
+    for name, value in vars(prompts).items():
+        if name in _BY_NAME and not (isinstance(value, Mapping) and value):
+            got = reason_of(str(value), 80)
+            raise InputError(f"prompts.{name}: expected texts by name, at least one, got {got}.")
+        named = {f"{name}.{key}": text for key, text in value.items()} if name in _BY_NAME else {}
+        for setting, text in (named or {name: value}).items():
+            if not isinstance(text, str):
+                got = reason_of(str(text), 80)
+                raise InputError(f"prompts.{reason_of(setting, 80)}: expected a text, got {got}.")
+
+
+def require_template(name: str, template: str, values: Collection[str]) -> None:
+    """Raise InputError unless a template can be filled.
+
+    Args:
+        name: Its name among the prompts.
+        template: The template.
+        values: Names of the values that it is filled with.
+    """
+    for found in Template.pattern.finditer(template):
+        value = found["named"] or found["braced"]
+        if found["escaped"] is None and value not in values:
+            here = reason_of(template[found.start() : found.start() + 40])
+            raise InputError(
+                f"prompts.{name}: expected a template with no names but "
+                f"{', '.join(f'${one}' for one in sorted(values))}, and $$ for a dollar sign, "
+                f"found {here}."
+            )
 
 
 def imported(header: str) -> str:

@@ -7,14 +7,18 @@ need, and references between events by step.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from importlib.metadata import version
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from harness.config.arguments import misfit
-from harness.config.identity import comparison_digest, variant_digest
+from harness.config.identity import comparison_digest, digest_of, variant_digest
 from harness.config.schema import Confirm, Final, Search
+from harness.config.strategies import TARGET, installed_strategies, stable_name, strategy_class
 from harness.config.tasks import KINDS
-from harness.errors import RecordError
+from harness.errors import InputError, RecordError
+from harness.evolution.proposer import labels_of
+from harness.evolution.selection import Selection
 from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
@@ -46,6 +50,11 @@ _OPTIONAL: Mapping[str, type] = {
 """Settings that some runs lack, with the type of a value where there is one."""
 _SECTIONS: Mapping[str, type] = {"final": Final, "confirm": Confirm, "search": Search}
 """Settings whose values, as far as they are recorded, have the types and ranges of the schema."""
+_PACKAGE = "guided-evolution"
+_OWN = frozenset({"harness", "baselines"})
+"""Packages of this project's strategies."""
+_MOST_ENTRIES, _LONGEST_LINE = 1_000, 500
+"""Limits of what a manifest states of a machine, which nothing can compute again."""
 _MACHINE = ("device", "torch", "python", "sandbox")
 
 
@@ -96,12 +105,23 @@ def _check_manifest(manifest: Manifest) -> None:
             raise ValueError(f"its {name} is not that of its settings")
     if manifest.data.kind not in KINDS:
         raise ValueError(f"its task is not one of {', '.join(KINDS)}: {manifest.data.kind}")
+    _check_statements(manifest)
+
+
+def _check_statements(manifest: Manifest) -> None:
+    """Check what a manifest states of its data, study, versions and machine."""
+    for name, value in _stated_twice(manifest):
+        if name in manifest.settings and manifest.settings[name] != value:
+            raise ValueError(f"its {name} is not that of its settings")
     for name in _MACHINE:
         if not isinstance(manifest.machine[name], str):
             raise ValueError(f"machine.{name} is not a str")  # noqa: TRY004
-    manifest.packages["guided-evolution"]
+    for name in ("machine", "packages", "labels", "study", "commit"):
+        _require_lines(getattr(manifest, name), name)
     if manifest.study and (lacks := {"date", "model"} - manifest.study.keys()):
         raise LookupError(f"study.{min(lacks)}")
+    if "study" in manifest.settings and bool(manifest.settings["study"]) != bool(manifest.study):
+        raise ValueError("its study is not that of its settings")
 
 
 def _derived(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -114,6 +134,54 @@ def _derived(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if "version" in settings and "measure" in settings["final"]:
         yield "comparison", comparison_digest(settings)
         yield "variant", variant_digest(settings)
+        if prompts := _lookup(settings, "proposer.prompts"):
+            yield "prompts", digest_of(prompts)
+        yield from _of_strategies(settings)
+
+
+def _of_strategies(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that strategies of this package decide, in a record of this version.
+
+    Those of other versions and packages may declare other labels under the same name.
+    """
+    if settings["version"] != version(_PACKAGE):
+        return
+    if proposer := _own_class(settings, "proposer"):
+        yield "labels", dict(labels_of(proposer))
+    if selection := _own_class(settings, "selection"):
+        default = getattr(selection, "score_only", Selection.score_only)
+        yield "score_only", settings["selection"].get("score_only", default)
+
+
+def _own_class(settings: Mapping[str, Any], name: str) -> type[Any] | None:
+    """Return the class of a strategy; None unless this package has it and can import it."""
+    target = _lookup(settings, f"{name}.{TARGET}")
+    path = installed_strategies().get(stable_name(target)) if isinstance(target, str) else None
+    if path is None or path.partition(".")[0] not in _OWN:
+        return None
+    try:
+        return strategy_class(path)
+    except InputError:  # it needs a package that is not installed here
+        return None
+
+
+def _stated_twice(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    """Yield what a manifest states of its data and versions, by the setting that has it, too."""
+    yield "data", manifest.data.digest
+    yield "version", manifest.packages[_PACKAGE]
+    if "torch" in manifest.packages:
+        yield "torch", manifest.packages["torch"]
+
+
+def _require_lines(value: Any, name: str) -> None:
+    """Raise ValueError unless every text within a value is one printable line of limited length."""
+    if isinstance(value, Mapping | list):
+        if len(value) > _MOST_ENTRIES:
+            raise ValueError(f"{name} has more than {_MOST_ENTRIES:,} entries")
+        for inner in [*value, *value.values()] if isinstance(value, Mapping) else value:
+            _require_lines(inner, name)
+    elif isinstance(value, str) and not (value.isprintable() and len(value) <= _LONGEST_LINE):
+        raise ValueError(f"{name} has a text that is not one printable line")
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
             },
         ),
         study={"model": study.model, "date": study.date} if study else None,
-        prompts=digest_of(config.prompts),
+        prompts=digest_of(config.proposer.get("prompts", config.prompts)),
         labels=labels_of(strategy_class(config.proposer[TARGET])),
         machine={**machine, "cpu": processor(), "python": platform.python_version()},
         packages=installed(),

@@ -169,6 +169,7 @@ def sealed(contents, events, parts, change=lambda contents: contents):
     return buffer.getvalue()
 
 
+@pytest.mark.timeout(0)
 def test_an_archive_changed_at_random_is_refused_or_replayed(watch, tmp_path):
     canary, folder = tmp_path / "canary", tmp_path / "attempt"
     told = {"refused": 0, "replayed": 0}

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -13,8 +14,9 @@ from harness import lineage, table
 from harness.analysis import trajectory
 from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import all_below, read_run
-from harness.config.identity import comparison_digest, variant_digest
+from harness.config.identity import comparison_digest, digest_of, variant_digest
 from harness.errors import InputError, RecordError
+from harness.llm.guided import Guided
 from harness.record import database
 from harness.record.archive import write_archive
 from harness.record.events import GenerationEnded, RunCompleted
@@ -369,25 +371,69 @@ def test_what_no_reader_would_accept_is_not_written(tmp_path):
     assert len(read_entries(tmp_path)) == 1
 
 
+IDENTITY = {
+    "version": version("guided-evolution"), "arm": "full", "seed": 0, "data": "c060ebd9", "study": None,
+    "proposer": {"_target_": "harness.Guided", "model": {"name": "some_LLM"}, "prompts": {"rules": "None."}},
+    "selection": {"_target_": "baselines.Ageing", "capacity": 9},
+}  # fmt: skip
+"""Settings of a run of this version that decide what its manifest states."""
+
+
 def identified(**changes):
-    """Return a damage after which the settings are those of this version, and one is as given."""
+    """Return a damage after which the settings are those of this version, and some are as given."""
 
     def change(stored):
-        known = stored["config"] | {"version": "0.2.0", "arm": "full", "seed": 0}
-        digests = {"comparison": comparison_digest(known), "variant": variant_digest(known)}
-        stored.update(digests | changes, config=known)
+        known = stored["config"] | IDENTITY
+        stored.update(
+            comparison=comparison_digest(known), variant=variant_digest(known), config=known,
+            prompts=digest_of({"rules": "None."}), labels=Guided.labels, score_only=True,
+            packages={"guided-evolution": IDENTITY["version"]},
+        )  # fmt: skip
+        for name, value in changes.items():
+            stored[name] = stored[name] | value if name in {"data", "machine"} else value
 
     return content(change)
 
 
 @pytest.mark.parametrize(
-    "forged", [{"arm": "nas"}, {"seed": 7}, {"comparison": "0" * 12}, {"variant": "0" * 12}]
-)
-def test_a_manifest_that_its_settings_do_not_make_is_damaged(sound, tmp_path, forged):
+    ("forged", "told"),
+    [
+        ({"arm": "nas"}, "its arm is not that of its settings"),
+        ({"seed": 7}, "its seed is not that of its settings"),
+        ({"comparison": "0" * 12}, "its comparison is not that of its settings"),
+        ({"variant": "0" * 12}, "its variant is not that of its settings"),
+        ({"score_only": False}, "its score_only is not that of its settings"),
+        ({"prompts": "0" * 12}, "its prompts is not that of its settings"),
+        ({"labels": {"repairs": "category"}}, "its labels is not that of its settings"),
+        ({"labels": {}}, "its labels is not that of its settings"),
+        ({"data": {"digest": "other"}}, "its data is not that of its settings"),
+        ({"study": {"date": "2026", "model": "x"}}, "its study is not that of its settings"),
+        ({"packages": {"guided-evolution": "9.9"}}, "its version is not that of its settings"),
+        ({"commit": "a\nb"}, "commit: expected one printable line"),
+        ({"commit": "c" * 501}, "commit has a text that is not one printable line"),
+        ({"machine": {"cpu": "\u202e"}}, "machine has a text that is not one printable line"),
+        ({"machine": {"torch": "x" * 501}}, "machine has a text that is not one printable line"),
+        ({"machine": {"x": ["\x1b[2J"]}}, "machine has a text that is not one printable line"),
+        ({"machine": {"x\n": 1}}, "machine has a text that is not one printable line"),
+        ({"machine": {str(i): i for i in range(1001)}}, "machine has more than 1,000 entries"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_its_settings_do_not_make_is_damaged(sound, tmp_path, forged, told):
+    folder = damaged(sound, tmp_path / "forged", identified(**forged))
+    assert told in refused(folder)
+
+
+def test_a_manifest_that_its_settings_make_is_sound(sound, tmp_path):
     damaged(sound, tmp_path / "honest", identified())
     assert not all_below(tmp_path / "honest").damaged
-    folder = damaged(sound, tmp_path / "forged", identified(**forged))
-    assert f"its {min(forged)} is not that of its settings" in refused(folder)
+    # Another version may have declared other labels, and other defaults of its strategies.
+    other = IDENTITY | {"version": "0.1.9"}
+    damaged(sound, tmp_path / "other", content(lambda stored: stored.update(
+        config=(known := stored["config"] | other), labels={"x": "y"}, score_only=True,
+        comparison=comparison_digest(known), variant=variant_digest(known),
+        prompts=digest_of({"rules": "None."}), packages={"guided-evolution": "0.1.9"},
+    )))  # fmt: skip
+    assert not all_below(tmp_path / "other").damaged
 
 
 def test_runs_of_other_settings_are_pooled_by_no_digest_that_they_state(sound, tmp_path):
