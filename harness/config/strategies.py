@@ -25,6 +25,8 @@ TARGET = "_target_"
 _GLOBAL = "# @package _global_"
 _HYDRA = "hydra"
 """Key of Hydra's own settings; the classes in them are not strategies."""
+_SUPPLIED = frozenset({"chance"})
+"""Arguments that are null in ``conf/``, since a run supplies them (``build``'s ``parts``)."""
 _RENAMED: Mapping[str, str] = {}
 """Strategies recorded under a class name that has changed since: old stable name to new."""
 _RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only", "eot_strict": "eot_shows"}
@@ -107,6 +109,8 @@ def check_arguments(name: str, node: Any) -> None:
     constructor = strategy_class(node[TARGET])
     known, hints = set(inspect.signature(constructor).parameters), argument_types(constructor)
     for key in sorted(known & set(node)):
+        if node[key] is None and key in _SUPPLIED:
+            continue
         if wanted := misfit(node[key], hints.get(key)):
             got = reason_of(str(node[key]), 80)
             raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {got}.")
