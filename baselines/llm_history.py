@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.errors import InputError
 from harness.evolution import pareto
-from harness.evolution.candidate import TOLD, Decided, Individual, Rejection
+from harness.evolution.candidate import SHOWN_NETWORKS, Decided, Individual, Rejection
 from harness.evolution.loop import evaluated
 from harness.evolution.proposer import Context
 from harness.tasks.base import Wording
@@ -35,10 +35,10 @@ def chosen(networks: Sequence[Individual], *, most: int) -> tuple[Sequence[Indiv
     return [networks[i] for i in kept], len(networks) - len(kept)
 
 
-def told_detail(context: Context) -> dict[str, str]:
-    """Return what a variation records of the measurements that its prompt tells or counts."""
+def shown_detail(context: Context) -> dict[str, str]:
+    """Return the record of how many measured networks a prompt shows or counts."""
     count = len(measured(context))
-    return {TOLD: str(count)} if count else {}
+    return {SHOWN_NETWORKS: str(count)} if count else {}
 
 
 def refused(context: Context, *, most: int) -> Sequence[Decided]:

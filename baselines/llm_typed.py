@@ -19,7 +19,7 @@ from baselines.llm_history import (
     objectives_text,
     refused,
     require_counts,
-    told_detail,
+    shown_detail,
 )
 from baselines.llm_single_call import SingleCall
 from baselines.nsga_net import (
@@ -78,8 +78,8 @@ class TypedChoice(SingleCall):
     """Asks an LLM for each architecture.
 
     The parent decides nothing, the measurements do. All children of a generation see the same
-    measurements, those of earlier generations. Each is told its place among them, from the best
-    guess to the boldest, so that they differ.
+    measurements, those of earlier generations. Each prompt states the child's place among them,
+    from the best guess to the boldest, so that children differ.
 
     Args:
         prompts: Arguments of ``TypedPrompts``.
@@ -120,7 +120,7 @@ class TypedChoice(SingleCall):
         calls = self.calls(_Choice, genome, context, segment=_ASKED)
         place = context.place + 1
         child = calls.ask(operator, self._text(context, place))
-        detail = {"place": f"{place} of {self.batch}", **told_detail(context)}
+        detail = {"place": f"{place} of {self.batch}", **shown_detail(context)}
         if isinstance(child, Genome):
             detail |= variation_of(operator, Architecture(), decoded(child)).detail
         steps = tuple(call.request.step for call in calls.made)
@@ -128,12 +128,12 @@ class TypedChoice(SingleCall):
 
     def _text(self, context: Context, place: int) -> str:
         prompts = self.texts
-        told = Template(prompts.place).substitute(place=place, batch=self.batch)
+        place_text = Template(prompts.place).substitute(place=place, batch=self.batch)
         return fill(
             prompts.request,
             space="\n".join(self._space(context.reference.genome)),
             history="\n".join(self._history(context)),
-            place=told if self.batch > 1 else "",
+            place=place_text if self.batch > 1 else "",
         )
 
     def _space(self, seed: Genome) -> Iterator[str]:
@@ -147,8 +147,8 @@ class TypedChoice(SingleCall):
 
     def _history(self, context: Context) -> Iterator[str]:
         """Yield a line for each measurement and refusal that the prompt shows."""
-        told, left_out = chosen(measured(context), most=self.most_measured)
-        for one in (context.reference, *told):
+        shown, left_out = chosen(measured(context), most=self.most_measured)
+        for one in (context.reference, *shown):
             yield f"- {objectives_text(one, self.wording)}: {_json(decoded(one.genome))}"
         if left_out:
             yield Template(self.texts.left_out).substitute(n=left_out)

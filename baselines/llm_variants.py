@@ -98,7 +98,7 @@ class CrossoverAsPublished(Guided):
 class SequentialSampling(Guided):
     """Samples changes of the best network so far; the prompt states its measured changes."""
 
-    def told(self, genome: Genome, context: Context) -> str:
+    def measurements_text(self, genome: Genome, context: Context) -> str:
         """Return the measured changes of this network; nothing for the seed network."""
         for best in context.elites:
             if best.genome == genome and genome != context.reference.genome:

@@ -62,10 +62,10 @@ class OptunaSearch:
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Return a point that no earlier generation proposed; a rejection where none comes."""
         seed, old = context.reference.genome, decoded(genome)
-        told = _told(context)
-        known = {genome.digest, *(child.digest for child, _ in told)}
+        observed = _observed(context)
+        known = {genome.digest, *(child.digest for child, _ in observed)}
         space = _space()
-        study = self._study(told, space)
+        study = self._study(observed, space)
         study.sampler = self._sampler(context.rng("sampler").getrandbits(32))
         for _ in range(_MOST_ASKS):
             new = _point(study.ask(space).params)
@@ -87,7 +87,7 @@ class OptunaSearch:
         )
 
     def _study(
-        self, told: Sequence[tuple[Genome, Outcome]], space: dict[str, "BaseDistribution"]
+        self, observed: Sequence[tuple[Genome, Outcome]], space: dict[str, "BaseDistribution"]
     ) -> "Study":
         """Return a study that knows these outcomes; NSGA-II counts its generations on the way."""
         import optuna
@@ -95,7 +95,7 @@ class OptunaSearch:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         counting = self._sampler(0) if self._name == "nsga2" else optuna.samplers.RandomSampler()
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=counting)
-        for child, outcome in told:
+        for child, outcome in observed:
             study.enqueue_trial(_params(decoded(child)))
             trial = study.ask(space)
             _ = trial.relative_params  # evaluated late; NSGA-II assigns the generation there
@@ -116,7 +116,7 @@ class OptunaSearch:
         return TPESampler(n_startup_trials=self._startup, multivariate=True, seed=seed)
 
 
-def _told(context: Context) -> list[tuple[Genome, Outcome]]:
+def _observed(context: Context) -> list[tuple[Genome, Outcome]]:
     """Return the seed network, then every network proposed earlier, each with its outcome."""
     first: tuple[Genome, Outcome] = (context.reference.genome, context.reference.evaluation)
     rest = ((decided.proposal.child, decided.outcome) for decided in context.history)

@@ -17,7 +17,7 @@ from functools import cached_property
 from string import Template
 from typing import ClassVar
 
-from baselines.llm_history import chosen, measured, objectives_text, refused, told_detail
+from baselines.llm_history import chosen, measured, objectives_text, refused, shown_detail
 from baselines.llm_single_call import SingleCall
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
@@ -96,7 +96,7 @@ class WholeNetwork(SingleCall):
         calls = self.calls(_WholeFile, genome, context, segment=segment)
         child = calls.ask(operator, self._text(genome, context))
         steps = tuple(call.request.step for call in calls.made)
-        detail = calls.detail | (told_detail(context) if self.tells_history else {})
+        detail = calls.detail | (shown_detail(context) if self.tells_history else {})
         return child, Variation(operator=operator, segment="several", detail=detail, calls=steps)
 
     def _text(self, genome: Genome, context: Context) -> str:
@@ -120,8 +120,8 @@ class WholeNetwork(SingleCall):
 
     def _history(self, context: Context) -> Iterator[str]:
         """Yield a line for each measurement and refusal that the prompt shows."""
-        told, left_out = chosen(measured(context), most=self.most_measured)
-        for one in told:
+        shown, left_out = chosen(measured(context), most=self.most_measured)
+        for one in shown:
             yield f"- {objectives_text(one, self.wording)}"
         if left_out:
             yield Template(self.texts.left_out).substitute(n=left_out)

@@ -75,7 +75,7 @@ class WidthMultiplier:
 
 
 def multipliers(halvings: int) -> Iterator[float]:
-    """Yield 1/2, 1/4, ... as often as told, then the midpoints between neighbours, level by level.
+    """Yield so many halvings, 1/2, 1/4, ..., then the midpoints between neighbours by level.
 
     Midpoints come from wide to narrow: 3/4, 3/8, ..., 7/8, 5/8, ...
     """

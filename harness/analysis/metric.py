@@ -47,7 +47,7 @@ class Metric:
     Attributes:
         name: Key in CSV and JSON, and in ``claims.yaml``.
         heading: Heading of its column.
-        phrase: Its name in a sentence, a title or beside an axis.
+        phrase: Its name in a sentence, a title or the label of an axis.
         value: Its value in a run, None where the run has none.
         table: ``RESULTS``, ``SEARCH``, ``COST`` or None, for a metric without a column.
         aggregate: Its value over an arm's finished runs.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.run_result import Candidate, RunResult
 from harness.evolution import pareto
 from harness.evolution.budget import total
-from harness.evolution.candidate import CHARGED, TOLD
+from harness.evolution.candidate import CHARGED, SHOWN_NETWORKS
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""
@@ -99,8 +99,8 @@ def founders_share(run: RunResult) -> float | None:
 
 
 def _is_founder(candidate: Candidate) -> bool:
-    told = any(TOLD in variation.detail for variation in candidate.variations)
-    return set(candidate.parents) <= {"seed"} and not told
+    shown = any(SHOWN_NETWORKS in variation.detail for variation in candidate.variations)
+    return set(candidate.parents) <= {"seed"} and not shown
 
 
 def evaluations_to_target(run: RunResult, size: float = TARGET_SIZE) -> int | None:

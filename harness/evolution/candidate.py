@@ -117,8 +117,8 @@ def gated_of(content: Mapping[str, Any]) -> Gated:
     return Gated(refusal=Rejection(**content)) if "gate" in content else Gated(**content)
 
 
-TOLD = "told"
-"""Key of ``Variation.detail``: how many earlier networks decided a child besides its parents."""
+SHOWN_NETWORKS = "told"
+"""Key of ``Variation.detail``: number of earlier networks, parents aside, that decided a child."""
 
 
 @dataclass(frozen=True, kw_only=True)

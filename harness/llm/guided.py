@@ -53,7 +53,7 @@ class Guided:
         eot_from_generation: First generation in which mutations reflect; the founders, generation
             0, never do.
         eot_numbers: Whether the example is shown with its measured changes.
-        feedback: Whether every mutation prompt tells what was measured of the parent.
+        feedback: Whether every mutation prompt states the parent's measurements.
         review_probability: Chance that the LLM is asked to check its answer.
         repair_attempts: How often the LLM is asked again when a gate refuses its code.
         temperature: Range for each purpose: ``founder``, ``mutation``, ``mating``.
@@ -118,7 +118,7 @@ class Guided:
         segment = context.rng("segment").choice(genome.names)
         character = context.rng("character").choice(self._characters)
         detail = {"character": character}
-        told = self.told(genome, context)
+        measurements = self.measurements_text(genome, context)
         drawn = self.example(context) if self._reflects(context) else ""
         if not isinstance(drawn, str):
             elite, shown = drawn
@@ -128,7 +128,7 @@ class Guided:
                 code=genome[segment],
                 example=shown,
                 header=genome.header,
-                told=told,
+                measurements=measurements,
                 numbers=self._eot_numbers,
             )
             detail = detail if self.prompts.eot_has_character else {}
@@ -142,7 +142,7 @@ class Guided:
                 segment=segment,
                 code=genome[segment],
                 header=genome.header,
-                told=told,
+                measurements=measurements,
             )
             detail |= {"category": category} | ({"eot": drawn} if drawn else {})
         return self._ask(
@@ -210,15 +210,15 @@ class Guided:
             change=self._change(seed, elite),
         )
 
-    def told(self, genome: Genome, context: Context) -> str:
-        """Return what a mutation prompt tells of measurements: with ``feedback``, the parent's."""
+    def measurements_text(self, genome: Genome, context: Context) -> str:
+        """Return the measurements in a mutation prompt: with ``feedback``, the parent's."""
         del genome
         if not (self._feedback and context.parent):
             return ""
         return self.measured(context.parent, context, self.prompts.feedback)
 
     def measured(self, one: Individual, context: Context, template: str) -> str:
-        """Tell how an individual's measurements differ from the seed network's.
+        """Describe how an individual's measurements differ from the seed network's.
 
         Args:
             one: The individual.

@@ -27,9 +27,9 @@ class Exchange:
     """Writes each prompt to a file and reads the answer from another: a person can be the LLM.
 
     ``STEP-DIGEST.prompt.md`` appears in the folder, and the run waits until
-    ``STEP-DIGEST.answer.md`` exists and no longer changes. Whoever answers may report the usage in
-    ``STEP-DIGEST.usage.json`` (``reported_usage``), before the answer or within ``settle_s`` of it.
-    It is recorded like that of a server; without it, tokens and duration are unknown.
+    ``STEP-DIGEST.answer.md`` exists and no longer changes. ``STEP-DIGEST.usage.json`` may report
+    the usage (``reported_usage``). It must exist at the latest ``settle_s`` after the answer, and
+    is recorded like that of a server; without it, tokens and duration are unknown.
 
     Args:
         folder: Where the files lie, below a folder for the name.

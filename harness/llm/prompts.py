@@ -93,13 +93,13 @@ class Prompts:
         segment: str,
         code: str,
         header: str,
-        told: str = "",
+        measurements: str = "",
     ) -> str:
-        """Render the plain mutation of one segment, with what is told of measurements, if any."""
+        """Render the plain mutation of one segment, with the measurements, if any."""
         opening = self._opening(character)
         return self._render(
             self.mutation,
-            opening=f"{opening}\n\n{told}" if told else opening,
+            opening=f"{opening}\n\n{measurements}" if measurements else opening,
             request=self.categories[category],
             segment=segment,
             code=code,
@@ -114,7 +114,7 @@ class Prompts:
         code: str,
         example: "Example",
         header: str,
-        told: str = "",
+        measurements: str = "",
         numbers: bool = False,
     ) -> str:
         """Render the mutation that reflects on an earlier change (Evolution of Thought).
@@ -125,7 +125,7 @@ class Prompts:
             code: Its code.
             example: The earlier change.
             header: Header of the genome.
-            told: What is told of measurements; empty for nothing.
+            measurements: Sentences on measurements; empty for none.
             numbers: Whether the example's measured changes are shown.
         """
         shown = self.change_text(self.eot_numbers, example.change) if numbers else ""
@@ -141,7 +141,7 @@ class Prompts:
             **self._named(example.change),
             header=header,
         )
-        return f"{told}\n\n{text}" if told else text
+        return f"{measurements}\n\n{text}" if measurements else text
 
     def mating_text(self, *, favour: str, segment: str, code: str, mate: str, header: str) -> str:
         """Render the merge of two versions of one segment."""

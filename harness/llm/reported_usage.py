@@ -1,4 +1,4 @@
-"""The usage of an answer from files, as whoever answered reports it in a file of its own."""
+"""Parser of the file in which the usage of an answer from files is reported."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,7 +22,7 @@ class ReportedUsage:
         completion_tokens: Tokens of the answer, reasoning included.
         model: Exact name of the model that answered.
         seconds: From the moment the model got the prompt to the end of its answer. The time in
-            which the prompt waited for somebody to pick it up is no part of it.
+            which the prompt waited to be picked up does not count.
     """
 
     prompt_tokens: int | None = None

@@ -18,7 +18,7 @@ _REFRESH_PER_S = 4
 _MANY = 5000
 """Number of files from which reading them takes long enough to show progress."""
 SIDE_BY_SIDE = 6
-"""Most columns that fit any terminal, beside one of headings."""
+"""Most columns that fit any terminal, in addition to one of headings."""
 
 
 class Panel:

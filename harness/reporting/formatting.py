@@ -226,9 +226,11 @@ def markdown_cell(text: str) -> str:
 
 
 def spreadsheet(cell: Any) -> Any:
-    """Quote text in a CSV cell that a spreadsheet would evaluate as a formula.
+    """Return a CSV cell in which a spreadsheet evaluates no text as a formula.
 
-    It may separate cells at other characters, and may read a sign of any width.
+    Text that begins with ``=``, ``+``, ``-`` or ``@`` gets a leading apostrophe. So does text after
+    ``;``, ``|`` and tab, at which some spreadsheets separate cells. Full-width forms of these
+    characters count, since some spreadsheets read them as the plain ones. Numbers stay as they are.
     """
     return _START_OF_CELL.sub(_quoted, cell) if isinstance(cell, str) else cell
 

@@ -10,7 +10,7 @@ from harness.analysis import measures
 from harness.analysis.loading import read_run
 from harness.analysis.statistics.noise import Noise
 from harness.analysis.trajectory import founders_share
-from harness.evolution.candidate import TOLD, Variation
+from harness.evolution.candidate import SHOWN_NETWORKS, Variation
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from tests.support.records import child, evaluated, manifest, record_run, reference
@@ -114,7 +114,7 @@ def test_founders_are_changes_of_the_seed_network_alone(recorded):
 def test_a_change_of_the_seed_network_that_other_networks_decided_is_no_founder(recorded):
     children = [("g0.c0", evaluated(0.98, 500)), ("g1.c0", evaluated(0.98, 250))]
     run = recorded(children, {})
-    told = Variation(operator="mutation", segment="several", detail={TOLD: "1"})
+    told = Variation(operator="mutation", segment="several", detail={SHOWN_NETWORKS: "1"})
     first, second = run.candidates
     candidates = [first, replace(second, variations=(told,))]
     assert founders_share(run) == 1

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
-from baselines.optuna_search import _params, _point, _space, _told
+from baselines.optuna_search import _observed, _params, _point, _space
 from baselines.random_mutation import MatchedMutation
 from baselines.recombination import Recombination
 from baselines.width import WidthMultiplier, scaled
@@ -266,7 +266,7 @@ class OptunaContract(ProposerContract):
         child, _ = proposer.mutate(network, context)
         refused = decided("g1.c0", child, Rejection(gate="build", kind="build", reason="any"))
         none = decided("g1.c1", refused.outcome, refused.outcome)
-        study = proposer._study(_told(replace(context, history=[refused, none])), _space())
+        study = proposer._study(_observed(replace(context, history=[refused, none])), _space())
         assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL"]
         assert study.trials[0].values == pytest.approx([0.9, math.log10(518_230)])
         assert study.trials[1].params == _params(decoded(child))

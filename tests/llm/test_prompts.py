@@ -39,7 +39,7 @@ def rendered(prompts):
     )  # fmt: skip
     yield from (
         (name, prompts.eot_text(character="expert", segment="A", code=CODE, header=HEADER, example=example, **shown))
-        for name, shown in (("eot", {}), ("eot with numbers", {"numbers": True}), ("eot with feedback", {"told": told}))
+        for name, shown in (("eot", {}), ("eot with numbers", {"numbers": True}), ("eot with feedback", {"measurements": told}))
     )  # fmt: skip
     yield (
         "feedback",
@@ -49,7 +49,7 @@ def rendered(prompts):
             segment="A",
             code=CODE,
             header=HEADER,
-            told=told,
+            measurements=told,
         ),
     )
     yield (
@@ -60,7 +60,7 @@ def rendered(prompts):
             segment="A",
             code=CODE,
             header=HEADER,
-            told=prompts.change_text(prompts.progress, change),
+            measurements=prompts.change_text(prompts.progress, change),
         ),
     )
     yield (

@@ -113,7 +113,7 @@ def clustered_share(parts: Sequence[int], wholes: Sequence[int]) -> Interval | N
         wholes: All cases in each cluster.
 
     Returns:
-        None for a single cluster, which tells nothing of others.
+        None for a single cluster, which says nothing about others.
     """
     from scipy.stats import bootstrap
 
