@@ -3,7 +3,7 @@
 It asks no LLM. What an LLM's run gains over it is due to more than having these segments at hand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 
@@ -35,7 +35,8 @@ class Recombination:
 
     Raises:
         InputError: Neither is given, so no digest would identify the study.
-        RecordError: There is no such study, or it has another digest.
+        RecordError: There is no such study, it has another digest, or its networks have other
+            segments than its seed network.
     """
 
     max_calls = 0
@@ -47,7 +48,16 @@ class Recombination:
                 "proposer.study=FILE."
             )
         self._path, events = _found(study, digest)
-        self._seed, self._networks = _networks(events)
+        self._seed, self._networks = _networks(events, self._path)
+        self._versions: tuple[Genome, dict[str, list[str]]] | None = None
+
+    def require(self, seed: Genome) -> None:
+        """Raise InputError where the study is one of another seed network."""
+        if (seed.digest, seed.names) != (self._seed.digest, self._seed.names):
+            raise InputError(
+                f"proposer.study: expected a study of this run's seed network, {self._path} is one "
+                f"of another. Name a study of this one, or choose its network."
+            )
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Draw a version of every segment; a rejection where only the genome itself comes."""
@@ -77,16 +87,12 @@ class Recombination:
         Raises:
             InputError: The study is one of another seed network.
         """
-        if seed.digest != self._seed.digest:
-            raise InputError(
-                f"proposer.study: expected a study of this run's seed network, {self._path} is one "
-                f"of another. Name a study of this one, or choose its network."
-            )
-        found: dict[str, dict[str, str]] = {name: {} for name in seed.names}
-        for network in (seed, *self._networks):
-            for name, texts in found.items():
-                texts.setdefault(normalised(network[name]), network[name])
-        return {name: list(texts.values()) for name, texts in found.items()}
+        self.require(seed)
+        if self._versions is None or self._versions[0] != seed:
+            networks = (seed, *self._networks)
+            found = {name: _distinct(network[name] for network in networks) for name in seed.names}
+            self._versions = seed, found
+        return self._versions[1]
 
     def chance_of_a_recorded_network(self, seed: Genome) -> float:
         """Return the probability that a draw is one of the study's networks, or the seed's."""
@@ -94,17 +100,31 @@ class Recombination:
         return len(recorded) / prod(map(len, self.versions(seed).values()))
 
 
-def _networks(events: Sequence[Event]) -> tuple[Genome, list[Genome]]:
+def _distinct(texts: Iterable[str]) -> list[str]:
+    """Return the first text of each syntax tree, in order."""
+    found: dict[str, str] = {}
+    for text in dict.fromkeys(texts):
+        found.setdefault(normalised(text), text)
+    return list(found.values())
+
+
+def _networks(events: Sequence[Event], path: Path) -> tuple[Genome, list[Genome]]:
     """Return the seed network and the evaluated networks of a run."""
     reference = next(event for event in events if isinstance(event, ReferenceEvaluated))
-    children = [
-        Genome.parse(event.source)
-        for event in events
-        if isinstance(event, ChildDecided)
-        and isinstance(event.outcome, Evaluation)
-        and event.source is not None
-    ]
-    return Genome.parse(reference.source), children
+    seed, children = Genome.parse(reference.source, origin=str(path)), []
+    for event in events:
+        if not (isinstance(event, ChildDecided) and isinstance(event.outcome, Evaluation)):
+            continue
+        if event.source is None:
+            continue
+        child = Genome.parse(event.source, origin=f"{path}: {event.step}")
+        if child.names != seed.names:
+            raise RecordError(
+                f"{path}: expected networks with the segments {', '.join(seed.names)}, "
+                f"{event.step} has {', '.join(child.names)}. Obtain a new copy of the study."
+            )
+        children.append(child)
+    return seed, children
 
 
 def _found(study: str | None, digest: str | None) -> tuple[Path, list[Event]]:

@@ -85,7 +85,10 @@ class Proposer(Protocol):
 
     @staticmethod
     def require(seed: Genome) -> None:
-        """Raise InputError for a seed network that it cannot vary. Default: it can vary any."""
+        """Raise InputError for a seed network that it cannot vary. Default: it can vary any.
+
+        A proposer that asks no LLM may define it as a method that uses its own settings, too.
+        """
 
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Change one segment; return a rejection where there is no code."""

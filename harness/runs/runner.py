@@ -84,7 +84,14 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
 
 def _require_fitting(spec: RunSpec) -> None:
     """Raise InputError if the arm's proposer cannot vary the seed network, before any work."""
-    check = getattr(strategy_class(spec.config.proposer[TARGET]), "require", None)
+    node = spec.config.proposer
+    # One that asks no LLM is complete without a model, and may know more than its class.
+    proposer = (
+        strategy_class(node[TARGET])
+        if spec.asks_llm
+        else build(node, wording=wording_of(spec.dataset.kind))
+    )
+    check = getattr(proposer, "require", None)
     try:
         if check is not None:
             check(spec.network)

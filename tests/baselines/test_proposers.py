@@ -20,13 +20,14 @@ from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import BudgetSpent, InputError, RecordError
 from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
-from harness.evolution.genome import Genome, normalised
+from harness.evolution.genome import MARKER, Genome, normalised
 from harness.llm.offline import Scripted
 from harness.record.archive import _archive, read_archive
 from harness.record.events import ChildDecided
 from harness.record.study import load_study
+from harness.runs.runner import complete_runs
 from harness.runs.spec import specify
-from tests.conftest import ROOT
+from tests.conftest import OWN_NETWORK, ROOT
 from tests.support.proposers import (
     ANSWERS,
     Listener,
@@ -295,6 +296,18 @@ def decided(step, child, outcome):
     return Decided(proposal=proposal, outcome=outcome)
 
 
+def changed_study(change):
+    """The archive of a recorded study whose networks, but for the seed network, are changed."""
+    name, entries = read_archive(STUDIES / "full-s0.zip")
+    changed = [
+        replace(entry, event=replace(entry.event, source=change(entry.event.source)))
+        if isinstance(entry.event, ChildDecided) and entry.event.source
+        else entry
+        for entry in entries
+    ]
+    return _archive(name, changed)
+
+
 class TestRecombination(ProposerContract):
     @pytest.fixture
     def proposer(self):
@@ -337,6 +350,37 @@ class TestRecombination(ProposerContract):
         with pytest.raises(InputError, match="expected a study of this run's seed network"):
             proposer.mutate(mine, seed)
 
+    def test_a_study_of_another_seed_network_is_refused_before_the_run(self, tmp_path):
+        own, runs = tmp_path / "own.py", tmp_path / "runs"
+        own.write_text(OWN_NETWORK)
+        settings = ["network=own", f"network.path={own}", f"runs_dir={runs}"]
+        config = compose(["+ablation=recombination", "compare=[]", *settings])
+        refusal = (
+            r"proposer.study: expected a study of this run's .* Or leave the arm recombination"
+        )
+        with pytest.raises(InputError, match=refusal):
+            complete_runs([config], None)  # nothing is opened
+        assert not runs.exists()
+
+    def test_the_same_seed_network_with_other_segments_is_another(self, proposer, network):
+        other = Genome.parse(network.source.replace(f"{MARKER}SE\n", ""))
+        assert other.digest == network.digest
+        with pytest.raises(InputError, match="expected a study of this run's seed network"):
+            proposer.require(other)
+
+    def test_a_study_whose_networks_have_other_segments_is_refused(self, tmp_path):
+        study = tmp_path / "full-s0.zip"
+        study.write_bytes(changed_study(lambda source: source.replace(f"{MARKER}SE\n", "")))
+        with pytest.raises(RecordError, match=r"full-s0.zip: expected networks with the segments"):
+            Recombination(study=str(study))
+
+    def test_a_study_is_parsed_once(self, proposer, network, context, monkeypatch):
+        proposer.mutate(network, context)
+        parsed = []
+        monkeypatch.setattr("baselines.recombination.normalised", parsed.append)
+        proposer.mutate(network, replace(context, step="g0.c7"))
+        assert parsed == []
+
     def test_the_study_is_part_of_the_identity_by_its_content_and_a_replay_finds_it(
         self, digits, network, context, tmp_path
     ):
@@ -358,15 +402,8 @@ class TestRecombination(ProposerContract):
 
     def test_a_study_with_other_code_is_another_study(self, digits, network, tmp_path):
         """Answers and outcomes are equal; the networks, which the proposer takes, are not."""
-        name, entries = read_archive(STUDIES / "full-s0.zip")
-        forged = [
-            replace(entry, event=replace(entry.event, source=f"{entry.event.source}OTHER = 1\n"))
-            if isinstance(entry.event, ChildDecided) and entry.event.source
-            else entry
-            for entry in entries
-        ]
         study = tmp_path / "full-s0.zip"
-        study.write_bytes(_archive(name, forged))
+        study.write_bytes(changed_study(lambda source: f"{source}OTHER = 1\n"))
         digests = {
             specify(
                 compose(["+ablation=recombination", f"proposer.study={path}"]), digits, network
