@@ -109,8 +109,8 @@ _MEASURES = (
         quantity=Quantity.SCORE,
         comparable=True,
         note="best within seed size: of a run's front, the network of at most the seed network's "
-        "size that re-trains best on {task.validation_examples}, scored on {task.test_examples}. "
-        "Mean over runs.",
+        "size that the search scored best, re-trained once ({final_seeds} times if it is the "
+        "selected one). Mean over runs.",
     ),
     Metric(
         name="test_hypervolume",
@@ -121,10 +121,11 @@ _MEASURES = (
         aggregate=aggregation.median_with_quartiles,
         spec=".3f",
         comparable=True,
-        note="test hypervolume: the area of {task.test_score} and size that the re-trained front "
-        "dominates, up to the reference point of {useful} below the seed network's "
-        "{task.test_score} and the seed network's size. 1 is the seed network's "
-        "{task.test_score} with a hundredth of its parameters. Median over runs [quartiles].",
+        note="test hypervolume: at each size up to the seed network's, the {task.test_score} of "
+        "the network of at most that size that the search scored best, above {useful} below the "
+        "seed network's; the area of these over decades of parameters. Networks other than the "
+        "selected one are re-trained once each. 1 is the seed network's {task.test_score} with a "
+        "hundredth of its parameters. Median over runs [quartiles].",
     ),
     Metric(
         name="flops_ratio",

@@ -273,10 +273,19 @@ class RunResult:
         return bool(self.confirmed.get("seed")) and any(self.confirmed.get(s) for s in steps)
 
     def _score(self, candidate: Candidate) -> float:
-        assert candidate.objectives is not None
+        score = self.selection_score(candidate)
+        assert score is not None
+        return score
+
+    def selection_score(self, candidate: Candidate) -> float | None:
+        """Return the score by which the search selects, None where it has none.
+
+        No re-training of ``finals`` is behind it.
+        """
         if self._confirms:
-            return statistics.fmean(self.confirmed[candidate.step])
-        return candidate.objectives.score
+            confirmed = self.confirmed.get(candidate.step)
+            return statistics.fmean(confirmed) if confirmed else None
+        return candidate.objectives.score if candidate.objectives else None
 
     def best_score(self, most_params: int | None = None) -> float | None:
         """Return the best validation score among networks of at most so many parameters.

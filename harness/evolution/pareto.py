@@ -159,22 +159,11 @@ def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params:
     """Return the dominated area, in score above chance times decades of parameters saved.
 
     The reference point is chance at ten times the seed's parameters, so a network of
-    the seed's size with all answers right has (1 - chance) x 1.
-    """
-    return area(objectives, least_score=chance, most_params=REFERENCE_SIZE * seed_params)
-
-
-def area(objectives: Sequence[Objectives], *, least_score: float, most_params: int) -> float:
-    """Return the area dominated up to a reference point, in score times decades of parameters.
-
-    Args:
-        objectives: The points; those beyond the reference point add nothing.
-        least_score: Score of the reference point.
-        most_params: Number of parameters of the reference point.
+    the seed's size with all answers right has (1 - chance) x 1. Points beyond it add nothing.
     """
     if not objectives:
         return 0.0
-    reference = np.array([1 - least_score, math.log10(most_params)])
+    reference = np.array([1 - chance, math.log10(REFERENCE_SIZE * seed_params)])
     return float(moocore.hypervolume(points(objectives), ref=reference))
 
 

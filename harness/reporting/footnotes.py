@@ -74,9 +74,9 @@ def _on_tolerance(run: RunResult, measured: Noise) -> str:
     tolerance: float = run.manifest.settings["final"]["tolerance"]
     one, other = (f"the mean of {n}" if n > 1 else "one" for n in trainings_compared(run))
     return (
-        f"Tolerance: {points(run, tolerance)}. The validation score of {one} of a network's "
-        f"trainings less {other} of an equal network has a standard error of "
-        f"{points(run, measured.error)} (from {measured.n} re-trainings). "
+        f"Tolerance: {points(run, tolerance)}. Of validation scores, {one} less {other} of an "
+        f"equal network has a standard error of {points(run, measured.error)} "
+        f"(from {measured.n} re-trainings). "
         f"{_on_chances(run, measured, tolerance, limit='tolerance')} The selected network is the "
         f"smallest of several, each with such a chance."
     )

@@ -1,8 +1,10 @@
 """Measures of one run, each checked by hand, and by simulation where chance is involved."""
 
 import math
+import statistics
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy.stats import t
 
@@ -11,6 +13,7 @@ from harness.analysis.loading import read_run
 from harness.analysis.statistics.noise import Noise
 from harness.analysis.trajectory import founders_share
 from harness.evolution.candidate import SHOWN_NETWORKS, Variation
+from harness.evolution.pareto import Objectives
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from tests.support.records import child, evaluated, manifest, record_run, reference
@@ -96,7 +99,61 @@ def test_the_front_counts_by_its_test_scores_and_failed_networks_do_not(recorded
         children,
         {"seed": [0.98] * 3, "g0.c0": [0.955] * 3, "g0.c1": [None], "g0.c2": [0.9]},
     )
-    assert measures.retrained_hypervolume(run) == pytest.approx(0.025 * 2 / (0.05 * 2))
+    area = 0.025 * math.log10(500 / 10)  # of the size of g0.c2 on, the search chooses that one
+    assert measures.retrained_hypervolume(run) == pytest.approx(area / (0.05 * 2))
+    assert measures.small_test_score(run, 499) == pytest.approx(0.955)
+    assert measures.best_small_test_score(run) == 0.9
+
+
+def test_no_score_of_a_re_training_chooses_a_network(recorded):
+    """The smaller network has the better test score, and re-trains better on validation images."""
+    children = [("g0.c0", evaluated(0.97, 10)), ("g0.c1", evaluated(0.975, 100))]
+    run = recorded(children, {"seed": [0.98] * 3, "g0.c0": [0.99] * 3, "g0.c1": [0.97]})
+    run = replace(run, retrained={"g0.c0": (0.99,) * 3, "g0.c1": (0.96,)})
+    assert measures.best_small_test_score(run) == 0.97
+    assert measures.retrained_hypervolume(run) == pytest.approx((0.06 + 0.04) / (0.05 * 2))
+    confirmed = {"seed": (0.98,), "g0.c0": (0.98,), "g0.c1": (0.97,)}  # these select, then
+    assert measures.best_small_test_score(replace(run, confirmed=confirmed)) == pytest.approx(0.99)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("correlation", [0, 0.4, 0.8])
+def test_ten_equally_good_networks_have_the_area_of_one_as_documented(recorded, correlation):
+    sizes, rng = np.linspace(0.8, 0.1, 10), np.random.default_rng(round(10 * correlation))
+    children = [(f"g0.c{k}", evaluated(0.98, round(1e6 / 10**s))) for k, s in enumerate(sizes)]
+    run = recorded(children, {})
+    settings = run.manifest.settings | {
+        "final": run.manifest.settings["final"] | {"hall_of_fame": 10, "seeds": 1}
+    }
+    run = replace(run, manifest=replace(run.manifest, settings=settings),
+                  seed_objectives=Objectives(0.98, 10**6))  # fmt: skip
+    areas = {"the search": [], "best test score": [], "best re-trained validation": []}
+    steps = [step for step, _ in children]
+    for _ in range(4_000):
+        search, shared, alone = rng.normal(0, 1, (3, 10))
+        test = 0.98 + 0.0065 * (correlation * shared + math.sqrt(1 - correlation**2) * alone)
+        candidates = tuple(
+            replace(c, objectives=Objectives(0.98 + 0.0065 * score, c.objectives.n_params))
+            for c, score in zip(run.candidates, search, strict=True)
+        )
+        finals = {step: (score,) for step, score in zip(steps, test.tolist(), strict=True)}
+        finals["seed"] = (0.98 + rng.normal(0, 0.0065 / math.sqrt(3)),)
+        study = replace(run, candidates=candidates, finals=finals)
+        areas["the search"].append(measures.retrained_hypervolume(study))
+        front = [steps.index(c.step) for c in study.front]
+        for name, by in (("best test score", test), ("best re-trained validation", shared)):
+            area = 0
+            for n, k in enumerate(front):
+                chosen = max(front[: n + 1], key=lambda one, by=by: by[one])
+                end = sizes[front[n + 1]] if n + 1 < len(front) else 0
+                area += max(0, test[chosen] - finals["seed"][0] + 0.05) * (sizes[k] - end)
+            areas[name].append(area / 0.1)
+    column = [0, 0.4, 0.8].index(correlation)
+    for name, found in areas.items():
+        doc = measures.retrained_hypervolume.__doc__
+        (line,) = [one for one in doc.splitlines() if one.strip().startswith(f"{name}  ")]
+        said = float(line.split()[-3 + column])
+        assert 100 * statistics.fmean(found) == pytest.approx(said, abs=0.3), name
 
 
 def test_founders_are_changes_of_the_seed_network_alone(recorded):
