@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from harness.claims.files.claims_file import ARMS
 from harness.claims.plan import show_plan
 from harness.claims.reproduction import OURS, Reproduction, read_reproduction
+from harness.claims.schemas.arms_file import ARMS
 from harness.claims.tables import (
     claims_table,
     count_decided,

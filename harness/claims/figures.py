@@ -8,9 +8,9 @@ from typing import Any
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import compare
 from harness.analysis.statistics.intervals import Interval
-from harness.claims.files.claims_file import Section
 from harness.claims.judge import interval_of
 from harness.claims.reproduction import Reproduction
+from harness.claims.schemas.claims_file import Section
 from harness.claims.statement import Statement
 from harness.claims.wording import DEFAULT_KIND, format_of_claim
 from harness.reporting import plot_style

@@ -10,16 +10,9 @@ from harness.analysis.loading import all_below
 from harness.analysis.run_result import RunResult
 from harness.claims.claim import Claim
 from harness.claims.evidence import Evidence, collect_evidence, matches
-from harness.claims.files.claims_file import (
-    ARMS,
-    PLANNED,
-    Paper,
-    Plan,
-    Section,
-    is_planned,
-    read_paper,
-)
 from harness.claims.judge import NOT_RUN, Verdict, judge
+from harness.claims.schemas.arms_file import ARMS, PLANNED, Plan, is_planned
+from harness.claims.schemas.claims_file import Paper, Section, read_paper
 from harness.claims.statement import Statement
 from harness.config.compose import STRATEGIES, compose
 from harness.config.foreign import require_installed, require_moderate

@@ -9,7 +9,6 @@ from pathlib import Path
 from harness.analysis.comparison import comparisons
 from harness.analysis.statistics.intervals import Interval
 from harness.claims.figures import name_of, write_figure
-from harness.claims.files.claims_file import Section
 from harness.claims.judge import (
     FAILS,
     HOLDS,
@@ -20,6 +19,7 @@ from harness.claims.judge import (
     Verdict,
 )
 from harness.claims.reproduction import Reproduction
+from harness.claims.schemas.claims_file import Section
 from harness.claims.statement import EVERY_RUN, ONE_RUN
 from harness.claims.wording import describe_requirement, describe_runs, describe_value
 from harness.files import check_writable, write_text

@@ -49,7 +49,7 @@ MOVED: Mapping[str, str] = {
     "harness.models": "harness.llm.model",
     "harness.notes": "harness.reporting.footnotes",
     "harness.once": "harness.files",
-    "harness.papers": "harness.claims.files.claims_file",
+    "harness.papers": "harness.claims.schemas.claims_file",
     "harness.parsing": "harness.sandbox.parser",
     "harness.places": "harness.evaluation.device_slots",
     "harness.playback": "harness.worker.interpreter",

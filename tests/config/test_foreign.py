@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.claims.files.claims_file import is_planned
 from harness.claims.reproduction import read_reproduction
+from harness.claims.schemas.arms_file import is_planned
 from harness.config.bounded_yaml import MOST_BYTES, require_bounded
 from harness.config.compose import compose
 from harness.config.foreign import require_data, require_installed, restored

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from harness.claims.files.claims_file import read_paper
+from harness.claims.schemas.claims_file import read_paper
 from harness.config.bounded_yaml import load_yaml
 from harness.config.paths import CONF, ROOT
 from harness.config.yaml_files import literal

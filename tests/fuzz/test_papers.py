@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from harness.claims.files.claims_file import read_paper
+from harness.claims.schemas.claims_file import read_paper
 from harness.config.bounded_yaml import load_yaml
 from harness.errors import InputError
 from harness.text import one_line

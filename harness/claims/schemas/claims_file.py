@@ -1,9 +1,5 @@
-"""The files of a reproduction: ``arms.yaml`` plans runs, ``claims.yaml`` lists published numbers.
+"""``claims.yaml``: the published numbers of a reproduction, by table and figure of the paper."""
 
-Both are data, so that the claims of any paper can be checked against runs of this harness.
-"""
-
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,59 +8,22 @@ from typing import Any
 
 from harness.analysis.metric import Within
 from harness.claims.claim import Claim
+from harness.claims.schemas.arms_file import ARMS, NAME, ArmsFile, Plan, problems_of_plans
 from harness.claims.statement import ABOUT, MEAN, Statement
-from harness.config.foreign import require_data
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
 from harness.text import one_line, reason_of
 
-ARMS, CLAIMS = "arms.yaml", "claims.yaml"
+CLAIMS = "claims.yaml"
 MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
     "best_accuracy": "best_score",
     "test_accuracy": "test_score",
     "seed_test_accuracy": "seed_test_score",
 }
 """Names of metrics in papers on classification, which ``claims.yaml`` may use as well."""
-DEVICES = ("cpu", "gpu")
 FIGURES = ("generations", "fronts", "sizes")
-PLANNED = frozenset({"seed", "ablation", "compare"})
-"""Settings that the arms and seeds of ``arms.yaml`` decide."""
-_MOST_SEED, _MOST_RUNS = 1 << 63, 10_000
 _LONGEST_REASON = 1_000
-_NAME = re.compile(r"[\w-]+")
-"""Valid names: they are used on the command line and as names of files."""
-
-
-@dataclass(kw_only=True)
-class Takes:
-    """Resources that the runs of a comparison need."""
-
-    device: str = "cpu"
-    """``cpu`` or ``gpu``."""
-    llm: bool = False
-    """Whether an LLM must answer; recorded answers need none."""
-    hours: float | None = None
-    """Measured hours of that device for all of its runs; null if unknown."""
-
-
-@dataclass(kw_only=True)
-class Plan:
-    """One comparison: arms, seeds, and the settings that they share."""
-
-    arms: list[str] = MISSING
-    seeds: list[int] = MISSING
-    overrides: list[str] = field(default_factory=list)
-    data: str | None = None
-    """Digest of the data set, as tables name it; null accepts any."""
-    takes: Takes = field(default_factory=Takes)
-
-
-@dataclass(kw_only=True)
-class ArmsFile:
-    """The schema of ``arms.yaml``."""
-
-    comparisons: dict[str, Plan] = MISSING
 
 
 @dataclass(kw_only=True)
@@ -178,15 +137,10 @@ def read_paper(folder: Path) -> Paper:
         raise InputError(reason_of(str(error), _LONGEST_REASON)) from None
 
 
-def is_planned(override: str) -> bool:
-    """Return whether the arms and seeds of ``arms.yaml`` decide a setting."""
-    return re.split(r"\W", override.lstrip("+~"), maxsplit=1)[0] in PLANNED
-
-
 def _paper(folder: Path) -> Paper:
     arms: ArmsFile = read_yaml(ArmsFile, folder / ARMS)
     claims: ClaimsFile = read_yaml(ClaimsFile, folder / CLAIMS)
-    for problem in _problems_of_plans(arms.comparisons):
+    for problem in problems_of_plans(arms.comparisons):
         raise InputError(f"{folder / ARMS}: comparisons{problem}")
     try:
         sections = tuple(_section(name, entry) for name, entry in claims.sections.items())
@@ -198,55 +152,11 @@ def _paper(folder: Path) -> Paper:
     return Paper(**texts, plans=arms.comparisons, sections=sections)
 
 
-def _problems_of_plans(plans: Mapping[str, Plan]) -> Iterator[str]:
-    if not plans:
-        yield ": expected at least one."
-    for name, plan in plans.items():
-        if not _NAME.fullmatch(name):
-            yield f".{name}: expected a name of letters, digits, - and _."
-        yield from (f".{name}{problem}" for problem in _problems_of_runs(plan))
-        for override in plan.overrides:
-            yield from (f".{name}.overrides: {p}" for p in _problems_of_override(override))
-        if plan.takes.device not in DEVICES:
-            among = ", ".join(DEVICES)
-            yield f".{name}.takes.device: expected one of {among}, got {plan.takes.device}."
-        if plan.takes.hours is not None and plan.takes.hours < 0:
-            yield f".{name}.takes.hours: expected hours, or null, got {plan.takes.hours}."
-
-
-def _problems_of_runs(plan: Plan) -> Iterator[str]:
-    """Yield the problems of a plan's arms and seeds."""
-    if not plan.arms or len(set(plan.arms)) < len(plan.arms):
-        yield ".arms: expected at least one arm, without duplicates."
-    for arm in plan.arms:
-        if not _NAME.fullmatch(arm):
-            yield f".arms: expected names in conf/ablation, got {arm}."
-    if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds) or min(plan.seeds) < 0:
-        yield ".seeds: expected at least one seed, without duplicates, none below 0."
-    elif max(plan.seeds) >= _MOST_SEED:
-        yield f".seeds: expected numbers below 2**63, got {max(plan.seeds)}."
-    if len(plan.arms) * len(plan.seeds) > _MOST_RUNS:
-        yield f": expected at most {_MOST_RUNS:,} runs."
-
-
-def _problems_of_override(override: object) -> Iterator[str]:
-    if not isinstance(override, str) or is_planned(override):
-        yield (
-            f"expected a setting such as recipe.epochs=3, and none of "
-            f"{', '.join(sorted(PLANNED))}, which arms and seeds set; got {override}."
-        )
-        return
-    try:
-        require_data(override)
-    except InputError as error:
-        yield str(error)
-
-
 def _problems_of_sections(sections: Sequence[Section], plans: Mapping[str, Plan]) -> Iterator[str]:
     among = f"one of {', '.join(plans)}"
     for section in sections:
         where = f"sections.{section.name}"
-        if not _NAME.fullmatch(section.name):
+        if not NAME.fullmatch(section.name):
             yield f"{where}: expected letters, digits, - and _: its figure is such a file."
         if section.figure not in (None, *FIGURES):
             yield f"{where}.figure: expected one of {', '.join(FIGURES)}, got {section.figure}."
@@ -295,7 +205,7 @@ def _section(name: str, entry: SectionEntry) -> Section:
 def _claim(entry: ClaimEntry, section: SectionEntry) -> Claim:
     """Return the claim; of several generations, it is about the mean of the curve."""
     where = f"claim {entry.name}"
-    if not _NAME.fullmatch(entry.name):
+    if not NAME.fullmatch(entry.name):
         raise InputError(f"{where}: expected a name of letters, digits, - and _.")
     shared = {
         key: getattr(section if getattr(entry, key) is None else entry, key)
