@@ -10,16 +10,15 @@ A value whose later behaviour cannot be read, such as an iterator, has no text. 
 import dis
 import functools
 import hashlib
-import inspect
 import types
 import weakref
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from harness.worker.behaviour.code_names import codes, is_of_self, mentioned, used_elsewhere
 from harness.worker.graph import GraphError
 
 _PLAIN = (
@@ -38,8 +37,6 @@ _ADDED = {
     "__firstlineno__", "__static_attributes__",
 }  # fmt: skip
 """What Python adds to a class."""
-_FIRST = {"__init__", "__new__", "get_optimizer"}
-"""Names of functions that run before the first step alone."""
 _PARTS = ("_modules", "_parameters", "_buffers")
 _CONSTANTS = {*dis.hasconst, dis.opmap.get("KW_NAMES")}
 _HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
@@ -87,7 +84,7 @@ class _Writer:
             k for k, v in waiting.items()
             if k in names or v in bases or not (isinstance(v, type) and issubclass(v, nn.Module))
         ]:  # fmt: skip
-            names.update(*(_mentioned(waiting.pop(name)) for name in found))
+            names.update(*(mentioned(waiting.pop(name)) for name in found))
         return names
 
     def _names_used_elsewhere(self) -> set[str]:
@@ -96,7 +93,7 @@ class _Writer:
         for value in vars(self._module).values():
             members = vars(value).values() if isinstance(value, type) else [value]
             for member in members if self._is_own(value) else ():
-                names.update(*map(_used_elsewhere, _codes(member)))
+                names.update(*map(used_elsewhere, codes(member)))
         return names
 
     def text(self, value: Any) -> Any:
@@ -238,7 +235,7 @@ class _Writer:
             argument: Any = one.arg
             if one.opcode in dis.hasname:
                 argument = one.argval
-                if _is_of_self(one, previous, code):
+                if is_of_self(one, previous, code):
                     argument = ["self", own.get(argument, argument)]
                 elif "ATTR" not in one.opname and "METHOD" not in one.opname:
                     argument = self._global(argument)
@@ -288,62 +285,6 @@ def _is_readable(value: Any, base: type, *, is_own: bool) -> bool:
     if isinstance(value, (torch.Tensor, torch.jit.ScriptModule)):
         return False
     return base.__module__.startswith("torch.") or (is_own and base is object)
-
-
-def _mentioned(value: Any) -> set[str]:
-    """Return the names in what runs of a function or class after everything was built."""
-    members = vars(value) if isinstance(value, type) else {value.__name__: value}
-    names: set[str] = set()
-    for name, member in members.items():
-        for code in _codes(member):
-            later = [code]
-            if name in _FIRST:
-                later = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-            names.update(*map(_names_in, later))
-    return names
-
-
-def _codes(member: Any) -> Iterator[types.CodeType]:
-    """Yield the code of a function, a method or the functions of a property."""
-    parts = [getattr(member, "__func__", member)]
-    if isinstance(member, property):
-        parts = [member.fget, member.fset, member.fdel]
-    for found in (inspect.unwrap(part) for part in parts if callable(part)):
-        if isinstance(found, types.FunctionType):
-            yield found.__code__
-
-
-def _is_of_self(
-    one: dis.Instruction, previous: dis.Instruction | None, code: types.CodeType
-) -> bool:
-    """Return whether an instruction reads or writes an attribute of ``self``."""
-    on_first = previous is not None and previous.opname == "LOAD_FAST" and not previous.arg
-    is_method = "self" in code.co_varnames[:1]
-    return on_first and is_method and one.opname in {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR"}
-
-
-def _used_elsewhere(code: types.CodeType) -> set[str]:
-    """Return the names of attributes that code uses on other objects than ``self``, or spells."""
-    steps = list(dis.get_instructions(code))
-    names = {
-        one.argval
-        for previous, one in zip([None, *steps], steps, strict=False)
-        if one.opcode in dis.hasname and not _is_of_self(one, previous, code)
-    }
-    waiting = list(code.co_consts)
-    for constant in waiting:  # grows
-        if isinstance(constant, str):
-            names.add(constant)
-        elif isinstance(constant, (tuple, frozenset)):
-            waiting.extend(constant)
-        elif isinstance(constant, types.CodeType):
-            names |= _used_elsewhere(constant)
-    return names
-
-
-def _names_in(code: types.CodeType) -> set[str]:
-    nested = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return {*code.co_names, *(name for inner in nested for name in _names_in(inner))}
 
 
 def _is_full(cell: types.CellType) -> bool:
