@@ -3,8 +3,7 @@
 Kinds: widths, kernel sizes, activations, normalisation, dropout rates, optimiser constants, and
 dropping or doubling a layer (as in Real 2017, table 1, and NSGA-Net, Lu 2019). Edits preserve
 shapes where arithmetic suffices, such as the padding of a larger kernel; the gates refuse the rest.
-Every option differs from the current code. ``FINDERS`` lists the edits of 0.1.0, ``MATCHED`` those
-of the arms since.
+Options differ from the current code. ``FINDERS`` are those of 0.1.0, ``MATCHED`` those since.
 """
 
 import ast

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.arm import Arm
+from harness.analysis.arm import Arm, differing_arm_settings
 from harness.analysis.comparison import Comparison, paired_differences
 from harness.analysis.metric import Metric
-from harness.analysis.run_result import differing_arm_settings
 from harness.analysis.statistics.intervals import Interval
 from harness.analysis.statistics.several_tasks import (
     Posterior,

@@ -1,12 +1,13 @@
-"""Arms: runs of one configuration that differ in their seed alone."""
+"""Arms: runs of one configuration that differ in their seed alone; how arms differ."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult, arm_settings
-from harness.config.identity import digest_of, variant_digest
+from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
+from harness.config.identity import ARM_SETTINGS, digest_of, variant_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +78,38 @@ def _marked(run: RunResult) -> str:
 def _asked(run: RunResult) -> str:
     """Return the LLM that a run was configured to ask, empty where its configuration has none."""
     return str(run.manifest.settings.get("proposer", {}).get("model", {}).get("name", ""))
+
+
+def differing(one: RunResult, other: RunResult) -> list[str]:
+    """Return the shared settings in which two runs differ, so that no table holds both."""
+    was, now = (dict(_settings(run.manifest.settings)) for run in (one, other))
+    return [
+        f"{name} is {now.get(name)}, not {was.get(name)}"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
+
+
+def differing_arm_settings(one: RunResult, other: RunResult) -> list[str]:
+    """Return the names of the settings by which two runs are of different arms."""
+    was, now = (
+        dict(leaf for name, value in arm_settings(run).items() for leaf in _settings(value, name))
+        for run in (one, other)
+    )
+    return [name for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)]
+
+
+def arm_settings(run: RunResult) -> dict[str, Any]:
+    """Return the settings that make a run's arm, equal for one arm on several tasks."""
+    known = run.manifest.settings
+    return {name: known.get(name) for name in sorted(ARM_SETTINGS - {"seed"})} | {"arm": run.arm}
+
+
+def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings that all arms share, by dotted name."""
+    if not isinstance(known, dict) or not known:
+        yield name, known
+        return
+    for key, value in known.items():
+        if name or key not in ARM_SETTINGS | {"study"}:
+            yield from _settings(value, f"{name}.{key}" if name else key)

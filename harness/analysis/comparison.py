@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis.arm import Arm, arms_of
+from harness.analysis.arm import Arm, arms_of, differing
 from harness.analysis.metric import Metric
-from harness.analysis.run_result import RunResult, differing
+from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.family import Difference, compared_both_ways
 from harness.analysis.statistics.paired import differences
 from harness.config.identity import comparison_digest, unrecorded_settings

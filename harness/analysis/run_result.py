@@ -2,14 +2,12 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-from harness.config.identity import ARM_SETTINGS
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
 from harness.evolution.budget import Usage, total
@@ -330,41 +328,6 @@ class RunResult:
 def best_score(objectives: Iterable[pareto.Objectives], most_params: int) -> float | None:
     """Return the best score among networks of at most so many parameters, None without one."""
     return max((o.score for o in objectives if o.n_params <= most_params), default=None)
-
-
-def differing(one: RunResult, other: RunResult) -> list[str]:
-    """Return the shared settings in which two runs differ, so that no table holds both."""
-    was, now = (dict(_settings(run.manifest.settings)) for run in (one, other))
-    return [
-        f"{name} is {now.get(name)}, not {was.get(name)}"
-        for name in sorted(was.keys() | now.keys())
-        if was.get(name) != now.get(name)
-    ]
-
-
-def differing_arm_settings(one: RunResult, other: RunResult) -> list[str]:
-    """Return the names of the settings by which two runs are of different arms."""
-    was, now = (
-        dict(leaf for name, value in arm_settings(run).items() for leaf in _settings(value, name))
-        for run in (one, other)
-    )
-    return [name for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)]
-
-
-def arm_settings(run: RunResult) -> dict[str, Any]:
-    """Return the settings that make a run's arm, equal for one arm on several tasks."""
-    known = run.manifest.settings
-    return {name: known.get(name) for name in sorted(ARM_SETTINGS - {"seed"})} | {"arm": run.arm}
-
-
-def _settings(known: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings that all arms share, by dotted name."""
-    if not isinstance(known, dict) or not known:
-        yield name, known
-        return
-    for key, value in known.items():
-        if name or key not in ARM_SETTINGS | {"study"}:
-            yield from _settings(value, f"{name}.{key}" if name else key)
 
 
 def _generation(step: str) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.arm import Arm
+from harness.analysis.arm import Arm, differing
 from harness.analysis.loading import Below
-from harness.analysis.run_result import RunResult, differing
+from harness.analysis.run_result import RunResult
 from harness.config.schema import Config
 from harness.errors import NotRun
 

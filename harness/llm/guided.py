@@ -185,9 +185,7 @@ class Guided:
         )
 
     def example(self, context: Context) -> tuple[Individual, Example] | str:
-        """Draw an elite and one of its changes to reflect on.
-
-        The change may be of the segment that is to be mutated, as in the published code.
+        """Draw an elite and one of its changes, perhaps of the mutated segment, as published.
 
         Returns:
             Elite and change, or the reason why there is none, which the variation records.
