@@ -129,5 +129,14 @@ COST_METRICS = (
     _usage(
         "tokens", heading="tokens", phrase="tokens, in and out", after=lambda point: point.tokens
     ),
+    Metric(
+        name="characters",
+        heading="characters",
+        phrase="characters of prompts and answers",
+        value=lambda run: sum(call.characters for call in run.calls.values()),
+        after=lambda point: point.characters,
+        spec=COUNT,
+        lower_is_better=True,
+    ),
 )
-"""Metrics of the table of costs, in the order of its columns, and the sum of tokens."""
+"""Metrics of the table of costs, in the order of its columns, and sums of tokens, characters."""

@@ -77,6 +77,11 @@ class Call:
     prompt_characters: int
     answer_characters: int
 
+    @property
+    def characters(self) -> int:
+        """Length of prompt and answer."""
+        return self.prompt_characters + self.answer_characters
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:

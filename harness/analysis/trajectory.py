@@ -25,6 +25,7 @@ class Point:
     Attributes:
         evaluations: Evaluations so far.
         tokens: Prompt and completion tokens so far; None where an LLM does not report them.
+        characters: Characters of prompts and answers so far.
         train_s: Seconds of completed trainings in the search so far.
         best: Best validation score among networks of at most the seed's size; None without one.
         hypervolume: See ``pareto.hypervolume``; 0 before the first evaluated network.
@@ -32,6 +33,7 @@ class Point:
 
     evaluations: int
     tokens: int | None
+    characters: int
     train_s: float
     best: float | None
     hypervolume: float
@@ -46,10 +48,11 @@ def trajectory(run: RunResult) -> list[Point]:
     points: list[Point] = []
     front, room = pareto.Front(), _MOST_MEMBERS
     tokens: int | None = 0
-    train_s, best, volume = 0.0, None, 0.0
+    characters, train_s, best, volume = 0, 0.0, None, 0.0
     for candidate in run.candidates:
         asked = _tokens(run, candidate)
         tokens = None if tokens is None or asked is None else tokens + asked
+        characters += sum(run.calls[step].characters for step in _calls(candidate))
         train_s += candidate.train_s
         new = candidate.objectives
         if new is not None and front.add(new):
@@ -63,6 +66,7 @@ def trajectory(run: RunResult) -> list[Point]:
                 Point(
                     evaluations=len(points) + 1,
                     tokens=tokens,
+                    characters=characters,
                     train_s=train_s,
                     best=best,
                     hypervolume=volume,

@@ -14,6 +14,7 @@ from harness.analysis.curves.targets import reached
 from harness.analysis.loading import read_runs, runs_below
 from harness.analysis.measures import saved
 from harness.analysis.metrics import METRICS
+from harness.analysis.trajectory import trajectory
 from harness.evolution import pareto
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES, draw, draw_all
@@ -82,6 +83,29 @@ def test_an_axis_that_one_run_does_not_know_is_no_curve(tmp_path):
     (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
     assert band(arm, x=METRICS["tokens"], y=METRICS["hypervolume"]) is None
     assert band(arm, x=METRICS["train_s"], y=METRICS["hypervolume"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [(100, "tokens, in and out"), (None, "characters of prompts and answers"), (0, None)],
+)
+def test_characters_stand_for_tokens_that_no_llm_reports(tmp_path, tokens, shown):
+    """Where no arm asks an LLM, there is nothing to show of either."""
+    for arm, its_tokens in (("full", tokens), ("random_mutation", 0)):
+        record_run(tmp_path / arm, arm=arm, seed=0, tokens=its_tokens,
+                   children=[("g0.c0", evaluated(0.9, 800)), ("g0.c1", evaluated(0.95, 700))])  # fmt: skip
+    comparison = compare(read_runs([tmp_path / "full", tmp_path / "random_mutation"]))
+    with plot_style.styled():
+        drawn = FIGURES["progress"].draw(comparison)
+        labels = [" ".join(axes.get_xlabel().split()) for axes in drawn.axes]
+        assert labels == 2 * ["evaluations", *([shown] if shown else []), "seconds of training"]
+        assert all(axes.lines for axes in drawn.axes)
+        cost = FIGURES["cost"].draw(comparison).axes[0].get_xlabel()
+        assert tokens is not None or cost == "characters of prompts and answers, per run"
+    full = comparison.arms[0].runs[0]
+    characters = len("Improve it. ") * 2 + len("x = 0 ") * 2
+    assert METRICS["characters"].value(full) == (characters if tokens != 0 else 0)
+    assert trajectory(full)[-1].characters == METRICS["characters"].value(full)
 
 
 def test_surfaces_ends_and_regressions_of_finished_runs(arm):

@@ -36,19 +36,20 @@ def _draw(comparison: Comparison) -> Any:
 
 
 def _cost_of_llm(arms: Sequence[Arm]) -> Metric:
-    """Return the first metric that all runs know: money, tokens, calls."""
+    """Return the first metric that all runs know: money, tokens, characters."""
     runs = [run for arm in arms for run in arm.finished]
     for name in ("cost", "tokens"):
         if all(METRICS[name].value(run) is not None for run in runs):
             return METRICS[name]
-    return METRICS["calls"]
+    return METRICS["characters"]
 
 
 FIGURE = Figure(
     name="cost",
     title="Cost",
     caption="Each point is a run: its hypervolume against the cost of its LLM (money where prices "
-    "are known, else tokens, else calls) and against the seconds of all its trainings.",
+    "are known, else tokens, else characters of prompts and answers) and against the seconds of "
+    "all its trainings.",
     draw=_draw,
     position=6,
 )

@@ -1,18 +1,19 @@
 """Anytime performance of each arm."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from harness.analysis.comparison import Comparison
 from harness.analysis.curves.series import Band, band
 from harness.analysis.metric import Quantity
 from harness.analysis.metrics import METRICS
+from harness.analysis.run_result import RunResult
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure, titled
 from harness.reporting.formatting import fill, format_of
 
 _ROWS = ("best_validation", "hypervolume")
-_COLUMNS = ("evaluations", "tokens", "train_s")
 _LABEL_WIDTH = 32
 
 
@@ -20,15 +21,24 @@ def _draw(comparison: Comparison) -> Any:
     arms = [arm for arm in comparison.arms if arm.finished]
     if not arms:
         return None
-    drawn, axes = plot_style.figure(width=9.5, height=5.6, rows=len(_ROWS), columns=len(_COLUMNS))
+    columns = _columns([run for arm in arms for run in arm.finished])
+    drawn, axes = plot_style.figure(width=9.5, height=5.6, rows=len(_ROWS), columns=len(columns))
     for row, reached in enumerate(_ROWS):
-        for column, spent in enumerate(_COLUMNS):
+        for column, spent in enumerate(columns):
             _draw_panel(axes[row][column], comparison, spent, reached)
             if column == 0:
                 axes[row][column].set(ylabel=_label(comparison, reached))
     titled(drawn, comparison)
     plot_style.legend(drawn, axes[0][0], len(arms))
     return drawn
+
+
+def _columns(runs: Sequence[RunResult]) -> Sequence[str]:
+    """Return the metrics of cost: evaluations, tokens or else characters, seconds of training."""
+    if not any(run.calls for run in runs):
+        return "evaluations", "train_s"
+    knows_tokens = all(run.usage is not None for run in runs)
+    return "evaluations", "tokens" if knows_tokens else "characters", "train_s"
 
 
 def _draw_panel(axes: Any, comparison: Comparison, spent: str, reached: str) -> None:
@@ -75,9 +85,9 @@ FIGURE = Figure(
     caption="Best {task.validation_score} (of networks of at most the seed network's size) and "
     "hypervolume against the cost so far: evaluations, tokens, seconds of training. Lines are "
     "medians over an arm's runs, areas reach from quartile to quartile. They begin where every run "
-    "has a value, and a run that has ended keeps its last value. An arm without an LLM is a mark "
-    "at zero tokens, as high as its final median. Where an LLM does not report its tokens, its arm "
-    "is missing there.",
+    "has a value, and a run that has ended keeps its last value. Characters stand for "
+    "tokens where an LLM does not report its tokens. An arm without an LLM is a mark at zero of "
+    "them, as high as its final median.",
     draw=_draw,
     position=2,
 )
