@@ -24,7 +24,7 @@ from harness.reporting.lineage import describe_lineage
 from harness.reporting.tables import STYLES, render_all
 from harness.text import visible
 from tests.support.fuzzing import fuzz, mutated
-from tests.support.records import LINT, SLOW, evaluated, record_run
+from tests.support.records import LINT, SLOW, evaluated, identify, record_run
 
 _MOST_S = 60.0
 _VALUES = (
@@ -50,6 +50,7 @@ def sound(tmp_path_factory):
             details=[{"category": "complex", "character": "neutral", "repairs": "1"}] * 5,
             settings={"confirm": {"seeds": 2}, "ablation": arm, "seed": 0}.items(),
         )  # fmt: skip
+        _identify(folder / arm / JOURNAL_NAME, arm)
         with Journal(folder / arm, wait_s=0) as journal:
             journal.record(ScoreConfirmed(step="seed", outcome=(0.9, 0.95), measured=(0.9, 0.95)))
             journal.record(ScoreConfirmed(step="g0.c0", outcome=(0.9,), measured=(0.9,)))
@@ -57,6 +58,14 @@ def sound(tmp_path_factory):
             journal.record(CallRefused(step="g2.c0.mutation", limit="cost"))
     record_run(folder / "third", arm="full", seed=1, children=children)
     return folder
+
+
+def _identify(file, arm):
+    """Have a run state what its settings make, so that a change of either is found."""
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        (text,) = db.execute("SELECT json FROM event WHERE key='manifest'").fetchone()
+        identify(stored := json.loads(text), arm=arm, ablation=arm)
+        db.execute("UPDATE event SET json=? WHERE key='manifest'", [json.dumps(stored)])
 
 
 def changed_value(value, rng):

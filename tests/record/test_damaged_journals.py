@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from importlib.metadata import version
 
 import pytest
 
@@ -16,14 +15,13 @@ from harness.analysis.comparison import compare, comparisons
 from harness.analysis.loading import all_below, read_run
 from harness.config.identity import comparison_digest, digest_of, variant_digest
 from harness.errors import InputError, RecordError
-from harness.llm.guided import Guided
 from harness.record import database
 from harness.record.archive import write_archive
 from harness.record.events import GenerationEnded, RunCompleted
 from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries, read_events
 from harness.record.study import study_of
 from harness.runs.runner import write_config, write_front
-from tests.support.records import evaluated, record_run
+from tests.support.records import IDENTITY, evaluated, identify, record_run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 
@@ -371,24 +369,11 @@ def test_what_no_reader_would_accept_is_not_written(tmp_path):
     assert len(read_entries(tmp_path)) == 1
 
 
-IDENTITY = {
-    "version": version("guided-evolution"), "arm": "full", "seed": 0, "data": "c060ebd9", "study": None,
-    "proposer": {"_target_": "harness.Guided", "model": {"name": "some_LLM"}, "prompts": {"rules": "None."}},
-    "selection": {"_target_": "baselines.Ageing", "capacity": 9},
-}  # fmt: skip
-"""Settings of a run of this version that decide what its manifest states."""
-
-
 def identified(**changes):
     """Return a damage after which the settings are those of this version, and some are as given."""
 
     def change(stored):
-        known = stored["config"] | IDENTITY
-        stored.update(
-            comparison=comparison_digest(known), variant=variant_digest(known), config=known,
-            prompts=digest_of({"rules": "None."}), labels=Guided.labels, score_only=True,
-            packages={"guided-evolution": IDENTITY["version"]},
-        )  # fmt: skip
+        identify(stored)
         for name, value in changes.items():
             stored[name] = stored[name] | value if name in {"data", "machine"} else value
 

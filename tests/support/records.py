@@ -3,7 +3,10 @@
 import functools
 import json
 import random
+from importlib.metadata import version
 
+from harness.config.identity import comparison_digest, digest_of, variant_digest
+from harness.llm.guided import Guided
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 
@@ -71,6 +74,25 @@ def record_run(
                 journal.record(read_event(f"final/{step}/{k}", final))
         if complete:
             journal.record(RunCompleted())
+
+
+IDENTITY = {
+    "version": version("guided-evolution"), "arm": "full", "seed": 0, "data": "c060ebd9", "study": None,
+    "proposer": {"_target_": "harness.Guided", "model": {"name": "some_LLM"}, "prompts": {"rules": "None."}},
+    "selection": {"_target_": "baselines.Ageing", "capacity": 9},
+}  # fmt: skip
+"""Settings of a run of this version that decide what its manifest states."""
+
+
+def identify(stored, **settings):
+    """Have a stored manifest state what settings of this version make."""
+    known = stored["config"] | IDENTITY | settings
+    stored.update(
+        arm=known["arm"], config=known, labels=Guided.labels, score_only=True,
+        comparison=comparison_digest(known), variant=variant_digest(known),
+        prompts=digest_of(known["proposer"]["prompts"]),
+        packages={"guided-evolution": known["version"]},
+    )  # fmt: skip
 
 
 def reference(outcome, *, source=""):
