@@ -220,7 +220,10 @@ def _problems_of(text: str) -> Iterator[str]:
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
         yield "settings cannot be added or deleted, except by +profile=NAME"
     if not _is_data(value) or not is_literal(text):
-        yield "a value is a number, word, quoted text, or list or mapping of them, without ${...}"
+        yield (
+            "a value is a finite number of at most 64 bits, word, quoted text, or list or mapping "
+            "of them, without ${...}"
+        )
     if (override.package or key).partition(".")[0] != key.partition(".")[0]:
         yield "an option cannot be assigned to another group"
     yield from _problems_of_key(override.package or key, value, is_choice="." not in key)
@@ -283,4 +286,4 @@ def _is_data(value: Any) -> bool:
         return all(map(_is_data, value))
     if isinstance(value, str | QuotedString):  # unescaped: $\{x\} was parsed to ${x}
         return all(map(is_literal, _texts(value)))
-    return isinstance(value, int | float | None)
+    return value is None or (isinstance(value, int | float) and abs(value) < _MOST_INTEGER)

@@ -79,6 +79,20 @@ def test_an_option_of_conf_is_a_name(override):
         require_data(override)
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "recipe.lr=nan",
+        "final.margin=inf",
+        "proposer.max_tokens=[5,-inf]",
+        f"budget.tokens={10**400}",
+    ],
+)
+def test_a_number_is_finite(override):
+    with pytest.raises(InputError, match="a value is a finite number of at most 64 bits"):
+        require_data(override)
+
+
 def test_a_value_of_the_wrong_type_is_named_with_what_was_expected():
     with pytest.raises(
         InputError, match=r"^recipe.batch_size: expected a value that fits .*'x'.*Integer"
