@@ -117,12 +117,17 @@ class Recorded:
     """Serves the answers of a recorded study, each to exactly the prompt that it answered.
 
     Args:
-        study: The study's archive.
+        study: The study's archive; None in an arm that asks no LLM.
+
+    Raises:
+        InputError: There is no study.
     """
 
     is_paid: ClassVar = False
 
-    def __init__(self, *, study: str) -> None:
+    def __init__(self, *, study: str | None) -> None:
+        if study is None:
+            raise InputError("model=recorded: expected a recorded study, got none. Set study=FILE.")
         self._study = load_study(Path(study))
         self._calls = {call.step: call for call in self._study.calls}
 

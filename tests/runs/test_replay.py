@@ -321,7 +321,11 @@ def test_what_an_archive_would_build_must_be_a_strategy(recorded, tmp_path):
         ("rand", {"proposer.edits": [None, 1]}, "expected a value of type .*int"),
         ("rand", {"proposer.edits": [1]}, "its constructor raised ValueError"),
         ("rand", {"proposer.edits": [1, 10**9]}, "edits: expected"),
-        ("full", {"proposer.temperature": {}}, "the replay raised KeyError"),
+        (
+            "full",
+            {"proposer.temperature": {}},
+            r"proposer.temperature.founder: expected the least and the greatest number, got \(\)",
+        ),
         (
             "full",
             {"proposer.model.folder": "/x"},
@@ -408,7 +412,11 @@ def test_an_archive_of_version_0_1_0_replays_to_the_numbers_that_version_printed
     done = run(tmp_path, module="harness.table")
     printed = (GOLDEN / "format_3_of_0.1.0.md").read_text().replace("pick:", "selected:")
     assert len(cells(printed)) == 30
-    assert cells(printed).items() <= cells(done.stdout).items()
+    # One run has no quartiles, so its heading announces none; a column of dashes is left out.
+    was = {(row, heading.removesuffix(" [quartiles]")): cell
+           for (row, heading), cell in cells(printed).items() if heading != "LLM"}  # fmt: skip
+    assert len(was) == 29
+    assert was.items() <= cells(done.stdout).items()
 
 
 def test_guided_evolution_of_version_0_1_0_replays_with_its_own_prompts_and_examples(tmp_path):
