@@ -1,7 +1,7 @@
 """Footnotes of the tables: definitions, notable events of runs, provenance."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from harness.analysis.comparison import seeds_text
 from harness.analysis.measures import (
@@ -177,6 +177,7 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
             arm = f"{run.arm}{HALVED if run.halved else ''}"
             seeds.setdefault((arm, note), []).append(run.seed)
     notes = [f"{arm}, {seeds_text(its_seeds)}: {note}" for (arm, note), its_seeds in seeds.items()]
+    notes += _equal_searches(runs)
     if runs[0].manifest.settings["budget"].get("train_s"):
         notes.append("budget.train_s was set: the end of an arm depends on the machine.")
     if any("~" in run.arm for run in runs):
@@ -185,6 +186,24 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
         notes.append("One seed: a demonstration, supports no conclusion.")
     notes += [f"Data: {note}" for note in dict.fromkeys(n for run in runs for n in _of_data(run))]
     return [*notes, *dict.fromkeys(map(measured_on, runs))]
+
+
+def _equal_searches(runs: Sequence[RunResult]) -> list[str]:
+    """Return the arms that proposed and measured the same networks, so that nothing differs."""
+    searches: dict[tuple[int, Hashable], list[str]] = {}
+    for run in runs:
+        proposed = tuple((c.step, c.source, c.objectives) for c in run.candidates)
+        if run.complete and proposed:
+            searches.setdefault((run.seed, proposed), []).append(run.arm)
+    seeds: dict[tuple[str, ...], list[int]] = {}
+    for (seed, _), arms in searches.items():
+        if len(arms) > 1:
+            seeds.setdefault(tuple(arms), []).append(seed)
+    return [
+        f"{' and '.join(arms)}, {seeds_text(its_seeds)}: the same proposals, so one search; what "
+        f"the arms differ in had no effect."
+        for arms, its_seeds in seeds.items()
+    ]
 
 
 def _of_data(run: RunResult) -> list[str]:

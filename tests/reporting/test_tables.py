@@ -279,6 +279,18 @@ def test_no_row_and_no_column_holds_dashes_alone(tmp_path, complete):
     assert content["compared"]["rows"][0]["p"] is None
 
 
+def test_arms_that_proposed_the_same_are_said_to_be_one_search(tmp_path):
+    for arm, sizes in {"full": (500, 500), "no_eot": (500, 400), "width": (300, 300)}.items():
+        for seed, size in enumerate(sizes):
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
+    notes = footnotes.on_events(read_runs(sorted(tmp_path.iterdir())))
+    assert [note for note in notes if "the same proposals" in note] == [
+        "full and no_eot, seed 0: the same proposals, so one search; what the arms differ in had no "
+        "effect."
+    ]
+
+
 def test_a_heading_announces_a_range_where_there_is_one(runs, study):
     one, eight = (
         cells_of(described(found, "markdown")) for found in (runs, runs_below(study).runs)
