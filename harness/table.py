@@ -4,12 +4,16 @@ Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the num
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
 from harness.analysis.comparison import comparisons
+from harness.analysis.effort.cut import at_equal
+from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
+from harness.errors import InputError
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.summary import print_damaged
 from harness.reporting.tables import STYLES, render_all
@@ -30,10 +34,26 @@ def main() -> None:
         help=f"metric of the comparison, one of {', '.join(comparable_metrics())} (default: the "
         f"primary measure, final.measure); any other is labelled exploratory",
     )  # fmt: skip
+    parser.add_argument(
+        "--equal", choices=EFFORTS,
+        help="cut each run to the most evaluations, seconds or cost (of training and LLM) that all "
+        "runs of a table reached",
+    )  # fmt: skip
+    parser.add_argument(
+        "--training-price", metavar="PRICE", type=float,
+        help="price of an hour of training, for --equal cost (default: the one on record)",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    price = arguments.training_price
     with exit_on_error():
+        if price is not None and not (0 <= price < math.inf and arguments.equal == "cost"):
+            raise InputError(
+                f"--training-price: expected a price of at least 0 with --equal cost, got {price}."
+            )
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)
+        if arguments.equal is not None:
+            found = [at_equal(one, arguments.equal, training_price=price) for one in found]
         documents = [describe_comparison(one, measure=arguments.measure) for one in found]
         if (over := describe_tasks(found, measure=arguments.measure)) is not None:
             documents.append(over)

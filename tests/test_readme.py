@@ -41,7 +41,7 @@ SETTINGS = [
 ]
 NEEDED = {
     "task.": "task=image_folder", "model.": "model=openai", "search.i_": "search.split=test",
-    "proposer.study": "+ablation=recombination",
+    "proposer.study": "+ablation=recombination", "budget.cost": "training_price=1",
 }  # fmt: skip
 """What must be composed before a setting of one of its options exists."""
 

@@ -4,10 +4,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from harness.analysis.effort.budgets import differing_limits, limit_text, limits_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.config.identity import ARM_SETTINGS, digest_of, variant_digest
+from harness.config.identity import (
+    ARM_SETTINGS,
+    BUDGET_SETTINGS,
+    comparison_digest,
+    digest_of,
+    variant_digest,
+)
+from harness.record.events import Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +63,35 @@ def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     stated = Counter(variant for variant, _ in variants)
     names = Counter(_marked(group[0]) for group in variants.values())
     asking = Counter((_marked(group[0]), _asked(group[0])) for group in variants.values())
+    budgets = _budgets([group[0] for group in variants.values()])
 
     def name(variant: str, settings: str, run: RunResult) -> str:
         marked = _marked(run)
         if names[marked] == 1:
             return marked
-        alone = _asked(run) and asking[marked, _asked(run)] == 1
-        tag = variant if stated[variant] == 1 else settings
-        return f"{marked} ({_asked(run) if alone else tag[:4]})"
+        if _asked(run) and asking[marked, _asked(run)] == 1:
+            return f"{marked} ({_asked(run)})"
+        if budget := budgets.get(run.folder):
+            return f"{marked} ({budget})"
+        return f"{marked} ({(variant if stated[variant] == 1 else settings)[:4]})"
 
     planned = len({run.seed for run in runs})
     return [
         Arm(name=name(*variant, group[0]), runs=tuple(group), planned=planned)
         for variant, group in variants.items()
     ]
+
+
+def _budgets(runs: Sequence[RunResult]) -> dict[Path, str]:
+    """Return the budget of each run, by folder, where it tells all arms of one name apart."""
+    found: dict[Path, str] = {}
+    for name in {_marked(run) for run in runs}:
+        alike = [run for run in runs if _marked(run) == name]
+        for limit in differing_limits(alike)[:1]:
+            texts = [limit_text(limit, limits_of(run).get(limit)) for run in alike]
+            if len(set(texts)) == len(texts):
+                found |= dict(zip((run.folder for run in alike), texts, strict=True))
+    return found
 
 
 def _marked(run: RunResult) -> str:
@@ -81,13 +105,24 @@ def _asked(run: RunResult) -> str:
 
 
 def differing(one: RunResult, other: RunResult) -> list[str]:
-    """Return the shared settings in which two runs differ, so that no table holds both."""
+    """Return the shared settings in which two runs differ, so that no table holds both.
+
+    Budgets are among them where one of the runs is of version 0.1.0, see ``comparison.table_key``.
+    """
     was, now = (dict(_settings(run.manifest.settings)) for run in (one, other))
-    return [
-        f"{name} is {now.get(name)}, not {was.get(name)}"
+    found = {
+        name: f"{name} is {now.get(name)}, not {was.get(name)}"
         for name in sorted(was.keys() | now.keys())
         if was.get(name) != now.get(name)
-    ]
+    }
+    if all(states_its_settings(run.manifest) for run in (one, other)):
+        found = {n: t for n, t in found.items() if n.partition(".")[0] not in BUDGET_SETTINGS}
+    return list(found.values())
+
+
+def states_its_settings(manifest: Manifest) -> bool:
+    """Return whether a manifest states the digest of its settings; those of 0.1.0 cannot."""
+    return manifest.comparison == comparison_digest(manifest.settings)
 
 
 def differing_arm_settings(one: RunResult, other: RunResult) -> list[str]:

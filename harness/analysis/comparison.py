@@ -4,14 +4,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis.arm import Arm, arms_of, differing
+from harness.analysis.arm import Arm, arms_of, differing, states_its_settings
+from harness.analysis.effort.budgets import describe_differing
 from harness.analysis.metric import Metric
-from harness.analysis.run_result import RunResult
+from harness.analysis.run_result import Cut, RunResult
 from harness.analysis.statistics.family import Difference, compared_both_ways
 from harness.analysis.statistics.paired import differences
-from harness.config.identity import comparison_digest, unrecorded_settings
+from harness.config.identity import comparison_digest, table_digest, unrecorded_settings
 from harness.config.schema import Final
 from harness.errors import InputError
+from harness.record.events import Manifest
 from harness.tasks.base import Wording
 
 REFERENCE = "full"
@@ -22,10 +24,10 @@ _UNDECLARED: str = unrecorded_settings(Final)["measure"]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Runs that share task, seed network, recipe and budget, by arm.
+    """Runs that share task, seed network and recipe, by arm; their budgets may differ.
 
     Attributes:
-        title: Data, budget and seeds.
+        title: Data, evaluations and seeds.
         arms: The arms, in the order of their first runs.
         reference: Arm that the others are compared with; None if no arm can be.
         apart: Settings in which these runs differ from those of the first comparison.
@@ -57,6 +59,21 @@ class Comparison:
         return metric.relevant
 
     @property
+    def cut(self) -> Cut | None:
+        """The effort at which its runs are cut, None for runs as they ended."""
+        return self.runs[0].cut
+
+    @property
+    def shortened(self) -> tuple[Arm, ...]:
+        """The arms of which a cut left out proposals."""
+        return tuple(arm for arm in self.arms if any(run.shortened for run in arm.runs))
+
+    @property
+    def differing_budgets(self) -> str | None:
+        """A sentence that says which budgets its arms have, None where they have one."""
+        return describe_differing({arm.name: arm.runs[0] for arm in self.arms})
+
+    @property
     def wording(self) -> Wording:
         """Words of the task that all of its runs share."""
         return self.arms[0].runs[0].wording
@@ -79,8 +96,7 @@ def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> l
     """
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for run in sorted(runs, key=lambda run: run.started):
-        settings = comparison_digest(run.manifest.settings)  # a record may state another digest
-        groups.setdefault((run.manifest.comparison, settings), []).append(run)
+        groups.setdefault(table_key(run.manifest), []).append(run)
     first = next(iter(groups.values()), [])
     return [
         replace(
@@ -89,6 +105,17 @@ def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> l
         )
         for group in groups.values()
     ]
+
+
+def table_key(manifest: Manifest) -> tuple[str, str]:
+    """Return what runs of one table have in common: the settings that arms share, budgets aside.
+
+    A record of version 0.1.0, whose digest nobody can compute again, shares a table with those that
+    state the same digest and have the same budget.
+    """
+    if states_its_settings(manifest):
+        return "", table_digest(manifest.settings)
+    return manifest.comparison, comparison_digest(manifest.settings)
 
 
 def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Comparison:
@@ -102,10 +129,10 @@ def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Compa
         InputError: There is no arm of the reference's name.
     """
     arms = arms_of(runs)
-    manifest = runs[0].manifest
-    budget = manifest.settings["budget"]["evaluations"]
+    budgets = sorted({run.manifest.settings["budget"]["evaluations"] for run in runs})
+    evaluations = " to ".join(map(str, dict.fromkeys((budgets[0], budgets[-1]))))
     return Comparison(
-        title=f"{manifest.data.name}: up to {budget} evaluations per run, "
+        title=f"{runs[0].manifest.data.name}: up to {evaluations} evaluations per run, "
         f"{seeds_text([run.seed for run in runs])}",
         arms=tuple(arms),
         reference=_reference(arms, reference),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.analysis import aggregation
+from harness.analysis.effort.spent import total_effort
 from harness.analysis.metric import COST, COUNT, Metric, Quantity
 
 
@@ -16,6 +17,33 @@ def _usage(name: str, *, spec: str = COUNT, **fields: Any) -> Metric:
         **{"aggregate": aggregation.mean_if_known, **fields},
     )
 
+
+EFFORT_METRICS = (
+    Metric(
+        name="search_s",
+        heading="search s",
+        phrase="seconds of training and LLM in the search",
+        value=lambda run: total_effort(run).seconds,
+        aggregate=aggregation.mean_if_known,
+        lower_is_better=True,
+        claimable=False,
+        note="search s: seconds of training and of LLM requests for the proposals, as recorded, "
+        "added up as if one followed the other; unknown where one is not recorded.",
+    ),
+    Metric(
+        name="search_cost",
+        heading="search cost",
+        phrase="cost of training and LLM in the search",
+        value=lambda run: total_effort(run).cost,
+        aggregate=aggregation.mean_if_known,
+        spec=".4g",
+        lower_is_better=True,
+        claimable=False,
+        note="search cost: of training, by the price of an hour, and of LLM answers for the "
+        "proposals; unknown where a price or a number of tokens is.",
+    ),
+)
+"""Metrics of the effort by which arms of different budgets are compared."""
 
 COST_METRICS = (
     Metric(
@@ -138,5 +166,6 @@ COST_METRICS = (
         spec=COUNT,
         lower_is_better=True,
     ),
+    *EFFORT_METRICS,
 )
-"""Metrics of the table of costs, in the order of its columns, and sums of tokens, characters."""
+"""Metrics of the table of costs, in the order of its columns, sums, and effort."""

@@ -14,7 +14,7 @@ from harness.analysis.trajectory import trajectory
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage
-from harness.evolution.candidate import Evaluation, Rejection
+from harness.evolution.candidate import Evaluation, Rejection, is_charged
 from harness.llm.model import PERHAPS_BILLED
 from harness.record.consistency import require_sound
 from harness.record.event import Entry, Event
@@ -142,6 +142,7 @@ def _result(
             if final.outcome.validation is not None:
                 retrained[final.step].append(final.outcome.validation)
     calls, trainings = _of(events, CallAnswered), _of(events, NetworkTrained)
+    failed_s = _failed_seconds(events)
     return RunResult(
         folder=folder,
         manifest=_of(events, Manifest)[0],
@@ -153,7 +154,7 @@ def _result(
         finals={step: tuple(values) for step, values in finals.items()},
         retrained={step: tuple(values) for step, values in retrained.items()},
         confirmed={event.step: event.measured for event in _of(events, ScoreConfirmed)},
-        calls={call.step: _call(call) for call in calls},
+        calls={call.step: _call(call, failed_s[call.step]) for call in calls},
         lost=_lost(events),
         unfinished={event.step: event.limit for event in _of(events, CallRefused)},
         train_s=sum(training.outcome.train_s or 0 for training in trainings),
@@ -178,7 +179,16 @@ def _of(events: Sequence[Event], kind: type[E]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def _call(call: CallAnswered) -> Call:
+def _failed_seconds(events: Sequence[Event]) -> defaultdict[str, float]:
+    """Add up the seconds of requests that may have been billed without an answer, by step."""
+    seconds = defaultdict[str, float](float)
+    for failure in _of(events, RequestFailed):
+        if failure.kind in PERHAPS_BILLED:
+            seconds[failure.step] += failure.latency_s
+    return seconds
+
+
+def _call(call: CallAnswered, failed_s: float) -> Call:
     n = call.completion_tokens
     return Call(
         asked=call.asked or call.model,
@@ -187,6 +197,7 @@ def _call(call: CallAnswered) -> Call:
         longer=n is not None and n > int(call.requested["max_tokens"]),
         prompt_characters=len(call.prompt),
         answer_characters=len(call.answer),
+        seconds=None if call.latency_s is None else call.latency_s + failed_s,
     )
 
 
@@ -229,5 +240,6 @@ def _candidate(child: ChildDecided) -> Candidate:
         reason=refusal.reason if refusal else None,
         machine_dependent=refusal is not None and refusal.machine_dependent,
         train_s=measured.train_s or 0.0,
+        timed=measured.train_s is not None or not is_charged(measured),
         flops=measured.flops if isinstance(measured, Evaluation) else None,
     )

@@ -82,6 +82,8 @@ def small_test_score(run: RunResult, most_params: int) -> float | None:
         run: The run.
         most_params: Largest size of that network.
     """
+    if _lacks_some_of_its_front(run):
+        return None
     chosen = [network for network in _chosen_by_size(run) if network.n_params <= most_params]
     return chosen[-1].score if chosen else None
 
@@ -103,7 +105,7 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
     It saves log10 of the seed network's parameters over its own, if its mean test score is at most
     ``final.margin`` below the seed network's. It saves nothing if it is larger, if one of its
     re-trainings failed, or if the search evaluated no network. None where the seed network has no
-    test score.
+    test score, or where a cut run selected a network that was not re-trained.
 
     Args:
         run: The run.
@@ -114,6 +116,8 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
     if seed is None:
         return None
     selected = run.selected
+    if not run.knows_selected or (selected and not run.plans_retrainings(selected)):
+        return None
     if selected is None or selected.objectives is None or not _retrained_fully(run, selected):
         return 0.0
     score = mean(run.finals[selected.step])
@@ -147,7 +151,7 @@ def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float 
     """
     useful = useful_of(run) if useful is None else useful
     seed = seed_test_score(run)
-    if seed is None:
+    if seed is None or _lacks_some_of_its_front(run):
         return None
     most = run.seed_objectives.n_params
     networks = [network for network in _chosen_by_size(run) if network.n_params <= most]
@@ -184,8 +188,12 @@ def lacks_retrainings(run: RunResult) -> bool:
 
 def _retrained_fully(run: RunResult, candidate: Candidate) -> bool:
     """Return whether none of a network's re-trainings failed."""
-    planned = run.manifest.settings["final"]["seeds"] if candidate == run.selected else 1
-    return len(run.finals.get(candidate.step, ())) >= planned
+    return len(run.finals.get(candidate.step, ())) >= max(1, run.plans_retrainings(candidate))
+
+
+def _lacks_some_of_its_front(run: RunResult) -> bool:
+    """Return whether some of a cut run's front was not re-trained, since others came later."""
+    return run.shortened and not all(map(run.plans_retrainings, run.hall_of_fame))
 
 
 def margin_of(run: RunResult) -> float:

@@ -122,8 +122,14 @@ class Metric:
         """Return its value in a run, None also where some re-trainings behind it failed."""
         return None if self.partial(run) else self.value(run)
 
+    def is_lost(self, run: RunResult) -> bool:
+        """Return whether a run has a value, but none where it is cut."""
+        return run.cut is not None and self.value(run) is None and self.value(run.whole) is not None
+
     def over(self, runs: Sequence[RunResult]) -> Value:
-        """Return its aggregate over runs, None where there is no run."""
+        """Return its aggregate over runs, None where there is no run or one lost its value."""
+        if any(map(self.is_lost, runs)):
+            return None
         return self._aggregated([self.value(run) for run in runs], runs)
 
     def over_seed_networks(self, runs: Sequence[RunResult]) -> Value:

@@ -5,9 +5,12 @@ a name that ``claims.yaml`` accepts. Texts are templates: ``{task.score}`` and t
 the words of the task (``harness.tasks.base.Wording``).
 """
 
+from collections.abc import Sequence
+
 from harness.analysis import aggregation, measures
 from harness.analysis.cost_metrics import COST_METRICS
 from harness.analysis.metric import RESULTS, SEARCH, Metric, Quantity
+from harness.analysis.run_result import RunResult
 from harness.analysis.trajectory import anytime, evaluations_to_target, founders_share
 from harness.errors import InputError
 from harness.tasks.base import Wording
@@ -47,6 +50,35 @@ def comparable_metric(name: str, wording: Wording, *, setting: str = "--measure"
         if one.comparable and one.is_named(name, wording):
             return one
     raise InputError(f"{setting}: expected one of {', '.join(comparable_metrics())}, got {name}.")
+
+
+def compared_by(
+    name: str | None, primary: str, runs: Sequence[RunResult], wording: Wording
+) -> Metric:
+    """Return the metric by which arms are compared.
+
+    Args:
+        name: Its name; by default the primary measure, or for runs that lost that by a cut the
+            hypervolume of the search.
+        primary: Name of the primary measure.
+        runs: Finished runs of the arms to compare.
+        wording: The task's words.
+
+    Raises:
+        InputError: No such metric, or a cut left some of the runs without it.
+    """
+    chosen = comparable_metric(name or primary, wording)
+    if not any(map(chosen.is_lost, runs)):
+        return chosen
+    if name is None:
+        return METRICS["hypervolume"]
+    known = [
+        one.name for one in METRICS.values() if one.comparable and not any(map(one.is_lost, runs))
+    ]
+    raise InputError(
+        f"--measure: expected a metric that all cut runs have, one of {', '.join(known)}, got "
+        f"{name}. The networks that count at the cut were not all re-trained."
+    )
 
 
 def claimable_metrics() -> list[str]:
@@ -276,5 +308,5 @@ _MEASURES = (
 )
 METRICS = {one.name: one for one in (*_MEASURES, *COST_METRICS)}
 """All metrics by name."""
-TIME_COLUMNS = ("train_s", "time_ratio")
+TIME_COLUMNS = ("train_s", "time_ratio", "search_s", "search_cost")
 """Metrics in which two runs of the same configuration may differ."""

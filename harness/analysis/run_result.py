@@ -36,7 +36,8 @@ class Candidate:
         gate: Gate that refused it, None where it was evaluated.
         reason: Reason of the refusal.
         machine_dependent: Whether a limit of time or memory ended it.
-        train_s: Seconds of its completed training in the search, else 0.
+        train_s: Seconds of its training in the search; 0 where there was none or it is not known.
+        timed: Whether they are known, or there was none.
         flops: Operations per example, None where it was refused or they are not recorded.
     """
 
@@ -49,7 +50,13 @@ class Candidate:
     reason: str | None
     machine_dependent: bool
     train_s: float
+    timed: bool = True
     flops: int | None = None
+
+    @property
+    def charged(self) -> bool:
+        """Whether an evaluation was charged for it, failed trainings included."""
+        return self.objectives is not None or self.gate in CHARGED
 
     @property
     def valid(self) -> bool:
@@ -68,6 +75,8 @@ class Call:
         longer: Whether the answer is longer than the requested limit.
         prompt_characters: Length of the prompt.
         answer_characters: Length of the answer.
+        seconds: Of its requests, as far as they may have been billed; None where the answer's are
+            unknown.
     """
 
     asked: str
@@ -76,11 +85,29 @@ class Call:
     longer: bool
     prompt_characters: int
     answer_characters: int
+    seconds: float | None = None
 
     @property
     def characters(self) -> int:
         """Length of prompt and answer."""
         return self.prompt_characters + self.answer_characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """The effort at which a run is compared, see ``analysis.effort.cut``.
+
+    Attributes:
+        by: Kind of effort, one of ``analysis.effort.spent.EFFORTS``.
+        amount: The most that the run may have taken.
+        whole: The whole run.
+        training_price: Price of an hour of training, where it is not the recorded one.
+    """
+
+    by: str
+    amount: float
+    whole: "RunResult"
+    training_price: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +134,8 @@ class RunResult:
         started: When its first event was recorded, in seconds since 1970; orders arms in a table.
         complete: Whether it reached its end.
         compares_functions: Whether its networks were compared by what they compute.
+        cut: The effort at which it is compared, None for a run as it ended. A cut run keeps its
+            beginning; ``train_s``, ``trainings`` and what its budget lost stay those of the whole.
     """
 
     folder: Path
@@ -128,6 +157,7 @@ class RunResult:
     started: float
     complete: bool
     compares_functions: bool
+    cut: Cut | None = None
 
     @cached_property
     def wording(self) -> Wording:
@@ -192,7 +222,25 @@ class RunResult:
     @property
     def evaluations(self) -> int:
         """Trainings charged to the budget, failed ones included."""
-        return len(self.evaluated) + sum(self.gates[gate] for gate in CHARGED)
+        return sum(candidate.charged for candidate in self.candidates)
+
+    @property
+    def whole(self) -> "RunResult":
+        """The run as it ended."""
+        return self.cut.whole if self.cut else self
+
+    @property
+    def shortened(self) -> bool:
+        """Whether a cut left out some of its proposals."""
+        return len(self.candidates) < len(self.whole.candidates)
+
+    @property
+    def horizon(self) -> int | None:
+        """Evaluations that it was given, None where runs are cut at equal seconds or cost."""
+        if self.cut is None:
+            budget: int = self.manifest.settings["budget"]["evaluations"]
+            return budget
+        return int(self.cut.amount) if self.cut.by == "evaluations" else None
 
     @property
     def outpaced(self) -> int:
@@ -236,13 +284,33 @@ class RunResult:
         """The selected network: the smallest of the front as good as the seed network.
 
         As good: within ``final.tolerance`` of its validation score, see ``final.threshold``. The
-        best of the front where none is as good, None where nothing was evaluated.
+        best of the front where none is as good, None where nothing was evaluated, or where it is
+        not known.
         """
+        if not self.knows_selected:
+            return None
         able = self.front
         if self._confirms:
             able = tuple(c for c in self.front if self.confirmed.get(c.step))
         near = [c for c in able if self._near_the_seed(c)]
         return near[0] if near else max(reversed(able), key=self._score, default=None)
+
+    @cached_property
+    def knows_selected(self) -> bool:
+        """Whether it is known which network would be selected.
+
+        Where confirmed scores select, that takes those of the whole front; the front of a shortened
+        run has members that the whole run did not confirm.
+        """
+        confirms = self.shortened and bool(self.confirmed.get("seed"))
+        return not confirms or all(c.step in self.confirmed for c in self.front)
+
+    def plans_retrainings(self, candidate: Candidate) -> int:
+        """Return how many re-trainings a network was given; in a shortened run, by the whole."""
+        if candidate.step == (self.whole.selected.step if self.whole.selected else None):
+            seeds: int = self.manifest.settings["final"]["seeds"]
+            return seeds
+        return int(not self.shortened or candidate in self.whole.hall_of_fame)
 
     def as_good_as_the_seed(self, score: float) -> bool:
         """Return whether a score of the search is the seed network's, up to the tolerance."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.analysis.run_result import Candidate, RunResult
 from harness.evolution import pareto
 from harness.evolution.budget import total
-from harness.evolution.candidate import CHARGED, SHOWN_NETWORKS
+from harness.evolution.candidate import SHOWN_NETWORKS
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""
@@ -61,7 +61,7 @@ def trajectory(run: RunResult) -> list[Point]:
                 raise ValueError(f"a front of {len(front.members):,} networks is too large")
             best = front.best_score(run.seed_objectives.n_params)
             volume = run.hypervolume_of(front.members)
-        if new is not None or candidate.gate in CHARGED:
+        if candidate.charged:
             points.append(
                 Point(
                     evaluations=len(points) + 1,
@@ -75,13 +75,16 @@ def trajectory(run: RunResult) -> list[Point]:
     return points
 
 
-def anytime(run: RunResult) -> float:
-    """Return the mean hypervolume over the evaluations of the budget.
+def anytime(run: RunResult) -> float | None:
+    """Return the mean hypervolume over the evaluations of the budget, or of the cut.
 
     This is the area under the curve, per evaluation, so earlier discoveries count more. The last
-    value stands for evaluations that the run did not reach.
+    value stands for evaluations that the run did not reach. None for a run that is cut by another
+    effort, in which equal runs have different numbers of evaluations.
     """
-    budget: int = run.manifest.settings["budget"]["evaluations"]
+    budget = run.horizon
+    if budget is None:
+        return None
     heights = [point.hypervolume for point in trajectory(run)][:budget]
     last = heights[-1] if heights else 0.0
     return statistics.fmean([*heights, *[last] * (budget - len(heights))])
@@ -119,7 +122,7 @@ def evaluations_to_target(run: RunResult, size: float = TARGET_SIZE) -> int | No
     """
     charged = 0
     for candidate in run.candidates:
-        charged += candidate.objectives is not None or candidate.gate in CHARGED
+        charged += candidate.charged
         if candidate.objectives is not None and (
             candidate.objectives.n_params <= size * run.seed_objectives.n_params
             and run.as_good_as_the_seed(candidate.objectives.score)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.arm import Arm, differing
+from harness.analysis.comparison import table_key
 from harness.analysis.loading import Below
 from harness.analysis.run_result import RunResult
 from harness.config.schema import Config
@@ -94,10 +95,10 @@ def collect_evidence(
         runs_dir: The folder.
         command: Command that runs what is missing.
     """
-    groups: dict[str, list[RunResult]] = {}
+    groups: dict[tuple[str, str], list[RunResult]] = {}
     for run in sorted(below.runs, key=lambda run: run.started):
         if run.seed in planned.get(run.arm, ()) and is_planned(run):
-            groups.setdefault(run.manifest.comparison, []).append(run)
+            groups.setdefault(table_key(run.manifest), []).append(run)
     whole = [group for group in groups.values() if _is_complete(group, planned)]
     begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
     chosen = whole[0] if whole else begun

@@ -115,6 +115,11 @@ def typed(node: DictConfig) -> Config:
             "proposer.model: expected a copy of model, which a run asks and records, found another "
             "value. Set model=NAME or model.name=NAME instead."
         )
+    if config.budget.cost is not None and config.training_price is None:
+        raise InputError(
+            "budget.cost: expected the price of an hour of training, which conf/prices does not "
+            "know. Set training_price=PRICE, 0 to limit the cost of the LLM alone."
+        )
     return config
 
 

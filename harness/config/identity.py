@@ -23,7 +23,7 @@ from harness.config.strategies import (
 from harness.errors import InputError
 
 _NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT, Role.WRITTEN})
-PLANNABLE = frozenset({Role.SHARED, Role.ARM, Role.PART, Role.DEVICE, Role.CONTENT})
+PLANNABLE = frozenset({Role.SHARED, Role.ARM, Role.BUDGET, Role.PART, Role.DEVICE, Role.CONTENT})
 """Roles of the settings that a third-party plan may set."""
 _FREE = frozenset({Role.RUNTIME, Role.DEVICE, Role.TRANSPORT})
 
@@ -84,6 +84,8 @@ def settings_with(*roles: Role) -> frozenset[str]:
 
 ARM_SETTINGS = settings_with(Role.ARM) | {"third_party"}
 """Settings in which the arms of one comparison may differ."""
+BUDGET_SETTINGS = settings_with(Role.BUDGET) | {"prices", "training_price"}
+"""The budget, and the prices that are recorded where it limits the cost."""
 
 
 def identity(config: Config, *, data: str, network: str, study: str | None) -> dict[str, Any]:
@@ -131,14 +133,23 @@ def _packages(target: str) -> dict[str, str]:
 def settings_of(config: Config) -> dict[str, Any]:
     """Return the settings of a run's identity as plain values, strategies by stable name."""
     known: dict[str, Any] = _identifying(config)
-    if config.budget.cost is None:  # prices decide nothing but whether a call fits this limit
-        del known["prices"]
+    if config.budget.cost is None:  # prices decide nothing but when this limit is reached
+        del known["prices"], known["training_price"]
+    # Runs without these settings keep the identity that they had before there were any.
+    known = {k: v for k, v in known.items() if k != "training_price" or v is not None}
+    if config.budget.seconds is None:
+        del known["budget"]["seconds"]
     return with_stable_names(known)  # type: ignore[no-any-return]
 
 
 def comparison_digest(known: Mapping[str, Any]) -> str:
-    """Name what must be equal between arms that stand in one table."""
+    """Name what is equal between arms of one comparison with one budget."""
     return digest_of({k: v for k, v in known.items() if k not in ARM_SETTINGS | {"study"}})
+
+
+def table_digest(known: Mapping[str, Any]) -> str:
+    """Name what must be equal between arms that stand in one table: all but their budgets."""
+    return comparison_digest({k: v for k, v in known.items() if k not in BUDGET_SETTINGS})
 
 
 def variant_digest(known: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ class Role(Enum):
 
     SHARED = "decides the outcome; equal for all arms of a comparison (default)"
     ARM = "decides the outcome; arms of one comparison may differ in it"
+    BUDGET = "like ARM, and the table of a comparison whose arms differ in it says so"
     DEVICE = "decides the last bits of the outcome; a reproduction may run on another device"
     PART = "copied into the proposer's node, which identifies it"
     CONTENT = "names a file or folder; the digest of its content decides the outcome"
@@ -214,10 +215,15 @@ class Budget:
     tokens: int | None = None
     """Sum of prompt and completion tokens. The most that a call can cost is reserved before it is
     sent, so that no limit on calls, tokens or cost is exceeded."""
-    cost: float | None = None
-    """In the currency of ``conf/prices``, which must have a price for every model asked."""
-    train_s: float | None = None
-    """Training time of the search in seconds."""
+    cost: float | None = setting(default=None, within=AT_LEAST_0)
+    """Of LLM and training, in the currency of ``conf/prices``, which must have the price of every
+    model asked and of training. Trainings are charged after their generation, so they may exceed
+    the limit by one generation; calls never do."""
+    train_s: float | None = setting(default=None, within=AT_LEAST_0)
+    """Seconds of training in the search. Like ``seconds``, it may be exceeded by one generation."""
+    seconds: float | None = setting(default=None, within=AT_LEAST_0)
+    """Seconds of training and of LLM requests in the search, as recorded and as if one followed the
+    other. A recorded or cached result counts with the seconds that it took when it was made."""
 
 
 @dataclass(kw_only=True)
@@ -302,6 +308,9 @@ class Config:
     prompts: Any = setting(Role.PART, unrecorded={})
     prices: dict[str, Price] = field(default_factory=dict, metadata={"role": Role.GUARD})
     """Prices by the model's name in requests; the price of any other model is unknown."""
+    training_price: float | None = setting(Role.GUARD, None, within=AT_LEAST_0)
+    """Price of an hour of training, one training at a time, in the same currency. Null is unknown,
+    and in the record of an older run that ``budget.cost`` was of the LLM alone."""
     selection: Any = setting(Role.ARM)
     fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
     sizes: Sizes = field(default_factory=Sizes, metadata={"role": Role.ARM})
@@ -309,7 +318,7 @@ class Config:
     eot: Eot = field(default_factory=Eot, metadata={"role": Role.PART})
     search: Search = field(default_factory=Search, metadata={"role": Role.ARM})
     confirm: Confirm = field(default_factory=Confirm)
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget = field(default_factory=Budget, metadata={"role": Role.BUDGET})
     limits: Limits = field(default_factory=Limits)
     sandbox: Sandbox = field(default_factory=Sandbox, metadata={"role": Role.GUARD})
     final: Final = field(default_factory=Final)

@@ -4,10 +4,11 @@ The process that runs candidate code trains, and then offers a graph of what its
 (``harness.worker.graph``). ``harness.evaluation.scoring`` scores that graph in a clean process.
 """
 
+import contextlib
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,36 @@ class Trial:
     recipe: Recipe
     splits: Sequence[str]
     seed: int
+
+
+class Stopwatch:
+    """Measures the wall time of a training, whether it succeeds or fails.
+
+    Attributes:
+        seconds: Its duration; 0 before it ends.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._start = 0.0
+
+    @property
+    def now(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self._start
+
+    @contextlib.contextmanager
+    def running(self, earlier_s: float) -> Iterator[None]:
+        """Measure until the end of the block.
+
+        Args:
+            earlier_s: Seconds that the same training took before.
+        """
+        self._start = time.monotonic() - earlier_s
+        try:
+            yield
+        finally:
+            self.seconds = round(self.now, 3)
 
 
 class Evaluator:
@@ -121,12 +152,15 @@ class Evaluator:
         }
 
     def _outcome(self, trial: Trial, checkpoints: CheckpointFile) -> Outcome:
+        clock = Stopwatch()
         try:
-            return self._train_and_score(trial, checkpoints)
+            return self._train_and_score(trial, checkpoints, clock)
         except JobFailed as failed:
-            return rejection_of(failed)
+            return rejection_of(failed, train_s=clock.seconds)
 
-    def _train_and_score(self, trial: Trial, checkpoints: CheckpointFile) -> Outcome:
+    def _train_and_score(
+        self, trial: Trial, checkpoints: CheckpointFile, clock: Stopwatch
+    ) -> Outcome:
         self._sandbox.require(self._data)
         candidate = Candidate(
             source=trial.genome.source,
@@ -136,24 +170,25 @@ class Evaluator:
         )
         outline = self._outline(candidate)
         try:
-            train_s = self._train(trial, candidate, checkpoints)
+            self._train(trial, candidate, checkpoints, clock)
         except CannotRestore:
             checkpoints.clear()
-            train_s = self._train(trial, candidate, checkpoints)
-        start = time.monotonic()
+            self._train(trial, candidate, checkpoints, clock)
         offers = checkpoints.offers
-        network = self._best(offers, outline) if trial.recipe.keep_best else next(iter(offers))
-        train_s += time.monotonic() - start
+        with clock.running(clock.seconds):
+            network = self._best(offers, outline) if trial.recipe.keep_best else next(iter(offers))
         scores, counts = self._scorer(network, outline, trial.splits)
         return Evaluation(
             score=scores[trial.splits[0]],
             validation=scores["validation"] if len(trial.splits) > 1 else None,
-            train_s=round(train_s, 3),
+            train_s=clock.seconds,
             **counts,
         )
 
-    def _train(self, trial: Trial, candidate: Candidate, checkpoints: CheckpointFile) -> float:
-        """Train from the last checkpoint; keep what was offered, and return seconds of training.
+    def _train(
+        self, trial: Trial, candidate: Candidate, checkpoints: CheckpointFile, clock: Stopwatch
+    ) -> None:
+        """Train from the last checkpoint, and keep what was offered.
 
         That is the last network, or with ``recipe.keep_best`` the network of each epoch.
         """
@@ -161,11 +196,14 @@ class Evaluator:
         if checkpoint:
             epoch, spent_s = checkpoint.epoch, checkpoint.spent_s
             if checkpoint.ended:
-                return spent_s
-        start = time.monotonic() - spent_s
+                clock.seconds = spent_s
+                return
         job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=checkpoint is not None)
         limit_s = self._sandbox.limits.train_s
-        with self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running:
+        with (
+            clock.running(spent_s),
+            self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running,
+        ):
             training = RemoteTraining(running, trial.recipe, epoch=epoch)
             if checkpoint:
                 training.restore(checkpoint.state)
@@ -173,7 +211,7 @@ class Evaluator:
                 if trial.recipe.keep_best:
                     checkpoints.offers.add(training.network())
                 state = training.state(wanted=checkpoints.is_due)
-                spent_s = time.monotonic() - start
+                spent_s = clock.now
                 if self._on_epoch:
                     self._on_epoch(training.epoch, spent_s, None)
                 if state is not None:
@@ -182,10 +220,9 @@ class Evaluator:
                 self._device.learn(training.peak_mib or 0)
             if not trial.recipe.keep_best:
                 checkpoints.offers.add(training.network())
-        spent_s = time.monotonic() - start
         # From here on no process runs the candidate, so that none learns how long audits take.
-        checkpoints.save(Checkpoint(epoch=training.epoch, state=np.empty(0, "u1"), spent_s=spent_s))
-        return spent_s
+        ended = Checkpoint(epoch=training.epoch, state=np.empty(0, "u1"), spent_s=clock.seconds)
+        checkpoints.save(ended)
 
     def _best(self, offers: Iterable[Offer], outline: Array) -> Offer:
         """Return the network with the highest validation score, of equal ones the first.

@@ -7,9 +7,10 @@ from typing import Any
 
 from harness.config.schema import Budget, Price
 from harness.errors import InputError
-from harness.evolution.candidate import CHARGED, Evaluation, Outcome
+from harness.evolution.candidate import Outcome, Proposal, is_charged
 
 _PER_MILLION = 1_000_000
+_HOUR_S = 3600
 _ROUNDING = 1e-9
 _PROMPT_OF_A_CALL = 16_384
 """Tokens assumed of a prompt: more than the bytes of the longest, with three segments of code."""
@@ -52,6 +53,11 @@ def cost_of(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
     return (price.prompt * prompt_tokens + price.completion * completion_tokens) / _PER_MILLION
 
 
+def cost_of_training(price: float, seconds: float) -> float:
+    """Return the cost of so many seconds of training, by the price of an hour."""
+    return price * seconds / _HOUR_S
+
+
 def total(usages: Iterable[Usage | None]) -> Usage | None:
     """Return the sum of usages; None if one of them is unknown."""
     added = Usage()
@@ -71,16 +77,59 @@ class Demand:
     """Completion tokens of one call."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What a proposal or a call took, None where it is unknown.
+
+    Attributes:
+        seconds: Of training and of requests, as if one followed the other.
+        cost: Of training and of requests.
+    """
+
+    seconds: float | None = 0.0
+    cost: float | None = 0.0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            seconds=_sum_of(self.seconds, other.seconds), cost=_sum_of(self.cost, other.cost)
+        )
+
+
+def effort_of_training(seconds: float | None, price: float | None) -> Effort:
+    """Return what a training took.
+
+    Args:
+        seconds: Its duration, None where it is not recorded.
+        price: Price of an hour of training, None where it is unknown.
+    """
+    known = seconds is not None and price is not None
+    return Effort(
+        seconds=seconds, cost=cost_of_training(price or 0, seconds or 0) if known else None
+    )
+
+
+def _sum_of(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
 @dataclass(kw_only=True)
 class Ledger:
-    """Charges proposals and calls against a budget, and reserves what each may cost at most."""
+    """Charges proposals and calls against a budget, and reserves what each may cost at most.
+
+    Proposals are charged in their order, each with its training and its calls, so that workers,
+    interruptions and replays do not decide when a limit is reached.
+    """
 
     budget: Budget
     prices: Mapping[str, Price] = field(default_factory=dict)
     """By the name by which a model is asked."""
+    training_price: float | None = None
+    """Of an hour of training; None charges no training to the cost, as older runs did."""
     proposals: int = 0
     evaluations: int = 0
     train_s: float = 0.0
+    effort: Effort = field(default_factory=Effort)
+    """Of the proposals charged so far."""
     spent: Usage = field(default_factory=Usage)
     """Settled calls; a call whose answer was lost counts with its whole reservation."""
     refused_by: str | None = None
@@ -88,19 +137,23 @@ class Ledger:
     admitted: int = 0
     """Proposals not yet charged: each reserves one proposal and one evaluation."""
     _reserved: Usage = field(default_factory=Usage)
+    _calls: dict[str, Effort] = field(default_factory=dict)
+    """By step of the call."""
     _mutex: Any = field(default_factory=Lock, repr=False)
 
     def admit(self) -> bool:
         """Reserve one proposal and one evaluation; return whether the budget has room for them.
 
-        Evaluations and proposals are never overspent. Training time is unknown beforehand: it is
-        charged after a generation and may exceed its limit by one generation.
+        Evaluations and proposals are never overspent. Durations are unknown beforehand: they are
+        charged after a generation and may exceed their limit by one generation.
         """
         budget = self.budget
         limits = (
             (budget.proposals, self.proposals + self.admitted),
             (budget.evaluations, self.evaluations + self.admitted),
             (budget.train_s, self.train_s),
+            (budget.seconds, self.effort.seconds or 0),
+            (budget.cost, self.effort.cost or 0),
         )
         room = all(limit is None or amount < limit for limit, amount in limits)
         room = room and self.refused_by is None
@@ -111,13 +164,32 @@ class Ledger:
         """Return whether this generation is beyond the budget; founders are generation 0."""
         return self.budget.generations is not None and generation > self.budget.generations
 
-    def charge(self, outcome: Outcome) -> None:
-        """Charge one proposal and its outcome; a failed training counts as an evaluation."""
+    def charge(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Charge one proposal and its outcome; a failed training counts as an evaluation.
+
+        Raises:
+            InputError: A limit counts what is not known of the proposal.
+        """
         self.admitted -= 1
         self.proposals += 1
+        self.evaluations += is_charged(outcome)
         self.train_s += outcome.train_s or 0
-        if isinstance(outcome, Evaluation) or outcome.gate in CHARGED:
-            self.evaluations += 1
+        seconds = outcome.train_s if is_charged(outcome) else 0.0
+        price = 0.0 if self.training_price is None else self.training_price
+        self.effort += effort_of_training(seconds, price)
+        for variation in proposal.variations:
+            for step in variation.calls:
+                self.effort += self._calls.get(step, Effort(seconds=None, cost=None))
+        for limit in ("seconds", "cost"):
+            if getattr(self.budget, limit) is not None and getattr(self.effort, limit) is None:
+                raise InputError(
+                    f"budget.{limit}: expected the {limit} of every training and answer, those of "
+                    f"{proposal.step} are not all known. Limit budget.evaluations instead."
+                )
+
+    def answered(self, step: str, effort: Effort) -> None:
+        """Note what a call took; it is charged with its proposal."""
+        self._calls[step] = effort
 
     def price(self, asked: str) -> Price | None:
         """Return a model's price; InputError if cost is limited and the price unknown."""
@@ -181,12 +253,13 @@ class Ledger:
 
     def _limits(self, usage: Usage) -> tuple[tuple[str, float | None, float | None], ...]:
         budget = self.budget
+        training = cost_of_training(self.training_price or 0, self.train_s)
         return (
             ("llm_calls", budget.llm_calls, usage.calls),
             ("prompt_tokens", budget.prompt_tokens, usage.prompt_tokens),
             ("completion_tokens", budget.completion_tokens, usage.completion_tokens),
             ("tokens", budget.tokens, usage.tokens),
-            ("cost", budget.cost, usage.cost),
+            ("cost", budget.cost, _sum_of(usage.cost, training)),
         )
 
     def _first_beyond(self, usage: Usage) -> str | None:

@@ -64,7 +64,8 @@ class Rejection:
     reason: str
     """One line of at most ``text.REASON_CHARACTERS``, for tables and for prompts."""
     train_s: float | None = None
-    """Training time of a network that was stopped on a rung, in seconds."""
+    """Wall time of training, in seconds, of a network that was trained and refused; None where it
+    was not trained, or its time is not recorded, as before version 0.2.0."""
 
     def __post_init__(self) -> None:
         """Make the reason one line: it may come from a gate, ruff, a candidate or a record."""
@@ -90,9 +91,14 @@ class Gated:
     refused, or where no digest could be taken."""
 
 
-def rejection_of(failure: JobFailed) -> Rejection:
-    """Return the rejection of a candidate whose job failed: the gate is the job."""
-    return Rejection(gate=failure.job, kind=failure.kind, reason=failure.reason)
+def rejection_of(failure: JobFailed, *, train_s: float | None = None) -> Rejection:
+    """Return the rejection of a candidate whose job failed: the gate is the job.
+
+    Args:
+        failure: The failure.
+        train_s: Seconds of the candidate's training, None if it was not trained.
+    """
+    return Rejection(gate=failure.job, kind=failure.kind, reason=failure.reason, train_s=train_s)
 
 
 SAME_FUNCTION = "same function"
@@ -100,6 +106,11 @@ SAME_FUNCTION = "same function"
 
 CHARGED = ("train", "audit", "fidelity")
 """Gates that follow a training: the evaluation is charged to the budget."""
+
+
+def is_charged(outcome: Outcome) -> bool:
+    """Return whether an outcome is that of an evaluation: the network's training had begun."""
+    return isinstance(outcome, Evaluation) or outcome.gate in CHARGED
 
 
 def content_of(outcome: Outcome | Gated) -> dict[str, Any]:

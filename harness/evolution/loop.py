@@ -126,7 +126,7 @@ def decide(
         proposals = propose(admitted, proposer, at_once)
         decided = decided or []
         for proposal, outcome in zip(proposals, assess(proposals), strict=True):
-            ledger.charge(outcome)
+            ledger.charge(proposal, outcome)
             record(proposal, outcome)
             decided.append(Decided(proposal=proposal, outcome=outcome))
     return decided

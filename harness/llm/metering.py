@@ -8,8 +8,8 @@ process that dies in between has spent the reservation, and no answer is paid tw
 from typing import NoReturn
 
 from harness.config.schema import Price
-from harness.errors import BudgetSpent, ReplayMiss
-from harness.evolution.budget import Ledger, Usage, cost_of
+from harness.errors import BudgetSpent, InputError, ReplayMiss
+from harness.evolution.budget import Effort, Ledger, Usage, cost_of
 from harness.llm.model import (
     PERHAPS_BILLED,
     Completion,
@@ -58,6 +58,8 @@ class MeteredCall:
         self._step, self._journal, self._ledger = step, journal, ledger
         self._sent = 0
         self._reserved: Usage | None = None
+        self._failed = Effort()
+        """Requests without an answer that may have been billed."""
         self._request: Request | None = None
         self._charge_earlier()
         self._found = journal.find(CallAnswered, step)
@@ -77,6 +79,7 @@ class MeteredCall:
         if self._found is None:
             self._request = request
             completion = model.complete(request, self)
+            self._require_duration(completion)
             price = self._ledger.price(completion.asked or completion.model)
             self._found = recorded_call(request, completion, price)
             self._journal.record(self._found)
@@ -107,13 +110,15 @@ class MeteredCall:
         """Record the failure; a request that may have been billed counts as spent."""
         details = each_text(vars(failure), without_secrets)
         self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **details))
-        self._release(perhaps_billed=failure.perhaps_billed)
+        self._release(perhaps_billed=failure.perhaps_billed, seconds=failure.latency_s)
 
     def _settle(self, call: CallAnswered) -> None:
         """Replace the reservation by the actual cost, or keep it where that is unknown."""
         actual = call.usage or self._reserved or Usage(calls=1)
         self._ledger.settle(self._reserved or Usage(), actual)
         self._reserved = None
+        took = Effort(seconds=call.latency_s, cost=actual.cost)
+        self._ledger.answered(self._step, self._failed + took)
 
     def _charge_earlier(self) -> None:
         """Charge the requests of earlier processes; the last one may still be pending."""
@@ -125,20 +130,43 @@ class MeteredCall:
             after = self._journal.find(RequestSent, self._step, self._sent + 1)
             if failed is None and after is None:
                 break
-            self._release(perhaps_billed=failed is None or failed.kind in PERHAPS_BILLED)
+            self._release(
+                perhaps_billed=failed is None or failed.kind in PERHAPS_BILLED,
+                seconds=failed.latency_s if failed else 0.0,
+            )
             sent = after
 
-    def _release(self, *, perhaps_billed: bool) -> None:
-        """End a request without an answer: its reservation is spent, or free again."""
+    def _require_duration(self, completion: Completion) -> None:
+        """Raise InputError if the budget counts seconds and the answer has none.
+
+        The answer is not taken, so that the same command continues once it has.
+        """
+        if self._ledger.budget.seconds is not None and completion.latency_s is None:
+            raise InputError(
+                f"budget.seconds: expected the duration of the answer to {self._step}, "
+                f"{completion.model} reports none. Where answers are files, report it in "
+                f"STEP-DIGEST.usage.json and run the same command; otherwise limit "
+                f"budget.evaluations or budget.train_s instead."
+            )
+
+    def _release(self, *, perhaps_billed: bool, seconds: float) -> None:
+        """End a request without an answer: its reservation is spent, or free again.
+
+        Args:
+            perhaps_billed: Whether the server may have done the work.
+            seconds: How long the request took; 0 for one whose process died, which nobody knows.
+        """
         held = self._reserved or Usage()
         self._ledger.settle(held, held if perhaps_billed else Usage())
+        if perhaps_billed:
+            self._failed += Effort(seconds=seconds, cost=held.cost)
         self._reserved = None
         self._sent += 1
 
     def _write_off_pending(self) -> None:
         """Count a request as spent that a process sent before it died."""
         if self._reserved is not None:
-            self._release(perhaps_billed=True)
+            self._release(perhaps_billed=True, seconds=0.0)
 
     def _refuse(self, limit: str) -> NoReturn:
         self._ledger.refuse(limit)

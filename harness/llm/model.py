@@ -179,7 +179,8 @@ class Model(Protocol):
     """A large language model, or a stand-in for one.
 
     A class may say by a class attribute ``is_paid`` whether its calls may cost money; without it
-    they may.
+    they may. A model may say by an attribute ``is_timed`` whether it knows the seconds of all its
+    answers, which ``budget.seconds`` needs; without it, it does.
     """
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
@@ -198,6 +199,11 @@ class Model(Protocol):
 def is_paid(model: object) -> bool:
     """Return whether calls to a model, or to models of a class, may cost money."""
     return bool(getattr(model, "is_paid", True))
+
+
+def is_timed(model: object) -> bool:
+    """Return whether a model knows how many seconds each of its answers took."""
+    return bool(getattr(model, "is_timed", True))
 
 
 class Member(TypedDict):
@@ -225,6 +231,11 @@ class Ensemble:
                 f"model.members: expected two models or more, with weights of at least 0 and not "
                 f"all 0, got {dict(zip(members, self._weights, strict=True))}."
             )
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether all members know the seconds of their answers."""
+        return all(map(is_timed, self._models))
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the answer of the drawn member."""

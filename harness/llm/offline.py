@@ -131,6 +131,11 @@ class Recorded:
         self._study = load_study(Path(study))
         self._calls = {call.step: call for call in self._study.calls}
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the record has the seconds of every answer."""
+        return all(call.latency_s is not None for call in self._study.calls)
+
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the recorded answer; ReplayMiss if the step, prompt or settings are others."""
         call = self._calls.get(request.step)
@@ -174,6 +179,11 @@ class Pool:
         if not self._calls:
             raise InputError(f"model=pool: expected recorded answers in {folder}, found none.")
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the records have the seconds of every answer."""
+        return all(call.latency_s is not None for call in self._calls)
+
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return a recorded answer for the segment, drawn by step and prompt."""
         meter.sending(asked=self._NAME)
@@ -195,6 +205,7 @@ class Scripted:
     """
 
     is_paid: ClassVar = False
+    is_timed: ClassVar = False
 
     _NAME = "scripted"
 

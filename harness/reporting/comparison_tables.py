@@ -8,9 +8,11 @@ from functools import partial
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
+from harness.analysis.effort.budgets import limits_of
+from harness.analysis.effort.spent import EFFORTS, training_price
 from harness.analysis.measures import margin_of, saved, size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
-from harness.analysis.metrics import comparable_metric, metrics_of
+from harness.analysis.metrics import METRICS, compared_by, metrics_of
 from harness.analysis.run_result import RunResult
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table
@@ -20,6 +22,7 @@ from harness.reporting.tables import Document, Table
 _SEEDS = Column(name="seeds", heading="seeds")
 _LLM = Column(name="llm", heading="LLM")
 _REFUSED = Column(name="refused", heading="the rest: %, gate")
+_NO_VALUE = "no completed run has a value"
 _SIZES = Column(name="size_changes", heading="smaller / same / larger %")
 
 
@@ -31,12 +34,14 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
         measure: Name of the metric by which arms are compared with the reference; by default the
             primary measure. Any other is labelled exploratory.
     """
-    chosen = comparable_metric(measure or comparison.primary, comparison.wording)
+    chosen = measure_of(comparison, measure)
     apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
     reference = comparison.reference
     return Document(
         title=comparison.title,
-        headings=tuple(dict.fromkeys([*apart, *map(_source_of_answers, comparison.arms)])),
+        headings=tuple(
+            dict.fromkeys([*apart, *_effort(comparison), *map(_source_of_answers, comparison.arms)])
+        ),
         tables=(
             _results(comparison),
             _search(comparison),
@@ -46,11 +51,41 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
         headline=_parameters_saved(comparison),
         notes=(
             *_missing_runs(comparison),
-            *footnotes.on_events(comparison.runs),
+            *footnotes.on_cut(comparison),
+            *footnotes.on_events([run.whole for run in comparison.runs]),
             footnotes.provenance({arm.name: arm.runs for arm in comparison.arms}),
         ),
         reference=reference.name if reference else None,
     )
+
+
+def measure_of(comparison: Comparison, name: str | None) -> Metric:
+    """Return the metric by which arms are compared, see ``metrics.compared_by``."""
+    compared = (comparison.reference, *comparison.others)
+    runs = [run for arm in compared if arm is not None for run in arm.finished]
+    return compared_by(name, comparison.primary, runs, comparison.wording)
+
+
+def _effort(comparison: Comparison) -> Iterator[str]:
+    """Yield in which effort arms differ, or at which they are compared."""
+    cut = comparison.cut
+    if (differing := comparison.differing_budgets) is not None:
+        yield differing
+        if cut is None:
+            yield (
+                "Runs are compared as they ended; --equal evaluations, seconds or cost compares "
+                "them at equal effort."
+            )
+    if cut is None:
+        return
+    names = ", ".join(arm.name for arm in comparison.shortened) or "none"
+    yield (
+        f"At equal {EFFORTS[cut.by]}: each run is cut at {cut.amount:,.6g}, which all reached that "
+        f"did not run out of proposals before. Cut: {names}."
+    )
+    price = training_price(comparison.runs[0])
+    if cut.by == "cost" and price is not None:
+        yield f"Price of an hour of training: {price:g}."
 
 
 def _results(comparison: Comparison) -> Table:
@@ -60,7 +95,9 @@ def _results(comparison: Comparison) -> Table:
     ]
     columns = [ARM, _SEEDS, *_columns(RESULTS, comparison)]
     title = "Results, re-trained on fresh seeds"
-    return _table(RESULTS, title, columns, rows, partial(footnotes.on_results, comparison.runs))
+    notes = partial(footnotes.on_results, comparison.runs)
+    why = "not every cut run of any arm has a value" if comparison.shortened else _NO_VALUE
+    return _table(RESULTS, title, columns, rows, notes, why=why)
 
 
 def _search(comparison: Comparison) -> Table:
@@ -75,6 +112,8 @@ def _table(
     columns: Sequence[Column],
     rows: Sequence[Values],
     notes: Callable[[Collection[Column]], Iterator[str]],
+    *,
+    why: str = _NO_VALUE,
 ) -> Table:
     """Return a table without the columns that have no value, named in a note.
 
@@ -84,6 +123,7 @@ def _table(
         columns: All of its columns.
         rows: Its rows.
         notes: From the columns that it shows to their footnotes.
+        why: Why it leaves out the others.
     """
     shown = known_columns(columns, rows)
     return Table(
@@ -91,7 +131,7 @@ def _table(
         title=title,
         columns=shown,
         rows=tuple(rows),
-        notes=(*notes(shown), *footnotes.on_left_out(columns, shown)),
+        notes=(*notes(shown), *footnotes.on_left_out(columns, shown, why=why)),
     )
 
 
@@ -122,8 +162,22 @@ def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
     return list({run.seed: run for run in sorted(blind, key=lambda run: run.complete)}.values())
 
 
+def _cost_metrics(comparison: Comparison) -> list[Metric]:
+    """Return the metrics of cost; with those of effort where budgets are no equal evaluations."""
+    cut, runs = comparison.cut, comparison.runs
+    # The seconds of all trainings are those of the whole run.
+    shown = [one for one in metrics_of(COST) if cut is None or one is not METRICS["train_s"]]
+    limited = any({"seconds", "cost"} & limits_of(run).keys() for run in runs)
+    if cut is None and not limited and comparison.differing_budgets is None:
+        return shown
+    shown.append(METRICS["search_s"])
+    if any(training_price(run) is not None for run in runs):
+        shown.append(METRICS["search_cost"])
+    return shown
+
+
 def _cost(comparison: Comparison) -> Table:
-    metrics = metrics_of(COST)
+    metrics = _cost_metrics(comparison)
     columns = [ARM, _LLM, *(column_of(one, comparison.wording) for one in metrics)]
     after_valid = 1 + [column.name for column in columns].index("valid")
     columns[after_valid:after_valid] = [_REFUSED, _SIZES]
@@ -132,7 +186,7 @@ def _cost(comparison: Comparison) -> Table:
         for arm in comparison.arms
         for row in (_cost_row(arm, metrics), *_rows_by_llm(arm, metrics))
     ]
-    notes = partial(footnotes.on_cost, comparison.runs)
+    notes = partial(footnotes.on_cost, comparison.arms, metrics)
     return _table(COST, "Cost per completed run", columns, rows, notes)
 
 
@@ -227,7 +281,7 @@ def _parameters_saved(comparison: Comparison) -> str:
 
 def _saved(arm: Arm) -> str:
     decades = [one for run in arm.finished if (one := saved(run)) is not None]
-    if not decades:
+    if not decades or any(map(METRICS["saved"].is_lost, arm.finished)):
         return f"{arm.name} unknown"
     share = 100 * (1 - 10 ** -statistics.median(decades))
     succeeded = sum(one > 0 for one in decades)

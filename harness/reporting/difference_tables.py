@@ -48,7 +48,7 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     shown = known_columns(columns, rows)
     return Table(
         name="compared",
-        title=f"Against {reference}, {standing}: {fill(measure.phrase, wording)}"
+        title=f"Against {reference}, {standing}{_at(comparison)}: {fill(measure.phrase, wording)}"
         + (f", in {points}" if points else ""),
         columns=shown,
         rows=rows,
@@ -58,6 +58,13 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
             *_on_left_out(columns, shown, [one for _, one in found]),
         ),
     )
+
+
+def _at(comparison: Comparison) -> str:
+    """Return at which effort arms are compared, nothing where their budgets are equal."""
+    if comparison.cut is not None:
+        return f", at equal {comparison.cut.by}"
+    return ", at unequal budgets" if comparison.differing_budgets else ""
 
 
 def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]:
@@ -71,6 +78,12 @@ def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]
     known = [(task, name) for task, name in declared if name is not None]
     if not known:
         return "exploratory", "Exploratory: these runs declared no primary measure."
+    if any(task.shortened for task in tasks):
+        return (
+            "exploratory",
+            "Exploratory: these runs did not declare before they started at which equal effort "
+            "they would be cut.",
+        )
     if all(name and comparable_metric(name, task.wording) is measure for task, name in declared):
         return "primary", "Primary: the measure that these runs declared before they started."
     names = ", ".join(f"{name or 'none'} on {data_of(task)}" for task, name in declared)

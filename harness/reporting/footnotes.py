@@ -3,7 +3,9 @@
 import math
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
-from harness.analysis.comparison import seeds_text
+from harness.analysis.arm import Arm
+from harness.analysis.comparison import Comparison, seeds_text
+from harness.analysis.effort.budgets import limit_text, limits_of
 from harness.analysis.measures import (
     margin_of,
     retraining_noise,
@@ -11,7 +13,7 @@ from harness.analysis.measures import (
     trainings_compared,
     useful_of,
 )
-from harness.analysis.metric import COST, RESULTS, SEARCH
+from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
 from harness.analysis.statistics.noise import Noise
@@ -25,10 +27,8 @@ _FEW_FAILURES = 0.025
 """Share of equal networks that may fail a margin."""
 _BEYOND = 1.5
 """Loss for which a note gives the chance to pass, in margins."""
-_LIMITS = {
-    "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
-    "train_s": "seconds of training", "cost": "of cost",
-}  # fmt: skip
+_BY_MACHINE = ("train_s", "seconds", "cost")
+"""Limits that the speed of the machine decides."""
 
 
 def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
@@ -37,7 +37,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
         "seeds: completed runs out of all seeds in this table. Only completed runs count; a failed "
         "training counts as a failure, never as a score."
     )
-    yield from _notes_of(RESULTS, runs, columns)
+    yield from _notes_of(metrics_of(RESULTS), runs, columns)
     if (measured := retraining_noise(runs)) is not None:
         yield _on_margin(runs[0], measured)
 
@@ -45,7 +45,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
 def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
     """Yield the definitions of these columns of the search."""
     yield "Scores of the search are of one training each; the best of several is lucky."
-    yield from _notes_of(SEARCH, runs, columns)
+    yield from _notes_of(metrics_of(SEARCH), runs, columns)
     if (measured := selection_noise(runs)) is not None:
         yield _on_tolerance(runs[0], measured)
 
@@ -96,28 +96,72 @@ def _on_chances(run: RunResult, measured: Noise, size: float, *, limit: str) -> 
     )
 
 
-def on_cost(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
-    """Yield the definitions of these columns of cost, and the budget."""
+def on_cost(
+    arms: Sequence[Arm], metrics: Sequence[Metric], columns: Collection[Column]
+) -> Iterator[str]:
+    """Yield the definitions of these columns of cost, and the budgets.
+
+    Args:
+        arms: The arms of the table.
+        metrics: Its metrics.
+        columns: The columns that it shows.
+    """
+    runs = [run for arm in arms for run in arm.runs]
     yield "Means over completed runs."
     yield (
         "smaller / same / larger %: evaluated children by their number of parameters, compared "
         "with their first parent."
     )
-    yield from _notes_of(COST, runs, columns)
-    budget = runs[0].manifest.settings["budget"]
-    limits = (
-        f"at most {limit:,} {_LIMITS.get(name, name)}"
-        for name, limit in budget.items()
-        if limit is not None
+    yield from _notes_of(metrics, runs, columns)
+    budgets: dict[str, list[str]] = {}
+    for arm in arms:
+        budgets.setdefault(_limits(arm.runs[0]), []).append(arm.name)
+    for limits, names in budgets.items():
+        of = f" of {', '.join(names)}" if len(budgets) > 1 else ""
+        yield f"Budget of each run{of}: {limits}."
+
+
+def _limits(run: RunResult) -> str:
+    return ", ".join(f"at most {limit_text(*limit)}" for limit in limits_of(run).items())
+
+
+def on_cut(comparison: Comparison) -> Iterator[str]:
+    """Yield what runs cut to equal effort show, and what they cannot."""
+    cut = comparison.cut
+    if cut is None:
+        return
+    yield (
+        "Cut: of each run the proposals up to the last that took some of the effort within the "
+        "limit. Numbers of the search and of its cost are of these. The training of the seed "
+        "network is not counted, nor what came after the search."
     )
-    yield f"Budget of each run: {', '.join(limits)}."
+    if cut.by != "evaluations":
+        yield (
+            "Durations are of the machines and models on record, added up as if one training or "
+            "answer followed the other. Requests whose process died have none, and count as 0."
+        )
+    if not comparison.shortened:
+        return
+    yield (
+        "Only networks that stood at the end of a whole run were re-trained. An arm has a number "
+        "of re-trained networks only where each of its runs has one at the cut; a network that was "
+        "not selected at the end was re-trained once."
+    )
+    for arm in comparison.shortened:
+        runs = [run for run in arm.finished if run.shortened]
+        lacking = [
+            run for run in runs
+            if run.selected is None or not run.plans_retrainings(run.selected)
+        ]  # fmt: skip
+        if lacking:
+            yield (
+                f"{arm.name}: of {len(runs)} cut runs, {len(lacking)} selected a network that was "
+                f"not re-trained."
+            )
 
 
 def on_left_out(
-    columns: Collection[Column],
-    shown: Collection[Column],
-    *,
-    why: str = "no completed run has a value",
+    columns: Collection[Column], shown: Collection[Column], *, why: str
 ) -> Iterator[str]:
     """Yield a note on the columns that a table leaves out, none where it shows all.
 
@@ -130,9 +174,11 @@ def on_left_out(
         yield f"Left out, since {why}: {'; '.join(left_out)}."
 
 
-def _notes_of(table: str, runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
+def _notes_of(
+    metrics: Sequence[Metric], runs: Sequence[RunResult], columns: Collection[Column]
+) -> Iterator[str]:
     facts, names = facts_of(runs), {column.name for column in columns}
-    for metric in metrics_of(table):
+    for metric in metrics:
         if metric.note and metric.name in names:
             yield fill(metric.note, runs[0].wording, **facts)
 
@@ -178,8 +224,11 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
             seeds.setdefault((arm, note), []).append(run.seed)
     notes = [f"{arm}, {seeds_text(its_seeds)}: {note}" for (arm, note), its_seeds in seeds.items()]
     notes += _equal_searches(runs)
-    if runs[0].manifest.settings["budget"].get("train_s"):
-        notes.append("budget.train_s was set: the end of an arm depends on the machine.")
+    notes += [
+        f"budget.{limit} was set: the end of an arm depends on the machine."
+        for limit in _BY_MACHINE
+        if any(limit in limits_of(run) for run in runs)
+    ]
     if any("~" in run.arm for run in runs):
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
     if len({run.seed for run in runs}) == 1:
@@ -217,6 +266,7 @@ def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
     """Return the digests of all that these numbers depend on: equal digests, equal experiment."""
     runs = [run for its_runs in arms.values() for run in its_runs]
     manifest = runs[0].manifest
+    settings = dict.fromkeys(run.manifest.comparison for run in runs)
     answers = {
         name: digest_of(sorted(run.answers for run in its_runs if run.answers))
         for name, its_runs in arms.items()
@@ -224,7 +274,7 @@ def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
     }
     packages = {digest_of(run.manifest.packages) for run in runs}
     return (
-        f"Provenance: settings {manifest.comparison}, data {manifest.data.digest}, seed "
+        f"Provenance: settings {', '.join(settings)}, data {manifest.data.digest}, seed "
         f"network {manifest.settings['network']}, packages {', '.join(sorted(packages))}, "
         f"answers {', '.join(f'{name} {digest}' for name, digest in answers.items()) or 'none'}."
     )

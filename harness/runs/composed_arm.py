@@ -39,7 +39,9 @@ def compose_arm(
         data: The data set, as the manifest describes it.
         decisions: Recorded decisions to follow.
     """
-    ledger = Ledger(budget=config.budget, prices=config.prices)
+    ledger = Ledger(
+        budget=config.budget, prices=config.prices, training_price=config.training_price
+    )
     asked = {"model": MeteredModel(model, journal, ledger)} if model else {}
     search = partial(
         evolve,

@@ -15,7 +15,7 @@ from harness.config.compose import compose, compose_comparison
 from harness.config.schema import Config
 from harness.config.strategies import TARGET, build, strategy_class
 from harness.errors import BudgetSpent
-from harness.evolution.budget import Ledger, Usage, cost_of
+from harness.evolution.budget import Effort, Ledger, Usage, cost_of, cost_of_training
 from harness.evolution.candidate import Evaluation, Individual, Outcome, Proposal, Rejection
 from harness.evolution.genome import Genome, read_network
 from harness.evolution.loop import evolve
@@ -55,6 +55,10 @@ class DryRun:
     """Models without a known price."""
     paid: bool
     """Whether its model's calls may cost money."""
+    unapplied: tuple[str, ...] = ()
+    """Limits of its budget that count durations, which no dry run knows."""
+    training: float | None = None
+    """The most that its trainings may cost; None where the price of an hour is unknown."""
 
 
 def changed_code(request: Request) -> str:
@@ -113,6 +117,7 @@ class DryRunMeter:
             self._ledger.refuse(limit)
             raise BudgetSpent(limit)
         self._ledger.settle(usage, usage)
+        self._ledger.answered(request.step, Effort(cost=usage.cost))
         return completion
 
 
@@ -165,7 +170,9 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
         network: The seed network.
         share: Share of answers that pass the gates.
     """
-    ledger = Ledger(budget=replace(config.budget, train_s=None), prices=config.prices)
+    unapplied = tuple(n for n in ("train_s", "seconds") if getattr(config.budget, n) is not None)
+    budget = replace(config.budget, train_s=None, seconds=None)
+    ledger = Ledger(budget=budget, prices=config.prices)
     answer = getattr(strategy_class(config.proposer[TARGET]), "stand_in", None) or changed_code
     metered = DryRunMeter(_stub(config.model, answer), ledger)
     parts = {"model": metered} if "model" in config.proposer else {}
@@ -195,6 +202,10 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
         ended_by=ledger.refused_by,
         unpriced=frozenset(metered.unpriced),
         paid=asks_for_money(config.model),
+        unapplied=unapplied,
+        training=None
+        if config.training_price is None
+        else cost_of_training(config.training_price, ledger.evaluations * config.limits.train_s),
     )
 
 
@@ -276,7 +287,18 @@ def _notes(dry_runs: Sequence[DryRun]) -> Iterator[str]:
     unpriced = {name for run in dry_runs if run.paid for name in run.unpriced}
     for name in sorted(unpriced):
         yield f"unknown: the price of {name}; fill in conf/prices/mine.yaml."
+    if unapplied := dict.fromkeys(limit for run in dry_runs for limit in run.unapplied):
+        names = ", ".join(f"budget.{limit}" for limit in unapplied)
+        yield (
+            f"Not applied: {names}. Durations are not known before a run, which may end earlier "
+            f"than estimated here."
+        )
     for run in dry_runs:
+        if run.training:
+            yield (
+                f"{run.arm}, {run.share:.0%} valid: the trainings of the search cost at most "
+                f"{run.training:.4g} more, if each takes limits.train_s."
+            )
         if run.ended_by:
             yield f"{run.arm}, {run.share:.0%} valid: ended by budget.{run.ended_by}."
 

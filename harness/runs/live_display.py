@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from harness.evolution.candidate import Evaluation, Outcome, Rejection, Variation
+from harness.config.schema import Budget
+from harness.evolution.budget import Effort, effort_of_training
+from harness.evolution.candidate import Evaluation, Outcome, Rejection, Variation, is_charged
 from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
@@ -27,13 +29,23 @@ class LiveDisplay:
 
     Args:
         title: Name of the run.
-        evaluations: Its budget of evaluations.
+        budget: Its budget.
+        training_price: Price of an hour of training, None where it is unknown.
         mode: ``live`` for the panel, ``plain`` for lines, ``auto`` for the panel on a terminal.
         words: Words of its task.
     """
 
-    def __init__(self, title: str, *, evaluations: int, mode: str, words: Wording) -> None:
-        self._title, self._evaluations, self._words = title, evaluations, words
+    def __init__(
+        self,
+        title: str,
+        *,
+        budget: Budget,
+        mode: str,
+        words: Wording,
+        training_price: float | None = None,
+    ) -> None:
+        self._title, self._evaluations, self._words = title, budget.evaluations, words
+        self._budget, self._training_price = budget, training_price
         self._phase = "starting the worker"
         self._generation = 0
         self._refused: Counter[str] = Counter()
@@ -41,6 +53,9 @@ class LiveDisplay:
         """The last training of each network in the search, the seed network's first."""
         self._train_s: dict[str, float] = {}
         """Seconds of all trainings of each network in the search."""
+        self._calls: dict[str, Effort] = {}
+        self._effort = Effort()
+        """Of the proposals so far, answers only."""
         self._measuring = False
         self._panel = Panel(self.rows, mode=mode)
 
@@ -62,6 +77,7 @@ class LiveDisplay:
         yield "evaluated", f"{len(trained)} of {self._evaluations}"
         refused = ", ".join(f"{n} {gate}" for gate, n in sorted(self._refused.items()))
         yield "refused", refused or "none"
+        yield from self._limits()
         whole = [training.outcome for training in trained if training.purpose.epochs is None]
         accepted = [outcome for outcome in whole if isinstance(outcome, Evaluation)]
         if accepted:
@@ -70,6 +86,13 @@ class LiveDisplay:
             yield "smallest", f"{min(outcome.n_params for outcome in accepted):,} parameters"
         if 0 < len(self._trained) <= self._evaluations and not self._measuring:
             yield "search time left", _duration(self._left_s())
+
+    def _limits(self) -> Iterator[tuple[str, str]]:
+        """Yield what was spent of the limits on seconds and cost, where there are any."""
+        for name, unit in (("seconds", " s of training and LLM"), ("cost", "")):
+            limit, spent = getattr(self._budget, name), getattr(self._effort, name)
+            if limit is not None:
+                yield name, f"{'unknown' if spent is None else f'{spent:,.4g}'} of {limit:,}{unit}"
 
     def __enter__(self) -> Self:
         self._panel.start()
@@ -89,6 +112,8 @@ class LiveDisplay:
                 self._phase = "founders"
                 return f"seed network: {self._measured(event.measured)}"
             case CallAnswered():
+                cost = event.usage.cost if event.usage else None
+                self._calls[event.step] = Effort(seconds=event.latency_s, cost=cost)
                 self._phase = f"generation {self._generation}: answer to {event.step}"
             case NetworkTrained():
                 self._take_training(event)
@@ -120,6 +145,10 @@ class LiveDisplay:
             self._measuring = True
 
     def _take_child(self, event: ChildDecided) -> str:
+        trained = event.outcome.train_s if is_charged(event.outcome) else 0.0
+        steps = [step for variation in event.variations for step in variation.calls]
+        efforts = [self._calls.get(step, Effort(seconds=None, cost=None)) for step in steps]
+        self._effort += sum(efforts, effort_of_training(trained, self._training_price))
         if isinstance(event.measured, Rejection):
             self._refused[event.measured.gate] += 1
             how = (

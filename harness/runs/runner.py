@@ -9,6 +9,7 @@ from typing import Any
 from harness.analysis.loading import read_run
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.run_result import FRONT, RunResult
+from harness.config.identity import table_digest
 from harness.config.schema import Config
 from harness.config.strategies import TARGET, build, strategy_class
 from harness.errors import InputError
@@ -16,7 +17,7 @@ from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executor, Executors
 from harness.evolution.genome import read_network
 from harness.files import make_own_folder, write_text
-from harness.llm.model import Model
+from harness.llm.model import Model, is_timed
 from harness.record.consistency import require_sound
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal, is_complete
@@ -36,8 +37,7 @@ def complete_runs(configs: Sequence[Config], executor: Executor | None = None) -
     """Run each configuration that has no complete run yet; return all results, in order.
 
     Args:
-        configs: Arms of one comparison: they share task, network, recipe, budget, limits and
-            device.
+        configs: Arms of one comparison: they share task, network, recipe, limits and device.
         executor: Opens the backend; by default the one that the configurations name.
 
     Raises:
@@ -54,10 +54,10 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
     comparable_metric(first.final.measure, wording_of(dataset.kind), setting="final.measure")
     network = read_network(Path(first.network.path))
     specs = [specify(config, dataset, network) for config in configs]
-    if len({spec.comparison for spec in specs}) > 1:
+    if len({table_digest(spec.identity) for spec in specs}) > 1:
         raise InputError(
             f"{', '.join(c.arm for c in configs)}: expected arms that differ in proposer, "
-            f"selection, fidelity, sizes, rates or search alone, these differ in more. Use "
+            f"selection, fidelity, sizes, rates, search or budget alone, these differ in more. Use "
             f"compare=[]."
         )
     for spec in specs:
@@ -107,7 +107,8 @@ def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult
     manifest = manifest_of(spec, backend.machine)
     display = LiveDisplay(
         f"{config.arm}, seed {config.seed}",
-        evaluations=config.budget.evaluations,
+        budget=config.budget,
+        training_price=config.training_price,
         mode=config.display,
         words=wording_of(manifest.data.kind),
     )
@@ -131,8 +132,21 @@ def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult
 
 
 def _model(spec: RunSpec) -> Model | None:
-    """Construct the model of an arm that asks one."""
-    return build(spec.config.model) if spec.asks_llm else None
+    """Construct the model of an arm that asks one.
+
+    Raises:
+        InputError: The budget is in seconds, and the model does not know those of its answers.
+    """
+    if not spec.asks_llm:
+        return None
+    model: Model = build(spec.config.model)
+    if spec.config.budget.seconds is not None and not is_timed(model):
+        raise InputError(
+            f"budget.seconds: expected a model that knows how long each answer took, "
+            f"{type(model).__name__} of the arm {spec.config.arm} does not. Limit "
+            f"budget.evaluations, budget.train_s or budget.llm_calls instead."
+        )
+    return model
 
 
 def write_config(folder: Path, known: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from baselines.random_mutation import RandomMutation
 from harness.config.schema import Budget, Rates, Sizes
-from harness.errors import BudgetSpent
+from harness.errors import BudgetSpent, InputError
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Evaluation, Individual, Rejection, Variation
 from harness.evolution.loop import evolve, pair_up
@@ -178,12 +178,35 @@ def test_a_smaller_budget_is_a_prefix_where_proposals_are_refused(play):
         Budget(evaluations=10, proposals=3),
         Budget(evaluations=10, proposals=50, generations=0),
         Budget(evaluations=10, proposals=50, train_s=2.0),
+        Budget(evaluations=10, proposals=50, seconds=2.0),
     ],
 )
 def test_the_first_limit_reached_ends_the_run(play, budget):
     notes, ledger = play(budget=budget)
     assert len(notes.children) == min(budget.proposals, 4)
     assert ledger.evaluations == len(notes.children)
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.0])
+def test_a_smaller_budget_is_a_prefix_where_seconds_end_the_run_too(play, seconds):
+    def refusing(proposals):
+        return measured(proposals, refuse=lambda one: int(one.child.digest, 16) % 3 == 0)
+
+    large, _ = play(budget=Budget(evaluations=16, proposals=80), assess=refusing)
+    for n in range(1, 16):
+        budget = Budget(evaluations=n, proposals=80, seconds=seconds)
+        small, ledger = play(budget=budget, assess=refusing)
+        assert told(small) == told(large)[: len(told(small))]
+        assert min(n, seconds) <= ledger.effort.seconds <= n
+
+
+def test_a_training_of_unknown_duration_ends_a_run_that_counts_seconds(play):
+    def failing(proposals):
+        return [Rejection(gate="train", kind="killed", reason="was killed") for _ in proposals]
+
+    budget = Budget(evaluations=4, proposals=80, seconds=100)
+    with pytest.raises(InputError, match=r"budget\.seconds: .* those of g0\.c0 are not all known"):
+        play(budget=budget, assess=failing)
 
 
 def test_an_arm_whose_answers_are_all_refused_ends_at_its_proposals(play):

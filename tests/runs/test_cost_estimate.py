@@ -33,14 +33,29 @@ def test_prices_give_costs_and_caps_end_it():
     spent = played.spent
     assert spent.cost == pytest.approx((spent.prompt_tokens + 10 * spent.completion_tokens) / 1e6)
     assert 600 * spent.calls < spent.completion_tokens < 1400 * spent.calls
-    (capped, _) = estimate([*priced, f"budget.cost={spent.cost / 2}"])
+    (capped, _) = estimate([*priced, f"budget.cost={spent.cost / 2}", "training_price=0"])
     assert capped.ended_by == "cost"
     assert capped.spent.cost <= spent.cost / 2
 
 
 def test_a_cap_on_cost_wants_prices():
     with pytest.raises(InputError, match="conf/prices does not know"):
-        estimate(["compare=[]", "model=openai", "budget.cost=1"])
+        estimate(["compare=[]", "model=openai", "budget.cost=1", "training_price=0"])
+    with pytest.raises(InputError, match="price of an hour of training, which conf/prices does"):
+        estimate(["compare=[]", "+ablation=random_mutation", "budget.cost=1"])
+
+
+def test_durations_are_not_known_beforehand_and_the_most_that_training_costs_is_told(capsys):
+    (run,) = estimate(
+        ["+ablation=nas", "compare=[]", "budget.seconds=9", "budget.cost=1", "training_price=6",
+         "budget.evaluations=4"]
+    )  # fmt: skip
+    assert run.evaluations == 4  # as if no limit counted durations
+    assert run.training == pytest.approx(4 * 60 / 3600 * 6)
+    show_estimates([[run]], sweep=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Not applied: budget.seconds. Durations are not known before a run" in told
+    assert "the trainings of the search cost at most 0.4 more" in told
 
 
 def test_what_answers_from_a_record_costs_nothing():

@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from harness.config.schema import Budget
 from harness.record.events import RunCompleted, read_event
 from harness.runs.live_display import LiveDisplay
 from harness.tasks.image_classification.wording import WORDING
@@ -23,8 +24,11 @@ def events():
     yield RunCompleted()
 
 
-def display(mode):
-    return LiveDisplay("full, seed 0", evaluations=4, mode=mode, words=WORDING)
+def display(mode, **limits):
+    budget = Budget(evaluations=4, proposals=20, **limits)
+    return LiveDisplay(
+        "full, seed 0", budget=budget, mode=mode, words=WORDING, training_price=2400.0
+    )
 
 
 def test_plain_lines_name_the_run_and_every_outcome(capsys):
@@ -72,3 +76,21 @@ def test_brackets_are_shown_and_never_taken_for_markup(capsys):
     with display("plain") as shown:
         shown.show(child("g0.c1", LINT | {"reason": "[/] x[0]"}))
     assert "refused by lint: [/] x[0]" in capsys.readouterr().out
+
+
+def test_the_panel_tells_what_limits_on_seconds_and_cost_have_left():
+    change = {"operator": "mutation", "segment": "DW", "detail": {}, "calls": ["g0.c0.mutation"]}
+    shown = display("plain", seconds=60, cost=5)
+    shown.recall(
+        [
+            call("g0.c0.mutation", latency_s=4.0, price={"prompt": 5_000, "completion": 25_000}),
+            child("g0.c0", evaluated(0.9, 1234), variations=[change]),
+        ]
+    )
+    rows = dict(shown.rows())
+    assert rows["seconds"] == "5.5 of 60 s of training and LLM"  # 1.5 and 4
+    assert rows["cost"] == "2 of 5"  # 1 for 1.5 s of training, 0.5 for 100 tokens, 0.5 for 20
+    shown.recall([call("g0.c1.mutation", latency_s=None)])
+    shown.recall([child("g0.c1", LINT, variations=[change | {"calls": ["g0.c1.mutation"]}])])
+    assert dict(shown.rows())["seconds"].startswith("unknown of 60 s")
+    assert {"seconds", "cost"}.isdisjoint(dict(display("plain").rows()))

@@ -39,13 +39,18 @@ def record_run(
     compares_functions=True,
     data=(),
 ):
-    """Write a run's journal by hand; a child is (step, fate, source)."""
+    """Write a run's journal by hand; a child is (step, fate).
+
+    With ``comparison=None`` the manifest states the digest of its settings, as that of any run.
+    """
     manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
     manifest["config"] |= dict(settings)
     manifest["data"] |= dict(data)
     manifest["labels"] = manifest["labels"] if labels is None else labels
     if asked:
         manifest["config"]["proposer"] = {"model": {"name": asked}}
+    if comparison is None:
+        manifest["comparison"] = comparison_digest(manifest["config"])
     with Journal(folder, wait_s=0) as journal:
         journal.record(read_event("manifest", manifest), at=at)
         seed_outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}

@@ -1,0 +1,1 @@
+"""Effort of runs: what their budgets allow, what they took, and runs cut to equal effort."""

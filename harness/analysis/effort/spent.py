@@ -1,0 +1,95 @@
+"""What the search of a run took: evaluations, seconds and cost, proposal by proposal."""
+
+import itertools
+
+from harness.analysis.run_result import Candidate, RunResult
+from harness.errors import InputError
+from harness.evolution.budget import Effort, effort_of_training
+
+EFFORTS = {
+    "evaluations": "evaluations",
+    "seconds": "seconds of training and LLM",
+    "cost": "cost of training and LLM",
+}
+"""Kinds of effort at which runs can be compared, in words."""
+
+
+def training_price(run: RunResult) -> float | None:
+    """Return the price of an hour of training: that of the comparison, or else the recorded one."""
+    if run.cut is not None and run.cut.training_price is not None:
+        return run.cut.training_price
+    price: float | None = run.manifest.settings.get("training_price")
+    return price
+
+
+def effort_of(run: RunResult, candidate: Candidate) -> Effort:
+    """Return the seconds and the cost of one proposal: its training and its calls."""
+    trained = candidate.train_s if candidate.timed else None
+    effort = effort_of_training(trained, training_price(run))
+    for variation in candidate.variations:
+        for step in variation.calls:
+            call = run.calls[step]
+            effort += Effort(seconds=call.seconds, cost=call.usage.cost if call.usage else None)
+    return effort
+
+
+def total_effort(run: RunResult) -> Effort:
+    """Return the seconds and the cost of all proposals; None is unknown."""
+    return sum((effort_of(run, candidate) for candidate in run.candidates), Effort())
+
+
+def efforts_so_far(run: RunResult, by: str) -> list[float]:
+    """Return the effort after each proposal.
+
+    Args:
+        run: The run.
+        by: One of ``EFFORTS``.
+
+    Raises:
+        InputError: The seconds or the cost of a proposal is not recorded.
+    """
+    if by == "evaluations":
+        return list(itertools.accumulate(float(c.charged) for c in run.candidates))
+    known: list[float] = []
+    for candidate in run.candidates:
+        effort = getattr(effort_of(run, candidate), by)
+        if effort is None:
+            raise InputError(
+                f"--equal {by}: expected runs with the {by} of every training and answer on "
+                f"record, those of {candidate.step} of {run.arm}, seed {run.seed}, are not all "
+                f"known.{_WAYS_OUT[by]} Use --equal evaluations."
+            )
+        known.append(effort)
+    return list(itertools.accumulate(known))
+
+
+_WAYS_OUT = {
+    "seconds": "",
+    "cost": " Give the price of an hour of training with --training-price; the prices of a model "
+    "are recorded with its answers.",
+}
+
+
+def had_room(run: RunResult) -> bool:
+    """Return whether a finished run ended before its budget: its proposer had nothing left.
+
+    More of any budget would not have changed such a run.
+    """
+    budget = run.manifest.settings["budget"]
+    generations, effort = budget.get("generations"), total_effort(run)
+    spent = {
+        "evaluations": run.evaluations,
+        "proposals": len(run.candidates),
+        "train_s": sum(candidate.train_s for candidate in run.candidates),
+        "seconds": effort.seconds,
+        "cost": effort.cost,
+    }
+    return (
+        run.complete
+        and not run.unfinished
+        and (generations is None or run.generations <= generations)
+        and all(
+            budget.get(name) is None or (amount is not None and amount < budget[name])
+            for name, amount in spent.items()
+        )
+    )
