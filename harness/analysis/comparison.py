@@ -130,9 +130,9 @@ def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Compa
     """
     arms = arms_of(runs)
     budgets = sorted({run.manifest.settings["budget"]["evaluations"] for run in runs})
-    evaluations = " to ".join(map(str, dict.fromkeys((budgets[0], budgets[-1]))))
+    most = f"up to {budgets[0]}" if len(budgets) == 1 else f"at most {budgets[0]} to {budgets[-1]}"
     return Comparison(
-        title=f"{runs[0].manifest.data.name}: up to {evaluations} evaluations per run, "
+        title=f"{runs[0].manifest.data.name}: {most} evaluations per run, "
         f"{seeds_text([run.seed for run in runs])}",
         arms=tuple(arms),
         reference=_reference(arms, reference),

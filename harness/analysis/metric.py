@@ -65,6 +65,8 @@ class Metric:
         comparable: Whether arms can be compared by it (``--measure``).
         claimable: Whether a published number can be a claim about it.
         aliases: Other names of it that ``claims.yaml`` may use.
+        of_whole: Whether only the end of a whole run may decide it: what is selected, re-trained or
+            averaged over the budget. A cut run may lack such a value.
         note: Footnote of its table; a template that may use the names in ``footnotes.facts_of``.
     """
 
@@ -88,6 +90,7 @@ class Metric:
     comparable: bool = False
     claimable: bool = True
     aliases: tuple[str, ...] = ()
+    of_whole: bool = False
     note: str = ""
 
     @property
@@ -123,8 +126,10 @@ class Metric:
         return None if self.partial(run) else self.value(run)
 
     def is_lost(self, run: RunResult) -> bool:
-        """Return whether a run has a value, but none where it is cut."""
-        return run.cut is not None and self.value(run) is None and self.value(run.whole) is not None
+        """Return whether a run has a value that is not known where it is cut."""
+        if not self.of_whole or run.cut is None or self.value(run) is not None:
+            return False
+        return self.value(run.whole) is not None
 
     def over(self, runs: Sequence[RunResult]) -> Value:
         """Return its aggregate over runs, None where there is no run or one lost its value."""

@@ -97,6 +97,7 @@ _MEASURES = (
         aggregate=aggregation.median_with_quartiles,
         spec=".3f",
         comparable=True,
+        of_whole=True,
         note="saved: log10 of the seed network's parameters over the selected network's, if its "
         "{task.test_score}, re-trained on {final_seeds} fresh seeds, is at most {margin} below the "
         "seed network's; else 0. 0.301 is half the parameters, 1 a tenth. Median over runs "
@@ -115,6 +116,7 @@ _MEASURES = (
         within_size=measures.small_test_score,
         quantity=Quantity.SCORE,
         comparable=True,
+        of_whole=True,
         note="test {task.short} {task.unit}: mean over runs of the mean over re-trainings, with "
         "Student's 95 % interval over runs. For the seed network: over all its re-trainings. One "
         "run has no interval.",
@@ -129,6 +131,7 @@ _MEASURES = (
         of_seed=lambda run: [run.seed_objectives.n_params],
         by_generation=True,
         lower_is_better=True,
+        of_whole=True,
         note="parameters: median over runs.",
     ),
     Metric(
@@ -140,6 +143,7 @@ _MEASURES = (
         of_seed=lambda run: run.finals.get("seed", ()),
         quantity=Quantity.SCORE,
         comparable=True,
+        of_whole=True,
         note="best within seed size: of a run's front, the network of at most the seed network's "
         "size that the search scored best, re-trained once ({final_seeds} times if it is the "
         "selected one). Mean over runs.",
@@ -153,6 +157,7 @@ _MEASURES = (
         aggregate=aggregation.median_with_quartiles,
         spec=".3f",
         comparable=True,
+        of_whole=True,
         note="test hypervolume: at each size up to the seed network's, the {task.test_score} of "
         "the network of at most that size that the search scored best, above {useful} below the "
         "seed network's; the area of these over decades of parameters. Networks other than the "
@@ -169,6 +174,7 @@ _MEASURES = (
         of_seed=lambda run: [] if run.seed_flops is None else [1.0],
         spec=".2f",
         lower_is_better=True,
+        of_whole=True,
         note="FLOPs: of one {task.example}, counted by the audit, in multiples of the seed "
         "network's in the same run. Median over runs.",
     ),
@@ -183,6 +189,7 @@ _MEASURES = (
         spec=".2f",
         lower_is_better=True,
         claimable=False,
+        of_whole=True,
         note="training time: that of the search, in multiples of the seed network's in the same "
         "run. Median over runs.",
     ),
@@ -211,6 +218,7 @@ _MEASURES = (
         of_seed=lambda run: [run.seed_objectives.score],
         quantity=Quantity.SCORE,
         aliases=("pick_in_search",),
+        of_whole=True,
         note="in search: the selected network's score in the one training that selected it, luck "
         "included. Re-trained: the same network on {final_seeds} fresh seeds.",
     ),
@@ -223,6 +231,7 @@ _MEASURES = (
         of_seed=lambda run: run.retrained.get("seed", ()),
         quantity=Quantity.SCORE,
         aliases=("pick_retrained",),
+        of_whole=True,
     ),
     Metric(
         name="hypervolume",
@@ -263,6 +272,7 @@ _MEASURES = (
         spec=".3f",
         comparable=True,
         aliases=("anytime_hypervolume",),
+        of_whole=True,
         note="anytime hypervolume: the mean hypervolume over the evaluations of the budget, so "
         "earlier discoveries count more. Median over runs.",
     ),
@@ -288,6 +298,7 @@ _MEASURES = (
         within_size=lambda run, n: measures.less_seed_network(
             measures.small_test_score(run, n), run
         ),
+        of_whole=True,
         quantity=Quantity.SCORE,
         signed=True,
     ),

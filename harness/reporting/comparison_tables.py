@@ -80,8 +80,8 @@ def _effort(comparison: Comparison) -> Iterator[str]:
         return
     names = ", ".join(arm.name for arm in comparison.shortened) or "none"
     yield (
-        f"At equal {EFFORTS[cut.by]}: each run is cut at {cut.amount:,.6g}, which all reached that "
-        f"did not run out of proposals before. Cut: {names}."
+        f"At equal {EFFORTS[cut.by]}: each run is cut at {cut.amount:,.6g}; all reached that, or "
+        f"had nothing left to propose before. Cut: {names}."
     )
     price = training_price(comparison.runs[0])
     if cut.by == "cost" and price is not None:
@@ -96,7 +96,7 @@ def _results(comparison: Comparison) -> Table:
     columns = [ARM, _SEEDS, *_columns(RESULTS, comparison)]
     title = "Results, re-trained on fresh seeds"
     notes = partial(footnotes.on_results, comparison.runs)
-    why = "not every cut run of any arm has a value" if comparison.shortened else _NO_VALUE
+    why = "no arm has a value in each of its cut runs" if comparison.shortened else _NO_VALUE
     return _table(RESULTS, title, columns, rows, notes, why=why)
 
 

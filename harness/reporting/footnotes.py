@@ -131,9 +131,9 @@ def on_cut(comparison: Comparison) -> Iterator[str]:
     if cut is None:
         return
     yield (
-        "Cut: of each run the proposals up to the last that took some of the effort within the "
-        "limit. Numbers of the search and of its cost are of these. The training of the seed "
-        "network is not counted, nor what came after the search."
+        "Cut: a run consists of the proposals that fit into the amount. Numbers of its search and "
+        "cost are of these alone. Neither the training of the seed network nor what came after the "
+        "search is counted."
     )
     if cut.by != "evaluations":
         yield (

@@ -99,10 +99,7 @@ def improving(tmp_path):
     children = [("g0.c0", evaluated(0.98, 500)), ("g0.c1", evaluated(0.99, 400)),
                 ("g1.c0", evaluated(0.97, 100))]  # fmt: skip
     record_run(tmp_path / "run", arm="full", seed=0, children=children, evaluations=3)
-    run = read_run(tmp_path / "run")
-    kept = ("seed", "g0.c1", "g1.c0")  # those of the front, as a search re-trains them
-    finals, retrained = ({s: one[s] for s in kept} for one in (run.finals, run.retrained))
-    return replace(run, finals=finals, retrained=retrained)
+    return read_run(tmp_path / "run")
 
 
 def test_a_network_that_was_not_re_trained_has_no_test_score_and_is_no_failure(improving):
@@ -144,6 +141,17 @@ def arms(tmp_path, **more):
             )  # fmt: skip
     (found,) = comparisons(read_runs(sorted(tmp_path.iterdir())))
     return found
+
+
+def test_a_target_that_a_cut_run_had_not_reached_is_no_lost_value(tmp_path):
+    children = [("g0.c0", evaluated(0.98, 900)), ("g0.c1", evaluated(0.98, 400))]
+    record_run(tmp_path / "run", arm="full", seed=0, children=children)
+    run, to_target = read_run(tmp_path / "run"), METRICS["to_target"]
+    assert to_target.value(run) == 2
+    early = cut(run, "evaluations", 1)
+    assert to_target.value(early) is None
+    assert not to_target.is_lost(early)
+    assert to_target.over([early]).reached == 0
 
 
 def test_runs_are_cut_to_what_all_reached_but_those_that_had_nothing_left(tmp_path):

@@ -37,11 +37,12 @@ def cut(
     reached = max((effort for effort in efforts if 0 < effort <= most), default=None)
     kept = run.candidates[: 0 if reached is None else efforts.index(reached) + 1]
     steps = {"seed", *(candidate.step for candidate in kept)}
+    fresh = steps & {"seed", *(candidate.step for candidate in run.hall_of_fame)}
     return replace(
         whole,
         candidates=kept,
-        finals={step: scores for step, scores in run.finals.items() if step in steps},
-        retrained={step: scores for step, scores in run.retrained.items() if step in steps},
+        finals={step: scores for step, scores in run.finals.items() if step in fresh},
+        retrained={step: scores for step, scores in run.retrained.items() if step in fresh},
         confirmed={step: scores for step, scores in run.confirmed.items() if step in steps},
         calls={s: call for s, call in run.calls.items() if s.rpartition(".")[0] in steps},
     )

@@ -1,0 +1,115 @@
+"""Arms of different budgets in one table: as they ended, and cut to equal effort."""
+
+import pytest
+
+from harness.analysis.comparison import comparisons
+from harness.analysis.loading import runs_below
+from harness.reporting.comparison_tables import describe_comparison
+from tests.conftest import ROOT
+from tests.support.commands import run_main
+from tests.support.records import LINT, evaluated, record_run
+
+GOLDEN = ROOT / "tests" / "golden"
+PRICE = {"prompt": 10.0, "completion": 25.0}
+"""An answer costs 0.0015."""
+
+
+def children(n, seed, *, from_size):
+    found = [(f"g{k}.c0", evaluated(0.96 + k / 200, from_size - 60 * k - seed)) for k in range(n)]
+    return [("g0.c1", LINT), *found]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two arms with 3 evaluations, one with 7, and one that had nothing left to propose after 2."""
+    folder = tmp_path_factory.mktemp("study")
+    for seed in range(6):
+        for arm, budget, n, size in (("full", 3, 3, 500), ("no_eot", 3, 3, 700),
+                                     ("nas", 7, 7, 800), ("width", 3, 2, 900)):  # fmt: skip
+            asks = arm in {"full", "no_eot"}
+            record_run(
+                folder / f"{arm}-{seed}", arm=arm, seed=seed, price=PRICE if asks else None,
+                tokens=100 if asks else 0, comparison=None,
+                children=children(n, seed, from_size=size),
+                settings={"budget": {"evaluations": budget, "proposals": 5 * budget}},
+            )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "golden"),
+    [
+        ((), "mixed_budgets.md"),
+        (("--equal", "evaluations"), "mixed_budgets_equal_evaluations.md"),
+        (("--equal", "cost", "--training-price", "2.4"), "mixed_budgets_equal_cost.md"),
+    ],
+)
+def test_golden(study, options, golden):
+    done = run_main(study, *options, module="harness.table")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (GOLDEN / golden).read_text()
+
+
+def test_the_heading_says_which_budgets_differ(study):
+    (comparison,) = comparisons(runs_below(study).runs)
+    document = describe_comparison(comparison)
+    assert document.title == "digits: at most 3 to 7 evaluations per run, seeds 0 to 5"
+    assert document.headings[0] == "Budgets differ: nas 7 evaluations, others 3."
+    assert "Against full, primary, at unequal budgets" in [t.title for t in document.tables][2]
+
+
+@pytest.mark.parametrize(
+    ("budgets", "told"),
+    [
+        ([{"evaluations": 24}, {"evaluations": 106}, {"evaluations": 24}],
+         "a1 106 evaluations, others 24"),
+        ([{"evaluations": 24}, {"evaluations": 106}], "a1 106 evaluations, a0 24"),
+        ([{"evaluations": 3, "seconds": 60}, {"evaluations": 3}, {"evaluations": 3}],
+         "a0 60 seconds of training and LLM, others no limit"),
+        ([{"evaluations": 3, "cost": 5.0}, {"evaluations": 9}, {"evaluations": 9}],
+         "a0 5.0 of cost, others no limit; a0 3 evaluations, others 9"),
+        ([{"evaluations": 3, "proposals": 15}, {"evaluations": 3, "proposals": 30}],
+         "a1 30 proposals, a0 15"),
+    ],
+)  # fmt: skip
+def test_budgets_in_words(budgets, told, tmp_path):
+    for k, budget in enumerate(budgets):
+        record_run(tmp_path / str(k), arm=f"a{k}", seed=0, children=[("g0.c0", LINT)],
+                   comparison=None, settings={"budget": budget}, at=float(k))  # fmt: skip
+    (comparison,) = comparisons(runs_below(tmp_path).runs)
+    assert comparison.differing_budgets == f"Budgets differ: {told}."
+
+
+def test_one_arm_with_two_budgets_is_two_arms_named_by_them(tmp_path):
+    for k, evaluations in enumerate((3, 9)):
+        for seed in range(2):
+            record_run(tmp_path / f"{k}{seed}", arm="nas", seed=seed, variant=f"v{k}",
+                       children=[("g0.c0", LINT)], comparison=None,
+                       settings={"budget": {"evaluations": evaluations}})  # fmt: skip
+    (comparison,) = comparisons(runs_below(tmp_path).runs)
+    assert {arm.name: len(arm.runs) for arm in comparison.arms} == {
+        "nas (3 evaluations)": 2, "nas (9 evaluations)": 2,
+    }  # fmt: skip
+
+
+def test_what_a_cut_lacks_is_said_and_the_measure_is_another(study):
+    done = run_main(study, "--equal", "seconds", module="harness.table")
+    assert "*At equal seconds of training and LLM: each run is cut at 8.5;" in done.stdout
+    assert "Cut: nas.*" in done.stdout
+    assert "Against full, exploratory, at equal seconds: hypervolume" in done.stdout
+    assert "did not declare before they started at which equal effort" in done.stdout
+    assert "nas: of 6 cut runs, 6 selected a network that was not re-trained." in done.stdout
+    assert "nas unknown" in done.stdout
+    named = run_main(study, "--equal", "seconds", "--measure", "saved", module="harness.table")
+    assert named.returncode == 2
+    assert "--measure: expected a metric that all cut runs have, one of hypervolume" in named.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--training-price", "1"), ("--equal", "cost", "--training-price", "-1"),
+                ("--equal", "cost", "--training-price", "nan")]
+)  # fmt: skip
+def test_a_price_that_prices_nothing_is_refused(study, options):
+    done = run_main(study, *options, module="harness.table")
+    assert done.returncode == 2
+    assert "--training-price: expected a price of at least 0 with --equal cost" in done.stderr
