@@ -24,6 +24,7 @@ EFFORT_METRICS = (
         heading="search s",
         phrase="seconds of training and LLM in the search",
         value=lambda run: total_effort(run).seconds,
+        after=lambda point: point.seconds,
         aggregate=aggregation.mean_if_known,
         lower_is_better=True,
         claimable=False,

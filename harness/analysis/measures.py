@@ -236,7 +236,7 @@ def _by_network(
     """
     distinct = {
         (run.seed, sources.get(step, run.seed_source)): scores
-        for run in runs
+        for run in (one.whole for one in runs)
         for sources in [{c.step: c.source for c in run.candidates}]
         for step, scores in scores_of(run).items()
     }

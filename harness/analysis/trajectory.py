@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.analysis.effort.spent import effort_of
 from harness.analysis.run_result import Candidate, RunResult
 from harness.evolution import pareto
-from harness.evolution.budget import total
+from harness.evolution.budget import Effort, total
 from harness.evolution.candidate import SHOWN_NETWORKS
 
 TARGET_SIZE = 0.5
@@ -26,7 +27,8 @@ class Point:
         evaluations: Evaluations so far.
         tokens: Prompt and completion tokens so far; None where an LLM does not report them.
         characters: Characters of prompts and answers so far.
-        train_s: Seconds of completed trainings in the search so far.
+        train_s: Seconds of trainings in the search so far, as far as they are known.
+        seconds: Seconds of training and LLM so far; None where one is not known.
         best: Best validation score among networks of at most the seed's size; None without one.
         hypervolume: See ``pareto.hypervolume``; 0 before the first evaluated network.
     """
@@ -35,6 +37,7 @@ class Point:
     tokens: int | None
     characters: int
     train_s: float
+    seconds: float | None
     best: float | None
     hypervolume: float
 
@@ -49,11 +52,13 @@ def trajectory(run: RunResult) -> list[Point]:
     front, room = pareto.Front(), _MOST_MEMBERS
     tokens: int | None = 0
     characters, train_s, best, volume = 0, 0.0, None, 0.0
+    effort = Effort()
     for candidate in run.candidates:
         asked = _tokens(run, candidate)
         tokens = None if tokens is None or asked is None else tokens + asked
         characters += sum(run.calls[step].characters for step in _calls(candidate))
         train_s += candidate.train_s
+        effort += effort_of(run, candidate)
         new = candidate.objectives
         if new is not None and front.add(new):
             room -= len(front.members)
@@ -68,6 +73,7 @@ def trajectory(run: RunResult) -> list[Point]:
                     tokens=tokens,
                     characters=characters,
                     train_s=train_s,
+                    seconds=effort.seconds,
                     best=best,
                     hypervolume=volume,
                 )

@@ -196,6 +196,12 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
             _check_section(name, _setting(settings, name, (dict,)), schema)
     if "fidelity" in settings:
         _setting(settings, "fidelity._target_", (str,))
+    _check_budget(settings)
+
+
+def _check_budget(settings: Mapping[str, Any]) -> None:
+    if "training_price" in settings:
+        _setting(settings, "training_price", _NUMBER)
     for name, limit in settings["budget"].items():
         if limit is not None:
             _setting(settings, f"budget.{name}", _NUMBER)

@@ -155,7 +155,7 @@ def on_cut(comparison: Comparison) -> Iterator[str]:
         ]  # fmt: skip
         if lacking:
             yield (
-                f"{arm.name}: of {len(runs)} cut runs, {len(lacking)} selected a network that was "
+                f"{arm.name}: {len(lacking)} of {len(runs)} cut runs selected a network that was "
                 f"not re-trained."
             )
 

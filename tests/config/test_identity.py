@@ -7,7 +7,13 @@ from dataclasses import fields, replace
 import pytest
 
 from harness.config.foreign import restored
-from harness.config.identity import comparison_digest, digest_of, identity, is_free
+from harness.config.identity import (
+    comparison_digest,
+    digest_of,
+    identity,
+    is_free,
+    table_digest,
+)
 from harness.config.strategies import (
     TARGET,
     installed_strategies,
@@ -114,3 +120,22 @@ def test_all_arms_have_identities_of_their_own_and_one_comparison():
 )  # fmt: skip
 def test_what_leaves_a_reproduction_as_it_is_follows_from_the_roles(override, free):
     assert is_free(override) == free
+
+
+def test_limits_that_a_run_does_not_have_leave_its_identity_as_it_was_without_them():
+    plain = known(composed(*SETTINGS))
+    assert "seconds" not in plain["budget"]
+    assert {"prices", "training_price"}.isdisjoint(plain)
+    priced = known(composed(*SETTINGS, "budget.cost=1", "training_price=2", "budget.seconds=3"))
+    assert (priced["budget"]["seconds"], priced["training_price"]) == (3, 2)
+    assert comparison_digest(priced) != comparison_digest(plain)
+    assert table_digest(priced) == table_digest(plain)
+    assert table_digest(plain) != table_digest(known(composed(*SETTINGS, "recipe.epochs=7")))
+
+
+def test_a_record_whose_cost_was_of_the_llm_alone_is_restored_as_that():
+    recorded = known(composed(*SETTINGS, "budget.cost=1", "training_price=2"))
+    del recorded["training_price"]
+    config = restored(recorded, [], kind="image_classification")
+    assert (config.budget.cost, config.training_price) == (1, None)
+    assert known(config) | {"data": "d", "network": "n"} == recorded

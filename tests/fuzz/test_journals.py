@@ -12,8 +12,10 @@ import pytest
 
 from harness.analysis.attribution import contributions
 from harness.analysis.comparison import comparisons
+from harness.analysis.effort.cut import at_equal
+from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.loading import all_below
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InputError
 from harness.record.events import CallRefused, GenerationEnded, ScoreConfirmed
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from harness.record.study import study_of
@@ -129,6 +131,10 @@ def everything_made_of(folder, out, *, with_page):
         assert len(sentence) < 1000
     found = comparisons(below.runs)
     documents = [describe_comparison(one) for one in found]
+    for one in found:
+        for by in EFFORTS:
+            with contextlib.suppress(InputError):  # an effort that is not recorded
+                documents.append(describe_comparison(at_equal(one, by, training_price=0.5)))
     text = io.StringIO()
     for style in STYLES:
         text.write(render_all(documents, style))

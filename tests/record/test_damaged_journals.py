@@ -100,6 +100,8 @@ DAMAGES = {
     "settings without a split": setting("search", {}),
     "a budget without end": setting("budget.evaluations", 1 << 62),
     "a budget that is a list": setting("budget.cost", []),
+    "a price of training that is text": setting("training_price", "0.5"),
+    "a price of training below 0": setting("training_price", -1.0),
     "a tolerance that is text": setting("final.tolerance", "much"),
     "a proposer that is nothing": setting("proposer", None),
     "a model that is nothing": setting("proposer", {"model": None}),

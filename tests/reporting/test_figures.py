@@ -98,7 +98,8 @@ def test_characters_stand_for_tokens_that_no_llm_reports(tmp_path, tokens, shown
     with plot_style.styled():
         drawn = FIGURES["progress"].draw(comparison)
         labels = [" ".join(axes.get_xlabel().split()) for axes in drawn.axes]
-        assert labels == 2 * ["evaluations", *([shown] if shown else []), "seconds of training"]
+        seconds = "seconds of training and LLM in the search" if shown else "seconds of training"
+        assert labels == 2 * ["evaluations", *([shown] if shown else []), seconds]
         assert all(axes.lines for axes in drawn.axes)
         cost = FIGURES["cost"].draw(comparison).axes[0].get_xlabel()
         assert tokens is not None or cost == "characters of prompts and answers, per run"

@@ -95,6 +95,11 @@ def test_what_had_been_found_after_each_evaluation(runs):
         (2, 0.975, 360, 3.0),  # asked twice since; what is larger than the seed does not count
         (3, 0.975, 480, 3.0),  # a training that took too long is charged and finds nothing
     ]
+    assert [p.seconds for p in trajectory(full)] == [
+        2.5,
+        6.0,
+        None,
+    ]  # which took nobody knows how long
     heights = [p.hypervolume for p in trajectory(full)]
     assert heights[-1] == pytest.approx(full.hypervolume)
     assert heights == sorted(heights)

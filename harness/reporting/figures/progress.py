@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.analysis.comparison import Comparison
 from harness.analysis.curves.series import Band, band
+from harness.analysis.effort.spent import total_effort
 from harness.analysis.metric import Quantity
 from harness.analysis.metrics import METRICS
 from harness.analysis.run_result import RunResult
@@ -34,11 +35,19 @@ def _draw(comparison: Comparison) -> Any:
 
 
 def _columns(runs: Sequence[RunResult]) -> Sequence[str]:
-    """Return the metrics of cost: evaluations, tokens or else characters, seconds of training."""
+    """Return the metrics of cost: evaluations, tokens or else characters, seconds.
+
+    The seconds are those of training and LLM, or else of training.
+    """
     if not any(run.calls for run in runs):
         return "evaluations", "train_s"
     knows_tokens = all(run.usage is not None for run in runs)
-    return "evaluations", "tokens" if knows_tokens else "characters", "train_s"
+    knows_seconds = all(total_effort(run).seconds is not None for run in runs)
+    return (
+        "evaluations",
+        "tokens" if knows_tokens else "characters",
+        "search_s" if knows_seconds else "train_s",
+    )
 
 
 def _draw_panel(axes: Any, comparison: Comparison, spent: str, reached: str) -> None:
@@ -83,11 +92,11 @@ FIGURE = Figure(
     name="progress",
     title="Anytime performance",
     caption="Best {task.validation_score} (of networks of at most the seed network's size) and "
-    "hypervolume against the cost so far: evaluations, tokens, seconds of training. Lines are "
-    "medians over an arm's runs, areas reach from quartile to quartile. They begin where every run "
-    "has a value, and a run that has ended keeps its last value. Characters stand for "
-    "tokens where an LLM does not report its tokens. An arm without an LLM is a mark at zero of "
-    "them, as high as its final median.",
+    "hypervolume against the cost so far: evaluations, tokens, seconds of training and, where all "
+    "are on record, of the LLM. Lines are medians over an arm's runs, areas reach from quartile to "
+    "quartile. They begin where every run has a value, and a run that has ended keeps its last "
+    "value. Characters stand for tokens where an LLM does not report its tokens. An arm without "
+    "an LLM is a mark at zero of them, as high as its final median.",
     draw=_draw,
     position=2,
 )
