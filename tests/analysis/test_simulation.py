@@ -8,9 +8,9 @@ import statistics
 
 import numpy as np
 import pytest
-from scipy.stats import beta, t
+from scipy.stats import beta, binom, binomtest, t
 
-from harness.analysis.statistics.family import compared, is_equivalent
+from harness.analysis.statistics.family import compared, equivalence
 from harness.analysis.statistics.intervals import (
     LEVEL,
     clustered_share,
@@ -19,7 +19,7 @@ from harness.analysis.statistics.intervals import (
     share_interval,
 )
 from harness.analysis.statistics.noise import Noise, pooled_noise
-from harness.analysis.statistics.paired import shift, signed_rank, superiority
+from harness.analysis.statistics.paired import holm, shift, shift_within, signed_rank, superiority
 from harness.analysis.statistics.power import detectable
 from harness.analysis.statistics.several_tasks import (
     bayesian_signed_rank,
@@ -129,16 +129,35 @@ def test_intervals_of_differences_cover_as_often_as_documented(name):
     assert found == documented(shift, name)
 
 
-@pytest.mark.parametrize("percent", [50, 80, 95])
-def test_shares_of_seeds_ahead_are_covered_as_often_as_documented(percent):
-    rng = np.random.default_rng(percent)
-    found = []
-    for n in PAIRS:
-        wins = rng.binomial(n, percent / 100, STUDIES)
-        by_wins = [superiority([1.0] * k + [-1.0] * (n - k)) for k in range(n + 1)]
-        covers = np.array([one.low <= percent / 100 <= one.high for one in by_wins])
-        found.append(covers[wins].mean())
-    assert found == documented(superiority, f"ahead at {percent} % of seeds")
+def covered(low, high, chance):
+    """Return the chance that one of these intervals, by the number of wins, holds the chance."""
+    wins = binom.pmf(np.arange(len(low)), len(low) - 1, chance)
+    return float(wins[(low <= chance) & (chance <= high)].sum())
+
+
+def test_shares_of_seeds_ahead_are_covered_as_often_as_documented():
+    """Computed for every share on a grid and just beside the ends of the intervals."""
+    found = {}
+    for n in (1, 3, 6, 8, 12, 20):
+        intervals = {
+            "": [superiority([1.0] * k + [-1.0] * (n - k)) for k in range(n + 1)],
+            "Wilson, ": [
+                binomtest(k, n).proportion_ci(0.95, method="wilson") for k in range(n + 1)
+            ],
+        }
+        for name, ones in intervals.items():
+            low, high = (np.array([getattr(one, end) for one in ones]) for end in ("low", "high"))
+            ends = np.concatenate([low, high])
+            grid = np.concatenate([np.linspace(0.001, 0.999, 999), ends - 1e-9, ends + 1e-9])
+            worst = min(covered(low, high, p) for p in grid if 0 < p < 1)
+            found.setdefault(f"{name}at the worst share", []).append(worst)
+            for percent in (50, 80, 95):
+                row = found.setdefault(f"{name}ahead at {percent} % of seeds", [])
+                row.append(covered(low, high, percent / 100))
+    assert min(found["at the worst share"]) >= 0.95
+    for name, rates in found.items():
+        if not name.startswith("Wilson, ahead"):
+            assert rates == documented(superiority, name, within=0.001), (name, rates)
 
 
 def test_ties_that_count_half_leave_the_share_covered():
@@ -155,12 +174,37 @@ def test_a_difference_as_large_as_the_margin_is_called_irrelevant_as_rarely_as_d
     found = []
     for n in PAIRS:
         studies = np.random.default_rng([n, 15]).normal(difference, 1, (STUDIES // 4, n))
-        found.append(
-            statistics.fmean(is_equivalent(shift(study), 1.5) for study in studies.tolist())
-        )
+        found.append(statistics.fmean(equivalence(study, 1.5) <= LEVEL for study in studies))
     if difference:
         assert max(found) <= 0.03
-    assert found == documented(is_equivalent, f"true difference {difference}")
+    assert found == documented(equivalence, f"true difference {difference}"), found
+
+
+@pytest.mark.parametrize(
+    ("percent", "mean"), [(25, "mean 0.175"), (10, "mean 0.07"), (25, "median alone")]
+)
+def test_arms_that_fail_at_some_seeds_are_called_equal_as_rarely_as_documented(percent, mean):
+    found = []
+    for n in PAIRS:
+        rng, shape = np.random.default_rng([n, percent]), (STUDIES // 4, n)
+        saved = rng.normal(0.7, 0.05, shape) * (rng.random(shape) >= percent / 100)
+        studies = saved - rng.normal(0.7, 0.05, shape)
+        test = shift_within if mean == "median alone" else equivalence
+        found.append(statistics.fmean(test(study, 0.15) <= LEVEL for study in studies))
+    assert found == documented(equivalence, f"fails at {percent} %, {mean}"), found
+
+
+def test_of_several_arms_that_differ_one_is_called_equal_as_rarely_as_documented():
+    found = {"alone": [], "adjusted": []}
+    for arms in (1, 4, 8):
+        rng = np.random.default_rng(arms)
+        reference = rng.normal(0, math.sqrt(0.5), (2_000, 1, 20))
+        families = rng.normal(1.5, math.sqrt(0.5), (2_000, arms, 20)) - reference
+        ps = [[equivalence(pairs, 1.5) for pairs in family] for family in families]
+        found["alone"].append(statistics.fmean(min(family) <= LEVEL for family in ps))
+        found["adjusted"].append(statistics.fmean(min(holm(family)) <= LEVEL for family in ps))
+    for name, rates in found.items():
+        assert rates == documented(equivalence, name), (name, rates)
 
 
 @pytest.mark.parametrize("name", ["normal", "uniform", "exponential", "exponential, mirrored"])
@@ -288,9 +332,9 @@ def test_equal_arms_are_called_different_over_tasks_as_rarely_as_documented():
     assert found == documented(bayesian_signed_rank, "equal arms")
 
 
-@pytest.mark.parametrize("name", ["clustered", "Wilson"])
+@pytest.mark.parametrize("name", ["clustered", "independent"])
 def test_shares_of_children_are_covered_as_often_as_documented(name):
-    """Wilson's interval, which takes children as independent, covers less than it says."""
+    """The interval of a share, which takes children as independent, covers less than it says."""
     rng, found = np.random.default_rng(9), []
     for n in (3, 5, 10, 20):
         parts = rng.binomial(8, rng.beta(1.5, 3.5, (1_000, n))).tolist()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_1samp, wilcoxon
+from scipy.stats import binom, ttest_1samp, wilcoxon
 
-from harness.analysis.statistics.family import compared, compared_both_ways, is_equivalent
+from harness.analysis.statistics.family import compared, compared_both_ways, equivalence
 from harness.analysis.statistics.intervals import clustered_share, mean_interval, share_interval
 from harness.analysis.statistics.paired import (
     Shift,
@@ -19,6 +19,7 @@ from harness.analysis.statistics.paired import (
     least_p,
     seeds_needed,
     shift,
+    shift_within,
     signed_rank,
     signed_ranks,
     superiority,
@@ -37,15 +38,15 @@ def test_the_interval_is_students(values):
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_of_a_share_is_wilsons(counts):
-    """Its ends are the chances from which the share is 1.96 standard deviations away."""
+def test_the_interval_of_a_share_holds_every_chance_that_is_not_rejected(counts):
+    """At its ends, so many cases or more, or so few or fewer, have a chance of 2.5 %."""
     part, whole = counts
     found, share = share_interval(part, whole), part / whole
     assert found.mean == share
     assert 0 <= found.low <= share <= found.high <= 1
-    for end in (found.low, found.high):
-        off = abs(share - end) / math.sqrt(end * (1 - end) / whole) if 0 < end < 1 else 1.96
-        assert off == pytest.approx(1.96, abs=0.001)
+    assert found.low == 0 or binom.sf(part - 1, whole, found.low) == pytest.approx(0.025)
+    assert found.high == 1 or binom.cdf(part, whole, found.high) == pytest.approx(0.025)
+    assert (found.low == 0, found.high == 1) == (part == 0, part == whole)
 
 
 def test_the_interval_of_a_share_over_runs_is_as_wide_as_the_runs_differ():
@@ -183,9 +184,10 @@ def test_a_comparison_with_missing_values_is_given_both_ways():
     whole, partly = compared_both_ways([known, [*known, -math.inf]], [known, known], margin=9.0)
     assert whole.left_out is None
     assert (partly.n, partly.left_out.n) == (7, 6)
+    assert partly.left_out.shift == shift(known)
     assert partly.shift.estimate < partly.left_out.shift.estimate
-    assert (partly.equivalent, partly.left_out.equivalent) == (False, True)
-    assert partly.deviation == partly.left_out.deviation == statistics.stdev(known)
+    assert partly.equivalent is False
+    assert partly.deviation == statistics.stdev(known)
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (2, 7), (3, 7), (5, 8), (11, 9)])
@@ -216,22 +218,50 @@ def test_superiority_counts_ties_half():
     assert found.mean == 0.625
     assert (found.low, found.high) == (share_interval(2, 4).low, share_interval(3, 4).high)
     five = superiority([1, 1, 1, 1, 1, -1, -1])
-    assert (round(five.low, 2), round(five.high, 2)) == (0.36, 0.92)
+    assert (round(five.low, 2), round(five.high, 2)) == (0.29, 0.96)
+    one = superiority([-1])
+    assert (one.low, round(one.high, 3)) == (0, 0.975)
     assert superiority([]) is None
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "equivalent"),
-    [(-0.1, 0.1, True), (0.05, 0.1, True), (-0.15, 0.1, False), (-0.1, 0.2, False)],
-)
-def test_no_relevant_difference_is_an_interval_within_the_margin(low, high, equivalent):
-    assert is_equivalent(Shift(estimate=0.06, low=low, high=high), 0.15) is equivalent
+@given(TIED, st.integers(1, 12))
+def test_no_relevant_difference_is_two_intervals_within_the_margin(counts, margin):
+    """That of the median of the means of two, and that of the mean."""
+    pairs = [float(count) for count in counts]
+    (found,) = compared([pairs], margin=margin / 2)
+    if len(pairs) < 6:
+        assert found.equivalent is None
+        return
+    ends = (found.shift.low, found.mean.low, found.shift.high, found.mean.high)
+    assert found.equivalent == (-margin / 2 < min(ends) and max(ends) < margin / 2)
 
 
-def test_without_margin_or_interval_nothing_is_said_of_equivalence():
-    assert is_equivalent(Shift(estimate=0, low=-1, high=1), None) is None
-    assert is_equivalent(Shift(estimate=0, low=None, high=None), 1) is None
-    assert is_equivalent(None, 1) is None
+def test_a_rare_failure_that_the_median_does_not_see_is_no_equality():
+    """One of twelve runs loses 0.7 decades; the interval of the median of means is within 0.15."""
+    pairs = [0.01 * (-1) ** i * i for i in range(11)] + [-0.7]
+    assert shift_within(pairs, 0.15) <= 0.05
+    (found,) = compared([pairs], margin=0.15)
+    assert -0.15 < found.shift.low < found.shift.high < 0.15
+    assert found.mean.low < -0.15
+    assert found.equivalent is False
+
+
+def test_equality_is_adjusted_for_the_family_as_differences_are():
+    pairs = [0.05 * (-1) ** i * (i + 1) for i in range(6)]
+    p = equivalence(pairs, 0.5)
+    assert 0.025 < p <= 0.05
+    assert compared([pairs], margin=0.5)[0].equivalent
+    assert [one.equivalent for one in compared([pairs, pairs], margin=0.5)] == [False, False]
+
+
+def test_without_a_margin_or_enough_pairs_nothing_is_said_of_equality():
+    near = [0.01, -0.02, 0.03, -0.04, 0.05, -0.06]
+    assert compared([near])[0].equivalent is None
+    assert compared([near[:5]], margin=9.0)[0].equivalent is None
+    assert compared([near], margin=9.0)[0].equivalent is True
+    assert compared([[0.0] * 6], margin=9.0)[0].equivalent is True
+    missing = compared([[*near, -math.inf]], margin=9.0)[0]
+    assert (missing.equivalent, missing.mean) == (False, None)
 
 
 def test_what_could_be_significant_at_its_step_of_holm_gets_its_p():

@@ -69,6 +69,23 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     return Interval(mean=centre, low=centre - reach, high=centre + reach)
 
 
+def mean_within(values: Sequence[float], margin: float) -> float:
+    """Return p of two one-sided t tests that a mean lies within a margin of 0 (Schuirmann 1987).
+
+    It is two-sided: at most 5 % exactly where Student's 95 % interval lies within the margin. 1
+    where there is no such interval.
+    """
+    from scipy.stats import t
+
+    if len(values) < 2 or not all(map(math.isfinite, values)):  # noqa: PLR2004 - has no spread
+        return 1.0
+    room = margin - abs(statistics.fmean(values))
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    if not error:
+        return float(room <= 0)
+    return min(1.0, 2 * float(t.sf(room / error, len(values) - 1)))
+
+
 def prediction_interval(values: Sequence[float]) -> Interval | None:
     """Return the 95 % prediction interval of one further value (Whitmore 1986), None below two.
 
@@ -89,10 +106,13 @@ def prediction_interval(values: Sequence[float]) -> Interval | None:
 
 
 def share_interval(part: int, whole: int) -> Interval:
-    """Return the 95 % interval of a share (Wilson 1927), for independent cases of one chance."""
+    """Return the 95 % interval of a share (Clopper 1934), for independent cases of one chance.
+
+    It covers every chance in 95 % of studies or more, however few the cases.
+    """
     from scipy.stats import binomtest
 
-    interval = binomtest(part, whole).proportion_ci(1 - LEVEL, method="wilson")
+    interval = binomtest(part, whole).proportion_ci(1 - LEVEL, method="exact")
     return Interval(mean=part / whole, low=float(interval.low), high=float(interval.high))
 
 
@@ -102,11 +122,11 @@ def clustered_share(parts: Sequence[int], wholes: Sequence[int]) -> Interval | N
     The interval is the percentile bootstrap's, which resamples clusters, since cases of one cluster
     depend on each other. Coverage in % of 1,000 simulated studies with eight cases in a cluster,
     whose chances spread around 30 % (beta distribution of 1.5 and 3.5), by the number of clusters
-    (``nox -s simulation``)::
+    (``nox -s simulation``); the last row takes cases as independent::
 
                            3     5    10    20
         clustered       74.8  85.5  91.1  93.2
-        Wilson          83.4  78.7  85.1  82.3
+        independent     87.8  81.4  85.1  83.8
 
     Args:
         parts: Cases of interest in each cluster.
