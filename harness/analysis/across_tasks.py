@@ -126,8 +126,8 @@ def aggregates(tasks: Sequence[Comparison], metric: Metric) -> list[Aggregate]:
         mine = [task[key] for task in values]
         iqm = interquartile_mean(mine, rng)
         against = None
-        if key != reference:
-            shifts = [None if (one := task.get(key)) is None else one.estimate
+        if all(key in task for task in differences):
+            shifts = [None if (one := task[key]) is None else one.estimate
                       for task in differences]  # fmt: skip
             theirs = [task[reference] for task in values]
             against = _against(mine, theirs, shifts, metric, region=region, rng=rng)

@@ -80,6 +80,12 @@ def tokens_or_characters(characters: Callable[[Call], int]) -> Aggregate:
     return aggregate
 
 
+def share_with_interval(values: Sequence[float | None], _: Sequence[RunResult]) -> Interval | None:
+    """Return the share of the known values that are 1, the others being 0, with its interval."""
+    known = _known(values)
+    return intervals.share_interval(round(sum(known)), len(known)) if known else None
+
+
 def median(values: Sequence[float | None], _: Sequence[RunResult]) -> float | None:
     """Return the median, exactly a recorded value where the two in the middle are equal."""
     known = _known(values)

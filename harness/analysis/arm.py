@@ -49,6 +49,11 @@ class Arm:
         return self.runs[0].saw_test_data
 
     @property
+    def score_only(self) -> bool:
+        """Whether it selects by score alone, so that no measure of sizes judges its search."""
+        return self.runs[0].score_only
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The LLMs that answered, by their own account, revision included."""
         return tuple(sorted({model for run in self.runs for model in run.models.values()}))

@@ -87,6 +87,19 @@ class Comparison:
             arm for arm in self.arms if arm is not self.reference and not arm.saw_test_data
         )
 
+    @property
+    def reference_is_default(self) -> bool:
+        """Whether the reference is the one that nobody has to choose."""
+        return self.reference is _reference(self.arms, None)
+
+    def compared_by(self, metric: Metric) -> tuple[Arm, ...]:
+        """Return the others, without arms that select by score alone if the metric counts sizes."""
+        if not metric.counts_size:
+            return self.others
+        if self.reference is not None and self.reference.score_only:
+            return ()
+        return tuple(arm for arm in self.others if not arm.score_only)
+
 
 def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> list[Comparison]:
     """Split runs into those that may be compared, in the order of their first runs.
@@ -144,16 +157,16 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
 
     Pairs are runs at one seed that both arms finished. A finished run without a value, or with one
     that lacks a failed re-training, counts as worse than any value; where there is one,
-    ``left_out`` is the comparison without it.
+    ``left_out`` is the estimate without it.
 
     Args:
         comparison: Runs that may be compared.
-        metric: The metric to compare by.
+        metric: The metric to compare by, see ``Comparison.compared_by``.
     """
     if comparison.reference is None:
         return
     worst = math.inf if metric.lower_is_better else -math.inf
-    others = comparison.others
+    others = comparison.compared_by(metric)
     by_seed = {
         arm.name: {run.seed: metric.value_if_whole(run) for run in arm.finished}
         for arm in (comparison.reference, *others)

@@ -126,6 +126,12 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
     return max(0.0, math.log10(run.seed_objectives.n_params / selected.objectives.n_params))
 
 
+def saves(run: RunResult) -> float | None:
+    """Return 1 where the selected network saves parameters, else 0, see ``saved``."""
+    decades = saved(run)
+    return None if decades is None else float(decades > 0)
+
+
 def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float | None:
     """Return the area below the test scores of the networks that the search chooses, by size.
 

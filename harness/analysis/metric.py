@@ -63,6 +63,8 @@ class Metric:
         relevant: Least difference between arms that matters, where one is agreed on.
         partial: Whether some re-trainings behind its value in a run failed.
         comparable: Whether arms can be compared by it (``--measure``).
+        counts_size: Whether it counts sizes of networks, so that no arm which selects by score
+            alone is compared by it.
         claimable: Whether a published number can be a claim about it.
         aliases: Other names of it that ``claims.yaml`` may use.
         of_whole: Whether only the end of a whole run may decide it: what is selected, re-trained or
@@ -88,6 +90,7 @@ class Metric:
     relevant: float | None = None
     partial: Callable[[RunResult], bool] = lambda _: False
     comparable: bool = False
+    counts_size: bool = False
     claimable: bool = True
     aliases: tuple[str, ...] = ()
     of_whole: bool = False

@@ -97,12 +97,26 @@ _MEASURES = (
         aggregate=aggregation.median_with_quartiles,
         spec=".3f",
         comparable=True,
+        counts_size=True,
         of_whole=True,
         note="saved: log10 of the seed network's parameters over the selected network's, if its "
         "{task.test_score}, re-trained on {final_seeds} fresh seeds, is at most {margin} below the "
         "seed network's; else 0. 0.301 is half the parameters, 1 a tenth. Median over runs "
         "[quartiles]. selected: the smallest network of a run's front within {tolerance} of the "
         "{threshold}, or the {task.best} where none is. {test_split}",
+    ),
+    Metric(
+        name="saves",
+        heading="runs that save % [95 % CI]",
+        phrase="share of runs that save parameters",
+        value=measures.saves,
+        table=RESULTS,
+        aggregate=aggregation.share_with_interval,
+        quantity=Quantity.SHARE,
+        spec=".0f",
+        of_whole=True,
+        note="runs that save: those in which saved is above 0, with the interval of Clopper and "
+        "Pearson.",
     ),
     Metric(
         name="test_score",
@@ -143,6 +157,7 @@ _MEASURES = (
         of_seed=lambda run: run.finals.get("seed", ()),
         quantity=Quantity.SCORE,
         comparable=True,
+        counts_size=True,
         of_whole=True,
         note="best within seed size: of a run's front, the network of at most the seed network's "
         "size that the search scored best, re-trained once ({final_seeds} times if it is the "
@@ -157,6 +172,7 @@ _MEASURES = (
         aggregate=aggregation.median_with_quartiles,
         spec=".3f",
         comparable=True,
+        counts_size=True,
         of_whole=True,
         note="test hypervolume: at each size up to the seed network's, the {task.test_score} of "
         "the network of at most that size that the search scored best, above {useful} below the "
@@ -245,6 +261,7 @@ _MEASURES = (
         after=lambda point: point.hypervolume,
         spec=".3f",
         comparable=True,
+        counts_size=True,
         note="hypervolume: the area of {task.score} and size that a run's front dominates, in "
         "{task.score} above chance times decades of parameters, up to the reference point of "
         "{chance} and {most_params} parameters. Higher is better. Median over runs [quartiles].",
@@ -271,6 +288,7 @@ _MEASURES = (
         aggregate=aggregation.median,
         spec=".3f",
         comparable=True,
+        counts_size=True,
         aliases=("anytime_hypervolume",),
         of_whole=True,
         note="anytime hypervolume: the mean hypervolume over the evaluations of the budget, so "

@@ -38,19 +38,20 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
     apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
     reference = comparison.reference
     return Document(
-        title=comparison.title,
+        title=comparison.title + (f": {footnotes.ONE_SEED}" if _has_one_seed(comparison) else ""),
         headings=tuple(
             dict.fromkeys([*apart, *_effort(comparison), *map(_source_of_answers, comparison.arms)])
         ),
         tables=(
             _results(comparison),
             _search(comparison),
-            *([differences_table(comparison, chosen)] if comparison.others else []),
+            *([differences_table(comparison, chosen)] if comparison.compared_by(chosen) else []),
             _cost(comparison),
         ),
         headline=_parameters_saved(comparison),
         notes=(
             *_missing_runs(comparison),
+            *footnotes.on_score_only(comparison, chosen),
             *footnotes.on_cut(comparison),
             *footnotes.on_events([run.whole for run in comparison.runs]),
             footnotes.provenance({arm.name: arm.runs for arm in comparison.arms}),
@@ -269,14 +270,23 @@ def _source_of_answers(arm: Arm) -> str:
 
 
 def _parameters_saved(comparison: Comparison) -> str:
-    """Return the parameters saved at the seed network's test score, 0 where an arm's run failed."""
+    """Return the parameters saved at the seed network's test score, 0 where an arm's run failed.
+
+    Nothing for one seed, since a sentence without an interval would look like a result.
+    """
     run = comparison.arms[0].runs[0]
+    if _has_one_seed(comparison):
+        return ""
     saved = ", ".join(_saved(arm) for arm in comparison.arms if arm.finished)
     return (
         f"Parameters saved by the selected network with a {run.wording.test_score} at most "
         f"{footnotes.points(run, margin_of(run))} below the seed network's, both re-trained on "
         f"fresh seeds; median over all runs, 0 where it fails: {saved or 'no run is complete yet'}."
     )
+
+
+def _has_one_seed(comparison: Comparison) -> bool:
+    return len({run.seed for run in comparison.runs}) == 1
 
 
 def _saved(arm: Arm) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, declared_measure, paired_differences
-from harness.analysis.metric import Metric
+from harness.analysis.metric import SEARCH, Metric
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.statistics.family import Difference
 from harness.analysis.statistics.intervals import LEVEL, Interval
 from harness.analysis.statistics.paired import seeds_needed
-from harness.analysis.statistics.power import POWER
+from harness.analysis.statistics.power import POWER, detectable, seeds_to_find
 from harness.reporting.footnotes import on_left_out
 from harness.reporting.formatting import (
     ARM,
@@ -32,7 +32,8 @@ _LEAST_P = 0.001
 def differences_table(comparison: Comparison, measure: Metric) -> Table:
     """Return the comparison of all arms with the reference.
 
-    Arms that saw test data are left out, since they are scored by another rule.
+    Arms that saw test data are left out, since they are scored by another rule. So are arms that
+    select by score alone, where the measure counts sizes.
 
     Args:
         comparison: Runs that may be compared; it has a reference.
@@ -49,7 +50,8 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     return Table(
         name="compared",
         title=f"Against {reference}, {standing}{_at(comparison)}: {fill(measure.phrase, wording)}"
-        + (f", in {points}" if points else ""),
+        + (f", in {points}" if points else "")
+        + (", luck included" if measure.table == SEARCH else ""),
         columns=shown,
         rows=rows,
         notes=(
@@ -68,30 +70,35 @@ def _at(comparison: Comparison) -> str:
 
 
 def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]:
-    """Return whether a measure was declared before the runs started, in a word and a sentence.
+    """Return whether a comparison is the one that the runs are configured for, and a sentence.
 
     Args:
         tasks: One comparison or more, of different data.
-        measure: The measure, which is primary if all of their runs declared it.
+        measure: The measure, which is primary if all of their runs are configured with it, and the
+            reference is the one by default.
     """
     declared = [(task, declared_measure(task.runs[0])) for task in tasks]
     known = [(task, name) for task, name in declared if name is not None]
     if not known:
-        return "exploratory", "Exploratory: these runs declared no primary measure."
+        return "exploratory", "Exploratory: these runs are configured with no primary measure."
     if any(task.shortened for task in tasks):
         return (
             "exploratory",
-            "Exploratory: these runs did not declare before they started at which equal effort "
-            "they would be cut.",
+            "Exploratory: these runs are configured with no equal effort at which they are cut.",
+        )
+    if not all(task.reference_is_default for task in tasks):
+        return (
+            "exploratory",
+            "Exploratory: the reference was chosen for this table (--reference).",
         )
     if all(name and comparable_metric(name, task.wording) is measure for task, name in declared):
-        return "primary", "Primary: the measure that these runs declared before they started."
+        return "primary", "Primary: the measure that these runs are configured with."
     names = ", ".join(f"{name or 'none'} on {data_of(task)}" for task, name in declared)
     if len({name for _, name in declared}) == 1:
         names = known[0][1]
     return (
         "exploratory",
-        f"Exploratory: the primary measure that these runs declared is {names}.",
+        f"Exploratory: the primary measure that these runs are configured with is {names}.",
     )
 
 
@@ -111,6 +118,11 @@ def _columns(measure: Metric, comparison: Comparison) -> tuple[Column, ...]:
             heading="difference (Hodges-Lehmann) [95 % CI]",
             write=lambda value: notation.text(value, sign="+"),
         ),
+        Column(
+            name="mean_difference",
+            heading="mean difference [95 % CI]",
+            write=lambda value: notation.text(value, sign="+"),
+        ),
         Column(name="superiority", heading="ahead at % of seeds [95 % CI]", write=share.text),
         Column(name="p_alone", heading="p", write=_p),
         Column(name="p", heading="p (Holm)", write=_p),
@@ -127,7 +139,9 @@ def _p(value: float) -> str:
 def _rows(arm: Arm, found: Difference, measure: Metric) -> Iterator[Values]:
     yield {"arm": arm.name, **_values(found, measure)}
     if found.left_out is not None:
-        yield {"arm": f"{arm.name}{_WITHOUT_MISSING}", **_values(found.left_out, measure)}
+        values = dict.fromkeys(_values(found, measure))
+        known = {"pairs": found.left_out.n, "difference": found.left_out.shift}
+        yield {"arm": f"{arm.name}{_WITHOUT_MISSING}", **values, **known}
 
 
 def _values(found: Difference, measure: Metric) -> Values:
@@ -138,6 +152,7 @@ def _values(found: Difference, measure: Metric) -> Values:
     return {
         "pairs": found.n,
         "difference": found.shift,
+        "mean_difference": found.mean,
         "superiority": ahead,
         "p_alone": found.p_alone,
         "p": found.p,
@@ -168,7 +183,8 @@ def _notes(
         f"Difference: the arm's value less that of {comparison.reference.name} at each seed that "
         f"both completed, and of these the median of all means of two (Hodges-Lehmann). The "
         f"interval is of one comparison alone and excludes 0 exactly where p is at most {LEVEL:g}; "
-        f"below {seeds_needed(1)} seeds there is none. Ahead: ties count half; Wilson's interval."
+        f"below {seeds_needed(1)} seeds there is none. Mean difference: Student's interval, none "
+        f"where a value is missing. Ahead: ties count half; interval of Clopper and Pearson."
     )
     yield from _on_missing(found)
     if "p_alone" in names:
@@ -207,11 +223,21 @@ def _on_left_out(
     )
     if not any(one.n for one in found):
         why = "no seed is completed by an arm and the reference"
-    yield from on_left_out(columns, shown, why=why)
+    tested = [column for column in columns if column.name != "mean_difference"]
+    yield from on_left_out(tested, shown, why=why)
 
 
 def _possible(found: Sequence[Difference]) -> str:
-    return f"possible from {seeds_needed(len(found))} seeds on, see python -m harness.power"
+    """Return from how many seeds on there is a p, and what these find."""
+    comparisons = len(found)
+    least = seeds_needed(comparisons)
+    size = detectable(least, comparisons=comparisons)
+    one = seeds_to_find(1.0, comparisons=comparisons, power=POWER)
+    return (
+        f"possible from {least} seeds on, if all differences have one sign; {least} seeds find one "
+        f"of {size:.2f} standard deviations with {100 * POWER:g} % probability, {one} seeds one of "
+        f"1, see python -m harness.power"
+    )
 
 
 def _on_missing(found: Sequence[Difference]) -> Iterator[str]:
@@ -219,8 +245,9 @@ def _on_missing(found: Sequence[Difference]) -> Iterator[str]:
     if n:
         yield (
             f"A completed run without a value, or of whose re-trainings one failed, counts as "
-            f"worse than any value; {_count(n, 'pair')} here. The second row of an arm leaves its "
-            f"pairs out."
+            f"worse than any value; {_count(n, 'pair')} here. The second row of an arm is its "
+            f"estimate without them, which has no test and no verdict, since it takes for granted "
+            f"that runs succeed."
         )
 
 
@@ -235,9 +262,10 @@ def _on_verdicts(comparison: Comparison, measure: Metric) -> str:
     notation = format_of(measure, comparison.wording)
     within = f"± {notation.text(margin)} {notation.points}".strip()
     return (
-        f"{text}; {EQUIVALENT} where the whole interval lies within {within}, the least "
-        f"difference that matters (two one-sided tests at 2.5 %), whatever p is; else "
-        f"{INCONCLUSIVE}."
+        f"{text}; {EQUIVALENT} where both the median of all means of two and the mean are shown to "
+        f"lie within {within}, the least difference that matters, whatever p is (two one-sided "
+        f"tests each, signed-rank and Student's, at 2.5 % adjusted for all comparisons by Holm's "
+        f"method); else {INCONCLUSIVE}. The mean counts rare failures, which the median may not."
     )
 
 

@@ -23,6 +23,8 @@ from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import Column, fill
 
+ONE_SEED = "one seed, a demonstration that supports no conclusion"
+"""Part of the title, so that the caption of every table in LaTeX has it."""
 _FEW_FAILURES = 0.025
 """Share of equal networks that may fail a margin."""
 _BEYOND = 1.5
@@ -158,6 +160,19 @@ def on_cut(comparison: Comparison) -> Iterator[str]:
                 f"{arm.name}: {len(lacking)} of {len(runs)} cut runs selected a network that was "
                 f"not re-trained."
             )
+
+
+def on_score_only(comparison: Comparison, measure: Metric) -> Iterator[str]:
+    """Yield which arms are not compared by a measure since they select by score alone."""
+    compared = comparison.compared_by(measure)
+    names = [arm.name for arm in comparison.others if arm not in compared]
+    if names:
+        wording = comparison.wording
+        yield (
+            f"Not compared by {fill(measure.phrase, wording)}, which counts sizes: "
+            f"{', '.join(names)}. An arm that selects by {wording.score} alone is compared by it "
+            f"(--measure test_score), and so is any arm with such a reference."
+        )
 
 
 def on_left_out(

@@ -67,9 +67,9 @@ def write_report(
 def _text(document: Document) -> str:
     headings = "".join(f"<p>{escape(heading)}</p>" for heading in document.headings)
     tables = "".join(map(_table, document.shown))
+    headline = document.headline and f"<p><strong>{escape(document.headline)}</strong></p>\n"
     return (
-        f"<h2>{escape(document.title)}</h2>\n{headings}"
-        f"<p><strong>{escape(document.headline)}</strong></p>\n{tables}{_notes(document.notes)}"
+        f"<h2>{escape(document.title)}</h2>\n{headings}{headline}{tables}{_notes(document.notes)}"
     )
 
 

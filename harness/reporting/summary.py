@@ -53,7 +53,8 @@ def _print_tables(document: Document) -> None:
     title = "\n".join([document.title, *document.headings])
     tables = {table.title: table.cells for table in document.shown}
     notes = [note for table in document.shown for note in table.notes]
-    notes = [document.headline, *(f"- {note}" for note in (*notes, *document.notes))]
+    headline = [document.headline] if document.headline else []
+    notes = [*headline, *(f"- {note}" for note in (*notes, *document.notes))]
     if len({row[0] for rows in tables.values() for row in rows[1:]}) <= SIDE_BY_SIDE:
         show_sections(tables, title=title, notes=notes)
     else:

@@ -67,7 +67,7 @@ class Document:
         title: What they are about.
         headings: What a reader must know before the first number.
         tables: The tables.
-        headline: The main result, in a sentence.
+        headline: The main result, in a sentence; empty where there is none.
         notes: Footnotes of all tables.
         reference: Name of the arm that the others are compared with.
     """
@@ -151,7 +151,7 @@ def _listed(notes: Sequence[str]) -> str:
 
 
 def _latex(document: Document) -> str:
-    texts = [*document.headings, document.headline, *document.notes]
+    texts = [text for text in (*document.headings, document.headline, *document.notes) if text]
     if not document.shown:
         return "\n".join(rf"{latex(text)}\par" for text in (document.title, *texts)) + "\n"
     *tables, last = document.shown

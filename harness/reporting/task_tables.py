@@ -7,7 +7,7 @@ from harness.analysis.comparison import Comparison
 from harness.analysis.metric import Metric
 from harness.analysis.metrics import compared_by
 from harness.reporting.difference_tables import data_of, standing_of
-from harness.reporting.footnotes import on_left_out
+from harness.reporting.footnotes import on_left_out, on_score_only
 from harness.reporting.formatting import (
     ARM,
     Column,
@@ -43,7 +43,7 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
         if rows
         else f"No table over these tasks, since {reference} is not the same arm on each of them.",
-        notes=tuple(_on_selection(tasks, found)),
+        notes=(*_on_selection(tasks, found), *on_score_only(tasks[0], metric)),
         reference=reference,
     )
 

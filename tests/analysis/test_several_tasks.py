@@ -86,7 +86,7 @@ def test_only_the_measure_that_every_task_declared_is_primary(two_tasks):
     table, _ = across(two_tasks, "--measure", "hypervolume")
     assert table["title"] == "Over 2 tasks, exploratory: hypervolume"
     assert table["notes"][0] == (
-        "Exploratory: the primary measure that these runs declared is saved."
+        "Exploratory: the primary measure that these runs are configured with is saved."
     )
 
 
@@ -96,7 +96,7 @@ def test_a_measure_that_one_task_declared_is_exploratory(tmp_path):
             record_arm(tmp_path, task, arm, 400, final=FINAL | {"measure": measure})
     table, _ = across(tmp_path)
     assert table["title"].startswith("Over 2 tasks, exploratory: decades of parameters saved")
-    assert table["notes"][0].endswith("declared is saved on digits, hypervolume on other.")
+    assert table["notes"][0].endswith("configured with is saved on digits, hypervolume on other.")
 
 
 def test_probabilities_need_one_region_of_practical_equivalence(tmp_path):

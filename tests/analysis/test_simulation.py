@@ -19,7 +19,14 @@ from harness.analysis.statistics.intervals import (
     share_interval,
 )
 from harness.analysis.statistics.noise import Noise, pooled_noise
-from harness.analysis.statistics.paired import holm, shift, shift_within, signed_rank, superiority
+from harness.analysis.statistics.paired import (
+    holm,
+    shift,
+    shift_within,
+    signed_rank,
+    signed_ranks,
+    superiority,
+)
 from harness.analysis.statistics.power import detectable
 from harness.analysis.statistics.several_tasks import (
     bayesian_signed_rank,
@@ -88,6 +95,12 @@ def test_of_four_arms_like_the_reference_one_is_called_different_as_rarely(name)
     gaps = np.round(drawn(rng, (STUDIES // 4, 4, 10)) - reference, 9)
     hits = sum(any(one.p <= LEVEL for one in compared(family)) for family in gaps.tolist())
     assert upper_bound(hits, STUDIES // 4) <= 0.055
+
+
+def test_who_stops_at_the_first_significant_table_errs_as_often_as_the_docs_say():
+    gaps = differences_of("normal", 20)
+    found = [signed_ranks(gaps[:, :n]) <= LEVEL for n in range(6, 21)]
+    assert np.any(found, axis=0).mean() == pytest.approx(0.16, abs=0.01)
 
 
 def test_runs_that_fail_as_often_in_both_arms_make_no_difference():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -58,8 +59,10 @@ def test_it_says_what_it_does_not_show(runs):
     assert (
         "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in document.headings
     )
-    assert "guided~pool:full 90.0 % (1 of 1 runs)" in document.headline
-    assert "full 40.0 % (1 of 1 runs)" in document.headline
+    again = [replace(run, manifest=replace(run.manifest, seed=1)) for run in runs]
+    headline = describe_comparison(compare([*runs, *again])).headline
+    assert "guided~pool:full 90.0 % (2 of 2 runs)" in headline
+    assert "full 40.0 % (2 of 2 runs)" in headline
 
 
 def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):

@@ -97,7 +97,7 @@ def test_what_a_cut_lacks_is_said_and_the_measure_is_another(study):
     assert "*At equal seconds of training and LLM: each run is cut at 8.5;" in done.stdout
     assert "Cut: nas.*" in done.stdout
     assert "Against full, exploratory, at equal seconds: hypervolume" in done.stdout
-    assert "did not declare before they started at which equal effort" in done.stdout
+    assert "configured with no equal effort at which they are cut" in done.stdout
     assert "nas: 6 of 6 cut runs selected a network that was not re-trained." in done.stdout
     assert "nas unknown" in done.stdout
     named = run_main(study, "--equal", "seconds", "--measure", "saved", module="harness.table")

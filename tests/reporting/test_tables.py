@@ -182,6 +182,12 @@ def test_a_failed_re_training_counts_as_the_worst_and_is_also_left_out(tmp_path)
     worst, known = table.rows
     assert (worst["pairs"], known["pairs"]) == (7, 6)
     assert (worst["arm"], known["arm"]) == ("full", "full, without missing values")
+    assert worst["verdict"] == "inconclusive"
+    assert {name for name, value in known.items() if value is not None} == {
+        "arm",
+        "pairs",
+        "difference",
+    }
     assert worst["difference"].low == -math.inf
     assert known["difference"].low == pytest.approx(0.001, abs=1e-3)
     assert any("one failed, counts as worse than any value; 1 pair here" in n for n in table.notes)
@@ -232,8 +238,91 @@ def test_an_interval_within_the_least_relevant_difference_shows_none(tmp_path, l
     (table,) = [t for t in describe_comparison(comparison).tables if t.name == "compared"]
     assert table.rows[0]["verdict"] == verdict
     assert any(
-        "lies within ± 0.150, the least difference that matters" in note for note in table.notes
+        "shown to lie within ± 0.150, the least difference that matters" in note
+        for note in table.notes
     )
+
+
+def runs_by_accuracy_alone(folder, seeds=8):
+    """Two arms as good as each other, of which one ignores sizes, and what they are held against."""
+    for arm, size in (("full", 500), ("single_objective", 900), ("no_eot", 500)):
+        for seed in range(seeds):
+            record_run(folder / f"{arm}-{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, size + seed))])  # fmt: skip
+    return [
+        replace(run, manifest=replace(run.manifest, score_only=run.arm == "single_objective"))
+        for run in read_runs(sorted(folder.iterdir()))
+    ]
+
+
+def test_an_arm_that_ignores_sizes_has_no_verdict_by_a_measure_of_sizes(tmp_path):
+    found = runs_by_accuracy_alone(tmp_path)
+
+    def compared(**options):
+        document = describe_comparison(
+            compare(found, reference=options.pop("reference", None)), **options
+        )
+        rows = [row for table in document.tables if table.name == "compared" for row in table.rows]
+        return {row["arm"]: row for row in rows}, " ".join(document.notes)
+
+    rows, notes = compared()
+    assert rows.keys() == {"no_eot"}
+    assert rows["no_eot"]["p"] == rows["no_eot"]["p_alone"]  # a family of one
+    assert (
+        "Not compared by decades of parameters saved, which counts sizes: single_objective" in notes
+    )
+    rows, notes = compared(measure="test_score")
+    assert rows.keys() == {"no_eot", "single_objective"}
+    assert "counts sizes" not in notes
+    assert compared(reference="single_objective")[0] == {}
+
+
+def test_a_reference_that_is_not_the_default_makes_a_comparison_exploratory(study):
+    found = runs_below(study).runs
+    by_default, chosen, same = (
+        describe_comparison(compare(found, reference=name)).tables[2]
+        for name in (None, "random_mutation", "full")
+    )
+    assert by_default.title.startswith("Against full, primary: ")
+    assert chosen.title.startswith("Against random_mutation, exploratory: ")
+    assert chosen.notes[0] == "Exploratory: the reference was chosen for this table (--reference)."
+    assert (same.title, same.notes, same.rows) == (
+        by_default.title,
+        by_default.notes,
+        by_default.rows,
+    )
+
+
+def test_a_comparison_by_scores_of_the_search_says_that_luck_is_included(study):
+    comparison = compare(runs_below(study).runs)
+    titles = {
+        measure: describe_comparison(comparison, measure=measure).tables[2].title
+        for measure in ("saved", "hypervolume", "anytime")
+    }
+    assert {name for name, title in titles.items() if title.endswith(", luck included")} == {
+        "hypervolume", "anytime",
+    }  # fmt: skip
+
+
+def test_one_seed_has_no_headline_and_every_table_says_so(runs, study):
+    one = describe_comparison(compare(runs))
+    assert one.headline == ""
+    assert one.title.endswith(": one seed, a demonstration that supports no conclusion")
+    captions = [line for line in render(one, "latex").splitlines() if line.startswith(r"\caption")]
+    assert len(captions) == 4
+    assert all("one seed, a demonstration" in caption for caption in captions)
+    eight = describe_comparison(compare(runs_below(study).runs))
+    assert eight.headline.count(" runs)") == 3
+    assert "one seed" not in eight.title
+
+
+def test_runs_that_save_are_counted(tmp_path):
+    for seed, size in enumerate((100, 2000, 300)):
+        record_run(tmp_path / str(seed), arm="full", seed=seed,
+                   children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
+    mine = row(read_runs(sorted(tmp_path.iterdir())), "full")
+    assert float(mine["saves"]) == pytest.approx(2 / 3)
+    assert 0.09 < float(mine["saves_low"]) < 0.1
 
 
 def test_the_error_of_the_test_images_is_told_with_the_intervals_that_lack_it(runs):
@@ -251,7 +340,8 @@ def test_few_seeds_are_told_what_they_cannot_find(runs):
     text = described(runs, "markdown")
     assert "p: exact signed-rank test" not in text
     assert text.count("Left out, since with so few seeds in common no difference could be") == 1
-    assert "from 7 seeds on, see python -m harness.power): p; p (Holm); detectable, sd; " in text
+    assert "from 7 seeds on, if all differences have one sign; 7 seeds find one of 1.88 " in text
+    assert " seeds one of 1, see python -m harness.power): p; p (Holm); detectable, sd; " in text
 
 
 def cells_of(text):
@@ -429,8 +519,12 @@ def test_a_least_difference_counts_under_the_tasks_own_word_for_the_measure(tmp_
 
 
 def test_what_is_unknown_is_no_failure(tmp_path):
-    record_run(tmp_path / "a", arm="full", seed=0, finals=(),
-               children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    for seed, name in enumerate("ab"):
+        record_run(tmp_path / name, arm="full", seed=seed, finals=(),
+                   children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
     assert (
-        "fails: full unknown." in describe_comparison(compare([read_run(tmp_path / "a")])).headline
+        "fails: full unknown."
+        in describe_comparison(
+            compare([read_run(tmp_path / "a"), read_run(tmp_path / "b")])
+        ).headline
     )

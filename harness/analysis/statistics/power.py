@@ -73,6 +73,7 @@ def detectable(n: int, *, comparisons: int) -> float | None:
     return round(_STEP * high, 2)
 
 
+@lru_cache
 def seeds_to_find(size: float, *, comparisons: int, power: float) -> int | None:
     """Return the fewest seeds that find a difference with this probability, None beyond 200."""
     enough = (

@@ -16,7 +16,7 @@ _PANELS = ("evaluations", "margin", "useful")
 
 
 def _draw(comparison: Comparison) -> Any:
-    others = [arm for arm in comparison.others if arm.finished]
+    others = [arm for arm in comparison.compared_by(METRICS["saved"]) if arm.finished]
     if comparison.reference is None or not comparison.reference.finished or not others:
         return None
     drawn, (panels,) = plot_style.figure(width=9.5, height=3.6, columns=len(_PANELS))
