@@ -12,7 +12,7 @@ from torch import nn
 
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evolution.candidate import Evaluation
+from harness.evolution.candidate import Evaluation, Rejection
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.image_classification.augmentation import augment
 from harness.tasks.image_classification.kind import KIND
@@ -91,6 +91,30 @@ def get_optimizer(model, lr, weight_decay, nesterov):
     evaluate = untrained(best, digits, network).evaluate
     assert evaluate.search(genome, seed=1).score > 0.3
     assert evaluate.final(genome, seed=1).score > 0.3
+
+
+def test_the_time_of_a_training_that_fails_is_known(backend, network):
+    """An optimizer that fails at its last step, after a second."""
+    fails = """class Failing(torch.optim.SGD):
+    steps = 0
+
+    def step(self, closure=None):
+        Failing.steps += 1
+        super().step(closure)
+        if Failing.steps > 10:
+            import time
+
+            time.sleep(1)
+            raise ValueError("no more")
+
+
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return Failing(model.parameters(), lr=lr)
+"""
+    outcome = backend.evaluate.search(network.replace("get_optimizer", fails), seed=0)
+    assert isinstance(outcome, Rejection)
+    assert outcome.gate == "train"
+    assert 1 < outcome.train_s < 60
 
 
 def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
