@@ -18,11 +18,12 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from harness.config.paths import CONF, ROOT
 from harness.config.plugins import third_party_arms
-from harness.config.schema import Config, problems
+from harness.config.problems import no_such_setting, problems
+from harness.config.schema import Config
 from harness.config.strategies import check_arguments
 from harness.config.tasks import KINDS, recipe_of
 from harness.config.yaml_files import one_sentence
@@ -84,6 +85,11 @@ def compose(overrides: Sequence[str]) -> Config:
 def _reason(error: Exception) -> str:
     """Return what a library says of a composition that failed, by its setting where it has one."""
     cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        where = cause.parent_node
+        if isinstance(where, DictConfig) and isinstance(cause.full_key, str):
+            section, dot, name = cause.full_key.rpartition(".")
+            return no_such_setting(name, map(str, where), section + dot)
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         why = str(cause.msg or cause).splitlines()[0].rstrip(".")
         return f"{cause.full_key}: expected a value that fits the setting: {why}."
@@ -108,13 +114,13 @@ def typed(node: DictConfig) -> Config:
     assert isinstance(config, Config)
     for problem in problems(config):
         raise InputError(problem)
-    for name in STRATEGIES:
-        check_arguments(name, getattr(config, name))
     if config.proposer.get("model", config.model) != config.model:
         raise InputError(
             "proposer.model: expected a copy of model, which a run asks and records, found another "
             "value. Set model=NAME or model.name=NAME instead."
         )
+    for name in STRATEGIES:
+        check_arguments(name, getattr(config, name))
     if config.budget.cost is not None and config.training_price is None:
         raise InputError(
             "budget.cost: expected the price of an hour of training, which conf/prices does not "

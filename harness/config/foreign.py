@@ -21,7 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config.compose import STRATEGIES
 from harness.config.identity import PLANNABLE, parts, role_of, settings_of, unrecorded_settings
 from harness.config.paths import CONF
-from harness.config.schema import LEVELS, Config, Role, problems
+from harness.config.problems import problems
+from harness.config.schema import LEVELS, Config, Role
 from harness.config.strategies import (
     check_arguments,
     with_import_paths,

@@ -6,11 +6,10 @@ fidelity, executor, tracking) are nodes with ``_target_``, checked against the c
 they name.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
-from operator import attrgetter
 from typing import Any
 
 MISSING: Any = "???"
@@ -88,15 +87,6 @@ LEVELS = ("limits", "contained", "isolated")
 """Levels of confinement, from weak to strong; each includes those before it."""
 FULL = "Full"
 """Class of the fidelity that gives every network all epochs."""
-CHOICES = {
-    "device": ("auto", "cpu", "cuda"),
-    "display": ("auto", "live", "plain"),
-    "sandbox.level": LEVELS,
-    "search.split": ("validation", "test"),
-    "final.threshold": ("retrainings", "training"),
-    "eot.shows": ("improvements", "improvements_and_ties", "dominating", "undominated"),
-    "recipe.schedule": ("decay", "plateau"),
-}
 
 
 @dataclass(kw_only=True)
@@ -348,36 +338,3 @@ class Config:
 def is_full(fidelity: Mapping[str, Any]) -> bool:
     """Return whether a fidelity gives every network all epochs."""
     return str(fidelity["_target_"]).rpartition(".")[2] == FULL
-
-
-def problems(config: Config) -> Iterator[str]:
-    """Yield a sentence for each value that no run can have."""
-    for name, choices in CHOICES.items():
-        if (value := attrgetter(name)(config)) not in choices:
-            yield f"{name}: expected one of {', '.join(choices)}, got {value}."
-    yield from _misfits(config)
-    if config.recipe.schedule == "plateau" and not is_full(config.fidelity):
-        yield (
-            "fidelity=halving: expected a recipe that ends after recipe.epochs, "
-            "recipe.schedule=plateau ends when the loss stops falling. Use fidelity=full, or "
-            "recipe.schedule=decay with the number of epochs you want."
-        )
-    if config.search.split == "test" and not config.search.acknowledge_test_selection:
-        yield (
-            "search.split: expected validation: a search that is scored on the test split makes "
-            "every test score of its run worthless. To demonstrate this, set "
-            "search.acknowledge_test_selection=true."
-        )
-
-
-def _misfits(settings: Any, prefix: str = "") -> Iterator[str]:
-    """Yield a sentence for each value out of range, and each unknown setting added with ``+``."""
-    known = {f.name: f.metadata.get("within") for f in fields(settings)}
-    for name, value in vars(settings).items():
-        within = known.get(name)
-        if name not in known:
-            yield f"{prefix}{name}: expected one of {', '.join(known)}; there is no such setting."
-        elif is_dataclass(value):
-            yield from _misfits(value, f"{prefix}{name}.")
-        elif within and value is not None and not within.least <= value <= within.most:
-            yield f"{prefix}{name}: expected {within.words}, got {value}."

@@ -234,8 +234,11 @@ def test_evaluations_bound_proposals():
         (["no_such=1"], "no_such"),
         (["budget.evaluations=many"], "many"),
         (["recipe.epoch=3"], "epoch"),
-        (["+recipe.epoch=3"], "recipe.epoch: expected one of epochs, batch_size,"),
-        (["+no_such=1"], "no_such: expected one of ablation, arm, seed,"),
+        (
+            ["+recipe.epoch=3"],
+            "recipe.epoch: there is no such setting. Did you mean recipe.epochs?",
+        ),
+        (["+no_such=1"], "no_such: there is no such setting. Expected one of ablation, arm, seed,"),
         (["task=no_such"], "no_such"),
         (["proposer.no_such=3"], "no_such"),
         (["task.size=abc"], "task.size: expected a value of type int, got abc"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.config.schema import CHOICES
+from harness.config.problems import CHOICES
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Individual, Rejection
 from harness.evolution.genome import Genome

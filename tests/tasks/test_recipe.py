@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from harness.config.compose import compose
-from harness.config.schema import Recipe, problems
+from harness.config.problems import problems
+from harness.config.schema import Recipe
 from harness.config.tasks import KINDS, recipe_of
 from harness.errors import InputError
 from harness.tasks.base import require_own_recipe
@@ -89,9 +90,9 @@ print(json.dumps({
 }))
 """
 REFUSED = {
-    "recipe.flip=true": "Could not override 'recipe.flip'",
-    "+recipe.flip=true": "recipe.flip: expected one of epochs, batch_size,",
-    "recipe.window=many": "recipe.window=many",
+    "recipe.flip=true": "recipe.flip: there is no such setting. Expected one of epochs, batch_size,",
+    "+recipe.flip=true": "recipe.flip: there is no such setting. Expected one of epochs, batch_size,",
+    "recipe.window=many": "recipe.window: expected a value that fits the setting: Value 'many'",
     "recipe.window=0": "recipe.window: expected a number of at least 1, got 0.",
     "recipe=short": "Key 'flip' not in 'TextRecipe'",
 }
