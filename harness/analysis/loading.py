@@ -135,10 +135,11 @@ def _result(
         raise ValueError("the seed network has no score")  # noqa: TRY004, it is a value in a file
     if reference.measured.n_params < 1:
         raise ValueError("the seed network has no parameters")
-    finals, retrained = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    finals, retrained, seconds = (defaultdict[str, list[float]](list) for _ in range(3))
     for final in _of(events, NetworkRetrained):
         if isinstance(final.outcome, Evaluation):
             finals[final.step].append(final.outcome.score)
+            seconds[final.step].append(final.outcome.train_s)
             if final.outcome.validation is not None:
                 retrained[final.step].append(final.outcome.validation)
     calls, trainings = _of(events, CallAnswered), _of(events, NetworkTrained)
@@ -153,6 +154,7 @@ def _result(
         candidates=tuple(_candidate(child) for child in _of(events, ChildDecided)),
         finals={step: tuple(values) for step, values in finals.items()},
         retrained={step: tuple(values) for step, values in retrained.items()},
+        retrained_s={step: tuple(values) for step, values in seconds.items()},
         confirmed={event.step: event.measured for event in _of(events, ScoreConfirmed)},
         calls={call.step: _call(call, failed_s[call.step]) for call in calls},
         lost=_lost(events),
@@ -197,6 +199,7 @@ def _call(call: CallAnswered, failed_s: float) -> Call:
         longer=n is not None and n > int(call.requested["max_tokens"]),
         prompt_characters=len(call.prompt),
         answer_characters=len(call.answer),
+        reports_settings=call.applied is not None,
         seconds=None if call.latency_s is None else call.latency_s + failed_s,
     )
 

@@ -46,8 +46,10 @@ def flops_ratio(run: RunResult) -> float | None:
 
 
 def time_ratio(run: RunResult) -> float | None:
-    """Return the training time of the selected network in multiples of the seed network's."""
-    return run.selected.train_s / run.seed_train_s if run.selected and run.seed_train_s else None
+    """Return the mean seconds of the selected network's re-trainings in multiples of the seed's."""
+    seconds = mean(run.retrained_s.get(run.selected.step, ())) if run.selected else None
+    seed = mean(run.retrained_s.get("seed", ()))
+    return seconds / seed if seconds is not None and seed else None
 
 
 def size_changes(runs: Sequence[RunResult]) -> tuple[int, int, int]:

@@ -60,7 +60,7 @@ class Metric:
         spec: Format specification of a number, or ``COUNT``; scores are written as the task says.
         lower_is_better: Whether a smaller value is better.
         signed: Whether it is a difference.
-        relevant: Least difference between arms that matters, where one is agreed on.
+        relevant: Least difference between arms that matters by default, where there is one.
         partial: Whether some re-trainings behind its value in a run failed.
         comparable: Whether arms can be compared by it (``--measure``).
         counts_size: Whether it counts sizes of networks, so that no arm which selects by score

@@ -75,6 +75,7 @@ class Call:
         longer: Whether the answer is longer than the requested limit.
         prompt_characters: Length of the prompt.
         answer_characters: Length of the answer.
+        reports_settings: Whether the settings that it was generated with are on record.
         seconds: Of its requests, as far as they may have been billed; None where the answer's are
             unknown.
     """
@@ -85,6 +86,7 @@ class Call:
     longer: bool
     prompt_characters: int
     answer_characters: int
+    reports_settings: bool
     seconds: float | None = None
 
     @property
@@ -124,6 +126,7 @@ class RunResult:
         candidates: Its proposals, in the order in which they were decided.
         finals: Test scores by step, one for each fresh seed; failed re-trainings are left out.
         retrained: Validation scores of the same re-trainings.
+        retrained_s: Seconds of the same re-trainings.
         confirmed: Validation scores by step, of networks re-trained before the selection.
         calls: Answered LLM calls, by step.
         lost: Upper bound on the cost of requests without an answer.
@@ -147,6 +150,7 @@ class RunResult:
     candidates: tuple[Candidate, ...]
     finals: Mapping[str, tuple[float, ...]]
     retrained: Mapping[str, tuple[float, ...]]
+    retrained_s: Mapping[str, tuple[float, ...]]
     confirmed: Mapping[str, tuple[float, ...]]
     calls: Mapping[str, Call]
     lost: Usage

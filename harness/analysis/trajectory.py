@@ -100,11 +100,14 @@ def founders_share(run: RunResult) -> float | None:
     """Return the share of the search's gain that changes of the seed network alone reach.
 
     The gain is of hypervolume over the seed network's. Candidates whose only parent is the seed
-    network are the founders in guided evolution, unless their prompt shows other networks; what the
-    others add is due to evolution. None where there is no gain.
+    network are the founders, unless their prompt shows other networks. Later children have the
+    rest, which grows with the number of evaluations, also without evolution. None where there is no
+    gain, or no later child.
     """
     first = [c.objectives for c in run.evaluated if c.objectives and _is_founder(c)]
     every = [c.objectives for c in run.evaluated if c.objectives]
+    if len(first) == len(every):
+        return None
     seed, founders, final = (
         run.hypervolume_of([run.seed_objectives, *found]) for found in ([], first, every)
     )

@@ -17,6 +17,7 @@ from harness.analysis.run_result import RunResult
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table
 from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns
+from harness.reporting.notes.limits import points
 from harness.reporting.tables import Document, Table
 
 _SEEDS = Column(name="seeds", heading="seeds")
@@ -280,7 +281,7 @@ def _parameters_saved(comparison: Comparison) -> str:
     saved = ", ".join(_saved(arm) for arm in comparison.arms if arm.finished)
     return (
         f"Parameters saved by the selected network with a {run.wording.test_score} at most "
-        f"{footnotes.points(run, margin_of(run))} below the seed network's, both re-trained on "
+        f"{points(run, margin_of(run))} below the seed network's, both re-trained on "
         f"fresh seeds; median over all runs, 0 where it fails: {saved or 'no run is complete yet'}."
     )
 

@@ -1,34 +1,23 @@
 """Footnotes of the tables: definitions, notable events of runs, provenance."""
 
-import math
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.effort.budgets import limit_text, limits_of
-from harness.analysis.measures import (
-    margin_of,
-    retraining_noise,
-    selection_noise,
-    trainings_compared,
-    useful_of,
-)
+from harness.analysis.measures import margin_of, retraining_noise, selection_noise, useful_of
 from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.analysis.statistics.noise import Noise
 from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.reporting.formatting import Column, fill
+from harness.reporting.notes.limits import on_margin, on_tolerance, points
 
 ONE_SEED = "one seed, a demonstration that supports no conclusion"
 """Part of the title, so that the caption of every table in LaTeX has it."""
-_FEW_FAILURES = 0.025
-"""Share of equal networks that may fail a margin."""
-_BEYOND = 1.5
-"""Loss for which a note gives the chance to pass, in margins."""
 _BY_MACHINE = ("train_s", "seconds", "cost")
 """Limits that the speed of the machine decides."""
 
@@ -41,7 +30,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
     )
     yield from _notes_of(metrics_of(RESULTS), runs, columns)
     if (measured := retraining_noise(runs)) is not None:
-        yield _on_margin(runs[0], measured)
+        yield on_margin(runs[0], measured)
 
 
 def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
@@ -49,53 +38,7 @@ def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterato
     yield "Scores of the search are of one training each; the best of several is lucky."
     yield from _notes_of(metrics_of(SEARCH), runs, columns)
     if (measured := selection_noise(runs)) is not None:
-        yield _on_tolerance(runs[0], measured)
-
-
-def _on_margin(run: RunResult, measured: Noise) -> str:
-    """Return how the noise of re-training compares with the margin of test scores."""
-    seeds = run.manifest.settings["final"]["seeds"]
-    margin = margin_of(run)
-    text = (
-        f"Margin: {points(run, margin)}, for the mean test score itself, not for an end of its "
-        f"interval. Means of {seeds} re-trainings of equal networks differ with a standard error "
-        f"of {points(run, measured.error)} (from {measured.n} re-trainings). "
-        f"{_on_chances(run, measured, margin, limit='margin')}"
-    )
-    failing = 1 - measured.passing(margin, loss=0)
-    if failing <= _FEW_FAILURES:
-        return text
-    if not margin:
-        return f"{text} The margin is too small for this noise: use a larger final.margin."
-    needed = math.ceil(seeds * measured.trainings_needed(margin, failing=_FEW_FAILURES))
-    return f"{text} The margin is too small for this noise: use final.seeds={needed}."
-
-
-def _on_tolerance(run: RunResult, measured: Noise) -> str:
-    """Return how the noise of the scores that select compares with the tolerance."""
-    tolerance: float = run.manifest.settings["final"]["tolerance"]
-    one, other = (f"the mean of {n}" if n > 1 else "one" for n in trainings_compared(run))
-    return (
-        f"Tolerance: {points(run, tolerance)}. Of validation scores, {one} less {other} of an "
-        f"equal network has a standard error of {points(run, measured.error)} "
-        f"(from {measured.n} re-trainings). "
-        f"{_on_chances(run, measured, tolerance, limit='tolerance')} The selected network is the "
-        f"smallest of several, each with such a chance."
-    )
-
-
-def _on_chances(run: RunResult, measured: Noise, size: float, *, limit: str) -> str:
-    """Return in a sentence how many equal and how many worse networks are within a limit."""
-    failing = _percent(1 - measured.passing(size, loss=0))
-    if not size:
-        return f"{failing} of networks equal to the seed network fail the {limit}."
-    beyond = _BEYOND * size
-    return (
-        f"So {failing} of networks equal to the seed network fail the {limit}; of networks that "
-        f"are truly {points(run, size)} worse, {_percent(measured.passing(size, loss=size))} pass, "
-        f"and of those {points(run, beyond)} worse, "
-        f"{_percent(measured.passing(size, loss=beyond))}."
-    )
+        yield on_tolerance(runs[0], measured)
 
 
 def on_cost(
@@ -219,17 +162,6 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     }
 
 
-def _percent(share: float) -> str:
-    return "under 0.1 %" if share < 1 / 1000 else f"{100 * share:.1f} %"
-
-
-def points(run: RunResult, difference: float) -> str:
-    """Return a difference of two scores with its unit, such as ``1 point``."""
-    number = f"{run.wording.times * difference:.3g}"
-    unit = run.wording.short_points
-    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
-
-
 def on_events(runs: Sequence[RunResult]) -> list[str]:
     """Return the notable events of runs; runs of an arm that share a note share a line."""
     seeds: dict[tuple[str, str], list[int]] = {}
@@ -246,6 +178,7 @@ def on_events(runs: Sequence[RunResult]) -> list[str]:
     ]
     if any("~" in run.arm for run in runs):
         notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
+    notes += _on_models(runs)
     if len({run.seed for run in runs}) == 1:
         notes.append("One seed: a demonstration, supports no conclusion.")
     notes += [f"Data: {note}" for note in dict.fromkeys(n for run in runs for n in _of_data(run))]
@@ -268,6 +201,20 @@ def _equal_searches(runs: Sequence[RunResult]) -> list[str]:
         f"the arms differ in had no effect."
         for arms, its_seeds in seeds.items()
     ]
+
+
+def _on_models(runs: Sequence[RunResult]) -> Iterator[str]:
+    """Yield what the records lack that would tell which LLM answered, and how."""
+    calls = [call for run in runs for call in run.calls.values()]
+    unversioned = {call.model for call in calls if not any(map(str.isdigit, call.model))}
+    unset = {call.model for call in calls if not call.reports_settings}
+    if unversioned:
+        yield f"No version is on record of: {', '.join(sorted(unversioned))}."
+    if unset:
+        yield (
+            f"Sampling settings that were applied, such as the temperature, are unknown for "
+            f"answers by: {', '.join(sorted(unset))}."
+        )
 
 
 def _of_data(run: RunResult) -> list[str]:

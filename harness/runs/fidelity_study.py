@@ -76,7 +76,7 @@ def rows(
         table.append([
             str(epochs), str(len(both)),
             "unknown" if math.isnan(rho) else f"{rho:.2f}",
-            "–" if math.isnan(rho) else f"{low:.2f} to {high:.2f}",
+            "–" if math.isnan(low) else f"{low:.2f} to {high:.2f}",
             f"{kept(*pair):.0%}" if both else "–",
         ])  # fmt: skip
     return table

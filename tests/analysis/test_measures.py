@@ -165,7 +165,7 @@ def test_founders_are_changes_of_the_seed_network_alone(recorded):
     run = recorded(children, {}, parents=[["seed"], ["g0.c0"], ["g0.c0", "seed"]])
     halved, quartered = 0.88 * math.log10(2), 0.88 * math.log10(4)
     assert founders_share(run) == pytest.approx(halved / quartered)
-    assert founders_share(replace(run, candidates=run.candidates[:1])) == 1
+    assert founders_share(replace(run, candidates=run.candidates[:1])) is None  # no later child
 
 
 def test_a_change_of_the_seed_network_that_other_networks_decided_is_no_founder(recorded):
@@ -174,7 +174,7 @@ def test_a_change_of_the_seed_network_that_other_networks_decided_is_no_founder(
     told = Variation(operator="mutation", segment="several", detail={SHOWN_NETWORKS: "1"})
     first, second = run.candidates
     candidates = [first, replace(second, variations=(told,))]
-    assert founders_share(run) == 1
+    assert founders_share(run) is None
     assert founders_share(replace(run, candidates=candidates)) == pytest.approx(0.5)
 
 
@@ -195,7 +195,9 @@ def test_children_are_compared_in_size_with_their_first_parent(recorded):
 def test_compute_of_the_selected_network_is_in_multiples_of_the_seed_networks(recorded):
     run = recorded([("g0.c0", evaluated(0.98, 100) | {"flops": 125})], {})
     assert measures.flops_ratio(run) == 2.5
-    assert measures.time_ratio(run) == 0.75
+    assert measures.time_ratio(run) is None
+    seconds = {"seed": (2.0, 2.0, 5.0), "g0.c0": (1.0, 1.0, 2.5)}  # and not of single trainings
+    assert measures.time_ratio(replace(run, retrained_s=seconds)) == 0.5
     unknown = replace(run, seed_flops=None)
     assert measures.flops_ratio(unknown) is None
 

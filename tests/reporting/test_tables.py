@@ -316,6 +316,32 @@ def test_one_seed_has_no_headline_and_every_table_says_so(runs, study):
     assert "one seed" not in eight.title
 
 
+def test_what_is_unknown_of_the_llms_that_answered_is_told(tmp_path):
+    record_run(tmp_path / "a", arm="full", seed=0, children=[("g0.c0", evaluated(0.98, 500))])
+    run = read_run(tmp_path / "a")
+
+    def told(**changes):
+        calls = {step: replace(call, **changes) for step, call in run.calls.items()}
+        return [
+            note for note in describe_comparison(compare([replace(run, calls=calls)])).notes
+            if "on record" in note or "unknown" in note
+        ]  # fmt: skip
+
+    assert told() == [
+        "No version is on record of: some_LLM.",
+        "Sampling settings that were applied, such as the temperature, are unknown for answers by: "
+        "some_LLM.",
+    ]
+    assert len(told(model="llm-2.1")) == len(told(reports_settings=True)) == 1
+    assert told(model="llm-2.1", reports_settings=True) == []
+
+
+def test_training_time_is_that_of_re_trainings(tmp_path):
+    """Each of them takes two seconds; the search had 2.0 and 1.5."""
+    record_run(tmp_path / "a", arm="full", seed=0, children=[("g0.c0", evaluated(0.98, 500))])
+    assert row(read_runs([tmp_path / "a"]), "full")["time_ratio"] == "1.0"
+
+
 def test_runs_that_save_are_counted(tmp_path):
     for seed, size in enumerate((100, 2000, 300)):
         record_run(tmp_path / str(seed), arm="full", seed=seed,

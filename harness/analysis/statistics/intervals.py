@@ -12,6 +12,8 @@ from harness.typing import Array
 LEVEL = 0.05
 """Significance level of one family of tests; intervals have a confidence of one minus it."""
 _FEWEST_PAIRS = 5
+_PERFECT = 1 - 1e-9
+"""A perfect correlation, up to the rounding of sums of squares."""
 _RESAMPLES = 2_000
 
 
@@ -157,7 +159,8 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[floa
 
     Returns:
         Correlation, lower and upper end. NaN with fewer than five pairs, or where all values of
-        one side are equal.
+        one side are equal. The ends alone are NaN for a perfect correlation, of which the interval
+        would have no width.
     """
     from statistics import NormalDist
 
@@ -166,8 +169,8 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[floa
     if len(one) < _FEWEST_PAIRS or len(set(one)) == 1 or len(set(other)) == 1:
         return math.nan, math.nan, math.nan
     rho = float(spearmanr(one, other).statistic)
-    if abs(rho) >= 1:
-        return rho, rho, rho
+    if abs(rho) > _PERFECT:
+        return rho, math.nan, math.nan
     z = NormalDist().inv_cdf(1 - LEVEL / 2)
     reach = z * math.sqrt((1 + rho**2 / 2) / (len(one) - 3))
     return rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach)

@@ -1,0 +1,1 @@
+"""Notes below tables, by what they are about."""
