@@ -8,7 +8,7 @@ from harness.analysis.attribution import contributions
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.reporting.attribution_table import STYLES, render_contributions
-from harness.reporting.summary import print_damaged
+from harness.reporting.summary import print_left_out
 from harness.terminal import exit_on_error
 
 
@@ -22,7 +22,7 @@ def main() -> None:
         below = runs_below(arguments.runs_dir)
         found = [one for runs in comparisons(below.runs) for one in contributions(runs)]
     print(render_contributions(found, arguments.style), end="")
-    sys.exit(print_damaged(below))
+    sys.exit(print_left_out(below.damaged))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.reporting.html import write_report
-from harness.reporting.summary import print_damaged
+from harness.reporting.summary import print_left_out
 from harness.terminal import exit_on_error
 
 
@@ -38,7 +38,7 @@ def main() -> None:
             damaged=below.damaged,
         )
     print(f"{page}: open it in a browser. Tables and figures: {page.parent}/comparison-*/")
-    sys.exit(print_damaged(below))
+    sys.exit(print_left_out(below.damaged))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 from harness.analysis.comparison import comparisons
-from harness.analysis.effort.cut import at_equal
+from harness.analysis.effort.cut import each_at_equal
 from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.errors import InputError
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.summary import print_damaged
+from harness.reporting.summary import print_left_out
 from harness.reporting.tables import STYLES, render_all
 from harness.reporting.task_tables import describe_tasks
 from harness.terminal import exit_on_error
@@ -52,13 +52,15 @@ def main() -> None:
             )
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)
+        left_out = list(below.damaged)
         if arguments.equal is not None:
-            found = [at_equal(one, arguments.equal, training_price=price) for one in found]
+            found, unequal = each_at_equal(found, arguments.equal, training_price=price)
+            left_out += unequal
         documents = [describe_comparison(one, measure=arguments.measure) for one in found]
         if (over := describe_tasks(found, measure=arguments.measure)) is not None:
             documents.append(over)
     print(render_all(documents, arguments.style), end="")
-    sys.exit(print_damaged(below))
+    sys.exit(print_left_out(left_out))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.analysis.comparison import compare
+from harness.analysis.effort.spent import had_room
 from harness.analysis.metrics import comparable_metric
 from harness.analysis.run_result import Call, Candidate, RunResult
 from harness.analysis.trajectory import trajectory
@@ -174,6 +175,7 @@ def _require_values(run: RunResult) -> None:
     for name, value in vars(RunResult).items():
         if isinstance(value, property | cached_property) and name not in _NOT_AT_ONCE:
             getattr(run, name)
+    had_room(run)
     comparable_metric(compare([run]).primary, run.wording, setting="final.measure")
 
 

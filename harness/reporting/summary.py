@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.comparison import Comparison, comparisons
-from harness.analysis.loading import Below
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.identity import digest_of
-from harness.errors import RecordError
+from harness.errors import InputError
 from harness.files import make_own_folder
 from harness.record.wandb_mirror import publish
 from harness.reporting.comparison_tables import describe_comparison
@@ -42,11 +41,11 @@ def folder_of(comparison: Comparison, runs_dir: Path) -> Path:
     return folder
 
 
-def print_damaged(below: Below) -> int:
-    """Print the journals that could not be read; return the exit status of the command."""
-    for one in below.damaged:
+def print_left_out(sentences: Sequence[str]) -> int:
+    """Print a sentence for each thing that is not in the output; return the exit status."""
+    for one in sentences:
         say(f"left out: {one}", error=True)
-    return RecordError.exit_status if below.damaged else 0
+    return InputError.exit_status if sentences else 0
 
 
 def _print_tables(document: Document) -> None:

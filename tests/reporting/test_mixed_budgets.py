@@ -105,6 +105,21 @@ def test_what_a_cut_lacks_is_said_and_the_measure_is_another(study):
     assert "--measure: expected a metric that all cut runs have, one of hypervolume" in named.stderr
 
 
+def test_runs_of_unknown_cost_hide_no_other_table(tmp_path):
+    for name, recipe, price in (("known", 5, PRICE), ("unknown", 6, None)):
+        record_run(tmp_path / name, arm="full", seed=0, price=price, comparison=None,
+                   children=children(3, 0, from_size=500),
+                   settings={"recipe": {"epochs": recipe}, "training_price": 1.0})  # fmt: skip
+    done = run_main(tmp_path, "--equal", "cost", module="harness.table")
+    assert done.returncode == 2
+    assert done.stdout.count("At equal cost of training and LLM") == 1
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("left out: --equal cost: expected runs with the cost of every training")
+    alone = run_main(tmp_path / "unknown", "--equal", "cost", module="harness.table")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert alone.stderr.startswith("error: --equal cost: expected runs with the cost")
+
+
 @pytest.mark.parametrize(
     "options", [("--training-price", "1"), ("--equal", "cost", "--training-price", "-1"),
                 ("--equal", "cost", "--training-price", "nan")]

@@ -1,5 +1,6 @@
 """Runs cut to equal effort, so that arms of different budgets can be compared."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.comparison import Comparison, seeds_text
@@ -46,6 +47,26 @@ def cut(
         confirmed={step: scores for step, scores in run.confirmed.items() if step in steps},
         calls={s: call for s, call in run.calls.items() if s.rpartition(".")[0] in steps},
     )
+
+
+def each_at_equal(
+    found: Sequence[Comparison], by: str, *, training_price: float | None = None
+) -> tuple[list[Comparison], list[str]]:
+    """Return the comparisons cut by ``at_equal``, and a sentence for each that cannot be cut.
+
+    Raises:
+        InputError: None of them can be cut.
+    """
+    able: list[Comparison] = []
+    refused: list[InputError] = []
+    for one in found:
+        try:
+            able.append(at_equal(one, by, training_price=training_price))
+        except InputError as error:
+            refused.append(error)
+    if refused and not able:
+        raise refused[0]
+    return able, list(map(str, refused))
 
 
 def at_equal(comparison: Comparison, by: str, *, training_price: float | None = None) -> Comparison:
