@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from harness.analysis.loading import all_below
@@ -16,13 +16,12 @@ from harness.claims.schemas.claims_file import Paper, Section, read_paper
 from harness.claims.statement import Statement
 from harness.config.compose import STRATEGIES, compose
 from harness.config.foreign import require_installed, require_moderate
-from harness.config.identity import is_free, settings_of
+from harness.config.identity import is_free
 from harness.config.paths import ROOT
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
-from harness.evolution.genome import read_network
-from harness.record.study import load_study
 from harness.runs.cost_estimate import asks_for_money
+from harness.runs.spec import planned_settings
 
 OURS = ROOT / "reproductions"
 """Folder of the reproductions that come with this package."""
@@ -142,16 +141,18 @@ class Reproduction:
         """Return a function that returns whether a run of a planned arm has the plan's settings."""
         plan = self.plans[comparison]
         configs = {arm: self.config(comparison, arm, plan.seeds[0]) for arm in plan.arms}
-        known = {arm: _wanted(config) for arm, config in configs.items()}
+
+        @cache  # only for arms with runs: a file that no run has used yet may be missing
+        def wanted(arm: str, seed: int) -> Mapping[str, object]:
+            return _wanted(self.config(comparison, arm, seed))
 
         def is_planned(run: RunResult) -> bool:
-            config, wanted = configs[run.arm], known[run.arm]
-            if config.study is not None and "model" in config.proposer:
-                recorded = self.config(comparison, run.arm, run.seed)  # answers are of a seed
-                wanted = wanted | {"study": load_study(Path(str(recorded.study))).digest}
+            config = configs[run.arm]
+            of_a_seed = config.study is not None and "model" in config.proposer
+            seed = run.seed if of_a_seed else plan.seeds[0]
             if plan.data not in {None, run.manifest.data.digest}:
                 return False
-            return matches(run, config, wanted)
+            return matches(run, config, wanted(run.arm, seed))
 
         return is_planned
 
@@ -174,8 +175,7 @@ class Reproduction:
 
 def _wanted(config: Config) -> dict[str, object]:
     """Return the settings that a matching run has in its manifest."""
-    shared = {k: v for k, v in settings_of(config).items() if k not in {"device", "seed"}}
-    return shared | {"network": read_network(Path(config.network.path)).digest}
+    return {k: v for k, v in planned_settings(config).items() if k not in {"device", "seed"}}
 
 
 def read_reproduction(folder: Path, overrides: Sequence[str] = ()) -> Reproduction:

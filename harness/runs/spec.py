@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config.identity import comparison_digest, digest_of, identity
+from harness.config.identity import comparison_digest, digest_of, identity, settings_of
 from harness.config.schema import Config
 from harness.errors import RecordError
-from harness.evolution.genome import Genome
+from harness.evolution.genome import Genome, read_network
 from harness.record.study import Study, load_study
 from harness.tasks.base import Dataset
 
@@ -64,17 +64,38 @@ def specify(
         network=network.digest,
         study=study.digest if study else None,
     )
-    if source := config.proposer.get("study"):  # from which the proposer takes code
-        taken = load_study(Path(source), setting="proposer.study")
-        known["proposer"] |= {"digest": taken.content_digest}
+    known |= _source_of_code(config, known)
     return RunSpec(config=config, dataset=dataset, network=network, identity=known, study=study)
 
 
+def planned_settings(config: Config) -> dict[str, Any]:
+    """Return the part of ``RunSpec.identity`` that settings and the files they name decide.
+
+    Data, versions, and a study where the run follows none are not part of it.
+    """
+    known = settings_of(config)
+    known["network"] = read_network(Path(config.network.path)).digest
+    if study := _followed_study(config):
+        known["study"] = study.digest
+    return known | _source_of_code(config, known)
+
+
+def _source_of_code(config: Config, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the setting ``proposer`` with the digest of the run that it takes code from."""
+    if not (source := config.proposer.get("study")):
+        return {}
+    taken = load_study(Path(source), setting="proposer.study")
+    return {"proposer": known["proposer"] | {"digest": taken.content_digest}}
+
+
+def _followed_study(config: Config) -> Study | None:
+    asks = "model" in config.proposer
+    return load_study(Path(config.study)) if asks and config.study is not None else None
+
+
 def _named_study(config: Config, dataset: Dataset) -> Study | None:
-    if config.study is None or "model" not in config.proposer:
-        return None
-    study = load_study(Path(config.study))
-    if study.task != dataset.name:
+    study = _followed_study(config)
+    if study is not None and study.task != dataset.name:
         raise RecordError(
             f"{study.path}: expected a study searched on {dataset.name}, this one was on "
             f"{study.task}. Use that task, or model=openai or model=exchange."

@@ -9,7 +9,9 @@ from harness.claims.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from harness.claims.reproduction import read_reproduction
 from harness.claims.tables import published_text, write_published
 from harness.record.study import load_study
+from harness.runs.spec import planned_settings, specify
 from tests.conftest import OWN_NETWORK
+from tests.support.configs import composed
 from tests.support.paper import ARMS, record_plan, write_paper
 from tests.support.records import evaluated
 
@@ -109,9 +111,19 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
     paper, runs = write_paper(tmp_path / "paper", arms=plan, claims=claims), tmp_path / "runs"
     archive = read_reproduction(paper).config("mine", "full", 0).study
     held = load_study(Path(archive)).digest
+    told = {"tokens": 9, "study": {"model": "m", "date": "2026-11-30"}}
     for study, word in ((held, INCONCLUSIVE), ("other", NOT_RUN)):  # one run, whose mean is unsure
-        record_plan(paper, runs, scores={"full": (0.9,)}, tokens=9, more={"study": study})
+        record_plan(paper, runs, scores={"full": (0.9,)}, more={"study": study}, **told)
         assert verdicts(paper, runs)["ours"].word == word
+
+
+@pytest.mark.parametrize("arm", ["recombination", "full", "width", "random_mutation"])
+def test_a_run_has_all_settings_that_its_plan_wants(arm, digits, network):
+    """Else a plan with the arm would never be complete."""
+    config = composed(f"+ablation={arm}")
+    known = specify(config, digits, network).identity
+    planned = planned_settings(config)
+    assert {name: known[name] for name in planned} == planned
 
 
 def test_where_and_how_fast_it_runs_changes_nothing(on_record):
