@@ -17,6 +17,7 @@ from typing import IO, Any
 from harness.errors import InputError, RecordError
 from harness.files import write_atomically
 from harness.record.bounded_json import count_values, parse_json
+from harness.record.consistency import problem_of
 from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
@@ -141,6 +142,8 @@ def _read(opened: IO[bytes], file: Path) -> tuple[str, list[Entry]]:
             raise ValueError(f"{_CONTENTS} and its parts differ in {names}")
         entries = list(_entries(parts, version=contents["journal_format"]))
         for problem in _problems(entries, parts):
+            raise ValueError(problem)
+        if problem := problem_of([entry.event for entry in entries]):
             raise ValueError(problem)
     except RecordError:
         raise

@@ -65,14 +65,26 @@ def require_sound(events: Sequence[Event], origin: object) -> None:
         events: All events of one run, oldest first.
         origin: Where the events come from, for the message.
     """
+    if why := problem_of(events):
+        raise RecordError(
+            f"{origin}: expected the events of a run, some are missing or damaged ({why}). Restore "
+            f"the journal from a copy."
+        )
+
+
+def problem_of(events: Sequence[Event]) -> str:
+    """Return why tables cannot be built from the events of a run, "" where they can."""
     try:
         _check(events)
     except (ValueError, LookupError) as error:
         why = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
-        raise RecordError(
-            f"{origin}: expected the events of a run, some are missing or damaged "
-            f"({reason_of(why)}). Restore the journal from a copy."
-        ) from None
+        return reason_of(why)
+    return ""
+
+
+def statable(text: str) -> str:
+    """Return a text as a manifest may state it: one printable line of limited length."""
+    return reason_of("".join(c if c.isprintable() else " " for c in text), _LONGEST_LINE)
 
 
 def _check(events: Sequence[Event]) -> None:

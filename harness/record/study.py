@@ -10,6 +10,7 @@ from harness.config.identity import digest_of
 from harness.errors import RecordError
 from harness.evolution.candidate import Outcome, content_of
 from harness.record.archive import read_archive
+from harness.record.consistency import statable
 from harness.record.event import Event
 from harness.record.events import (
     MALFORMED,
@@ -126,11 +127,13 @@ def _study(
     settings = manifest.settings
     return Study(
         path=str(path),
-        settings=f"+ablation={settings['ablation']} seed={settings['seed']} "
-        f"budget.evaluations={settings['budget']['evaluations']} task={manifest.data.name}",
+        settings=statable(
+            f"+ablation={settings['ablation']} seed={settings['seed']} "
+            f"budget.evaluations={settings['budget']['evaluations']} task={manifest.data.name}"
+        ),
         task=manifest.data.name,
-        model=", ".join(sorted({call.model for call in calls})),
-        date=max(call.date for call in calls),
+        model=statable(", ".join(sorted({call.model for call in calls}))),
+        date=statable(max(call.date for call in calls)),
         prompts_digest=manifest.prompts,
         calls=tuple(sorted(calls, key=lambda call: _order(call.step))),
         decisions=decisions_of(events),

@@ -12,9 +12,11 @@ from packaging.utils import canonicalize_name
 from harness.config.identity import digest_of, variant_digest
 from harness.config.paths import ROOT
 from harness.config.strategies import TARGET, build, strategy_class
+from harness.errors import InputError
 from harness.evaluation.cache import processor
 from harness.evolution.proposer import labels_of
 from harness.evolution.selection import Selection
+from harness.record.consistency import problem_of
 from harness.record.events import Data, Manifest
 from harness.runs.spec import RunSpec
 from harness.tasks.base import scale_of
@@ -26,9 +28,12 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
     Args:
         spec: The run.
         machine: The machine, as its backend describes it.
+
+    Raises:
+        InputError: No table could be built from a run with this manifest.
     """
     config, dataset, study = spec.config, spec.dataset, spec.study
-    return Manifest(
+    manifest = Manifest(
         arm=config.arm,
         seed=config.seed,
         comparison=spec.comparison,
@@ -54,6 +59,12 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
         commit=_commit(),
         score_only=getattr(build(config.selection), "score_only", Selection.score_only),
     )
+    if problem := problem_of([manifest]):  # before any work, since tables would refuse it later
+        raise InputError(
+            f"{spec.folder}: expected settings, data and a machine from which tables can be built, "
+            f"found a run of which {problem}. Correct what this names."
+        )
+    return manifest
 
 
 def _commit() -> str | None:

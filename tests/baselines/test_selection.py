@@ -95,7 +95,8 @@ def test_drift_draws_every_individual_equally_often():
 def test_which_selections_ignore_the_size_is_declared_and_recorded(digits):
     def score_only(arm):
         spec = specify(composed(f"+ablation={arm}", "model=scripted"), digits, network)
-        return manifest_of(spec, {}).score_only
+        machine = {"device": "cpu", "torch": "0", "sandbox": "none"}
+        return manifest_of(spec, machine).score_only
 
     network = read_network(SEED_NETWORK)
     arms = ["regularized_evolution", "sequential_sampling", "single_objective"]

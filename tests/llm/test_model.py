@@ -13,6 +13,7 @@ from harness.errors import InputError, RecordError, ReplayMiss
 from harness.llm.model import Completion, Ensemble, Request, Settings, recorded_call
 from harness.llm.offline import Exchange, Pool, Recorded, Scripted, _text_of
 from harness.record.archive import write_archive
+from harness.record.consistency import require_sound
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.record.study import load_study
@@ -71,15 +72,16 @@ def answered_by(folder, text):
     prompts[0].with_name(prompts[0].name.replace("prompt", "answer")).write_text(text)
 
 
-def study(tmp_path, *, name="full-s0.zip"):
-    """An archive of a run that asked twice."""
+def study(tmp_path, *, name="full-s0.zip", **told):
+    """An archive of a run that asked twice, and was told this with each answer."""
     answered = [
-        recorded_call(r, Scripted(answers=[f"answer to {r.step}"]).complete(r))
+        replace(recorded_call(r, Scripted(answers=[f"answer to {r.step}"]).complete(r)), **told)
         for r in (request(), request(step="g0.c1.mutation", segment="B"))
     ]
-    config = {"ablation": "full", "seed": 0, "version": "0", "budget": {"evaluations": 2}}
+    config = manifest().content["config"] | {"ablation": "full", "seed": 0, "version": "0.1.0"}
+    config["final"] = {"hall_of_fame": 9, "seeds": 3, "tolerance": 0.01}
     with Journal(tmp_path / "run" / name, wait_s=0) as journal:
-        journal.record(manifest(prompts="x", packages={}, config=config))
+        journal.record(manifest(prompts="x", config=config))
         journal.record(reference({"score": 0.9, "n_params": 10, "train_s": 1.0}))
         for call in answered:
             journal.record(call)
@@ -127,6 +129,23 @@ def test_a_study_is_read_as_it_was_written(tmp_path):
     assert load_study(path).calls[0].requested == {
         "temperature": 0.25, "top_p": 0.1, "max_tokens": 900,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"date": "9999\nsecond line"},
+        {"date": "\u0378"},
+        {"model": "m" * 600},
+        {"model": "a\u202eb"},
+    ],
+)
+def test_a_run_can_state_what_its_study_tells(tmp_path, told):
+    """Else tables would refuse the run after all of its trainings."""
+    path = study(tmp_path, **told)
+    known = load_study(path)
+    stated = manifest(study={"model": known.model, "date": known.date})
+    require_sound([stated], path)
 
 
 def test_a_missing_study_names_those_that_exist(tmp_path):

@@ -55,6 +55,15 @@ def with_events(parts, change):
     return {**parts, "events.jsonl": lines.encode()}
 
 
+def test_a_record_from_which_no_table_can_be_built_is_refused(tmp_path):
+    def change(events):
+        events[0]["content"]["machine"]["cpu"] = "one\nanother"
+        return events
+
+    file = sealed(with_events(parts_of(), change), tmp_path / "a.zip")
+    refused(file, "machine has a text that is not one printable line")
+
+
 @pytest.mark.parametrize("copies", [1, 60])
 def test_a_bomb_is_refused_before_it_is_held(tmp_path, copies):
     """Zeros packed a thousandfold: one part of 64 MB, or parts of 4.8 GB in all."""

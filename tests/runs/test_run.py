@@ -25,6 +25,7 @@ from harness.record.journal import Journal, find_runs, is_complete, read_events
 from harness.record.study import Decisions
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
+from harness.runs.manifest import manifest_of
 from harness.runs.spec import specify
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 from tests.support.backends import complete_folders
@@ -315,6 +316,14 @@ def test_hydra_writes_through_no_link(tmp_path):
     assert "expected the API key" in done.stderr
     assert any((tmp_path / "runs" / ".hydra").iterdir())
     assert not any((tmp_path / "mine").iterdir())
+
+
+def test_a_run_that_no_table_could_hold_does_not_begin(composed, tmp_path):
+    config = composed(tmp_path / "runs", "+ablation=seed_only")
+    spec = specify(config, build(config.task).load(), read_network(Path(config.network.path)))
+    machine = {"device": "one\nanother", "torch": "0", "sandbox": "none"}
+    with pytest.raises(InputError, match="machine has a text that is not one printable line"):
+        manifest_of(spec, machine)
 
 
 def test_a_run_is_not_written_through_a_link(composed, tmp_path, executor):
