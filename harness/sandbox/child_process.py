@@ -3,11 +3,14 @@
 import contextlib
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGESIZE")
+_PAUSE_S = 0.001
 
 
 class ChildProcess:
@@ -78,6 +81,32 @@ class ChildProcess:
         raise ProcessLookupError
 
 
+def kill_children(process: subprocess.Popen[bytes], *, patience_s: float) -> None:
+    """Stop a process for good, kill its children and what they leave to it, and wait for their end.
+
+    A stopped process reaps none of them, so that no other process gets one of their numbers.
+    """
+    process.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + patience_s
+    while process.poll() is None and time.monotonic() < deadline:
+        if _state(process.pid) in "tT":
+            living = [pid for pid in _children(process.pid) if _state(pid) not in "ZX"]
+            for pid in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not living:
+                return
+        time.sleep(_PAUSE_S)
+
+
+def _state(pid: int) -> str:
+    """Return the letter that the kernel gives for what a process does; Z if there is none."""
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[0]
+    return "Z"
+
+
 def _resident_pages(pid: int) -> int:
     """Return the resident pages of a process, 0 if it has ended.
 
@@ -95,7 +124,11 @@ def _tree(pid: int) -> Iterator[int]:
     if pid < 1:
         return
     yield pid
+    for child in _children(pid):
+        yield from _tree(child)
+
+
+def _children(pid: int) -> Iterator[int]:
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):  # any thread may have forked
         with contextlib.suppress(OSError):
-            for child in thread.read_text(encoding="ascii").split():
-                yield from _tree(int(child))
+            yield from map(int, thread.read_text(encoding="ascii").split())

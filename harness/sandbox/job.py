@@ -176,7 +176,10 @@ def running(
         watchdog.stop()
         channel.close()
         child.kill()
-        ends.read()  # until the server has reaped the child: nothing survives this block
+        try:
+            ends.read()  # until the server has reaped the child: nothing survives this block
+        except TimeoutError:
+            worker.kill()  # with all that is left of the child; the next job starts another
         ends.close()
         status.close()
         child.close()

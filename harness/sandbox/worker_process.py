@@ -1,5 +1,6 @@
 """The worker's server as a process of this one: start it, hand it descriptors, end it."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 from harness.config.paths import ROOT
 from harness.errors import MachineError
-from harness.sandbox.child_process import ChildProcess
+from harness.sandbox.child_process import ChildProcess, kill_children
 from harness.sandbox.confinement.starting import patiently
 from harness.sandbox.frames import Channel
 
@@ -37,6 +38,9 @@ obstacle = enter() if {level!r} == "isolated" else ""
 from harness.worker.server import main
 main(obstacle, level={level!r})
 """
+_REAPS_S = 60.0
+"""Time in which the server reaps a child that was killed; a large memory takes seconds."""
+_END_S = 5.0
 NO_PROCESS = b"none\n"
 """What the server reports in place of a child's number."""
 
@@ -50,10 +54,13 @@ class WorkerProcess:
 
     Args:
         level: Most confinement to try, one of ``harness.config.schema.LEVELS``.
+        patience_s: Seconds that it may take to fork a child; it loads torch before the first.
     """
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, *, patience_s: float = 300.0) -> None:
+        self._patience_s = patience_s
         self._control, far = socket.socketpair()
+        self._control.settimeout(patience_s)
         with far:
             command = [
                 sys.executable, "-I", "-c", _BOOT.format(root=str(ROOT), level=level),
@@ -78,8 +85,8 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+        """Whether it has neither ended nor been killed."""
+        return self._process.poll() is None and self._control.fileno() >= 0
 
     def describe_death(self) -> str:
         """Return that it died, and with which status."""
@@ -96,13 +103,29 @@ class WorkerProcess:
             max_bytes: Bytes to accept from it.
 
         Returns:
-            The channel to it, the socket that reports its exit status, and the child.
+            The channel to it, the socket that reports its exit status within a time limit, and
+            the child.
+
+        Raises:
+            WorkerLostError: The server died or does not respond, or no process number is free.
         """
-        near, far = socket.socketpair()
-        status, far_status = socket.socketpair()
-        with far, far_status:
-            self._hand_over(b"j", far.fileno(), far_status.fileno())
-        message, handles, _, _ = socket.recv_fds(status, 32, 1)
+        with contextlib.ExitStack() as on_failure:
+            (near, far), (status, far_status) = socket.socketpair(), socket.socketpair()
+            on_failure.enter_context(near)
+            on_failure.enter_context(status)
+            with far, far_status:
+                self._hand_over(b"j", far.fileno(), far_status.fileno())
+            child = self._forked(status)
+            on_failure.pop_all()
+        return Channel(near, max_bytes=max_bytes), status, child
+
+    def _forked(self, status: socket.socket) -> ChildProcess:
+        """Return the child that the server reports to have forked."""
+        status.settimeout(self._patience_s)
+        try:
+            message, handles, _, _ = socket.recv_fds(status, 32, 1)
+        except TimeoutError as error:
+            raise self._silent() from error
         if not message:
             raise WorkerLostError(self.describe_death())
         if message == NO_PROCESS:
@@ -110,20 +133,36 @@ class WorkerProcess:
                 "expected a process for a job, the host had no free process number for 10 s. End "
                 "other processes, or raise the limit (ulimit -u, the container's pids limit)."
             )
-        child = ChildProcess(int(message), handles[0] if handles else None)
-        return Channel(near, max_bytes=max_bytes), status, child
+        status.settimeout(min(self._patience_s, _REAPS_S))
+        return ChildProcess(int(message), handles[0] if handles else None)
 
-    def close(self, *, patience_s: float = 5.0) -> None:
+    def close(self) -> None:
         """End the server; its children lose their channel and end, too."""
         self._control.close()
         try:
-            self._process.wait(timeout=patience_s)
+            self._process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the server, its children and what they left, also where it does not respond."""
+        kill_children(self._process, patience_s=_END_S)
+        self._control.close()
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process may trace it
+            self._process.wait(timeout=_END_S)
+
+    def _silent(self) -> WorkerLostError:
+        self.kill()
+        return WorkerLostError(
+            f"expected the worker server to start a process within {self._patience_s:g} s, it did "
+            f"not respond and was killed"
+        )
 
     def _hand_over(self, kind: bytes, *fds: int) -> None:
         try:
             socket.send_fds(self._control, [kind], fds)
+        except TimeoutError as error:
+            raise self._silent() from error
         except OSError as error:
             raise WorkerLostError(self.describe_death()) from error

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,8 +40,9 @@ _MAX_JOB_BYTES = 1 << 32
 _LINUX = sys.platform == "linux"
 _TICK_S = 0.02
 """How often processes are looked for that left their parent, where candidates can start any."""
-_MOST_ROUNDS = 64
-"""How often in a row such processes are killed, each time with those that they leave."""
+_PAUSE_S = 0.001
+_END_S = 1.0
+"""How long the end of such processes is awaited before the end of their job is reported."""
 
 
 def main(obstacle: str, *, level: str) -> None:
@@ -113,7 +115,7 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         self._statuses.clear()
-        self._kill_orphans()
+        self._kill_orphans(patience_s=_END_S)
 
     @property
     def _patience_s(self) -> float | None:
@@ -143,7 +145,7 @@ class Server:
         try:
             pid = patiently(self._forked)
         except BlockingIOError:
-            with job, status, contextlib.suppress(BrokenPipeError):
+            with job, status, contextlib.suppress(ConnectionError):
                 status.sendall(NO_PROCESS)
             return
         if pid == 0:
@@ -156,50 +158,61 @@ class Server:
             finally:
                 os._exit(code)
         job.close()
-        _introduce(pid, status)
         self._statuses[pid] = status
+        with contextlib.suppress(ConnectionError):  # the harness may have ended
+            _introduce(pid, status)
 
     def _forked(self) -> int:
         """Fork; where no process number is free, free those that ended jobs hold."""
         try:
             return os.fork()
         except BlockingIOError:
-            self._kill_orphans()
+            self._kill_orphans(patience_s=_TICK_S)
             self._reap()
             return os.fork()
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, wait_status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            status = self._statuses.pop(pid, None)
-            self._kill_orphans()
-            if status is None:  # a descendant that outlived its parent
-                continue
-            with status, contextlib.suppress(BrokenPipeError):  # the harness may have ended
-                status.sendall(f"{os.waitstatus_to_exitcode(wait_status)}\n".encode())
+        """Reap all that has ended, kill what jobs left behind, and report the jobs that ended."""
+        ended: list[tuple[socket.socket, int]] = []
+        with contextlib.suppress(ChildProcessError):
+            while (reaped := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, wait_status = reaped
+                if pid in self._statuses:  # else a descendant that outlived its parent
+                    ended.append((self._statuses.pop(pid), os.waitstatus_to_exitcode(wait_status)))
+        self._kill_orphans(patience_s=_END_S if ended else 0)
+        for status, code in ended:
+            with status, contextlib.suppress(ConnectionError):  # the harness may have ended
+                status.sendall(f"{code}\n".encode())
 
-    def _kill_orphans(self) -> None:
-        """Kill and reap what outlived its parent: the kernel handed it to this process."""
-        for _ in range(_MOST_ROUNDS if _LINUX and self._namespaces is None else 0):
-            if not (orphans := _children() - self._statuses.keys()):
-                return
-            for pid in orphans:
+    def _kill_orphans(self, *, patience_s: float = 0.0) -> None:
+        """Kill and reap what outlived its parent: the kernel handed it to this process.
+
+        Each that ends leaves its own children here. One that another process traces cannot be
+        reaped before the tracer lets go of it or ends; it is tried again later.
+
+        Args:
+            patience_s: How long to wait for their end.
+        """
+        if not _LINUX or self._namespaces is not None:
+            return
+        deadline = time.monotonic() + patience_s
+        while orphans := _children() - self._statuses.keys():
+            for pid in orphans:  # a number that nobody has reaped belongs to no other process
                 os.kill(pid, signal.SIGKILL)
-            for pid in orphans:  # then their own children are here
-                os.waitpid(pid, 0)
+                os.waitpid(pid, os.WNOHANG)
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_PAUSE_S)
 
 
 def _introduce(pid: int, status: socket.socket) -> None:
     """Send the harness the child's number, and a pidfd: numbers differ between namespaces."""
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(pid)
-        socket.send_fds(status, [f"{pid}\n".encode()], [handle])
-        os.close(handle)
+        try:
+            socket.send_fds(status, [f"{pid}\n".encode()], [handle])
+        finally:
+            os.close(handle)
     else:
         status.sendall(f"{pid}\n".encode())
 
