@@ -20,7 +20,7 @@ from harness.sandbox.confinement import landlock
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
-from harness.terminal import exit_on_error
+from harness.terminal import exit_on_error, say
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -67,13 +67,10 @@ def _examine(sandbox: Sandbox, wanted: str) -> int:
     runaways = {tries: _outcome(sandbox, source) for tries, source in _RUNAWAYS.items()}
     rows[1:1] = [[tries, LEVELS[0], outcome] for tries, outcome in runaways.items()]
     show_table(rows, title="Attacks from inside the sandbox of this host", notes=[], text=True)
-    for line in _versions(sandbox):
-        print(line)
-    for reason in sandbox.machine.missing:
-        print(f"missing: {reason}")
+    say(*_versions(sandbox), *(f"missing: {reason}" for reason in sandbox.machine.missing))
     held = all(outcome.startswith("stopped") for outcome in runaways.values())
     enough = held and LEVELS.index(sandbox.level) >= LEVELS.index(wanted)
-    print(f"\nlevel: {sandbox.level if held else 'none'} (sandbox.level asks for {wanted})")
+    say("", f"level: {sandbox.level if held else 'none'} (sandbox.level asks for {wanted})")
     return 0 if enough else 1
 
 

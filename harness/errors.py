@@ -14,9 +14,15 @@ A candidate that fails is no exception but a ``Rejection`` (``evolution.candidat
 
 
 class HarnessError(Exception):
-    """Root of all errors raised on purpose; the message is one sentence for a terminal."""
+    """Root of all errors raised on purpose.
+
+    The message is one sentence for a terminal, or an argument for each of several.
+    """
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class InputError(HarnessError):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.record.archive import write_archive
-from harness.terminal import exit_on_error
+from harness.terminal import exit_on_error, say
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     file = arguments.file or Path(f"{arguments.run_dir.resolve().name}.zip")
     with exit_on_error():
         write_archive(arguments.run_dir, file)
-        print(
+        say(
             f"{file}: {file.stat().st_size:,} bytes. To replay it: "
             f"python -m harness.replay {file} --out FOLDER"
         )

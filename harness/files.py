@@ -5,7 +5,6 @@ import errno
 import fcntl
 import os
 import stat
-import sys
 import tempfile
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import IO
 from weakref import WeakValueDictionary
 
 from harness.errors import InputError
+from harness.terminal import say
 
 _POLL_S = 0.5
 
@@ -112,8 +112,7 @@ def creation_lock(path: Path) -> Iterator[None]:
     """
 
     def report(_: str) -> None:
-        text = f"{path}: being created by another process; waiting for it."
-        print(text, file=sys.stderr, flush=True)
+        say(f"{path}: being created by another process; waiting for it.", error=True)
 
     with _MUTEX:
         threads = _THREAD_LOCKS.setdefault(path, threading.Lock())

@@ -13,7 +13,7 @@ from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.reporting.html import write_report
 from harness.reporting.summary import print_left_out
-from harness.terminal import exit_on_error
+from harness.terminal import exit_on_error, say
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
             measure=arguments.measure,
             damaged=below.damaged,
         )
-    print(f"{page}: open it in a browser. Tables and figures: {page.parent}/comparison-*/")
+    say(f"{page}: open it in a browser. Tables and figures: {page.parent}/comparison-*/")
     sys.exit(print_left_out(below.damaged))
 
 

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from harness.errors import HarnessError
-from harness.text import visible
+from harness.text import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
 
 
-def say(text: str, *, error: bool = False) -> None:
-    """Print a text and flush it, made ``visible``, since parts of it may be untrusted.
+def say(*lines: str, error: bool = False) -> None:
+    """Print lines and flush them.
 
     Args:
-        text: One or more lines.
+        *lines: The lines, each of which stays one: parts of it may be untrusted.
         error: Whether to print to standard error.
     """
-    print(visible(text), file=sys.stderr if error else sys.stdout, flush=True)
+    print("\n".join(map(one_line, lines)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def escape_unencodable() -> None:
@@ -48,7 +48,8 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
 
 def fail(error: HarnessError, status: int | None = None) -> NoReturn:
     """End the command with the error's message, and its status unless another is given."""
-    say(f"error: {error}", error=True)
+    first, *more = map(str, error.args)
+    say(f"error: {first}", *more, error=True)
     raise SystemExit(error.exit_status if status is None else status)
 
 

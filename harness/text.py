@@ -26,8 +26,14 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one ``visible`` line, with each line end and tab replaced by a space."""
-    return visible("".join(" " if character.isspace() else character for character in text))
+    """Return a text as one printable line without keys.
+
+    White space becomes spaces, whatever else cannot be printed becomes escapes.
+    """
+    line = without_secrets("".join(" " if character.isspace() else character for character in text))
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else _escaped(c) for c in line)
 
 
 def reason_of(text: str, most: int = REASON_CHARACTERS) -> str:
@@ -50,5 +56,9 @@ def each_text(value: Any, change: Callable[[str], str]) -> Any:
 def _shown(character: str) -> str:
     if character in "\n\t" or unicodedata.category(character) not in INVISIBLE:
         return character
+    return _escaped(character)
+
+
+def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code <= _FOUR_DIGITS else f"\\U{code:08x}"

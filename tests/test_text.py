@@ -1,5 +1,6 @@
 """Text of servers, candidates and tools has no effect where it is shown."""
 
+import ast
 import csv
 import io
 import json
@@ -10,16 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.attribution import Contribution
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
 from harness.evaluation.gates import STATIC_GATES
 from harness.evolution.candidate import Rejection
 from harness.evolution.genome import Genome
+from harness.record.journal import JOURNAL_NAME
 from harness.reporting.attribution_table import render_contributions
-from harness.reporting.console import show_lines, show_sections, show_table
+from harness.reporting.console import Panel, show_lines, show_sections, show_table
 from harness.reporting.formatting import ARM, Column, spreadsheet
 from harness.reporting.tables import STYLES, Document, Table, render
 from harness.terminal import fail, say
 from harness.text import INVISIBLE, REASON_CHARACTERS, each_text, one_line, reason_of, visible
+from tests.support.commands import run_main
+from tests.support.modules import MODULES
+from tests.support.records import evaluated, record_run
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202e\x9b\u2028|<img src=x>[a](http://b)&amp;\ud800"
 
@@ -42,6 +47,7 @@ def test_no_text_keeps_an_invisible_character(text):
     assert not invisible(visible(text), but="\n\t")
     assert not invisible(one_line(text), but="")
     assert visible(visible(text)) == visible(text)
+    assert one_line(text).isprintable()
 
 
 @pytest.mark.parametrize("gate", STATIC_GATES, ids=lambda gate: gate.name)
@@ -122,7 +128,70 @@ def test_no_command_prints_an_invisible_character(capsys):
     rows = [["name", HOSTILE], [HOSTILE, HOSTILE]]
     show_table(rows, title=HOSTILE, notes=[HOSTILE])
     show_sections({HOSTILE: rows}, title=HOSTILE, notes=[HOSTILE])
+    Panel(list, mode="plain").print(HOSTILE)
     out, err = capsys.readouterr()
     assert not invisible(out + err)
     assert "\\u001b" in out
     assert "\\u001b" in err
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        say,
+        lambda *lines: say(*lines, error=True),
+        lambda *lines: show_lines(lines),
+        lambda *lines: show_lines(f"+{line}" for line in lines),
+        lambda *lines: list(map(Panel(list, mode="plain").print, lines)),
+        lambda *lines: show_table([["a", "b"]], title="t", headings=lines, notes=[]),
+        lambda *lines: show_table([["a", "b"]], title="t", notes=lines),
+        lambda *lines: show_table([["a", "b"], *([line, line] for line in lines)], title="t", notes=[]),
+        lambda *lines: show_sections({"s": [["a", *lines], ["b", *lines]]}, title="t", notes=[]),
+        lambda *lines: show_sections({"s": [["a"], ["b"]]}, title="t", headings=lines, notes=lines),
+    ],
+)  # fmt: skip
+def test_no_text_begins_a_line_of_its_own(show, capsys):
+    """Such a line could pass for one of the command's own, such as ``error: run this``."""
+    shown = []
+    for end in ("\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", " "):
+        show(f"a{end}b", f"c{end}d")
+        out, err = capsys.readouterr()
+        shown.append(len((out + err).splitlines()))
+    assert len(set(shown)) == 1
+
+
+def test_an_error_has_a_line_for_each_sentence(capsys):
+    with pytest.raises(SystemExit):
+        fail(RecordError("one\nerror: forged", "two"))
+    assert capsys.readouterr().err == "error: one error: forged\ntwo\n"
+    assert str(RecordError("one", "two")) == "one\ntwo"
+
+
+def test_only_say_and_the_console_print_what_is_no_whole_document():
+    """A document escapes its texts as its format has it."""
+    documents = {"published_text", "render_all", "render_contributions", "dumps"}
+    for name, path in MODULES.items():
+        if name == "terminal":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
+                (printed,) = node.args
+                called = getattr(printed, "func", None)
+                assert getattr(called, "attr", getattr(called, "id", "")) in documents, name
+
+
+def test_commands_print_no_line_that_a_run_brings_along(tmp_path):
+    forged = "c\nerror: forged"
+    record_run(tmp_path / "ok", arm="full", seed=0, children=[("g0.c0", evaluated(0.97, 400))],
+               details=[{"category": forged, "character": forged}])  # fmt: skip
+    damaged = tmp_path / f"r{forged}"
+    damaged.mkdir()
+    (damaged / JOURNAL_NAME).write_bytes(b"x" * 100)
+    for module, *arguments in (
+        ("table", tmp_path), ("credit", tmp_path), ("report", tmp_path), ("table", damaged),
+        ("lineage", tmp_path / "ok", "g0.c0"), ("lineage", damaged, "g0.c0"),
+        ("export", damaged), ("replay", damaged, "--out", tmp_path / "out"),
+    ):  # fmt: skip
+        done = run_main(*arguments, module=f"harness.{module}")
+        lines = (done.stdout + done.stderr).splitlines()
+        assert not [line for line in lines if line.startswith("error: forged")], module

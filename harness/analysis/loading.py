@@ -72,7 +72,7 @@ def runs_below(folder: Path) -> Below:
     """
     below = all_below(folder)
     if below.damaged and not below.runs:
-        raise RecordError("\n".join(below.damaged))
+        raise RecordError(*below.damaged)
     if not below.runs and find_runs(folder):
         raise InputError(
             f"{folder}: expected runs that have evaluated their seed network, none has yet. "

@@ -78,7 +78,7 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     document = claims_table(after, comparisons)
     for one in document.tables:
         show_table(one.cells, title=one.title, notes=list(one.notes), text=True)
-    say("\n".join(["", *document.headings, document.headline, *document.notes]))
+    say("", *document.headings, document.headline, *document.notes)
 
 
 def table(reproduction: Reproduction, out: Path | None) -> None:
@@ -89,15 +89,15 @@ def table(reproduction: Reproduction, out: Path | None) -> None:
     print(published_text(reproduction, "markdown"))
     there, here = count_written(reproduction.folder), count_decided(reproduction)
     if out is None and reproduction.changed:
-        print("Nothing is written: these settings make another comparison. Give --out FOLDER.")
+        say("Nothing is written: these settings make another comparison. Give --out FOLDER.")
     elif out is None and here < there:
-        print(
+        say(
             f"Nothing is written: {reproduction.runs_dir} decides {here} claims, the table that is "
             f"there {there}. Give runs_dir=FOLDER or --out FOLDER."
         )
     else:
         for path in write_published(reproduction, out or reproduction.folder):
-            print(path)
+            say(str(path))
 
 
 def _folder(name: str, names: str) -> Path:

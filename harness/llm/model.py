@@ -14,9 +14,10 @@ from typing import Any, Protocol, TypedDict
 from harness.config.schema import Price
 from harness.errors import InputError
 from harness.record.events import CallAnswered
+from harness.record.values import LONGEST_NAME
 from harness.secrets import without_secrets
 from harness.seeding import stream
-from harness.text import each_text
+from harness.text import each_text, reason_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +248,7 @@ _OF_COMPLETION = (
     "model", "date", "asked", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s",
     "headers", "applied",
 )  # fmt: skip
+_LABELS = ("model", "date", "asked", "finish_reason")
 
 
 def completion_of(call: CallAnswered) -> Completion:
@@ -257,7 +259,7 @@ def completion_of(call: CallAnswered) -> Completion:
 def recorded_call(
     request: Request, completion: Completion, price: Price | None = None
 ) -> CallAnswered:
-    """Return the event that records a call, with secrets removed from answer and metadata.
+    """Return the event that records a call, without secrets; labels become printable lines.
 
     Args:
         request: What was asked.
@@ -265,13 +267,14 @@ def recorded_call(
         price: The price of the model, None where it is unknown.
     """
     metadata = {name: getattr(completion, name) for name in _OF_COMPLETION}
+    labels = {name: reason_of(metadata[name], LONGEST_NAME) for name in _LABELS if metadata[name]}
     return CallAnswered(
         step=request.step,
         segment=request.segment,
         prompt=request.prompt,
         requested=vars(request.settings),
         price=price,
-        **each_text({"answer": completion.text} | metadata, without_secrets),
+        **each_text({"answer": completion.text} | metadata | labels, without_secrets),
     )
 
 

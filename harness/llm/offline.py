@@ -15,6 +15,7 @@ from harness.record.archive import read_archive
 from harness.record.events import CallAnswered
 from harness.record.study import load_study
 from harness.seeding import stream
+from harness.terminal import say
 
 _POLL_S = 0.2
 _OUTER = "exchange"
@@ -44,7 +45,7 @@ class Exchange:
         digest = hashlib.sha256(name.encode()).hexdigest()  # two names may have the same slug
         self._folder = Path(folder) / f"{slug}-{digest[:4]}"
         self._name, self._settle_s = name, settle_s
-        print(f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md", flush=True)
+        say(f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md")
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Write the prompt and wait for the answer without limit.

@@ -34,6 +34,7 @@ from harness.record.events import (
     read_event,
 )
 from harness.secrets import without_secrets
+from harness.terminal import say
 from harness.text import each_text, reason_of
 
 JOURNAL_NAME = "journal.sqlite"
@@ -212,7 +213,7 @@ def _run_lock(folder: Path, wait_s: float) -> Any:
     """Hold the lock of a run; RecordError where another process keeps it for ``wait_s``."""
 
     def report(holder: str) -> None:
-        print(f"{folder}: {holder} works on this run; waiting for it.", flush=True)
+        say(f"{folder}: {holder} works on this run; waiting for it.")
 
     try:
         with contextlib.ExitStack() as stack:

@@ -11,11 +11,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 _MOST_NUMBER = 1e15
 """Upper limit of numbers in events, except settings: sums and products stay finite."""
-_LONGEST_NAME = 1_000
+LONGEST_NAME = 1_000
+"""Most characters of a text that is no free text, such as the name of a model."""
 _INNER = "value"
 """Name of a mapping's values in messages."""
-_TEXTS = frozenset({"answer", "asked", "date", "finish_reason", "model", "prompt", "reason",
-                    "source", "told", _INNER})  # fmt: skip
+_TEXTS = frozenset({"answer", "prompt", "reason", "source", "told", _INNER})
 """Fields with text of a server, a candidate or a tool: any characters, any length."""
 _SCORES = frozenset({"score", "validation", "chance", "outcome", "measured"})
 """Fields of scores, which may be negative; 1 is perfect."""
@@ -82,5 +82,5 @@ def _require_number(value: Any, hint: type, name: str) -> None:
 
 
 def _require_line(value: str, name: str) -> None:
-    if not value.isprintable() or len(value) > _LONGEST_NAME:
+    if not value.isprintable() or len(value) > LONGEST_NAME:
         raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")

@@ -25,7 +25,7 @@ from harness.record.events import (
     RunCompleted,
 )
 from harness.record.journal import read_entries
-from harness.terminal import exit_on_error
+from harness.terminal import exit_on_error, say
 from harness.text import each_text, visible
 
 _POLL_S = 0.5
@@ -81,10 +81,10 @@ def _finish(process: subprocess.Popen[bytes], tracking: Mapping[str, Any], folde
         process.kill()
         status = process.wait()
     if status:
-        print(
+        say(
             f"tracking: the W&B mirror of {folder} ended with status {status}; the results are "
             f"complete without it. Its output: {folder / 'tracking.log'}",
-            file=sys.stderr,
+            error=True,
         )
 
 

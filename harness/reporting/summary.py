@@ -49,24 +49,27 @@ def print_left_out(sentences: Sequence[str]) -> int:
 
 
 def _print_tables(document: Document) -> None:
-    title = "\n".join([document.title, *document.headings])
     tables = {table.title: table.cells for table in document.shown}
     notes = [note for table in document.shown for note in table.notes]
     headline = [document.headline] if document.headline else []
     notes = [*headline, *(f"- {note}" for note in (*notes, *document.notes))]
     if len({row[0] for rows in tables.values() for row in rows[1:]}) <= SIDE_BY_SIDE:
-        show_sections(tables, title=title, notes=notes)
+        show_sections(tables, title=document.title, headings=document.headings, notes=notes)
     else:
+        headings = document.headings
         for heading, rows in tables.items():
-            show_table(rows, title=f"{title}\n{heading}", notes=[])
-            title = document.title
-        say("\n".join(notes))
+            show_table(rows, title=document.title, headings=[*headings, heading], notes=[])
+            headings = ()
+        say(*notes)
 
 
 def _print_places(comparison: Comparison, folder: Path) -> None:
-    print(f"\nTables (Markdown, LaTeX, CSV, JSON): {folder}/table.*")
-    print(f"Pareto plot (PNG, PDF): {folder}/pareto.*")
-    print(f"All figures, and a page to read: python -m harness.report {folder.parent}")
+    say(
+        "",
+        f"Tables (Markdown, LaTeX, CSV, JSON): {folder}/table.*",
+        f"Pareto plot (PNG, PDF): {folder}/pareto.*",
+        f"All figures, and a page to read: python -m harness.report {folder.parent}",
+    )
     for run in comparison.runs:
         selected = (
             f", the selected network is {FRONT}/{run.selected.step}.py" if run.selected else ""

@@ -5,7 +5,6 @@ Exit status 0: accepted; 1: rejected; 2: could not run.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -51,9 +50,9 @@ def judge_file(
         say(f"rejected by {outcome.gate}: {outcome.reason}")
     elif isinstance(outcome, Evaluation):
         for name, value in content.items():
-            print(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")
+            say(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")
     else:
-        print("accepted")
+        say("accepted")
     raise SystemExit(0 if accepted else 1)
 
 
@@ -73,4 +72,4 @@ def _judge(
 def _print_epoch(wording: Wording, epoch: int, spent_s: float, score: float | None) -> None:
     """Print progress on stderr, which no program reads."""
     scored = "" if score is None else f", {wording.validation_score} {wording.text(score)}"
-    print(f"epoch {epoch}: {spent_s:.1f} s{scored}", file=sys.stderr, flush=True)
+    say(f"epoch {epoch}: {spent_s:.1f} s{scored}", error=True)

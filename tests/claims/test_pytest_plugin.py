@@ -135,7 +135,7 @@ def test_a_mistake_in_their_test_is_told(theirs, test, told, pytest_there):
 
 def test_a_mistake_in_their_files_or_settings_is_told_briefly(theirs, pytest_there):
     for setting, expected in (
-        ("model.nam=3", "Could not override 'model.nam'"),
+        ("model.nam=3", "model.nam: there is no such setting. Did you mean model.name?"),
         ("recipe.epochs=1", "--harness-override recipe.epochs=1: expected where runs lie, or another LLM"),
         ("search.split=test", "--harness-override search.split=test: expected where"),
         ("seed=3", "seed=3: expected none of ablation, compare, seed"),

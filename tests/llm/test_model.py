@@ -1,5 +1,6 @@
 """Where answers come from: a real HTTP server, real files, real recordings."""
 
+import json
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from harness.llm.model import Completion, Ensemble, Request, Settings, recorded_
 from harness.llm.offline import Exchange, Pool, Recorded, Scripted, _text_of
 from harness.record.archive import write_archive
 from harness.record.consistency import require_sound
-from harness.record.events import RunCompleted
+from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
 from harness.record.study import load_study
 from tests.support.records import manifest, reference
@@ -88,6 +89,17 @@ def study(tmp_path, *, name="full-s0.zip", **told):
         journal.record(RunCompleted())
     write_archive(tmp_path / "run" / name, tmp_path / name)
     return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "label", ["a\nb", "a\u2028b", "\x1b[2J", "\u0378", "x" * 5000, "m-1", "é 你"]
+)
+def test_labels_of_any_model_are_recorded_as_lines_that_can_be_read(label):
+    labels = dict.fromkeys(("model", "date", "asked", "finish_reason"), label)
+    call = recorded_call(request(), Completion(text="a\nb", **labels))
+    assert read_event(call.key, json.loads(json.dumps(call.content))) == call
+    assert call.model.isprintable()
+    assert (call.answer, call.model == label) == ("a\nb", label in {"m-1", "é 你"})
 
 
 def test_recorded_serves_exactly_the_prompt_and_step_it_answered(tmp_path):

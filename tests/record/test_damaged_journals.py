@@ -94,6 +94,10 @@ DAMAGES = {
                                       "WHERE key='proposal/g0.c0'"),
     "a step that is a path": sql("UPDATE event SET key='proposal/..' WHERE key='proposal/g0.c0'"),
     "an unanswered call": sql("DELETE FROM event WHERE key='call/g0.c0.mutation'"),
+    "an answer of a model of two lines": sql("UPDATE event SET json=replace(json, '\"some_LLM\"', "
+                                             "'\"a\\nb\"') WHERE key='call/g0.c0.mutation'"),
+    "an answer at a date of two lines": sql("UPDATE event SET json=replace(json, '2026-01-02', "
+                                            "'a\\nb') WHERE key='call/g0.c0.mutation'"),
     "an arm that acts on terminals": content(lambda stored: stored.update(arm="\x1b[2Jfull")),
     "an arm that is half a character": content(lambda stored: stored.update(arm="\ud800")),
     "a task that is none": content(lambda stored: stored["data"].update(kind="../../x")),
