@@ -16,8 +16,12 @@ _NAMES = re.compile(r"(?i)(?:key|token|secret|password|passwd|credentials?)$")
 _LONG = 16
 """Minimum length of a key that is also recognised in other spellings."""
 _SHORTEST = 8
-_MOST_ROUNDS = 8
+_MOST_ROUNDS, _MOST_ROUNDS_OF_A_LONG = 8, 2
 """How often keys are removed that appear as others are removed; beyond, the whole text is."""
+_LONG_TEXT = 1 << 16
+"""Characters beyond which a round takes so long that few are made."""
+_MARGIN = 4096
+"""Characters at the end of a cut text that may be the first part of a key."""
 _WORDS = re.compile(r"[^\W_]+")
 """What remains of a text without separators."""
 _SEPARATORS = {code: None for code in range(128) if not chr(code).isalnum()}
@@ -64,11 +68,22 @@ def without_secrets(text: str) -> str:
     secrets = {part for secret in (*_kept, *named) for part in secret.split() if _is_secret(part)}
     ordered = sorted(secrets, key=len, reverse=True)
     spellings = frozenset(one for secret in secrets for one in _spellings(secret))
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MOST_ROUNDS if len(text) <= _LONG_TEXT else _MOST_ROUNDS_OF_A_LONG):
         before, text = text, _removed(text, ordered, spellings)
         if text == before:  # else the parts of another key may be next to each other now
             return text
     return MASK
+
+
+def beginning_without_secrets(text: str, most: int) -> str:
+    """Return the first ``most`` characters of a text without secrets, in time that these take.
+
+    A longer text is cut a margin later, which is removed afterwards: no part of a key remains.
+    """
+    if len(text) <= most + _MARGIN:
+        return without_secrets(text)[:most]
+    cut = without_secrets(text[: most + _MARGIN])
+    return cut if cut == MASK else cut[:-_MARGIN]
 
 
 def _removed(text: str, secrets: list[str], spellings: frozenset[str]) -> str:

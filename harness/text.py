@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.secrets import without_secrets
+from harness.secrets import beginning_without_secrets, without_secrets
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private use, line and paragraph separators."""
@@ -38,7 +38,7 @@ def one_line(text: str) -> str:
 
 def reason_of(text: str, most: int = REASON_CHARACTERS) -> str:
     """Return a text as one line, truncated to ``most`` characters once its keys are removed."""
-    return one_line(without_secrets(text)[:most])[:most]
+    return one_line(beginning_without_secrets(text, most))[:most]
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

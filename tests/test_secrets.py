@@ -9,8 +9,10 @@ import pytest
 
 from harness.evolution.candidate import Rejection
 from harness.llm.answers.extraction import extract
+from harness.llm.replies import ReplyReader
+from harness.llm.transport import MAX_BODY_BYTES, Reply
 from harness.sandbox.job import JobFailed
-from harness.secrets import without_secrets
+from harness.secrets import beginning_without_secrets, without_secrets
 from harness.terminal import say
 from harness.text import one_line, reason_of
 from tests.support.llm_client import KEY
@@ -133,3 +135,26 @@ def test_a_long_text_takes_little_time(monkeypatch, piece):
     began = time.process_time()
     assert without_secrets(text) == text
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("before", [*range(270, 302), *range(270 + 4096, 302 + 4096)])
+def test_the_beginning_of_a_text_holds_no_part_of_a_key(monkeypatch, before):
+    """Wherever the text is cut, once to be read and once to be shown."""
+    monkeypatch.setenv("A_KEY", RANDOM)
+    shown = beginning_without_secrets("x" * before + RANDOM + "y" * 10_000, 300)
+    assert RANDOM[:4] not in shown
+    assert len(shown) <= 300
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_longest_reply_with_keys_within_keys_is_read_in_little_time(monkeypatch, answers):
+    """As an answer, and as the message of a failure; keys in eight rounds took half a minute."""
+    monkeypatch.setenv("A_KEY", RANDOM)
+    text = f"{RANDOM[:9] * 20}{RANDOM}{RANDOM[9:] * 20}" + "%41" * (MAX_BODY_BYTES // 3 - 500)
+    body = json.dumps({"choices": [{"message": {"content": text}}]} if answers else [text])
+    began = time.process_time()
+    read = ReplyReader(name="m", endpoint="e").read(
+        Reply(status=200, headers={}, body=body.encode()), applied={}, started=0.0
+    )
+    assert time.process_time() - began < 12
+    assert RANDOM[9:] not in (read.text if answers else read.told)

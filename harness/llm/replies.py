@@ -12,12 +12,15 @@ from typing import Any
 
 from harness.llm.model import Completion, Failure, today
 from harness.llm.transport import Reply
-from harness.secrets import MASK, without_secrets
+from harness.record.database import MOST_OF_AN_ANSWER
+from harness.secrets import MASK, beginning_without_secrets
 from harness.terminal import say
 from harness.text import reason_of
 
 _MESSAGE_CHARACTERS = 500
 _LABEL_CHARACTERS = 200
+_READ_CHARACTERS = 8192
+"""How much of a text is read for a line, in which white space takes the place of one character."""
 _MOST_TOKENS = 10**9
 """Above the tokens of any call: larger counts are treated as unknown."""
 _LONGEST_REST_S = 7 * 24 * 3600
@@ -78,7 +81,7 @@ class ReplyReader:
             return failure("empty", message, started)
         headers = {name: reply.headers.get(name) for name in _IDENTIFYING_HEADERS}
         return Completion(
-            text=without_secrets(answer),
+            text=beginning_without_secrets(answer, MOST_OF_AN_ANSWER),
             model=model or self._name,
             date=today(),
             asked=self._name,
@@ -171,7 +174,8 @@ def failure(
 
 def plain(message: str, most: int = _MESSAGE_CHARACTERS) -> str:
     """Return untrusted text as one line of at most ``most`` characters, without secrets."""
-    return reason_of(" ".join(_SECRETS.sub(MASK, without_secrets(message)).split()), most)
+    beginning = beginning_without_secrets(message, max(most, _READ_CHARACTERS))
+    return reason_of(" ".join(_SECRETS.sub(MASK, beginning).split()), most)
 
 
 def _label(value: Any) -> str | None:

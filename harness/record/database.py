@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS event(
 """
 MOST_CHARACTERS = 1 << 23
 """Longest JSON of an event: 8 MiB, about twenty times the longest prompt and answer."""
+MOST_OF_A_TEXT = MOST_CHARACTERS // 2
+"""Longest JSON of a prompt, and of an answer: one event has both."""
+MOST_OF_AN_ANSWER = MOST_OF_A_TEXT // 12
+"""Characters of an answer; JSON takes at most 12 for one."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite opens next to a database."""
