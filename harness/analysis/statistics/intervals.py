@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -107,6 +108,7 @@ def prediction_interval(values: Sequence[float]) -> Interval | None:
     return Interval(mean=mean_of.mean, low=mean_of.mean - reach, high=mean_of.mean + reach)
 
 
+@lru_cache
 def share_interval(part: int, whole: int) -> Interval:
     """Return the 95 % interval of a share (Clopper 1934), for independent cases of one chance.
 
