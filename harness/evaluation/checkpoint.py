@@ -2,7 +2,7 @@
 
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,16 @@ class Checkpoint:
     state: Array
     """State of the process that trains, uint8: written and read in the worker alone.
 
-    Empty once the training has ended.
+    Empty where there is none to restore.
     """
     spent_s: float
+    """Seconds that the training took until then, all processes together."""
+    ended: bool = False
+    """Whether no process has to train on."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether no process has to train on."""
-        return not self.state.size
+
+UNTRAINED = Checkpoint(epoch=0, state=np.empty(0, "u1"), spent_s=0.0)
+"""A training before its first epoch."""
 
 
 class CheckpointFile:
@@ -66,20 +68,27 @@ class CheckpointFile:
         try:
             with self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 numbers, state = (held[f"arr_{i}"] for i in range(2))
-            epoch, spent_s, n_bytes = numbers.tolist()
+            epoch, spent_s, n_bytes, ended = numbers.tolist()
             self.offers.keep(int(n_bytes))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RecordError(
                 f"{self._path}: expected an interrupted training, it cannot be read ({error}). "
                 f"Remove it; the training starts over."
             ) from None
-        return Checkpoint(epoch=int(epoch), state=state, spent_s=spent_s)
+        return Checkpoint(epoch=int(epoch), state=state, spent_s=spent_s, ended=bool(ended))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; it covers all networks that were offered by now."""
-        numbers = np.array([checkpoint.epoch, checkpoint.spent_s, self.offers.synced()])
+        numbers = np.array(
+            [checkpoint.epoch, checkpoint.spent_s, self.offers.synced(), checkpoint.ended], "f8"
+        )
         write_atomically(self._path, lambda file: np.savez(file, numbers, checkpoint.state))
         self._since = time.monotonic()
+
+    def start_over(self, *, spent_s: float) -> None:
+        """Remove the networks and the state, and keep the time that was spent."""
+        self.offers.clear()
+        self.save(replace(UNTRAINED, spent_s=spent_s))
 
     def clear(self) -> None:
         """Remove the checkpoint and the networks."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.config.schema import Recipe
 from harness.evaluation.cache import TrainingCache, code_digest
-from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
+from harness.evaluation.checkpoint import UNTRAINED, Checkpoint, CheckpointFile
 from harness.evaluation.device_slots import Device
 from harness.evaluation.scoring import Offer, Scorer
 from harness.evaluation.training_job import CannotRestore, RemoteTraining, failure
@@ -172,7 +172,7 @@ class Evaluator:
         try:
             self._train(trial, candidate, checkpoints, clock)
         except CannotRestore:
-            checkpoints.clear()
+            checkpoints.start_over(spent_s=clock.seconds)
             self._train(trial, candidate, checkpoints, clock)
         offers = checkpoints.offers
         with clock.running(clock.seconds):
@@ -192,20 +192,20 @@ class Evaluator:
 
         That is the last network, or with ``recipe.keep_best`` the network of each epoch.
         """
-        checkpoint, epoch, spent_s = checkpoints.load(), 0, 0.0
-        if checkpoint:
-            epoch, spent_s = checkpoint.epoch, checkpoint.spent_s
-            if checkpoint.ended:
-                clock.seconds = spent_s
-                return
-        job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=checkpoint is not None)
+        checkpoint = checkpoints.load() or UNTRAINED
+        spent_s = checkpoint.spent_s
+        if checkpoint.ended:
+            clock.seconds = spent_s
+            return
+        resumes = checkpoint.state.size > 0
+        job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=resumes)
         limit_s = self._sandbox.limits.train_s
         with (
             clock.running(spent_s),
             self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running,
         ):
-            training = RemoteTraining(running, trial.recipe, epoch=epoch)
-            if checkpoint:
+            training = RemoteTraining(running, trial.recipe, epoch=checkpoint.epoch)
+            if resumes:
                 training.restore(checkpoint.state)
             while training.next_epoch():
                 if trial.recipe.keep_best:
@@ -221,8 +221,9 @@ class Evaluator:
             if not trial.recipe.keep_best:
                 checkpoints.offers.add(training.network())
         # From here on no process runs the candidate, so that none learns how long audits take.
-        ended = Checkpoint(epoch=training.epoch, state=np.empty(0, "u1"), spent_s=clock.seconds)
-        checkpoints.save(ended)
+        checkpoints.save(
+            replace(UNTRAINED, epoch=training.epoch, spent_s=clock.seconds, ended=True)
+        )
 
     def _best(self, offers: Iterable[Offer], outline: Array) -> Offer:
         """Return the network with the highest validation score, of equal ones the first.

@@ -38,19 +38,28 @@ class Cut:
         self.executor = executor
         self.dataset = build(self.config.task).load()
         self.network = read_network(Path(self.config.network.path))
-        self.folder, self.heard = runs_dir / FOLDER, []
+        self.folder, self.heard, self.spent = runs_dir / FOLDER, [], []
 
     def train(self, genome, *, stop_after=None, **recipe):
         def hear(epoch, spent_s, score):
             if score is not None:
                 return
             self.heard.append(epoch)
+            self.spent.append(spent_s)
             if epoch == stop_after:
                 raise Stopped
 
         config = replace(self.config, recipe=replace(self.config.recipe, **recipe))
         backend = self.executor.open(config, self.dataset, self.network, on_epoch=hear)
         return replace(backend.evaluate.search(genome, seed=1), train_s=0)
+
+    def set_spent(self, seconds):
+        """State another time in the checkpoint."""
+        (saved,) = self.folder.glob("*.npz")
+        with np.load(saved) as held:
+            arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
+        arrays[0][1] = seconds
+        np.savez(saved, *arrays)
 
 
 @pytest.fixture
@@ -97,6 +106,22 @@ def test_what_cannot_be_restored_is_begun_anew_and_not_held_against_it(cut, uncu
     assert cut.heard == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_training_that_starts_over_keeps_the_time_that_it_spent(cut, again):
+    """Else a candidate trains longer by a state that cannot be restored."""
+    body = cut.network["Net"].replace("\n    def forward(self, x):\n", GROWS, 1)
+    genome = cut.network.replace("Net", body)
+    with pytest.raises(Stopped):
+        cut.train(genome, stop_after=4)
+    cut.set_spent(30.0)
+    cut.spent.clear()
+    if again:
+        with pytest.raises(Stopped):
+            cut.train(genome, stop_after=1)
+    assert isinstance(cut.train(genome), Evaluation)
+    assert min(cut.spent) > 30
+
+
 def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, monkeypatch):
     monkeypatch.setattr("harness.evaluation.training_job.MAX_STATE_BYTES", 100)
     assert isinstance(cut.train(cut.network), Evaluation)
@@ -132,11 +157,7 @@ def test_a_refusal_before_it_goes_on_is_told_as_what_it_is(backend, network, con
 def test_the_time_limit_counts_all_pieces(cut, monkeypatch):
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3)
-    (saved,) = cut.folder.glob("*.npz")
-    with np.load(saved) as held:
-        arrays = [held[f"arr_{i}"] for i in range(len(held.files))]
-    arrays[0][1] = cut.config.limits.train_s - 0.001
-    np.savez(saved, *arrays)
+    cut.set_spent(cut.config.limits.train_s - 0.001)
     outcome = cut.train(cut.network)
     assert outcome.kind == "timeout"
     assert outcome.reason == f"took longer than {cut.config.limits.train_s:g} s"
