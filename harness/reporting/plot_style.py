@@ -3,11 +3,11 @@
 The door to matplotlib.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.files import write_atomically
 from harness.text import one_line
@@ -24,6 +24,10 @@ _DASHES = (
 _MARKERS = "os^Dv<>"
 MANY = len(_COLOURS)
 """Most arms that fit below a figure; more are named to its right and drawn without bands."""
+MOST_ROWS = 120
+"""Most rows of a figure and most names in its legend: records of others may have any number."""
+_TALLEST = 36.0
+"""Greatest height of a figure in inches, which fits ``MOST_ROWS``."""
 _STYLE = Path(__file__).with_name("assets") / "figures.mplstyle"
 
 _LARGE = 1000
@@ -34,6 +38,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "----", "++++", "oooo")
+T = TypeVar("T")
 GREYS = ("#3B3B3B", "#8C8C8C", "#BDBDBD", "#E3E3E3", "#6B6B6B", "#A6A6A6", "#D1D1D1", "#F0F0F0")
 
 
@@ -41,6 +46,18 @@ def short(name: str) -> str:
     """Return a name as one line, truncated to fit into a legend."""
     name = one_line(name)
     return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
+
+
+def fitting(rows: Sequence[T], size: Callable[[T], int] = lambda _: 0) -> tuple[list[T], str]:
+    """Return the rows that fit into a figure, and an addition to its title where some do not.
+
+    Args:
+        rows: All rows.
+        size: Returns how common a row is; the most common ones are kept, in their order.
+    """
+    largest = sorted(range(len(rows)), key=lambda i: -size(rows[i]))[:MOST_ROWS]
+    kept = [rows[i] for i in sorted(largest)]
+    return kept, "" if len(kept) == len(rows) else f" ({len(kept)} of {len(rows):,} rows)"
 
 
 def look(place: int) -> dict[str, Any]:
@@ -62,10 +79,10 @@ def styled() -> Iterator[None]:
 
 
 def figure(*, width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
-    """Return a figure of this size in inches, and its axes, (rows, columns)."""
+    """Return a figure of this size in inches, but no taller than fits, and its axes by row."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(width, height))
+    drawn = Figure(figsize=(width, min(height, _TALLEST)))
     return drawn, drawn.subplots(rows, columns, squeeze=False, sharey="row" if rows > 1 else "none")
 
 
@@ -84,9 +101,15 @@ def legend(drawn: Any, axes: Any, n: int) -> None:
         axes: The axes whose labels it shows.
         n: Number of entries.
     """
+    from matplotlib.lines import Line2D
+
     handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > MOST_ROWS:
+        handles = [*handles[:MOST_ROWS], Line2D([], [], linestyle="none")]
+        labels = [*labels[:MOST_ROWS], f"and {len(labels) - MOST_ROWS:,} others"]
     if n > MANY:
-        drawn.set_size_inches(drawn.get_figwidth() + 3, max(drawn.get_figheight(), 0.22 * n))
+        height = min(max(drawn.get_figheight(), 0.22 * len(labels)), _TALLEST)
+        drawn.set_size_inches(drawn.get_figwidth() + 3, height)
         drawn.legend(handles, labels, loc="outside right upper")
     else:
         fitting = int(drawn.get_figwidth() / (0.075 * max(map(len, labels), default=1) + 0.6))

@@ -1,5 +1,6 @@
 """Figures: what they draw by hand, bytes that depend on the data alone, nothing cut off."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -16,10 +17,12 @@ from harness.analysis.measures import saved
 from harness.analysis.metrics import METRICS
 from harness.analysis.trajectory import trajectory
 from harness.evolution import pareto
+from harness.record.events import RunCompleted
+from harness.record.journal import Journal
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES, draw, draw_all
 from tests.conftest import SEED_NETWORK
-from tests.support.records import LINT, SLOW, evaluated, record_run, record_study
+from tests.support.records import LINT, SLOW, child, evaluated, record_run, record_study
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +199,62 @@ def test_nothing_is_cut_off(figure, n_arms, tmp_path):
         for axes in drawn.axes:
             assert axes.get_window_extent().width > 100
             assert not axes.get_window_extent().overlaps(box)
+
+
+def record_names(folder, n):
+    """Record a run of n refusals, each by a gate, of an operator and with labels of its own."""
+    record_run(folder, arm="full", seed=0, tokens=0, complete=False, children=[("g0.c0", LINT)])
+    with Journal(folder, wait_s=0) as journal, journal._db:
+        journal._db.execute("DELETE FROM event WHERE key LIKE 'proposal/%'")
+        for k in range(n):
+            one = {"operator": f"{'o' * 99} {k}", "segment": "A", "calls": [],
+                   "detail": {"category": f"v{k}", "character": f"w{k}"}}  # fmt: skip
+            refusal = LINT | {"gate": f"gate {k}"}
+            put(journal, child(f"g{k // 100}.c{k % 100}", refusal, variations=[one]))
+        put(journal, RunCompleted())
+
+
+def put(journal, event):
+    """Record without waiting for the disk each time."""
+    journal._db.execute(
+        "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
+        (event.key, event.KIND, json.dumps(event.content), 0.0),
+    )
+
+
+def test_any_number_of_names_on_record_fits_into_a_figure(tmp_path):
+    """Of labels, operators, gates, runs and arms."""
+    record_names(tmp_path / "0", n := 300)
+    for k in range(1, n_arms := 130):
+        record_run(tmp_path / str(k), arm=f"arm {k}", seed=0, tokens=0, finals=(0.9,),
+                   children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
+    comparison = compare(read_runs(sorted(tmp_path.iterdir())))
+    titles = {}
+    with plot_style.styled():
+        for figure in FIGURES.values():
+            drawn = figure.draw(comparison)
+            assert drawn.get_figheight() < 40
+            (legend,) = drawn.legends
+            assert len(legend.get_texts()) <= plot_style.MOST_ROWS + 1
+            for axes in drawn.axes:
+                assert len(axes.get_yticks()) <= plot_style.MOST_ROWS
+                assert len(axes.patches) <= 14 * plot_style.MOST_ROWS
+            titles[figure.name] = drawn.axes[0].get_title(loc="left")
+            if figure.name == "targets":
+                assert legend.get_texts()[-1].get_text() == "and 10 others"
+            if figure.name == "validity":
+                assert legend.get_texts()[-1].get_text() == "other gates"
+    assert titles["credit"] == f"by category (120 of {n} rows)"
+    assert titles["validity"].endswith(f"(120 of {n + n_arms - 1} rows)")
+    assert titles["retrained"].endswith(f"(120 of {n_arms} rows)")
+
+
+def test_the_most_common_rows_are_kept_in_their_order():
+    rows = [*range(100, 0, -1), *range(200, 100, -1)]
+    kept, part = plot_style.fitting(rows, lambda row: row)
+    assert kept == [row for row in rows if row > 80]
+    assert part == " (120 of 200 rows)"
+    assert plot_style.fitting(rows[:120]) == (rows[:120], "")
 
 
 def test_runs_that_found_nothing_are_drawn_without_a_front(tmp_path):

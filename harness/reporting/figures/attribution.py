@@ -22,11 +22,15 @@ def _draw(comparison: Comparison) -> Any:
     if not by_label:
         return None
     by_run = counts_by_run(comparison)
-    most = max(map(len, by_label.values()))
-    drawn, axes = plot_style.figure(width=9.5, height=1.6 + 0.2 * most, columns=len(by_label))
-    for panel, (by, found) in zip(axes[0], sorted(by_label.items()), strict=True):
+    panels = {
+        by: plot_style.fitting(found, lambda one: one.proposed)
+        for by, found in sorted(by_label.items())
+    }
+    most = max(len(found) for found, _ in panels.values())
+    drawn, axes = plot_style.figure(width=9.5, height=1.6 + 0.2 * most, columns=len(panels))
+    for panel, (by, (found, part)) in zip(axes[0], panels.items(), strict=True):
         _draw_shares(panel, found, by_run)
-        panel.set(xlabel="% of the requested children", title=f"by {by}")
+        panel.set(xlabel="% of the requested children", title=f"by {plot_style.short(by)}{part}")
     titled(drawn, comparison)
     plot_style.legend(drawn, axes[0][0], 3)
     return drawn
@@ -74,7 +78,8 @@ FIGURE = Figure(
     "objective without loss in the other, and that are on their run's final front. Bars are "
     "95 % intervals that resample runs, since children of one run depend on each other; they are "
     "too narrow with few runs, and one run has none. The shares are descriptive: operators act at "
-    "different times, and gains are easier among the founders.",
+    "different times, and gains are easier among the founders. Of more labels than fit, those of "
+    "the most children are shown.",
     draw=_draw,
     position=4,
 )

@@ -18,6 +18,7 @@ def _draw(comparison: Comparison) -> Any:
     if not rows:
         return None
     rows = [(-1, "seed network", r) for r in seed_regressions(comparison.runs)] + rows
+    rows, part = plot_style.fitting(rows)
     drawn, ((axes,),) = plot_style.figure(width=7, height=1.6 + 0.24 * len(rows))
     times, labels = comparison.wording.times, set[str]()
     for i, (place, _, r) in enumerate(rows):
@@ -36,10 +37,10 @@ def _draw(comparison: Comparison) -> Any:
                 labels.add(label)
     axes.set_yticks(
         range(len(rows) - 1, -1, -1),
-        [f"{name}, seed {r.seed}" for _, name, r in rows],
+        [f"{name}, seed {plot_style.short(str(r.seed))}" for _, name, r in rows],
     )
     label = fill("{task.score} of the selected network, {task.unit}", comparison.wording)
-    axes.set(xlabel=label, title=comparison.title)
+    axes.set(xlabel=label, title=comparison.title + part)
     plot_style.legend(drawn, axes, 3)
     return drawn
 
