@@ -86,7 +86,8 @@ def small_test_score(run: RunResult, most_params: int) -> float | None:
     """
     if _lacks_some_of_its_front(run):
         return None
-    chosen = [network for network in _chosen_by_size(run) if network.n_params <= most_params]
+    able = [candidate for candidate in run.hall_of_fame if run.finals.get(candidate.step)]
+    chosen = [one for one in _chosen_by_size(run, able) if one.n_params <= most_params]
     return chosen[-1].score if chosen else None
 
 
@@ -162,7 +163,8 @@ def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float 
     if seed is None or _lacks_some_of_its_front(run):
         return None
     most = run.seed_objectives.n_params
-    networks = [network for network in _chosen_by_size(run) if network.n_params <= most]
+    able = [candidate for candidate in run.hall_of_fame if _retrained_fully(run, candidate)]
+    networks = [network for network in _chosen_by_size(run, able) if network.n_params <= most]
     ends = [*(network.n_params for network in networks[1:]), most]
     area = sum(
         max(0.0, network.score - (seed - useful)) * math.log10(end / max(1, network.n_params))
@@ -171,18 +173,19 @@ def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float 
     return area / (useful * DECADES)
 
 
-def _chosen_by_size(run: RunResult) -> list[pareto.Objectives]:
+def _chosen_by_size(run: RunResult, able: Sequence[Candidate]) -> list[pareto.Objectives]:
     """Return the networks that the search chooses as the size may grow, by mean test score.
 
-    Each is scored better by the search than all smaller ones. Networks with a failed re-training
-    are left out.
+    Each is scored better by the search than all smaller ones.
+
+    Args:
+        run: The run.
+        able: Networks of its front that were re-trained, smallest first.
     """
     chosen, best = [], -math.inf
-    for candidate in run.hall_of_fame:
+    for candidate in able:
         score = run.selection_score(candidate)
-        if score is None or candidate.objectives is None or not _retrained_fully(run, candidate):
-            continue
-        if score > best:
+        if candidate.objectives is not None and score is not None and score > best:
             best = score
             test = statistics.fmean(run.finals[candidate.step])
             chosen.append(pareto.Objectives(test, candidate.objectives.n_params))

@@ -57,7 +57,7 @@ _CAPTIONS = {
     "fronts": fill(FIGURES["pareto"].caption, WORDS),
     "sizes": "{given}. Squares are measured, means with their 95 % intervals (where every run is "
     "required, the least and the greatest): of the networks with "
-    "at most so many parameters, the one that re-trains best on validation images, scored on the "
+    "at most so many parameters, the one that the search scored best, re-trained and scored on the "
     "test split.",
 }
 
