@@ -6,9 +6,9 @@ from enum import Enum, auto
 
 from harness.analysis import aggregation
 from harness.analysis.aggregation import Aggregate, Value
+from harness.analysis.curves.trajectory import Point
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.intervals import Interval
-from harness.analysis.trajectory import Point
 from harness.tasks.base import Wording
 
 RESULTS, SEARCH, COST = "found", "searched", "took"

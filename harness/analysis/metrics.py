@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from harness.analysis import aggregation, measures
 from harness.analysis.cost_metrics import COST_METRICS
+from harness.analysis.curves.trajectory import anytime, evaluations_to_target, founders_share
 from harness.analysis.metric import RESULTS, SEARCH, Metric, Quantity
 from harness.analysis.run_result import RunResult
-from harness.analysis.trajectory import anytime, evaluations_to_target, founders_share
 from harness.errors import InputError
 from harness.tasks.base import Wording
 

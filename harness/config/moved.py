@@ -56,7 +56,7 @@ MOVED: Mapping[str, str] = {
     "harness.population": "harness.evolution.candidate",
     "harness.power": "harness.analysis.statistics.power",
     "harness.process": "harness.sandbox.child_process",
-    "harness.progress": "harness.analysis.trajectory",
+    "harness.progress": "harness.analysis.curves.trajectory",
     "harness.prompts": "harness.llm.prompts",
     "harness.proposal": "harness.evolution.proposer",
     "harness.published": "harness.claims.tables",

@@ -4,12 +4,12 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
+from harness.analysis.curves.trajectory import TARGET_SIZE
 from harness.analysis.effort.budgets import limit_text, limits_of
 from harness.analysis.measures import margin_of, retraining_noise, selection_noise, useful_of
 from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.analysis.trajectory import TARGET_SIZE
 from harness.config.identity import digest_of
 from harness.evaluation.gates import REPAIRABLE
 from harness.evolution.pareto import REFERENCE_SIZE

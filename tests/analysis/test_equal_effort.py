@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.comparison import comparisons
+from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.effort.cut import at_equal, cut
 from harness.analysis.effort.spent import EFFORTS, efforts_so_far, total_effort
 from harness.analysis.loading import read_run, read_runs
 from harness.analysis.metric import RESULTS, SEARCH
 from harness.analysis.metrics import METRICS, compared_by, metrics_of
-from harness.analysis.trajectory import trajectory
 from harness.config.compose import compose
 from harness.errors import InputError
 from tests.support.backends import ImaginedTrainings, complete_folders

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import t
 
 from harness.analysis import measures
+from harness.analysis.curves.trajectory import founders_share
 from harness.analysis.loading import read_run
 from harness.analysis.statistics.noise import Noise
-from harness.analysis.trajectory import founders_share
 from harness.evolution.candidate import SHOWN_NETWORKS, Variation
 from harness.evolution.pareto import Objectives
 from harness.record.events import RunCompleted, read_event

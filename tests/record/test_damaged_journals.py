@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from harness import lineage, table
-from harness.analysis import trajectory
 from harness.analysis.comparison import compare, comparisons
+from harness.analysis.curves import trajectory
 from harness.analysis.loading import all_below, read_run
 from harness.config.identity import comparison_digest, digest_of, variant_digest
 from harness.errors import InputError, RecordError

@@ -12,10 +12,10 @@ from harness.analysis.comparison import compare
 from harness.analysis.curves.sensitivity import by_evaluations, by_setting
 from harness.analysis.curves.series import band, outcomes, regressions, surface
 from harness.analysis.curves.targets import reached
+from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.loading import read_runs, runs_below
 from harness.analysis.measures import saved
 from harness.analysis.metrics import METRICS
-from harness.analysis.trajectory import trajectory
 from harness.evolution import pareto
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal

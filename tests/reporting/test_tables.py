@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.comparison import compare, comparisons
+from harness.analysis.curves.trajectory import anytime, evaluations_to_target, trajectory
 from harness.analysis.loading import read_run, read_runs, runs_below
 from harness.analysis.metrics import METRICS
 from harness.analysis.statistics.paired import Shift, shift, signed_rank
-from harness.analysis.trajectory import anytime, evaluations_to_target, trajectory
 from harness.errors import InputError
 from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison

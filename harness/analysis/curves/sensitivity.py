@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from harness.analysis.arm import Arm
+from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.paired import Shift, differences, shift
-from harness.analysis.trajectory import trajectory
 
 Curve = list[tuple[float, Shift]]
 """Points of a setting, each with the paired difference and its pointwise 95 % interval."""

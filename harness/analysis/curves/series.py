@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.arm import Arm
+from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.intervals import mean, quartiles
-from harness.analysis.trajectory import trajectory
 from harness.evolution import pareto
 
 _MOST_POINTS = 400

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from harness.analysis.arm import Arm
-from harness.analysis.trajectory import evaluations_to_target
+from harness.analysis.curves.trajectory import evaluations_to_target
 
 TARGETS = tuple(10 ** (-k / 10) for k in range(21))
 """Largest shares of the seed network's parameters, from 1 to a hundredth."""
