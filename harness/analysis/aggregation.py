@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.run_result import Call, RunResult
+from harness.analysis.proposals import Call
+from harness.analysis.run_result import RunResult
 from harness.analysis.statistics import intervals
 from harness.analysis.statistics.intervals import Interval
 from harness.analysis.statistics.paired import Shift

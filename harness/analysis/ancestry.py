@@ -4,7 +4,8 @@ import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.errors import GenomeError, RecordError
 from harness.evolution.genome import Genome
 

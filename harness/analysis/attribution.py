@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.evolution import pareto
 from harness.evolution.candidate import SAME_FUNCTION
 

@@ -11,7 +11,8 @@ from harness.analysis.comparison import compare
 from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.effort.spent import had_room
 from harness.analysis.metrics import comparable_metric
-from harness.analysis.run_result import Call, Candidate, RunResult
+from harness.analysis.proposals import Call, Candidate
+from harness.analysis.run_result import RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
 from harness.evolution.budget import Usage

@@ -4,7 +4,8 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.analysis.statistics.intervals import mean
 from harness.analysis.statistics.noise import Noise, pooled_noise
 from harness.config.identity import unrecorded_settings

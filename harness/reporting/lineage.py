@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from harness.analysis.ancestry import ancestry, unified_diff
-from harness.analysis.run_result import SAW_TEST_DATA, Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import SAW_TEST_DATA, RunResult
 from harness.evolution.candidate import Variation
 from harness.evolution.pareto import Objectives
 

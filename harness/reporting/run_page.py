@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.analysis.ancestry import ancestry, changed_segments, comparable
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.record.events import CallAnswered
 from harness.record.journal import read_events
 from harness.reporting.lineage import describe_outcome, describe_variation

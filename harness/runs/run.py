@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from harness.analysis.loading import result_of
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.config.schema import Config
 from harness.evaluation.assessor import Assessor
 from harness.evaluation.backend import Backend

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.analysis.effort.spent import effort_of
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.evolution import pareto
 from harness.evolution.budget import Effort, total
 from harness.evolution.candidate import SHOWN_NETWORKS

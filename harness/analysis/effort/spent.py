@@ -2,7 +2,8 @@
 
 import itertools
 
-from harness.analysis.run_result import Candidate, RunResult
+from harness.analysis.proposals import Candidate
+from harness.analysis.run_result import RunResult
 from harness.errors import InputError
 from harness.evolution.budget import Effort, effort_of_training
 

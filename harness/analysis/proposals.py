@@ -1,0 +1,79 @@
+"""What a run recorded of one proposal and of one LLM call."""
+
+from dataclasses import dataclass
+
+from harness.evolution import pareto
+from harness.evolution.budget import Usage
+from harness.evolution.candidate import CHARGED, Variation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One recorded proposal.
+
+    Attributes:
+        step: Its key, such as ``g2.c3``.
+        source: Its source code; empty where it has none.
+        parents: Steps of the parents, ``seed`` for the seed network; the second one is the mate.
+        variations: As recorded.
+        objectives: As measured on the recording machine, None where it was refused.
+        gate: Gate that refused it, None where it was evaluated.
+        reason: Reason of the refusal.
+        machine_dependent: Whether a limit of time or memory ended it.
+        train_s: Seconds of its training in the search; 0 where there was none or it is not known.
+        timed: Whether they are known, or there was none.
+        flops: Operations per example, None where it was refused or they are not recorded.
+    """
+
+    step: str
+    source: str
+    parents: tuple[str, ...]
+    variations: tuple[Variation, ...]
+    objectives: pareto.Objectives | None
+    gate: str | None
+    reason: str | None
+    machine_dependent: bool
+    train_s: float
+    timed: bool = True
+    flops: int | None = None
+
+    @property
+    def charged(self) -> bool:
+        """Whether an evaluation was charged for it, failed trainings included."""
+        return self.objectives is not None or self.gate in CHARGED
+
+    @property
+    def valid(self) -> bool:
+        """Whether it passed every gate and trained, even if stopped early at a rung."""
+        return self.objectives is not None or self.gate == "fidelity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One answered LLM call.
+
+    Attributes:
+        asked: Model that was asked.
+        model: Model that answered, by its own account.
+        usage: Its cost, None where the model does not report its tokens.
+        longer: Whether the answer is longer than the requested limit.
+        prompt_characters: Length of the prompt.
+        answer_characters: Length of the answer.
+        reports_settings: Whether the settings that it was generated with are on record.
+        seconds: Of its requests, as far as they may have been billed; None where the answer's are
+            unknown.
+    """
+
+    asked: str
+    model: str
+    usage: Usage | None
+    longer: bool
+    prompt_characters: int
+    answer_characters: int
+    reports_settings: bool
+    seconds: float | None = None
+
+    @property
+    def characters(self) -> int:
+        """Length of prompt and answer."""
+        return self.prompt_characters + self.answer_characters
