@@ -93,7 +93,12 @@ class MeteredCall:
         return completion_of(self._found)
 
     def sending(self, *, asked: str) -> None:
-        """Reserve the worst case and record the request; BudgetSpent if it does not fit."""
+        """Reserve the worst case and record the request; BudgetSpent if it does not fit.
+
+        Raises:
+            RecordError: The journal has no room for the answer, which would be paid in vain.
+        """
+        self._journal.require_room(self._request.prompt if self._request else "")
         self._write_off_pending()
         price = self._ledger.price(asked)
         worst = _worst(self._request, price) if self._request else Usage(calls=1)

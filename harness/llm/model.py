@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypedDict
 
 from harness.config.schema import Price
 from harness.errors import InputError
+from harness.record.database import MOST_OF_AN_ANSWER
 from harness.record.events import CallAnswered
 from harness.record.values import LONGEST_NAME
-from harness.secrets import without_secrets
+from harness.secrets import beginning_without_secrets, without_secrets
 from harness.seeding import stream
 from harness.text import each_text, reason_of
 
@@ -261,6 +262,8 @@ def recorded_call(
 ) -> CallAnswered:
     """Return the event that records a call, without secrets; labels become printable lines.
 
+    Of an answer, the first ``MOST_OF_AN_ANSWER`` characters are recorded.
+
     Args:
         request: What was asked.
         completion: What was answered.
@@ -274,7 +277,8 @@ def recorded_call(
         prompt=request.prompt,
         requested=vars(request.settings),
         price=price,
-        **each_text({"answer": completion.text} | metadata | labels, without_secrets),
+        answer=beginning_without_secrets(completion.text, MOST_OF_AN_ANSWER),
+        **each_text(metadata | labels, without_secrets),
     )
 
 

@@ -21,7 +21,7 @@ _POLL_S = 0.2
 _OUTER = "exchange"
 """Folder of all exchanges in ``runs_dir``, as ``conf/model/exchange.yaml`` names it."""
 _MOST_BYTES = 1 << 21
-"""Longest answer, as of a server."""
+"""How much of an answer is read, as of a server's reply."""
 
 
 class Exchange:

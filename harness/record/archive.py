@@ -18,6 +18,7 @@ from harness.errors import InputError, RecordError
 from harness.files import write_atomically
 from harness.record.bounded_json import count_values, parse_json
 from harness.record.consistency import problem_of
+from harness.record.database import MOST_CHARACTERS
 from harness.record.event import Entry, Event
 from harness.record.events import (
     JOURNAL_FORMAT,
@@ -40,8 +41,8 @@ _STEP = re.compile(r"seed|g\d{1,9}\.c\d{1,9}")
 _NEEDED = frozenset[type[Event]]({Manifest, ReferenceEvaluated, RunCompleted})
 _MOST_VALUES = 2_000_000
 """Limit for all events together; a run of 24 evaluations has 5,000 values."""
-_MOST_BYTES_OF_AN_EVENT = 8 << 20
-"""About twenty times the longest prompt and answer."""
+_MOST_BYTES_OF_AN_EVENT = MOST_CHARACTERS + (1 << 16)
+"""Those that a journal may hold, with key and time."""
 _LATEST = 1e11
 """Upper limit of timestamps, in seconds since 1970."""
 

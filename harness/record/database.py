@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,20 +29,41 @@ CREATE TABLE IF NOT EXISTS event(
 """
 MOST_CHARACTERS = 1 << 23
 """Longest JSON of an event: 8 MiB, about twenty times the longest prompt and answer."""
-MOST_OF_A_TEXT = MOST_CHARACTERS // 2
-"""Longest JSON of a prompt, and of an answer: one event has both."""
+MOST_OF_A_TEXT = MOST_CHARACTERS // 2 - (1 << 16)
+"""Longest JSON of a prompt, and of an answer: one event has both, and what is known of them."""
 MOST_OF_AN_ANSWER = MOST_OF_A_TEXT // 12
 """Characters of an answer; JSON takes at most 12 for one."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite opens next to a database."""
-_MOST_EVENTS = 1_000_000
-_MOST_BYTES = 1 << 29
+_ROW_BYTES = 1 << 16
+"""Bytes of a row beside its JSON."""
+_MOST = {"events": 1_000_000, "characters": 1 << 29, "values": 10_000_000}
+"""Limits of a journal; a proposal takes about 200 values."""
 _LATEST = 253_402_300_800
 """The year 10000, in seconds since 1970."""
 _STEPS, _MOST_CALLS = 100_000, 1_000
 """Virtual-machine instructions between two calls of the progress handler, and calls until a query
 is interrupted. An event takes about ten instructions."""
+
+
+class Tally:
+    """Sizes of the events of one journal, held against the limits that reader and writer share."""
+
+    def __init__(self) -> None:
+        self._sizes = Counter[str]()
+
+    def add(self, **sizes: int) -> None:
+        """Count ``events``, ``characters`` or ``values``; ValueError beyond a limit."""
+        for name, size in sizes.items():
+            self._sizes[name] += size
+            if self._sizes[name] > _MOST[name]:
+                raise ValueError(f"its events have more than {_MOST[name]:,} {name}")
+
+    @property
+    def share(self) -> float:
+        """The share of the tightest limit that is used."""
+        return max(self._sizes[name] / most for name, most in _MOST.items())
 
 
 def open_for_writing(path: Path, *, version: int) -> Connection:
@@ -77,13 +99,14 @@ def open_for_writing(path: Path, *, version: int) -> Connection:
     return db
 
 
-def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
+def select(path: Path, where: str, value: object, tally: Tally) -> tuple[int, list[Row]]:
     """Read the events that meet a condition, oldest first, without writing.
 
     Args:
         path: The file.
         where: SQL condition with one placeholder.
         value: Value of the placeholder.
+        tally: Counts the events and their characters.
 
     Returns:
         The journal's format (0 if it is still being created) and the events.
@@ -102,7 +125,7 @@ def select(path: Path, where: str, value: object) -> tuple[int, list[Row]]:
             if version == 0:  # creation is in progress, or was interrupted
                 return version, []
             query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
-            return version, list(_bounded(path, db.execute(query, (value,))))
+            return version, list(_bounded(path, db.execute(query, (value,)), tally))
     except (sqlite3.Error, UnicodeError) as error:
         raise unreadable(path, error) from None
 
@@ -148,7 +171,7 @@ def _holds(path: Path, suffix: str) -> bool:
 
 def _restrict(db: Connection) -> None:
     """Limit what an untrusted file can make SQLite do."""
-    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CHARACTERS)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CHARACTERS + _ROW_BYTES)
     db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 10_000)
     db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     db.execute("PRAGMA trusted_schema=OFF")
@@ -172,19 +195,21 @@ def _require_schema(path: Path, db: Connection, *, may_be_empty: bool) -> None:
         raise unreadable(path, "its tables are not those of a journal")
 
 
-def _bounded(path: Path, rows: Iterator[tuple[object, ...]]) -> Iterator[Row]:
+def _bounded(path: Path, rows: Iterator[tuple[object, ...]], tally: Tally) -> Iterator[Row]:
     """Yield checked rows; RecordError if they exceed a limit or the size of the journal's files."""
     files = (path, path.with_name(path.name + "-wal"))
-    room = min(_MOST_BYTES, sum(file.stat().st_size for file in files if file.exists()))
+    room = sum(file.stat().st_size for file in files if file.exists())
     for n, (key, text, at) in enumerate(rows, start=1):
         if not (isinstance(key, str) and isinstance(text, str) and isinstance(at, float)):
             raise unreadable(path, f"event {n} has a value of a wrong type")
         if not 0 <= at < _LATEST:
             raise unreadable(path, f"event {n} has an invalid time")
-        room -= len(key) + len(text)
-        if room < 0 or n > _MOST_EVENTS:
-            raise unreadable(
-                path, f"its events exceed {_MOST_BYTES:,} bytes, {_MOST_EVENTS:,} events or the "
-                f"size of its files"
-            )  # fmt: skip
+        size = len(key) + len(text)
+        room -= size
+        if room < 0:
+            raise unreadable(path, "its events exceed the size of its files")
+        try:
+            tally.add(events=1, characters=size)
+        except ValueError as error:
+            raise unreadable(path, error) from None
         yield key, text, at

@@ -19,7 +19,9 @@ from harness.files import LockHeldError, file_lock
 from harness.record.bounded_json import count_values, parse_json
 from harness.record.database import (
     MOST_CHARACTERS,
+    MOST_OF_A_TEXT,
     Row,
+    Tally,
     open_for_writing,
     other_format,
     select,
@@ -40,8 +42,8 @@ from harness.text import each_text, reason_of
 JOURNAL_NAME = "journal.sqlite"
 _BEFORE_ALL = -1 << 63
 """Lower than any sequence number, including a manipulated one."""
-_MOST_VALUES = 10_000_000
-"""Limit for all events together; a proposal takes about 200 values."""
+_KEPT_FREE = 0.25
+"""Share of a journal that is kept for answers to requests under way, and for what follows them."""
 _SHOWN = 120
 """How many characters of untrusted text a message shows."""
 
@@ -76,7 +78,8 @@ class Journal:
             self._db = stack.enter_context(
                 contextlib.closing(open_for_writing(folder / JOURNAL_NAME, version=JOURNAL_FORMAT))
             )
-            self._entries = {entry.event.key: entry for entry in read_entries(folder)}
+            self._tally = Tally()
+            self._entries = {entry.event.key: entry for entry in _read(folder, 0, self._tally)}
             self._open = stack.pop_all()
 
     def record(self, event: E, *, at: float | None = None) -> E:
@@ -88,14 +91,17 @@ class Journal:
 
         Returns:
             The event that the journal holds under its key.
+
+        Raises:
+            RecordError: No reader would accept the event, or the journal with it; it is not
+                recorded.
         """
         text = json.dumps(each_text(event.content, without_secrets), sort_keys=True)
         at = time.time() if at is None else at
         with self._mutex, self._db:
             if known := self._entries.get(event.key):
                 return cast("E", known.event)
-            # Parse it back: the event as readers see it, without what JSON loses.
-            entry = _entry(self.folder, (event.key, text, at), JOURNAL_FORMAT)
+            entry = self._checked((event.key, text, at))
             self._db.execute(
                 "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
                 (event.key, event.KIND, text, at),
@@ -103,6 +109,38 @@ class Journal:
             self._entries[event.key] = entry
         self._listener(entry.event)
         return cast("E", entry.event)
+
+    def _checked(self, row: Row) -> Entry:
+        """Return an event as readers will see it, without what JSON loses; count it."""
+        key, text, _ = row
+        try:
+            entry = _parsed(row, JOURNAL_FORMAT)
+            sizes = {"characters": len(key) + len(text), "values": count_values(text)}
+            self._tally.add(events=1, **sizes)
+        except MALFORMED as error:
+            raise RecordError(
+                f"{self.folder}: expected an event that readers of its journal accept, found "
+                f"{_why(key, error)}. It is not recorded, all before it are; correct what made "
+                f"it, or use another runs_dir."
+            ) from None
+        return entry
+
+    def require_room(self, prompt: str) -> None:
+        """Raise RecordError unless the answer to a prompt can be recorded, however long it is."""
+        n = len(json.dumps(prompt))
+        if n > MOST_OF_A_TEXT:
+            raise RecordError(
+                f"{self.folder}: expected a prompt of at most {MOST_OF_A_TEXT:,} characters in "
+                f"JSON, found {n:,}. Nothing is asked; shorten the prompts or the network."
+            )
+        with self._mutex:
+            share = self._tally.share
+        if share > 1 - _KEPT_FREE:
+            raise RecordError(
+                f"{self.folder}: expected a journal of which a quarter is free, {share:.0%} of "
+                f"what can be read is used. Nothing is asked; use another runs_dir, with a smaller "
+                f"budget or a model whose answers are shorter."
+            )
 
     def find(self, event: type[E], *place: object) -> E | None:
         """Return the event of a kind at a place, None where none is recorded.
@@ -146,16 +184,18 @@ def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
     Raises:
         RecordError: The journal cannot be read, or was written by another version.
     """
-    version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL)
+    return _read(folder, after, Tally())
+
+
+def _read(folder: Path, after: int, tally: Tally) -> list[Entry]:
+    version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL, tally)
     entries: list[Entry] = []
-    room = _MOST_VALUES
     for row in rows:
         entries.append(_entry(folder, row, version))
-        room -= count_values(row[1])
-        if room < 0:
-            raise unreadable(
-                folder / JOURNAL_NAME, f"it has more than {_MOST_VALUES:,} values in all"
-            )
+        try:
+            tally.add(values=count_values(row[1]))
+        except ValueError as error:
+            raise unreadable(folder / JOURNAL_NAME, error) from None
     if len({entry.event.key for entry in entries}) < len(entries):
         raise unreadable(folder / JOURNAL_NAME, "it has an event twice")
     return entries
@@ -184,29 +224,43 @@ def is_complete(folder: Path) -> bool:
     """Whether the folder holds a run that ended as planned."""
     if not (folder / JOURNAL_NAME).exists():
         return False
-    _, rows = _select(folder, "key = ?", RunCompleted.key_of())
+    _, rows = _select(folder, "key = ?", RunCompleted.key_of(), Tally())
     return bool(rows)
 
 
-def _select(folder: Path, where: str, value: object) -> tuple[int, list[Row]]:
+def _select(folder: Path, where: str, value: object, tally: Tally) -> tuple[int, list[Row]]:
     """Return the journal's format and the events that meet a condition."""
-    version, rows = select(folder / JOURNAL_NAME, where, value)
+    version, rows = select(folder / JOURNAL_NAME, where, value, tally)
     if version not in {0, *READABLE_FORMATS}:
         raise other_format(folder / JOURNAL_NAME, version, JOURNAL_FORMAT)
     return version, rows
 
 
 def _entry(folder: Path, row: Row, version: int) -> Entry:
-    key, text, at = row
     try:
-        if len(text) > MOST_CHARACTERS:
-            raise ValueError(f"it has {len(text):,} characters, more than {MOST_CHARACTERS:,}")
-        event = read_event(key, parse_json(text), version=version)
-        if event.key != key:
-            raise ValueError(f"its key is {event.key}")
+        return _parsed(row, version)
     except MALFORMED as error:
-        raise _malformed(folder, key, error) from None
+        raise RecordError(
+            f"{folder / JOURNAL_NAME}: expected the events of a run, one is incomplete or damaged: "
+            f"{_why(row[0], error)}. Restore the journal from a copy, or use another runs_dir."
+        ) from None
+
+
+def _parsed(row: Row, version: int) -> Entry:
+    """Parse a row; one of ``MALFORMED`` where it holds no event of that format."""
+    key, text, at = row
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"it has {len(text):,} characters, more than {MOST_CHARACTERS:,}")
+    event = read_event(key, parse_json(text), version=version)
+    if event.key != key:
+        raise ValueError(f"its key is {event.key}")
     return Entry(event=event, at=at)
+
+
+def _why(key: str, error: Exception) -> str:
+    """Return the key of an event with the reason why it cannot be read."""
+    event, why = reason_of(key, _SHOWN), reason_of(str(error), _SHOWN)
+    return f"{event} ({type(error).__name__}: {why})"
 
 
 def _run_lock(folder: Path, wait_s: float) -> Any:
@@ -224,12 +278,3 @@ def _run_lock(folder: Path, wait_s: float) -> Any:
             f"{folder}: expected a run that no other process works on, {held.holder} holds it. "
             f"Waited wait_s={wait_s:g} seconds; wait for it, or use another runs_dir."
         ) from None
-
-
-def _malformed(folder: Path, key: str, error: Exception) -> RecordError:
-    event, why = reason_of(key, _SHOWN), reason_of(str(error), _SHOWN)
-    return RecordError(
-        f"{folder / JOURNAL_NAME}: expected the events of a run, {event} is incomplete or "
-        f"damaged ({type(error).__name__}: {why}). Restore the journal from a copy, or use another "
-        f"runs_dir."
-    )

@@ -1,5 +1,6 @@
 """MeteredModel of a run against a real journal, a real ledger and a real server: nothing is paid twice."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -9,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import Budget, Price
-from harness.errors import BudgetSpent, InputError, MachineError, ReplayMiss
+from harness.errors import BudgetSpent, InputError, MachineError, RecordError, ReplayMiss
 from harness.evolution.budget import Demand, Ledger, Usage, cost_of
 from harness.llm.metering import MeteredModel
 from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
 from harness.llm.openai_client import OpenAI
-from harness.record.events import CallAnswered
+from harness.llm.replies import ReplyReader
+from harness.llm.transport import Reply
+from harness.record import database
+from harness.record.database import MOST_OF_A_TEXT
+from harness.record.events import CallAnswered, RequestSent
 from harness.record.journal import Journal, read_events
 from tests.support.llm_server import completion, cut, error, finished, says, serving
 
@@ -85,6 +90,40 @@ def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(jour
     }  # fmt: skip
     assert call["price"] == {"prompt": 1_000, "completion": 10_000}
     assert books.spent == Usage(calls=1, prompt_tokens=10, completion_tokens=5, cost=0.06)
+
+
+def test_what_could_not_be_recorded_is_not_asked(journal, monkeypatch):
+    """Else the same command would ask and pay for it again, each time."""
+    model = Model()
+    metered = MeteredModel(model, journal, ledger())
+    with pytest.raises(RecordError, match="shorten the prompts or the network"):
+        metered.complete(request(prompt="\x7f" * MOST_OF_A_TEXT))
+    metered.complete(request())
+    monkeypatch.setitem(database._MOST, "events", 2)
+    with pytest.raises(RecordError, match="a quarter is free, 100% of what can be read is used"):
+        metered.complete(request(step="g0.c1.mutation"))
+    assert model.asked == len(journal.all(RequestSent)) == 1
+
+
+ANSWERS = ["x", "\x7f", "\u00e9", "\u4e2d", "\U0001f600", "\ud800", '\\"', "\ufdfa"]
+
+
+@pytest.mark.parametrize("character", ANSWERS, ids=ascii)
+def test_each_answer_can_be_recorded_and_a_long_one_stays_as_it_is(journal, character):
+    """Of 350,000 characters or more, the first are recorded, whatever they take in JSON."""
+    shown = character.encode("utf-8", "backslashreplace").decode()
+    long = character * (100_000 // len(shown))
+    for step, text in (("g0.c0.mutation", long), ("g0.c1.mutation", character * 400_000)):
+        body = {"choices": [{"message": {"content": text}}], "model": f"{character}\u0378" * 99}
+        sent = json.dumps(body, ensure_ascii=character == "\ud800").encode()
+        reply = Reply(status=200, headers={"server": character * 999}, body=sent)
+        read = ReplyReader(name="m", endpoint="e").read(reply, applied={}, started=0.0)
+        MeteredModel(Model(reply=read), journal, ledger()).complete(request(step=step))
+    calls = [event for event in read_events(journal.folder) if isinstance(event, CallAnswered)]
+    assert calls == journal.all(CallAnswered)
+    assert calls[0].answer == shown * (100_000 // len(shown))
+    assert set(calls[1].answer) == set(shown)
+    assert 300_000 < len(calls[1].answer) < 350_000
 
 
 def test_another_prompt_at_a_recorded_step_is_a_miss(journal):
@@ -245,7 +284,7 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
     with serving() as server, Journal(tmp_path / "run", wait_s=0) as journal:
         server.answered, server.always = 0, faults(seed)
         model = client(server, attempts=9, concurrency=100, backoff_s=0.005, backoff_max_s=0.02)
-        books = ledger(cost=60.0)
+        books = ledger(cost=25.0)
         calls = MeteredModel(model, journal, books)
 
         def ask(k):
@@ -267,8 +306,8 @@ def test_under_100_concurrent_calls_and_random_faults_the_cap_holds_and_no_answe
         worst = cost_of(PRICE, len("Write code.") + 64, 100)
         known = cost_of(PRICE, 11, 7)
         assert books.spent.cost == pytest.approx(lost * worst + len(recorded) * known)
-        assert books.spent.cost <= 60.0
-        again = ledger(cost=60.0)  # the same books, from the journal alone, and nothing is sent
+        assert books.spent.cost <= 25.0
+        again = ledger(cost=25.0)  # the same books, from the journal alone, and nothing is sent
         n, later = len(server.seen), MeteredModel(model, journal, again)
         assert [
             later.complete(request(f"g0.c{k}.mutation"))

@@ -353,11 +353,11 @@ def test_no_run_is_resumed_through_a_link(sound, tmp_path):
 
 def test_events_that_are_more_than_their_file_are_not_held(tmp_path, monkeypatch):
     """Cells of a file that was made to harm can share pages: a small file with endless events."""
-    monkeypatch.setattr(database, "_MOST_BYTES", 10_000)
     with Journal(tmp_path, wait_s=0) as journal:
         for i in range(200):
             journal.record(GenerationEnded(number=i, population=("g0.c0",) * 5))
-    with pytest.raises(RecordError, match="the size of its files"):
+    monkeypatch.setitem(database._MOST, "characters", 10_000)
+    with pytest.raises(RecordError, match="its events have more than 10,000 characters"):
         read_entries(tmp_path)
 
 
@@ -372,7 +372,7 @@ def test_a_query_without_end_is_ended(tmp_path, monkeypatch):
 
 def test_what_no_reader_would_accept_is_not_written(tmp_path):
     with Journal(tmp_path, wait_s=0) as journal:
-        with pytest.raises(RecordError, match="expected the events of a run"):
+        with pytest.raises(RecordError, match=r"more than 100,000 values.*It is not recorded"):
             journal.record(GenerationEnded(number=1, population=("g0.c0",) * 130_000))
         journal.record(GenerationEnded(number=1, population=()))
     assert len(read_entries(tmp_path)) == 1

@@ -6,12 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import InputError, RecordError
 from harness.files import check_writable
+from harness.record import database
+from harness.record.database import MOST_CHARACTERS
 from harness.record.events import GenerationEnded, RunCompleted
 from harness.record.journal import (
     JOURNAL_NAME,
@@ -53,6 +57,32 @@ def holder(tmp_path):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"), [("events", 20), ("characters", 3_000), ("values", 100)]
+)
+def test_a_journal_is_never_longer_than_what_is_read(tmp_path, monkeypatch, limit, most):
+    """Else a run would end as one that no table shows."""
+    monkeypatch.setitem(database._MOST, limit, most)
+    for _ in range(2):  # what an earlier process recorded counts, too
+        with Journal(tmp_path, wait_s=0) as journal:
+            known = len(journal.entries)
+            ends = (GenerationEnded(number=n, population=("g0.c0",) * 9) for n in range(known, 99))
+            with pytest.raises(RecordError, match=rf"{most:,} {limit}\).*It is not recorded"):
+                deque(map(journal.record, ends))
+            assert known < len(journal.entries) < 99
+        assert read_entries(tmp_path) == journal.entries
+        most *= 2
+        monkeypatch.setitem(database._MOST, limit, most)
+
+
+def test_an_event_that_cannot_be_read_is_not_recorded(tmp_path):
+    with Journal(tmp_path, wait_s=0) as journal:
+        for commit in ("x" * 1_001, "\x7f" * (MOST_CHARACTERS // 6), "a\nb"):
+            with pytest.raises(RecordError, match=r"manifest \(ValueError: .*It is not recorded"):
+                journal.record(replace(manifest(), commit=commit))
+        assert journal.entries == read_entries(tmp_path) == []
 
 
 def test_a_key_is_recorded_once(tmp_path):
