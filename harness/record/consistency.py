@@ -31,7 +31,7 @@ from harness.record.events import (
 from harness.text import reason_of
 
 _MOST_EVALUATIONS = 1_000_000
-_MOST_PROPOSALS = 20_000
+MOST_PROPOSALS = 20_000
 _MOST = 1e9
 """Upper limit of the numbers among the settings that tables need."""
 _STEP = re.compile(r"g[0-9]{1,5}\.[a-z0-9]{1,20}")
@@ -102,8 +102,8 @@ def _check(events: Sequence[Event]) -> None:
                 raise ValueError(f"{event.step} was decided before the seed network was evaluated")
             _check_child(event, known, answered)
             known.add(event.step)
-            if len(known) > _MOST_PROPOSALS:
-                raise ValueError(f"more than {_MOST_PROPOSALS:,} proposals")
+            if len(known) - 1 > MOST_PROPOSALS:  # the seed network is none
+                raise ValueError(f"more than {MOST_PROPOSALS:,} proposals")
         if isinstance(event, NetworkRetrained | ScoreConfirmed) and event.step not in known:
             raise ValueError(f"{event.key} refers to a network that was not proposed")
         if isinstance(event, ScoreConfirmed):

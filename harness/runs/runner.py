@@ -18,7 +18,7 @@ from harness.evaluation.executor import Executor, Executors
 from harness.evolution.genome import read_network
 from harness.files import make_own_folder, write_text
 from harness.llm.model import Model, is_timed
-from harness.record.consistency import require_sound
+from harness.record.consistency import MOST_PROPOSALS, require_sound
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal, is_complete
 from harness.record.study import Decisions
@@ -69,6 +69,8 @@ def _complete_all(configs: Sequence[Config], executor: Executor) -> list[RunResu
             )
     results = {spec.folder: read_run(spec.folder) for spec in specs if is_complete(spec.folder)}
     todo = [spec for spec in specs if spec.folder not in results]
+    for spec in todo:
+        _require_readable(spec)
     models = [_model(spec) for spec in todo]  # a missing key is found before any work
     if todo:
         backend = executor.open(first, dataset, network)
@@ -99,6 +101,15 @@ def _require_fitting(spec: RunSpec) -> None:
         raise InputError(
             f"{error} Or leave the arm {spec.config.ablation} out (compare=[NAMES])."
         ) from None
+
+
+def _require_readable(spec: RunSpec) -> None:
+    """Raise InputError if the run may become longer than what tables read, before any work."""
+    if (most := spec.config.budget.proposals) > MOST_PROPOSALS:
+        raise InputError(
+            f"budget.proposals: expected at most {MOST_PROPOSALS:,}, which tables read, got "
+            f"{most:,}. It is five times budget.evaluations unless you set it."
+        )
 
 
 def _complete(spec: RunSpec, backend: Backend, model: Model | None) -> RunResult:

@@ -16,7 +16,7 @@ from harness.llm.offline import Exchange, Pool, Recorded, Scripted, _text_of
 from harness.record.archive import write_archive
 from harness.record.consistency import require_sound
 from harness.record.events import RunCompleted, read_event
-from harness.record.journal import Journal
+from harness.record.journal import Journal, read_entries
 from harness.record.study import load_study
 from tests.support.records import manifest, reference
 
@@ -55,6 +55,22 @@ def test_exchange_writes_the_prompt_and_takes_the_settled_answer(tmp_path):
     assert completion.completion_tokens is None
 
 
+@pytest.mark.parametrize("byte", [b"\xff", b"\x7f", b"x"])
+def test_the_longest_answer_in_a_file_can_be_recorded(tmp_path, byte):
+    """Else the run would end, and ask again each time."""
+    model = Exchange(folder=str(tmp_path / "x"), name="a", settle_s=0.3)
+    writer = threading.Thread(
+        target=lambda: answered_by(exchange_of(tmp_path / "x", "a"), byte * (1 << 21))
+    )
+    writer.start()
+    call = recorded_call(request(), model.complete(request()))
+    writer.join()
+    assert len(call.answer) > 300_000
+    with Journal(tmp_path / "run", wait_s=0) as journal:
+        assert journal.record(call) == call
+    assert [entry.event for entry in read_entries(tmp_path / "run")] == [call]
+
+
 def test_exchange_never_takes_another_llms_answer(tmp_path):
     """Their folders differ, so equal prompts of equal steps stay two questions."""
     for name in ("alice", "bob"):
@@ -70,7 +86,8 @@ def test_exchange_never_takes_another_llms_answer(tmp_path):
 def answered_by(folder, text):
     while not (prompts := list(folder.glob("*.prompt.md"))):
         time.sleep(0.02)
-    prompts[0].with_name(prompts[0].name.replace("prompt", "answer")).write_text(text)
+    answer = text.encode() if isinstance(text, str) else text
+    prompts[0].with_name(prompts[0].name.replace("prompt", "answer")).write_bytes(answer)
 
 
 def study(tmp_path, *, name="full-s0.zip", **told):

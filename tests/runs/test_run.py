@@ -26,6 +26,7 @@ from harness.record.study import Decisions
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.tables import render
 from harness.runs.manifest import manifest_of
+from harness.runs.runner import complete_runs
 from harness.runs.spec import specify
 from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
 from tests.support.backends import complete_folders
@@ -316,6 +317,13 @@ def test_hydra_writes_through_no_link(tmp_path):
     assert "expected the API key" in done.stderr
     assert any((tmp_path / "runs" / ".hydra").iterdir())
     assert not any((tmp_path / "mine").iterdir())
+
+
+def test_a_run_that_may_become_too_long_for_tables_does_not_begin(composed, tmp_path):
+    config = composed(tmp_path / "runs", "+ablation=seed_only", "budget.proposals=20001")
+    with pytest.raises(InputError, match=r"budget.proposals: expected at most 20,000.*got 20,001"):
+        complete_runs([config], None)  # nothing is opened
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_run_that_no_table_could_hold_does_not_begin(composed, tmp_path):
