@@ -92,6 +92,42 @@ def each(factor: int) -> Flops:
     return lambda named, outputs: factor * elements(named, outputs)
 
 
+def powers(named: Named, outputs: Outputs) -> int:
+    """Count powers: of integers two products per bit of the exponent, of others a constant number.
+
+    The exponents in a tensor count as the largest of their dtype.
+    """
+    exponent = named["exponent"]
+    if outputs[0].is_complex():
+        products = 4
+    elif outputs[0].is_floating_point():
+        products = 1
+    elif isinstance(exponent, torch.Tensor):
+        products = 16 * exponent.itemsize
+    else:
+        products = 2 * int(exponent).bit_length()
+    return max(1, products) * elements(named, outputs)
+
+
+def divided(named: Named, outputs: Outputs) -> int:
+    """Count divisions with a remainder: of floats one step per bit of the longest quotient.
+
+    A quotient is as long as the range of the exponents of the dtype. A division without a remainder
+    counts one per element.
+    """
+    dtypes = {t.dtype for t in _tensors_in([*named.values(), *outputs]) if t.is_floating_point()}
+    if named.get("rounding_mode", "floor") != "floor":
+        dtypes = set()
+    steps = max((_longest_quotient(dtype) for dtype in dtypes), default=1)
+    return steps * elements(named, outputs)
+
+
+def _longest_quotient(dtype: torch.dtype) -> int:
+    """Return the bits of the largest number of a dtype divided by the smallest above zero."""
+    limits = torch.finfo(dtype)
+    return math.frexp(limits.max)[1] - math.frexp(limits.smallest_normal * limits.eps)[1] + 1
+
+
 def inner(left: str) -> Flops:
     """Count a matrix product; each output sums over the last dimension of ``left``."""
     return lambda named, outputs: max(

@@ -23,8 +23,7 @@ class Rule:
         check: Refuses arguments that ATen does not validate.
         fills: Whether it returns uninitialised memory; the replay overwrites it with zeros.
         gives: Number of leading outputs that the graph may read; the others are scratch memory.
-        dense: Whether a tensor with gaps or overlaps is copied first. The kernel may ignore strides
-            and read as many consecutive elements as the tensor has.
+        dense: Whether a tensor with gaps or overlaps is copied first: its kernel ignores strides.
         varies: Whether its FLOPs depend on the values, although the output's shape does not.
     """
 
@@ -65,59 +64,51 @@ _SIMPLE = (
         names="""
         __lshift__.Scalar __lshift__.Tensor __rshift__.Scalar __rshift__.Tensor
         _conj_physical.default _prelu_kernel.default _to_copy.default abs.default abs_.default
-        acos.default acos_.default acosh.default acosh_.default add.Scalar add.Tensor
-        add_.Scalar add_.Tensor angle.default asin.default asin_.default asinh.default
-        asinh_.default atan.default atan2.default atan2_.default atan_.default atanh.default
-        atanh_.default bitwise_and.Scalar bitwise_and.Scalar_Tensor bitwise_and.Tensor
-        bitwise_and_.Scalar bitwise_and_.Tensor bitwise_left_shift.Tensor
-        bitwise_left_shift.Tensor_Scalar bitwise_left_shift_.Tensor
-        bitwise_left_shift_.Tensor_Scalar bitwise_not.default bitwise_not_.default
-        bitwise_or.Scalar bitwise_or.Scalar_Tensor bitwise_or.Tensor bitwise_or_.Scalar
-        bitwise_or_.Tensor bitwise_right_shift.Tensor bitwise_right_shift.Tensor_Scalar
-        bitwise_right_shift_.Tensor bitwise_right_shift_.Tensor_Scalar bitwise_xor.Scalar
-        bitwise_xor.Scalar_Tensor bitwise_xor.Tensor bitwise_xor_.Scalar bitwise_xor_.Tensor
-        ceil.default ceil_.default celu.default celu_.default clamp.Tensor clamp.default
-        clamp_.Tensor clamp_.default clamp_max.Tensor clamp_max.default clamp_max_.Tensor
-        clamp_max_.default clamp_min.Tensor clamp_min.default clamp_min_.Tensor
-        clamp_min_.default clone.default complex.default conj_physical_.default copy_.default
-        copysign.Scalar copysign.Tensor copysign_.Scalar copysign_.Tensor cos.default
-        cos_.default cosh.default cosh_.default deg2rad.default deg2rad_.default digamma.default
-        digamma_.default div.Scalar div.Tensor div_.Scalar div_.Tensor elu.default elu_.default
+        acos.default acos_.default acosh.default acosh_.default add.Scalar add.Tensor add_.Scalar
+        add_.Tensor angle.default asin.default asin_.default asinh.default asinh_.default
+        atan.default atan2.default atan2_.default atan_.default atanh.default atanh_.default
+        bitwise_and.Scalar bitwise_and.Scalar_Tensor bitwise_and.Tensor bitwise_and_.Scalar
+        bitwise_and_.Tensor bitwise_left_shift.Tensor bitwise_left_shift.Tensor_Scalar
+        bitwise_left_shift_.Tensor bitwise_left_shift_.Tensor_Scalar bitwise_not.default
+        bitwise_not_.default bitwise_or.Scalar bitwise_or.Scalar_Tensor bitwise_or.Tensor
+        bitwise_or_.Scalar bitwise_or_.Tensor bitwise_right_shift.Tensor
+        bitwise_right_shift.Tensor_Scalar bitwise_right_shift_.Tensor
+        bitwise_right_shift_.Tensor_Scalar bitwise_xor.Scalar bitwise_xor.Scalar_Tensor
+        bitwise_xor.Tensor bitwise_xor_.Scalar bitwise_xor_.Tensor ceil.default ceil_.default
+        celu.default celu_.default clamp.Tensor clamp.default clamp_.Tensor clamp_.default
+        clamp_max.Tensor clamp_max.default clamp_max_.Tensor clamp_max_.default clamp_min.Tensor
+        clamp_min.default clamp_min_.Tensor clamp_min_.default clone.default complex.default
+        conj_physical_.default copy_.default copysign.Scalar copysign.Tensor copysign_.Scalar
+        copysign_.Tensor cos.default cos_.default cosh.default cosh_.default deg2rad.default
+        deg2rad_.default div.Scalar div.Tensor div_.Scalar div_.Tensor elu.default elu_.default
         eq.Scalar eq.Tensor eq_.Scalar eq_.Tensor erf.default erf_.default erfc.default
-        erfc_.default erfinv.default erfinv_.default exp.default exp2.default exp2_.default
-        exp_.default expm1.default expm1_.default fill_.Scalar fill_.Tensor floor.default
-        floor_.default floor_divide.Scalar floor_divide.default floor_divide_.Scalar
-        fmax.default fmin.default fmod.Scalar fmod.Tensor fmod_.Scalar fmod_.Tensor frac.default
-        frac_.default ge.Scalar ge.Tensor ge_.Scalar ge_.Tensor gelu.default gelu_.default
-        gt.Scalar gt.Tensor gt_.Scalar gt_.Tensor hardshrink.default hardsigmoid.default
-        hardsigmoid_.default hardswish.default hardswish_.default hardtanh.default
-        hardtanh_.default heaviside.default heaviside_.default hypot.default hypot_.default
-        i0.default i0_.default isinf.default isnan.default isneginf.default isposinf.default
-        le.Scalar le.Tensor le_.Scalar le_.Tensor leaky_relu.default leaky_relu_.default
-        lerp.Scalar lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default lgamma_.default
-        log.default log10.default log10_.default log1p.default log1p_.default log2.default
-        log2_.default log_.default logaddexp.default logaddexp2.default logical_and.default
-        logical_and_.default logical_not.default logical_not_.default logical_or.default
-        logical_or_.default logical_xor.default logical_xor_.default logit.default
-        logit_.default lt.Scalar lt.Tensor lt_.Scalar lt_.Tensor masked_fill.Scalar
-        masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor maximum.default
-        minimum.default mish.default mish_.default mul.Scalar mul.Tensor mul_.Scalar mul_.Tensor
-        nan_to_num.default nan_to_num_.default ne.Scalar ne.Tensor ne_.Scalar ne_.Tensor
-        neg.default neg_.default polar.default pow.Scalar pow.Tensor_Scalar pow.Tensor_Tensor
-        pow_.Scalar pow_.Tensor rad2deg.default rad2deg_.default reciprocal.default
-        reciprocal_.default relu.default relu_.default remainder.Scalar remainder.Scalar_Tensor
-        remainder.Tensor remainder_.Scalar remainder_.Tensor round.decimals round.default
-        round_.decimals round_.default rrelu_with_noise.default rrelu_with_noise_.default
-        rsqrt.default rsqrt_.default rsub.Scalar rsub.Tensor sgn.default sgn_.default
-        sigmoid.default sigmoid_.default sign.default sign_.default signbit.default silu.default
-        silu_.default sin.default sin_.default sinc.default sinc_.default sinh.default
-        sinh_.default softplus.default softshrink.default special_entr.default
-        special_erfcx.default special_i0e.default special_i1.default special_i1e.default
-        special_log_ndtr.default special_ndtri.default special_xlog1py.default sqrt.default
+        erfc_.default exp.default exp2.default exp2_.default exp_.default expm1.default
+        expm1_.default fill_.Scalar fill_.Tensor floor.default floor_.default fmax.default
+        fmin.default frac.default frac_.default ge.Scalar ge.Tensor ge_.Scalar ge_.Tensor
+        gelu.default gelu_.default gt.Scalar gt.Tensor gt_.Scalar gt_.Tensor hardshrink.default
+        hardsigmoid.default hardsigmoid_.default hardswish.default hardswish_.default
+        hardtanh.default hardtanh_.default heaviside.default heaviside_.default hypot.default
+        hypot_.default isinf.default isnan.default isneginf.default isposinf.default le.Scalar
+        le.Tensor le_.Scalar le_.Tensor leaky_relu.default leaky_relu_.default lerp.Scalar
+        lerp.Tensor lerp_.Scalar lerp_.Tensor lgamma.default lgamma_.default log.default
+        log10.default log10_.default log1p.default log1p_.default log2.default log2_.default
+        log_.default logaddexp.default logaddexp2.default logical_and.default logical_and_.default
+        logical_not.default logical_not_.default logical_or.default logical_or_.default
+        logical_xor.default logical_xor_.default lt.Scalar lt.Tensor lt_.Scalar lt_.Tensor
+        masked_fill.Scalar masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor
+        maximum.default minimum.default mish.default mish_.default mul.Scalar mul.Tensor mul_.Scalar
+        mul_.Tensor nan_to_num.default nan_to_num_.default ne.Scalar ne.Tensor ne_.Scalar ne_.Tensor
+        neg.default neg_.default rad2deg.default rad2deg_.default reciprocal.default
+        reciprocal_.default relu.default relu_.default round.decimals round.default round_.decimals
+        round_.default rrelu_with_noise.default rrelu_with_noise_.default rsqrt.default
+        rsqrt_.default rsub.Scalar rsub.Tensor sgn.default sgn_.default sigmoid.default
+        sigmoid_.default sign.default sign_.default signbit.default silu.default silu_.default
+        sin.default sin_.default sinh.default sinh_.default softplus.default softshrink.default
+        special_entr.default special_erfcx.default special_xlog1py.default sqrt.default
         sqrt_.default sub.Scalar sub.Tensor sub_.Scalar sub_.Tensor tan.default tan_.default
-        tanh.default tanh_.default threshold.default threshold_.default trunc.default
-        trunc_.default where.self xlogy.Scalar_Other xlogy.Scalar_Self xlogy.Tensor
-        xlogy_.Scalar_Other xlogy_.Tensor zero_.default
+        tanh.default tanh_.default threshold.default threshold_.default trunc.default trunc_.default
+        where.self xlogy.Scalar_Other xlogy.Scalar_Self xlogy.Tensor xlogy_.Scalar_Other
+        xlogy_.Tensor zero_.default
         """,
     ),
     Group(
@@ -125,11 +116,11 @@ _SIMPLE = (
         rule=Rule(flops=flops.nothing),
         names="""
         _conj.default _neg_view.default alias.default detach.default detach_.default
-        diagonal.default expand.default lift_fresh.default permute.default select.int
-        slice.Tensor split.Tensor split_with_sizes.default squeeze.default squeeze.dim
-        squeeze.dims squeeze_.default squeeze_.dim squeeze_.dims t.default t_.default
-        transpose.int transpose_.default unbind.int unfold.default unsqueeze.default
-        unsqueeze_.default view.default view_as_complex.default view_as_real.default
+        diagonal.default expand.default lift_fresh.default permute.default select.int slice.Tensor
+        split.Tensor split_with_sizes.default squeeze.default squeeze.dim squeeze.dims
+        squeeze_.default squeeze_.dim squeeze_.dims t.default t_.default transpose.int
+        transpose_.default unbind.int unfold.default unsqueeze.default unsqueeze_.default
+        view.default view_as_complex.default view_as_real.default
         """,
     ),
     Group(
@@ -139,11 +130,10 @@ _SIMPLE = (
         _reshape_copy.default _unsafe_view.default cat.default channel_shuffle.default
         col2im.default constant_pad_nd.default diag_embed.default diagonal_scatter.default
         flip.default im2col.default pixel_shuffle.default pixel_unshuffle.default
-        reflection_pad1d.default reflection_pad2d.default reflection_pad3d.default
-        repeat.default replication_pad1d.default replication_pad2d.default
-        replication_pad3d.default roll.default rot90.default select_scatter.default
-        slice_scatter.default stack.default tril.default tril_.default triu.default
-        triu_.default unsafe_split.Tensor unsafe_split_with_sizes.default
+        reflection_pad1d.default reflection_pad2d.default reflection_pad3d.default repeat.default
+        replication_pad1d.default replication_pad2d.default replication_pad3d.default roll.default
+        rot90.default select_scatter.default slice_scatter.default stack.default tril.default
+        tril_.default triu.default triu_.default unsafe_split.Tensor unsafe_split_with_sizes.default
         """,
     ),
     Group(
@@ -153,8 +143,8 @@ _SIMPLE = (
         arange.default arange.start arange.start_step eye.default eye.m fft_fftfreq.default
         fft_rfftfreq.default full.default full_like.default hamming_window.default
         hann_window.default linspace.default logspace.default new_full.default new_ones.default
-        new_zeros.default ones.default ones_like.default scalar_tensor.default
-        tril_indices.default triu_indices.default zeros.default zeros_like.default
+        new_zeros.default ones.default ones_like.default scalar_tensor.default tril_indices.default
+        triu_indices.default zeros.default zeros_like.default
         """,
     ),
     Group(
@@ -176,21 +166,18 @@ _SIMPLE = (
         names="""
         _log_softmax.default _safe_softmax.default _softmax.default all.default all.dim all.dims
         amax.default amin.default aminmax.default any.default any.dim any.dims argmax.default
-        argmin.default count_nonzero.default count_nonzero.dim_IntList cummax.default
-        cummin.default cumprod.default cumprod_.default cumsum.default cumsum_.default
-        glu.default linalg_vector_norm.default logcumsumexp.default logsumexp.default
-        max.default max.dim mean.default mean.dim min.default min.dim nansum.default norm.Scalar
-        norm.ScalarOpt_dim norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction
-        std_mean.correction sum.default sum.dim_IntList trace.default var.correction
-        var_mean.correction
+        argmin.default count_nonzero.default count_nonzero.dim_IntList cummax.default cummin.default
+        cumprod.default cumprod_.default cumsum.default cumsum_.default glu.default
+        linalg_vector_norm.default logcumsumexp.default logsumexp.default max.default max.dim
+        mean.default mean.dim min.default min.dim nansum.default norm.Scalar norm.ScalarOpt_dim
+        norm.ScalarOpt_dim_dtype prod.default prod.dim_int std.correction std_mean.correction
+        sum.default sum.dim_IntList trace.default var.correction var_mean.correction
         """,
     ),
     Group(
         why="ATen checks the dimension and k.",
         rule=Rule(flops=flops.ordered),
-        names="""
-        median.default mode.default nanmedian.default sort.default sort.stable topk.default
-        """,
+        names="median.default mode.default nanmedian.default sort.default sort.stable topk.default",
     ),
     Group(
         why=_CHECKS_INDICES,
@@ -218,8 +205,7 @@ def _dense(why: str, rules: dict[str, Rule]) -> tuple[Group, ...]:
 _PRODUCTS = _each(
     "ATen checks that the shapes fit.",
     {
-        "mm.default mv.default": Rule(flops=flops.inner("self")),
-        "bmm.default": Rule(flops=flops.inner("self")),
+        "mm.default mv.default bmm.default": Rule(flops=flops.inner("self")),
         "addmm.default addmm_.default _addmm_activation.default": Rule(flops=flops.inner("mat1")),
         "baddbmm.default baddbmm_.default": Rule(flops=flops.inner("batch1")),
         "addbmm.default addbmm_.default": Rule(flops=flops.summed_batches),
@@ -309,12 +295,27 @@ _CHECKED = _dense(
         "bucketize.Tensor searchsorted.Tensor": Rule(flops=flops.searched, check=bounds.search),
     },
 )
+_LOOPS = _each(
+    "ATen broadcasts shapes; a loop or series for an element reads no other.",
+    {
+        "pow.Scalar pow.Tensor_Scalar pow.Tensor_Tensor pow_.Scalar pow_.Tensor": Rule(
+            flops=flops.powers
+        ),
+        "floor_divide.Scalar floor_divide.default floor_divide_.Scalar fmod.Scalar fmod.Tensor"
+        " fmod_.Scalar fmod_.Tensor remainder.Scalar remainder.Scalar_Tensor remainder.Tensor"
+        " remainder_.Scalar remainder_.Tensor": Rule(flops=flops.divided),
+        "div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode": Rule(
+            flops=flops.divided, check=bounds.quotient
+        ),
+        "digamma.default digamma_.default erfinv.default erfinv_.default i0.default i0_.default"
+        " logit.default logit_.default polar.default sinc.default sinc_.default"
+        " special_i0e.default special_i1.default special_i1e.default special_log_ndtr.default"
+        " special_ndtri.default": Rule(flops=flops.each(16)),
+    },
+)
 _FEW_ELEMENTS = _each(
     "ATen broadcasts shapes or compares all with all; it checks dimensions, and k of a selection.",
     {
-        "div.Scalar_mode div.Tensor_mode div_.Scalar_mode div_.Tensor_mode": Rule(
-            flops=flops.elements, check=bounds.quotient
-        ),
         "addcdiv.default addcdiv_.default addcmul.default addcmul_.default": Rule(
             flops=flops.each(2)
         ),
@@ -340,7 +341,7 @@ _MEDIANS = _dense(
     {"median.dim nanmedian.dim": Rule(flops=flops.ordered)},
 )
 GROUPS = (
-    *(*_SIMPLE, *_FEW_ELEMENTS, *_INDEXED, *_MEDIANS),
+    *(*_SIMPLE, *_LOOPS, *_FEW_ELEMENTS, *_INDEXED, *_MEDIANS),
     *(*_PRODUCTS, *_DECOMPOSITIONS, *_POOLS, *_CHECKED),
 )
 OPERATIONS = {name: group.rule for group in GROUPS for name in group}

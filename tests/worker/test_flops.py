@@ -37,6 +37,7 @@ LONG = rand(500, 9)
 SQUARE = rand(9, 9) + 9 * torch.eye(9)
 SIDES = rand(6, 9, 3)
 COLUMN = 4 * torch.eye(9)[:1].expand(9, 9)
+WHOLE = torch.arange(9)
 aten = torch.ops.aten
 
 
@@ -151,6 +152,23 @@ CASES = [
      {"linalg_matrix_exp": 2 * 9**3 * (6 + 6 + 130)}),
     (lambda x: torch.linalg.matrix_exp((x - x).bfloat16() / 0), SQUARE,
      {"linalg_matrix_exp": 2 * 9**3 * (6 + 128)}),
+    (lambda x: x.long() ** WHOLE, A, {"pow": 9 * 7 * 2 * 64}),
+    (lambda x: x.to(torch.uint8) ** WHOLE.byte(), A, {"pow": 63 * 2 * 8}),
+    (lambda x: x.long() ** 5, A, {"pow": 63 * 2 * 3}),
+    (lambda x: x.long() ** (2**63 - 1), A, {"pow": 63 * 2 * 63}),
+    (lambda x: 3 ** x.int(), A, {"pow": 63 * 2 * 32}),
+    (lambda x: x.clone().long().pow_(WHOLE), A, {"pow_": 63 * 2 * 64}),
+    (lambda x: x ** 7.5, A, {"pow": 63}),
+    (lambda x: x ** 2, A, {"pow": 63}),
+    (lambda x: (x + 0j) ** x, A, {"pow": 63 * 4 * 4}),
+    (lambda x: torch.fmod(x.double(), 0.3), A, {"fmod": 63 * (1024 + 1074)}),
+    (lambda x: torch.remainder(x, B[0, 0]), A, {"remainder": 63 * (128 + 149)}),
+    (lambda x: x.clone().fmod_(x.double()), A, {"fmod_": 63 * (1024 + 1074)}),
+    (lambda x: x.half() // x.half(), A, {"floor_divide": 63 * (16 + 24)}),
+    (lambda x: torch.div(x, 0.3, rounding_mode="floor"), A, {"div": 63 * (128 + 149)}),
+    (lambda x: torch.div(x, 0.3, rounding_mode="trunc"), A, {"div": 63}),
+    (lambda x: torch.remainder((9 * x).long(), 3), A, {"remainder": 63}),
+    (torch.erfinv, A, {"erfinv": 16 * 63}),
     (lambda x: torch.searchsorted(x[0], x), A.sort(-1)[0], {"searchsorted": 63 * 4}),
 ]  # fmt: skip
 
