@@ -263,10 +263,9 @@ def transformed(named: Named, outputs: Outputs) -> int:
 
 
 def ordered(named: Named, outputs: Outputs) -> int:
-    """Count a sort along one dimension: n log n."""
+    """Count a sort: n log n along its dimension; without one, along all elements."""
     source = named["self"]
-    dim = named.get("dim", -1)
-    n = source.shape[-1 if dim is None else dim] if source.dim() else 1
+    n = source.shape[named["dim"]] if "dim" in named and source.dim() else source.numel()
     return elements(named, outputs) * max(1, math.ceil(math.log2(max(n, 2))))
 
 
