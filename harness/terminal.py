@@ -48,8 +48,7 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
 
 def fail(error: HarnessError, status: int | None = None) -> NoReturn:
     """End the command with the error's message, and its status unless another is given."""
-    first, *more = map(str, error.args)
-    say(f"error: {first}", *more, error=True)
+    say(*(f"error: {sentence}" for sentence in error.args), error=True)
     raise SystemExit(error.exit_status if status is None else status)
 
 

@@ -163,7 +163,7 @@ def test_no_text_begins_a_line_of_its_own(show, capsys):
 def test_an_error_has_a_line_for_each_sentence(capsys):
     with pytest.raises(SystemExit):
         fail(RecordError("one\nerror: forged", "two"))
-    assert capsys.readouterr().err == "error: one error: forged\ntwo\n"
+    assert capsys.readouterr().err == "error: one error: forged\nerror: two\n"
     assert str(RecordError("one", "two")) == "one\ntwo"
 
 
