@@ -5,7 +5,8 @@ optimizer steps on others, and answers again. The digest covers both evaluations
 recorded for size and FLOPs, operations without effect included (``tracing``); the operations of the
 steps on which the answers depend (``effects``); the state that they start from and end in; the
 answers; the optimizer's settings; and all code and values that may act later (``unseen_code``).
-Equal digests stand for one function of one size; unequal ones may, too.
+Equal digests stand for one function of one size; unequal ones may, too. Where that cannot be known,
+there is no digest, and the network is trained as its own.
 
 It runs in the process that ran candidate code, so it is a claim. A door to torch.
 """

@@ -96,7 +96,7 @@ class EffectRecorder(TorchDispatchMode):
 
     def contents(self, storages: Iterable[int]) -> list[str]:
         """Return digests of what storages hold now."""
-        return [_content(self._kept[storage]) for storage in storages]
+        return [content_of(self._kept[storage]) for storage in storages]
 
     def _number(self, tensor: torch.Tensor, *, is_output: bool) -> int:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
@@ -106,7 +106,7 @@ class EffectRecorder(TorchDispatchMode):
         if number == len(self._kept):
             self._kept.append(storage)
             if not is_output:
-                self.given[number] = _content(storage)
+                self.given[number] = content_of(storage)
         return number
 
     def _plain(self, value: Any, seen: set[int], *, is_output: bool = False) -> Any:
@@ -189,6 +189,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _content(storage: torch.UntypedStorage) -> str:
+def content_of(storage: torch.UntypedStorage) -> str:
+    """Return a digest of what a storage holds now."""
     whole = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
     return hashlib.sha256(whole.cpu().numpy().data).hexdigest()
