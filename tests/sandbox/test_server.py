@@ -44,6 +44,20 @@ def trace():
 trace()
 raise ValueError("left")
 """
+TRACES_ITS_JOB = """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+libc.prctl(0x59616D61, ctypes.c_ulong(2**64 - 1), 0, 0, 0)  # PR_SET_PTRACER
+attached, attaches = os.pipe()
+job = os.getpid()
+if os.fork() == 0:
+    seizes = 0x4206
+    assert libc.ptrace(seizes, job, None, None) == 0
+    os.write(attaches, b"x")
+    time.sleep(600)
+os.read(attached, 1)
+raise ValueError("left")
+"""
 
 
 @contextlib.contextmanager
@@ -60,9 +74,10 @@ def probe(worker, limits):
         return job.receive_answer(Machine)
 
 
-def test_an_orphan_that_another_process_traces_stops_no_job(config, network):
+@pytest.mark.parametrize("traces", [TRACED, pytest.param(TRACES_ITS_JOB, marks=pytest.mark.slow)])
+def test_a_process_that_another_one_traces_stops_no_job(config, network, traces):
     """The kernel lets nobody reap it while the tracer lives."""
-    source = network.replace("DW", TRACED + network["DW"])
+    source = network.replace("DW", traces + network["DW"])
     with Sandbox(config.limits, level="limits", most="limits", device="cpu") as sandbox:
         with (
             pytest.raises(JobFailed, match="left"),
