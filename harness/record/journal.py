@@ -120,8 +120,8 @@ class Journal:
         except MALFORMED as error:
             raise RecordError(
                 f"{self.folder}: expected an event that readers of its journal accept, found "
-                f"{_why(key, error)}. It is not recorded, all before it are; correct what made "
-                f"it, or use another runs_dir."
+                f"{reason_of(key, _SHOWN)} ({_why(error)}). It is not recorded, all before it are; "
+                f"correct what made it, or use another runs_dir."
             ) from None
         return entry
 
@@ -241,8 +241,9 @@ def _entry(folder: Path, row: Row, version: int) -> Entry:
         return _parsed(row, version)
     except MALFORMED as error:
         raise RecordError(
-            f"{folder / JOURNAL_NAME}: expected the events of a run, one is incomplete or damaged: "
-            f"{_why(row[0], error)}. Restore the journal from a copy, or use another runs_dir."
+            f"{folder / JOURNAL_NAME}: expected the events of a run, {reason_of(row[0], _SHOWN)} "
+            f"is incomplete or damaged ({_why(error)}). Restore the journal from a copy, or use "
+            f"another runs_dir."
         ) from None
 
 
@@ -257,10 +258,8 @@ def _parsed(row: Row, version: int) -> Entry:
     return Entry(event=event, at=at)
 
 
-def _why(key: str, error: Exception) -> str:
-    """Return the key of an event with the reason why it cannot be read."""
-    event, why = reason_of(key, _SHOWN), reason_of(str(error), _SHOWN)
-    return f"{event} ({type(error).__name__}: {why})"
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {reason_of(str(error), _SHOWN)}"
 
 
 def _run_lock(folder: Path, wait_s: float) -> Any:
