@@ -49,6 +49,11 @@ class CandidateError(Exception):
         return Failure(kind=self.kind, reason=" ".join(printable.split())[:_REASON_CHARS])
 
 
+_BUILT: list[tuple[nn.Module, torch.optim.Optimizer]] = []
+"""All networks built in this process. None is freed before it ends, since a candidate's ``__del__``
+may never return."""
+
+
 def construct(
     candidate: Candidate, kind: Kind, *, device: str
 ) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -75,6 +80,7 @@ def construct(
         optimizer = module.get_optimizer(network, recipe.lr, recipe.weight_decay, True)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError("get_optimizer did not return a torch.optim.Optimizer")
+        _BUILT.append((network, optimizer))
         return network, optimizer
 
     return guarded("construct", build)
