@@ -22,7 +22,7 @@ FOLDER = ".trainings"
 _DECISIVE = (
     "evaluation", "sandbox", "tasks", "worker", "config/schema.py", "config/tasks.py",
     "evolution/candidate.py", "evolution/genome.py", "files.py", "secrets.py", "seeding.py",
-    "text.py", "typing.py",
+    "terminal.py", "text.py", "typing.py",
 )  # fmt: skip
 """Code that decides the outcome of a training: what gates, trains and scores, and its imports."""
 

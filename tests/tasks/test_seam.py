@@ -19,6 +19,7 @@ OF_OTHER_THINGS = {
     "reporting.html": {"image"},
     "reporting.run_page": {"classes"},  # CSS's
     "sandbox.parser": {"classes"},
+    "worker.behaviour.code_names": {"classes"},  # Python's
     "worker.behaviour.unseen_code": {"classes"},  # Python's
     "tasks.base": {"accuracy", "accurate", "image"},  # examples of words
 }
