@@ -95,6 +95,7 @@ def test_what_the_encoding_of_the_output_lacks_is_escaped(first, module, tmp_pat
     assert "\\u2013" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_multirun_ends_with_one_table_tells_what_failed_and_goes_on(tmp_path, quick):
     done = run(
         "-m", "+ablation=no_mutation,random_mutation", "seed=0,1", "compare=[]", f"runs_dir={tmp_path}",
@@ -275,6 +276,7 @@ class TestBadInput:
 
 
 class TestOneFile:
+    @pytest.mark.slow
     def test_validate(self, tmp_path):
         assert run(SEED_NETWORK, module="harness.validate").returncode == 0
         bad = tmp_path / "bad.py"
@@ -286,6 +288,7 @@ class TestOneFile:
         done = run(tmp_path / "none.py", module="harness.validate")
         assert (done.returncode, done.stdout) == (2, "")
 
+    @pytest.mark.slow
     def test_evaluate_tells_of_each_epoch_and_trains_no_network_twice(self, tmp_path):
         settings = ("recipe.epochs=2", "task.size=16", f"runs_dir={tmp_path}")
         done = run(SEED_NETWORK, *settings, "--json", module="harness.evaluate")
@@ -309,6 +312,7 @@ class TestOneFile:
         assert "\\u03c0" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_person_answers_through_the_exchange_folder(tmp_path, tiny):
     settings = [*tiny, "budget.evaluations=1", "sizes.founders=1", f"runs_dir={tmp_path}"]
 

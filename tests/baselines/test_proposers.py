@@ -46,6 +46,7 @@ class TestRandomMutation(ProposerContract):
     def proposer(self):
         return built("random_mutation")
 
+    @pytest.mark.slow
     def test_a_sixth_of_the_mutations_consists_of_shrinking_edits_more_or_less(
         self, network, context
     ):

@@ -118,6 +118,7 @@ def test_a_changed_kernel_keeps_the_images_size(kernel, stride):
 SOURCES = {name: NETWORK[name] for name in NETWORK.names}
 
 
+@pytest.mark.slow
 def test_most_first_mutants_of_the_seed_build(backend):
     """A baseline whose mutants die is a straw man: at least four of five must pass every gate."""
     passed = 0
@@ -127,6 +128,7 @@ def test_most_first_mutants_of_the_seed_build(backend):
     assert passed >= 24
 
 
+@pytest.mark.slow
 def test_kinds_are_drawn_equally_and_sizes_change_both_ways():
     """A baseline that never reaches another size is a straw man where size is an objective."""
     drawn = [mutated(SOURCES, rng=Random(i)) for i in range(700)]

@@ -86,6 +86,7 @@ def unplugged():
     return prefix if done.returncode == 0 else []
 
 
+@pytest.mark.slow
 def test_they_replay_to_the_same_table_unplugged_twice_in_another_folder_and_checkout(tmp_path):
     checkout = tmp_path / "elsewhere"
     kept = shutil.ignore_patterns(".git", ".venv", ".trainings", "build", "__pycache__", ".*cache")
@@ -114,6 +115,7 @@ def render_of(out):
     )
 
 
+@pytest.mark.slow
 def test_the_default_command_takes_the_course_of_the_first_half(tmp_path, executor):
     """Recorded scores decide; the table shows what is measured here, which one epoch is nothing like."""
     two_generations = ["sizes.founders=4", "sizes.offspring=4", "budget.evaluations=5"]

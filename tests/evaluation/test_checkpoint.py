@@ -238,6 +238,7 @@ def test_another_level_or_limit_is_another_training(cut):
         assert len(list(cut.folder.glob("*.json"))) == n + 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_one_that_was_not(quick, tmp_path, executor):
     settings = [
         *quick, "+ablation=random_mutation", "compare=[]", "recipe.epochs=12", "save_every_s=0",

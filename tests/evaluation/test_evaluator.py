@@ -68,6 +68,7 @@ def test_score_is_the_share_of_right_labels_computed_outside(backend, network, d
     assert final.score == pytest.approx(np.mean(digits.test.labels == 3))
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept_by_validation_and_never_told(untrained, config, digits, network):
     """An optimizer that sets all to zero in the last epoch: the network before is what counts."""
     forgets = """class Forgetful(torch.optim.SGD):

@@ -134,6 +134,7 @@ def can_unshare():
 
 
 @pytest.mark.skipif(not can_unshare(), reason="needs user and network namespaces")
+@pytest.mark.slow
 def test_a_run_whose_network_is_cut_pauses_says_so_and_goes_on(alone, asking, tmp_path):
     done = subprocess.run(
         [
@@ -246,6 +247,7 @@ def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, aski
     assert sum(row["calls"] for row in members) == rows["full"]["calls"] == len(asked)
 
 
+@pytest.mark.slow
 def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
     with serving() as server:
         server.always = thinks

@@ -15,6 +15,7 @@ from tests.support.llm_client import OK, request
 from tests.support.llm_server import error, says
 
 
+@pytest.mark.slow
 def test_429_halves_the_calls_under_way_and_answers_raise_them_again(server, model):
     def slowly(handler):
         time.sleep(0.2)

@@ -155,6 +155,7 @@ def test_differences_by_evaluations_and_by_margin(tmp_path):
     assert lax.estimate == pytest.approx(math.log10(4 / 5))
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes(study, tmp_path):
     written = []
     for name in ("one", "other"):
@@ -222,6 +223,7 @@ def put(journal, event):
     )
 
 
+@pytest.mark.slow
 def test_any_number_of_names_on_record_fits_into_a_figure(tmp_path):
     """Of labels, operators, gates, runs and arms."""
     record_names(tmp_path / "0", n := 300)

@@ -47,6 +47,7 @@ def packed(page):
     return [json.loads(gzip.decompress(base64.b64decode(data))) for data in found]
 
 
+@pytest.mark.slow
 def test_one_command_gives_back_every_generated_file_to_the_byte(tmp_path):
     record_study(tmp_path, arms=["full", "random_mutation"], seeds=range(2), proposals=16,
                  source=SEED_NETWORK.read_text(), words=20)  # fmt: skip

@@ -166,6 +166,7 @@ def test_what_comes_out_otherwise_is_refused_by_name(recorded, tmp_path):
         replay(replace(one, entries=forged), tmp_path)
 
 
+@pytest.mark.slow
 def test_retraining_takes_answers_and_decisions_from_the_record_and_measures_anew(
     recorded, tmp_path, tiny, executor
 ):
@@ -214,6 +215,7 @@ def with_code(recorded, code):
     return replace(recorded, entries=tuple(entries)), child
 
 
+@pytest.mark.slow
 def test_retraining_gates_here_what_a_record_has_as_accepted(recorded, tmp_path, tiny, executor):
     path = next(o for o in tiny if o.startswith("task.path="))
     (one,) = (r for r in load_recorded([recorded]) if r.name.startswith("full"))

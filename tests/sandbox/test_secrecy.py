@@ -64,6 +64,7 @@ def needles(digits):
     }
 
 
+@pytest.mark.slow
 def test_no_process_holds_more_than_it_may(config, digits, network, needles, monkeypatch):
     """The one that runs a candidate never sees what is scored; no one but us sees a label of it."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
