@@ -17,10 +17,10 @@ def only(name):
 
 
 def first_counted_on():
-    """The first of the training images that the clean process draws for a graph without bytes."""
+    """The first of the training images that the clean process would draw for an empty graph."""
     candidate, data = only("Candidate"), only("SharedData")
     kind = jobs.kind_of(candidate.signature.kind)
-    return jobs._prepared(jobs._drawn(data, NOTHING), kind, candidate.recipe, "cpu")[0]
+    return jobs._prepared(jobs._drawn(data, NOTHING, NOTHING), kind, candidate.recipe, "cpu")[0]
 
 
 class ExquisiteNetV2(Mixer):
