@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def primary(self) -> str:
-        """Name of the primary measure, which these runs declared before they started."""
+        """Name of the primary measure, which these runs are configured with."""
         return declared_measure(self.runs[0]) or _UNDECLARED
 
     def relevant(self, metric: Metric) -> float | None:
@@ -89,7 +89,7 @@ class Comparison:
 
     @property
     def reference_is_default(self) -> bool:
-        """Whether the reference is the one that nobody has to choose."""
+        """Whether the reference is the one that a table has without ``--reference``."""
         return self.reference is _reference(self.arms, None)
 
     def compared_by(self, metric: Metric) -> tuple[Arm, ...]:

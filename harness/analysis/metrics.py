@@ -52,7 +52,7 @@ def comparable_metric(name: str, wording: Wording, *, setting: str = "--measure"
     raise InputError(f"{setting}: expected one of {', '.join(comparable_metrics())}, got {name}.")
 
 
-def compared_by(
+def comparison_metric(
     name: str | None, primary: str, runs: Sequence[RunResult], wording: Wording
 ) -> Metric:
     """Return the metric by which arms are compared.

@@ -44,7 +44,7 @@ def no_such_setting(name: str, known: Iterable[str], prefix: str = "") -> str:
 
     Args:
         name: Name of the setting.
-        known: Names of the settings beside it.
+        known: Names of the settings of the same section.
         prefix: The section that it was given in, such as ``budget.``.
     """
     known = list(known)

@@ -25,8 +25,7 @@ class Assessor:
 
     A duplicate has the source of an earlier network of the run, the seed network included, or
     computes the same, at the same size, as one that was evaluated (``worker.behaviour``). It is not
-    trained. A network that failed its training keeps none of another source
-    from being evaluated.
+    trained. A network that failed its training keeps none of another source from being evaluated.
 
     Args:
         memo: Gates and trains.

@@ -38,7 +38,7 @@ class CheckpointFile:
     """The file of one training's checkpoint; a new checkpoint replaces the one before.
 
     Attributes:
-        offers: The networks that were offered until then, in a file beside it.
+        offers: File with the networks that were offered before the checkpoint.
 
     Args:
         path: The file.

@@ -70,23 +70,21 @@ def evolve(
         plans = pair_up(parents, population, rates, seed=seed, generation=generation)
         founding = not plans  # the first generation, or no parent has a mate
         plans = plans or [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
-        before = tuple(history)
-        contexts = [
-            Context(
-                step=f"g{generation}.c{child}",
-                seed=seed,
-                founding=founding,
-                reference=reference,
-                elites=elites,
-                parent=plan.parent,
-                history=before,
-                gates=gates,
-                confirm=confirm,
-            )
-            for child, plan in enumerate(plans)
-        ]
+        context = partial(
+            Context,
+            seed=seed,
+            founding=founding,
+            reference=reference,
+            elites=elites,
+            history=tuple(history),
+            gates=gates,
+            confirm=confirm,
+        )
         decided = decide(
-            list(zip(plans, contexts, strict=True)),
+            [
+                (plan, context(step=f"g{generation}.c{child}", parent=plan.parent))
+                for child, plan in enumerate(plans)
+            ],
             proposer=proposer,
             assess=assess,
             ledger=ledger,

@@ -159,7 +159,7 @@ class MeteredCall:
 
         Args:
             perhaps_billed: Whether the server may have done the work.
-            seconds: How long the request took; 0 for one whose process died, which nobody knows.
+            seconds: Duration of the request; 0 where it is unknown, since the process died.
         """
         held = self._reserved or Usage()
         self._ledger.settle(held, held if perhaps_billed else Usage())

@@ -12,7 +12,7 @@ from harness.analysis.effort.budgets import limits_of
 from harness.analysis.effort.spent import EFFORTS, training_price
 from harness.analysis.measures import margin_of, saved, size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
-from harness.analysis.metrics import METRICS, compared_by, metrics_of
+from harness.analysis.metrics import METRICS, comparison_metric, metrics_of
 from harness.analysis.run_result import RunResult
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table
@@ -62,10 +62,10 @@ def describe_comparison(comparison: Comparison, *, measure: str | None = None) -
 
 
 def measure_of(comparison: Comparison, name: str | None) -> Metric:
-    """Return the metric by which arms are compared, see ``metrics.compared_by``."""
+    """Return the metric by which arms are compared, see ``comparison_metric``."""
     compared = (comparison.reference, *comparison.others)
     runs = [run for arm in compared if arm is not None for run in arm.finished]
-    return compared_by(name, comparison.primary, runs, comparison.wording)
+    return comparison_metric(name, comparison.primary, runs, comparison.wording)
 
 
 def _effort(comparison: Comparison) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
 
 
 def _cost_metrics(comparison: Comparison) -> list[Metric]:
-    """Return the metrics of cost; with those of effort where budgets are no equal evaluations."""
+    """Return the metrics of cost, and those of effort unless all budgets are equal evaluations."""
     cut, runs = comparison.cut, comparison.runs
     # The seconds of all trainings are those of the whole run.
     shown = [one for one in metrics_of(COST) if cut is None or one is not METRICS["train_s"]]

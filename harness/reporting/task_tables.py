@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.analysis.across_tasks import Aggregate, aggregates, left_out, region_of, tasks_of
 from harness.analysis.comparison import Comparison
 from harness.analysis.metric import Metric
-from harness.analysis.metrics import compared_by
+from harness.analysis.metrics import comparison_metric
 from harness.reporting.difference_tables import data_of, standing_of
 from harness.reporting.footnotes import on_left_out, on_score_only
 from harness.reporting.formatting import (
@@ -32,7 +32,7 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
     if not tasks:
         return None
     runs = [run for task in tasks for arm in task.arms for run in arm.finished]
-    metric = compared_by(measure, tasks[0].primary, runs, tasks[0].wording)
+    metric = comparison_metric(measure, tasks[0].primary, runs, tasks[0].wording)
     rows = aggregates(tasks, metric)
     assert tasks[0].reference is not None
     reference = tasks[0].reference.name

@@ -1,7 +1,7 @@
 """The gates' verdicts in a record, and those of this machine, in a re-training.
 
-What the gates accepted when a run was recorded decides its course: what a proposer was told, and
-which networks compute the same. What is trained, the gates of this machine decide.
+The recorded verdicts decide the course of a run: the refusals that proposers see, and which
+networks compute the same. The gates of this machine decide which networks are trained.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from harness.config.identity import digest_of
 from harness.evaluation.backend import Backend
 from harness.evaluation.gates import intake
-from harness.evolution.candidate import CHARGED, Evaluation, Gated, Individual, Outcome, Rejection
+from harness.evolution.candidate import Gated, Individual, Rejection, is_charged
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Confirm, Gates
 from harness.evolution.search import Assess, Recorder, Search
@@ -45,9 +45,9 @@ class RecordedGates:
         return replace(backend, validate=validate)
 
     def search(self, search: Search) -> Search:
-        """Return a search whose proposers are told the recorded verdicts."""
+        """Return a search whose proposers see the recorded verdicts."""
 
-        def told(
+        def recorded(
             reference: Individual, *, gates: Gates, confirm: Confirm, assess: Assess,
             record: Recorder,
         ) -> None:  # fmt: skip
@@ -56,7 +56,7 @@ class RecordedGates:
 
             search(reference, gates=as_recorded, confirm=confirm, assess=assess, record=record)
 
-        return told
+        return recorded
 
     def refused_here(self, events: Sequence[Event]) -> str:
         """Return a sentence on the accepted networks that this machine refused, "" for none.
@@ -69,18 +69,18 @@ class RecordedGates:
             for event in events
             if isinstance(event, NetworkGated) and event.text in self.accepted
         }
-        told = [
+        refused = [
             f"{event.step} ({refusal.gate}: {reason_of(refusal.reason, _LONGEST_REASON)})"
             for event in events
             if isinstance(event, ChildDecided) and event.source is not None
             and (refusal := refusals.get(digest_of(event.source)))
         ]  # fmt: skip
-        if not told:
+        if not refused:
             return ""
-        shown = ", ".join(told[:_MOST_NAMED]) + (" and others" if told[_MOST_NAMED:] else "")
+        shown = ", ".join(refused[:_MOST_NAMED]) + (" and others" if refused[_MOST_NAMED:] else "")
         return (
             f"not trained, because the gates of this machine refuse what the record has as "
-            f"accepted: {len(told)} of its networks, {shown}"
+            f"accepted: {len(refused)} of its networks, {shown}"
         )
 
 
@@ -91,10 +91,6 @@ def require_intake(events: Iterable[Event]) -> None:
     """
     for event in events:
         if isinstance(event, ReferenceEvaluated | ChildDecided) and event.source:
-            trained = any(map(_is_trained, (event.outcome, event.measured)))
+            trained = any(map(is_charged, (event.outcome, event.measured)))
             if trained and (reason := intake(Genome.parse(event.source))):
                 raise ValueError(f"{event.key} was trained, but {reason}")
-
-
-def _is_trained(outcome: Outcome) -> bool:
-    return isinstance(outcome, Evaluation) or outcome.gate in CHARGED

@@ -53,11 +53,7 @@ def record_run(
         manifest["comparison"] = comparison_digest(manifest["config"])
     with Journal(folder, wait_s=0) as journal:
         journal.record(read_event("manifest", manifest), at=at)
-        seed_outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
-        if compares_functions:
-            journal.record(read_event("gates/seed", {"behaviour": "0" * 32}))
-        journal.record(read_event("training/search/seed/1", seed_outcome))
-        journal.record(reference(seed_outcome))
+        _record_seed(journal, compares_functions=compares_functions)
         for k, (step, outcome) in enumerate(children):
             if tokens != 0:
                 told = {
@@ -73,12 +69,24 @@ def record_run(
             variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
             source = f"# segment: A\nx = {k}  # {text}\n"
             journal.record(child(step, outcome, variations=[variation], source=source))
-        for step in ("seed", *(s for s, f in children if "score" in f)):
-            for k, score in enumerate(finals):
-                final = {"score": score, "validation": score - 0.005, "n_params": 1, "train_s": 2.0}
-                journal.record(read_event(f"final/{step}/{k}", final))
+        _record_finals(journal, ["seed", *(s for s, f in children if "score" in f)], finals)
         if complete:
             journal.record(RunCompleted())
+
+
+def _record_seed(journal, *, compares_functions):
+    outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
+    if compares_functions:
+        journal.record(read_event("gates/seed", {"behaviour": "0" * 32}))
+    journal.record(read_event("training/search/seed/1", outcome))
+    journal.record(reference(outcome))
+
+
+def _record_finals(journal, steps, scores):
+    for step in steps:
+        for k, score in enumerate(scores):
+            final = {"score": score, "validation": score - 0.005, "n_params": 1, "train_s": 2.0}
+            journal.record(read_event(f"final/{step}/{k}", final))
 
 
 IDENTITY = {
