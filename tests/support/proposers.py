@@ -8,7 +8,7 @@ import pytest
 from baselines.random_mutation import RandomMutation
 from harness.config.compose import compose
 from harness.config.strategies import build
-from harness.evolution.candidate import Evaluation, Individual, Rejection
+from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import MatingPlan, reproduce
 from harness.evolution.proposer import Context
@@ -170,3 +170,8 @@ class SegmentContract(ProposerContract):
         assert variation.segment in network.differing(mate)
         if isinstance(child, Genome):
             assert set(child.differing(network)) <= {variation.segment}
+
+
+def decided(step, child, outcome):
+    proposal = Proposal(step=step, parents=("seed",), variations=(), child=child)
+    return Decided(proposal=proposal, outcome=outcome)

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from harness.worker.graph import GraphError
-from tests.worker.test_behaviour import LOOKAHEAD, MIXED, digest, later
+from tests.support.behaviours import LOOKAHEAD, MIXED, later
+from tests.worker.test_behaviour import digest
 
 N = "self.n = 0\n        "
 COUNT = "        self.n += 1\n"
