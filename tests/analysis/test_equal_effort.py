@@ -13,7 +13,7 @@ from harness.analysis.effort.cut import at_equal, cut
 from harness.analysis.effort.spent import EFFORTS, efforts_so_far, total_effort
 from harness.analysis.loading import read_run, read_runs
 from harness.analysis.metric import RESULTS, SEARCH
-from harness.analysis.metrics import METRICS, compared_by, metrics_of
+from harness.analysis.metrics import METRICS, comparison_metric, metrics_of
 from harness.config.compose import compose
 from harness.errors import InputError
 from tests.support.backends import ImaginedTrainings, complete_folders
@@ -202,8 +202,8 @@ def test_what_is_not_recorded_is_never_counted_as_nothing(tmp_path):
 def test_a_measure_that_cut_runs_lost_is_replaced_or_refused(improving):
     early, runs = cut(improving, "evaluations", 1), [improving]
     words = improving.wording
-    assert compared_by(None, "saved", runs, words).name == "saved"
-    assert compared_by(None, "saved", [early], words).name == "hypervolume"
-    assert compared_by("anytime", "saved", [early], words).name == "anytime"
+    assert comparison_metric(None, "saved", runs, words).name == "saved"
+    assert comparison_metric(None, "saved", [early], words).name == "hypervolume"
+    assert comparison_metric("anytime", "saved", [early], words).name == "anytime"
     with pytest.raises(InputError, match="one of hypervolume, anytime, got saved"):
-        compared_by("saved", "saved", [early], words)
+        comparison_metric("saved", "saved", [early], words)
