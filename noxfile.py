@@ -45,19 +45,58 @@ def hostile(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Change graphs, frames, archives, journals and answers at random, ten minutes for each.
 
-    ``FUZZ_SECONDS`` and ``FUZZ_SEED`` are read from the environment.
+    Before that, the tests of properties run on fresh random examples. ``FUZZ_SECONDS`` and
+    ``FUZZ_SEED`` are read from the environment.
     """
     session.install("-e", ".[dev]")
+    session.run("pytest", "--hypothesis-profile=fresh", "-m", "hypothesis", "tests")
     seconds = os.environ.get("FUZZ_SECONDS", "600")
     environment = {"FUZZ_SECONDS": seconds}
     session.run("pytest", "-s", "--timeout=3600", "tests/fuzz", *session.posargs, env=environment)
 
 
 @nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill runs of every arm at random moments, and fail what they need; it takes an hour.
+
+    ``KILLS`` (36 for each kind of run) and ``KILLS_SEED`` are read from the environment.
+    """
+    session.install("-e", ".[dev,optuna,wandb]")
+    session.run("pytest", "-n0", "-s", "-rs", "-m", "kills", "tests/kills", *session.posargs)
+
+
+@nox.session(default=False)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, install it, and show that a candidate reads no file of the harness there."""
+    """Build the wheel and the archive of sources, install the wheel, and use it as a user does."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-n0", "-m", "wheel", *session.posargs)
+
+
+@nox.session(default=False)
+def slurm(session: nox.Session) -> None:
+    """Run a sweep on a Slurm of two nodes, which the test starts on this machine.
+
+    It needs Debian's packages slurmctld, slurmd, slurm-client and munge, and no systemd.
+    """
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-n0", "-s", "-rs", "-m", "slurm", *session.posargs)
+
+
+@nox.session(default=False)
+def ray(session: nox.Session) -> None:
+    """Run on two nodes of a Ray cluster on this machine, and kill actors, nodes and drivers."""
+    session.install("-e", ".[dev,ray]")
+    session.run("pytest", "-n0", "-m", "ray", *session.posargs)
+    session.run("pytest", "-n0", "bench/test_ray.py")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation strictly, into ``build/site``, and test its pages."""
+    session.install("-e", ".[dev,docs]")
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement of the theme
+    session.run("mkdocs", "build", "--strict", "--site-dir", "build/site", env=quiet)
+    session.run("pytest", "-n0", "-m", "slow or not slow", "tests/test_site.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -94,10 +133,21 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def gpu(session: nox.Session) -> None:
+    """Do what only a GPU can show, in pieces of ten minutes: ``nox -s gpu -- --images FOLDER``.
+
+    The same command continues, and says how much is left. ``--dry-run`` tries everything on the
+    CPU, at tiny sizes. Where nothing can be installed: ``python -m bench.gpu --images FOLDER``.
+    """
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "bench.gpu", *session.posargs)
+
+
+@nox.session(default=False)
 def reproduce(session: nox.Session) -> None:
     """Run what is missing of a reproduction and test its claims: ``nox -s reproduce -- ge2024``."""
     session.install("-e", ".[dev]")
     name, *settings = session.posargs or ["quickstart"]
-    session.run("python", "-m", "reproductions", name, "run", *settings)
+    session.run("python", "-m", "harness.reproductions", name, "run", *settings)
     overrides = [f"--harness-override={setting}" for setting in settings if "=" in setting]
     session.run("pytest", f"reproductions/{name}", *overrides)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
-from baselines.llm_history import require_counts
+from harness.baselines.llm_history import require_counts
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from string import Template
 from typing import ClassVar
 
-from baselines.llm_history import (
+from harness.baselines.llm_history import (
     chosen,
     measured,
     objectives_text,
@@ -21,8 +21,8 @@ from baselines.llm_history import (
     require_counts,
     shown_detail,
 )
-from baselines.llm_single_call import SingleCall
-from baselines.nsga_net import (
+from harness.baselines.llm_single_call import SingleCall
+from harness.baselines.nsga_net import (
     CHOICES,
     Architecture,
     channels_of,

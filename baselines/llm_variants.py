@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
-from baselines.syntax_edits import mutated
+from harness.baselines.syntax_edits import mutated
 from harness.evolution.candidate import Individual, Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from baselines.nsga_net import (
+from harness.baselines.nsga_net import (
     CHOICES,
     Architecture,
     architecture_of,
@@ -63,14 +63,14 @@ class OptunaSearch:
         """Return a point that no earlier generation proposed; a rejection where none comes."""
         seed, old = context.reference.genome, decoded(genome)
         observed = _observed(context)
-        known = {genome.digest, *(child.digest for child, _ in observed)}
+        known = {genome.sha256, *(child.sha256 for child, _ in observed)}
         space = _space()
         study = self._study(observed, space)
         study.sampler = self._sampler(context.rng("sampler").getrandbits(32))
         for _ in range(_MOST_ASKS):
             new = _point(study.ask(space).params)
             child = encoded(new, seed)
-            if child.digest not in known:
+            if child.sha256 not in known:
                 return child, variation_of("mutation", old, new)
         reason = f"all of {_MOST_ASKS} points were proposed before"
         same = Rejection(gate="extract", kind="duplicate", reason=reason)

@@ -10,7 +10,7 @@ measured share of proposals that shrink, grow and keep the size.
 from collections.abc import Sequence
 from random import Random
 
-from baselines.syntax_edits import MATCHED, Edit, mutated
+from harness.baselines.syntax_edits import MATCHED, Edit, mutated
 from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome

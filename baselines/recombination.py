@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 
-from harness.config.paths import ROOT
+from harness.config.paths import REPRODUCTIONS
 from harness.errors import InputError, RecordError
 from harness.evolution.candidate import Evaluation, Rejection, Variation
 from harness.evolution.genome import Genome, normalised
@@ -17,7 +17,7 @@ from harness.record.event import Event
 from harness.record.events import ChildDecided, ReferenceEvaluated
 from harness.record.study import study_of
 
-_SHIPPED = ROOT / "reproductions" / "quickstart"
+_SHIPPED = REPRODUCTIONS / "quickstart"
 _MOST_DRAWS = 100
 """After so many draws of the genome at hand, nothing else can be expected."""
 
@@ -53,7 +53,7 @@ class Recombination:
 
     def require(self, seed: Genome) -> None:
         """Raise InputError where the study is one of another seed network."""
-        if (seed.digest, seed.names) != (self._seed.digest, self._seed.names):
+        if (seed.sha256, seed.names) != (self._seed.sha256, self._seed.names):
             raise InputError(
                 f"proposer.study: expected a study of this run's seed network, {self._path} is one "
                 f"of another. Name a study of this one, or choose its network."
@@ -96,7 +96,7 @@ class Recombination:
 
     def chance_of_a_recorded_network(self, seed: Genome) -> float:
         """Return the probability that a draw is one of the study's networks, or the seed's."""
-        recorded = {one.digest for one in [seed, *self._networks]}
+        recorded = {one.sha256 for one in [seed, *self._networks]}
         return len(recorded) / prod(map(len, self.versions(seed).values()))
 
 

@@ -17,8 +17,8 @@ from functools import cached_property
 from string import Template
 from typing import ClassVar
 
-from baselines.llm_history import chosen, measured, objectives_text, refused, shown_detail
-from baselines.llm_single_call import SingleCall
+from harness.baselines.llm_history import chosen, measured, objectives_text, refused, shown_detail
+from harness.baselines.llm_single_call import SingleCall
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context

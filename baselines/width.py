@@ -6,7 +6,7 @@ What a search of network sizes has to beat: the seed network with all widths sca
 import itertools
 from collections.abc import Iterator
 
-from baselines.syntax_edits import on_grid, rewritten, width_places
+from harness.baselines.syntax_edits import on_grid, rewritten, width_places
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
@@ -101,7 +101,7 @@ def scaled(seed: Genome, multiplier: float) -> Genome:
         child = child.replace(name, rewritten(seed[name], changes))
     if not found:
         raise InputError(
-            "+ablation=width: expected a seed network that writes its widths as integers of at "
+            "ablation=width: expected a seed network that writes its widths as integers of at "
             "least 8 in calls, such as nn.Linear(384, class_num), found none. Write them as "
             "numbers, or leave this arm out."
         )

@@ -1,9 +1,13 @@
-"""Write ``RESULTS.md`` from what pytest-benchmark measured: ``python -m bench FILE.json``."""
+"""Write ``RESULTS.md`` from what pytest-benchmark measured: ``python -m bench FILE.json``.
+
+The figures of each GPU, ``results-NAME.json`` beside this file, have a section each.
+"""
 
 import json
 import sys
 from pathlib import Path
 
+from bench.gpu.screen import section
 from bench.halving import told
 
 HERE = Path(__file__).parent
@@ -40,6 +44,8 @@ def main(path):
     if content.get("skipped"):
         lines += ["", "Not measured:", ""]
         lines += [f"- {name}: {why}" for name, why in content["skipped"].items()]
+    for file in sorted(HERE.glob("results-*.json")):
+        lines += ["", *section(json.loads(file.read_text(encoding="utf-8")))]
     lines += ["", *told()]
     (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.gpu.sizes import images_in
 from harness.config.compose import compose
+from harness.config.schema import LEVELS
 from harness.config.strategies import build
 from harness.evaluation.scoring import BATCH_SIZES
 from harness.evolution.genome import Genome
@@ -22,6 +24,12 @@ SEED_NETWORK = Path(__file__).parents[1] / "baselines" / "networks" / "exquisite
 def pytest_addoption(parser):
     parser.addoption(
         "--images", metavar="FOLDER", help="an image folder of some 50,000 images, 32 x 32 pixels"
+    )
+    parser.addoption(
+        "--confinement", choices=LEVELS, default=LEVELS[-1], help="the most that trainings try"
+    )
+    parser.addoption(
+        "--dry-run", action="store_true", help="try what needs a GPU on the CPU, at tiny sizes"
     )
 
 
@@ -41,7 +49,7 @@ def datasets(request):
     found = {"digits": build(compose([]).task).load()}
     folder = request.config.getoption("--images")
     if folder:
-        found["images"] = build(compose(["task=image_folder", f"task.path={folder}"]).task).load()
+        found["images"] = images_in(Path(folder))
     return found
 
 
@@ -51,12 +59,13 @@ def digits(datasets):
 
 
 @pytest.fixture
-def trains(config, network):
+def trains(config, network, request):
     """A backend's worker, and the job that trains the seed network in it."""
+    strongest = request.config.getoption("--confinement")
 
     @contextmanager
     def opened(
-        dataset, *, threads=THREADS, most="isolated", device="cpu", deterministic=False, **recipe
+        dataset, *, threads=THREADS, most=strongest, device="cpu", deterministic=False, **recipe
     ):
         limits = replace(config.limits, threads=threads)
         recipe = replace(config.recipe, **recipe)

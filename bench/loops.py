@@ -46,8 +46,9 @@ def bare(arrays, *, epochs, batch_size):
     return (epochs - 1) * len(labels) / (time.perf_counter() - start)
 
 
-def published(folder, *, epochs, batch_size):
+def published(folder, *, epochs, batch_size, device="cpu", size_px=None):
     changes = v2.Compose([
+        *([v2.Resize((size_px, size_px))] if size_px else []),
         v2.RandomHorizontalFlip(0.5),
         v2.RandomApply([v2.ColorJitter(0.05, 0.05, 0.05)], 0.5),
         v2.RandomApply([v2.RandomAffine(0, translate=(0.05, 0.05))], 0.5),
@@ -55,29 +56,43 @@ def published(folder, *, epochs, batch_size):
         v2.ToDtype(torch.float32, scale=True),
     ])  # fmt: skip
     data = ImageFolder(folder, changes)
-    loader = DataLoader(data, batch_size, shuffle=True, num_workers=torch.get_num_threads())
+    loader = DataLoader(
+        data, batch_size, shuffle=True, num_workers=torch.get_num_threads(),
+        pin_memory=device == "cuda",
+    )  # fmt: skip
     network, optimizer = begun(False, len(data.classes))
+    network.to(device)
+    scaler = torch.amp.GradScaler(device, enabled=device == "cuda")
     for epoch in range(epochs):
         if epoch == 1:
             start = time.perf_counter()
         total = 0.0
         for images, labels in loader:
-            loss = nn.functional.cross_entropy(network(images), labels)
+            with torch.autocast(device, torch.float16, enabled=device == "cuda"):
+                answers = network(images.to(device))
+                loss = nn.functional.cross_entropy(answers, labels.to(device))
             optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
             total += loss.item()
     return (epochs - 1) * len(data) / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("how", choices=("bare", "published"))
     parser.add_argument("data", type=Path, help="arrays (npz), or a folder of one folder per class")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="for the published way")
+    parser.add_argument("--size-px", type=int, help="for the published way: resize images to this")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    loop = {"bare": bare, "published": published}[arguments.how]
-    print(loop(arguments.data, epochs=arguments.epochs, batch_size=arguments.batch_size))
+    settings = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
+    if arguments.how == "bare":
+        print(bare(arguments.data, **settings))
+    else:
+        settings |= {"device": arguments.device, "size_px": arguments.size_px}
+        print(published(arguments.data, **settings))

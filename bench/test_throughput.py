@@ -20,10 +20,10 @@ from harness.sandbox.messages import Epoch
 MOST_FILES = 10_000
 
 
-def loop(how, data, *, epochs, batch_size=64, threads=THREADS):
+def loop(how, data, *, epochs, batch_size=64, threads=THREADS, more=()):
     command = [
         sys.executable, "-m", "bench.loops", how, str(data), "--epochs", str(epochs),
-        "--batch-size", str(batch_size), "--threads", str(threads),
+        "--batch-size", str(batch_size), "--threads", str(threads), *more,
     ]  # fmt: skip
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -124,6 +124,18 @@ def test_the_first_training_step(benchmark, trains, digits):
     }
 
 
+def written_as_files(split, folder):
+    """Write at most 10,000 images of a split as PNG files; return their number."""
+    n = 0
+    for k, (image, label) in enumerate(zip(split.inputs, split.labels, strict=True)):
+        if k % max(1, len(split) // MOST_FILES) == 0:
+            where = folder / str(label)
+            where.mkdir(exist_ok=True)
+            Image.fromarray(image.transpose(1, 2, 0)).save(where / f"{k}.png")
+            n += 1
+    return n
+
+
 @pytest.mark.parametrize(("task", "epochs"), [("digits", 4), ("images", 2)])
 def test_against_the_published_way(benchmark, trains, datasets, tmp_path, task, epochs):
     """The published augmentation and batches at 32 pixels; theirs from PNG files, at most 10,000.
@@ -133,13 +145,7 @@ def test_against_the_published_way(benchmark, trains, datasets, tmp_path, task, 
     if task not in datasets:
         pytest.skip("needs --images FOLDER: no image folder is named")
     data, ours, theirs = datasets[task], [], []
-    n = 0
-    for k, (image, label) in enumerate(zip(data.train.inputs, data.train.labels, strict=True)):
-        if k % max(1, len(data.train) // MOST_FILES) == 0:
-            where = tmp_path / str(label)
-            where.mkdir(exist_ok=True)
-            Image.fromarray(image.transpose(1, 2, 0)).save(where / f"{k}.png")
-            n += 1
+    n = written_as_files(data.train, tmp_path)
     recipe = {"flip": True, "jitter": 0.05, "shift_px": 1.6, "shift_p": 0.5, "batch_size": 216}
     with trains(data, epochs=epochs, **recipe) as (box, job):
 

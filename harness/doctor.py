@@ -21,6 +21,7 @@ from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Build, Candidate, Signature
 from harness.sandbox.sandbox import Sandbox
 from harness.terminal import exit_on_error, say
+from harness.text import without_markup
 
 COULD_NOT_RUN = 2
 _RUNAWAYS = {
@@ -48,7 +49,10 @@ _RUNAWAYS = {
 
 def main() -> int:
     """Print the tables; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m harness.doctor", description=__doc__)
+    description = without_markup(__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.doctor", description=description, allow_abbrev=False
+    )
     parser.add_argument("overrides", nargs="*", help="settings, such as sandbox.level=isolated")
     with exit_on_error(COULD_NOT_RUN):
         config = compose(parser.parse_args().overrides)

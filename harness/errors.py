@@ -1,13 +1,13 @@
 """All errors that the harness raises on purpose.
 
-HarnessError
-├── InputError           unusable input: exit status 2
-│   ├── GenomeError      a file without usable segments
-│   ├── RecordError      a journal or recorded study that does not fit
-│   ├── ReplayMiss       a recorded study has no answer to a prompt
-│   └── NotRun           the runs of a claim are not recorded
-├── BudgetSpent          a call would exceed a limit of the budget: the loop catches it
-└── MachineError         the machine or a service failed, not a candidate: exit status 1
+    HarnessError
+    ├── InputError           unusable input: exit status 2
+    │   ├── GenomeError      a file without usable segments
+    │   ├── RecordError      a journal or recorded study that does not fit
+    │   ├── ReplayMiss       a recorded study has no answer to a prompt
+    │   └── NotRun           the runs of a claim are not recorded
+    ├── BudgetSpent          a call would exceed a limit of the budget: the loop catches it
+    └── MachineError         the machine or a service failed, not a candidate: exit status 1
 
 A candidate that fails is no exception but a ``Rejection`` (``evolution.candidate``).
 """

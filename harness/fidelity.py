@@ -9,7 +9,9 @@ from harness.terminal import exit_on_error
 
 def main() -> None:
     """Print how well a few epochs predict the ranking after all epochs."""
-    parser = argparse.ArgumentParser(prog="python -m harness.fidelity", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.fidelity", description=main.__doc__, allow_abbrev=False
+    )
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--networks", type=int, default=16, help="how many to train (default: 16)")
     parser.add_argument(

@@ -10,13 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from weakref import WeakValueDictionary
 
 from harness.errors import InputError
 from harness.terminal import say
 
+_LONGEST_NAME = 200
 _POLL_S = 0.5
+_ROOM_BYTES = 2**20
+"""What ``check_writable`` writes: no run takes less."""
+_BLINK_S = 0.05
+"""More than ``lock_holder`` keeps a lock to find out whether another process does."""
 
 
 class LockHeldError(Exception):
@@ -49,6 +54,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         part.replace(path)
     except OSError as error:
         raise _cannot_write(path.parent, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)  # of a write that failed; it may hold the last room
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,7 +88,7 @@ def file_lock(
 
     Raises:
         LockHeldError: Another holder kept the lock for ``wait_s`` seconds.
-        InputError: The folder cannot be written.
+        InputError: The folder cannot be written, or its file system has no locks.
     """
     make_folder(path.parent)
     try:
@@ -88,12 +96,12 @@ def file_lock(
     except OSError as error:
         raise _cannot_write(path.parent, error) from None
     with file:
-        if not _try_lock(file):
+        if not _try_lock(file, path.parent):
             file.seek(0)
-            holder = file.read().strip() or "another process"
+            holder = file.read(_LONGEST_NAME).strip() or "another process"
             if wait_s != 0:
                 on_wait(holder)
-            _wait_for_lock(file, wait_s, holder)
+            _wait_for_lock(file, path.parent, wait_s, holder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}")
         file.flush()
@@ -127,6 +135,18 @@ _MUTEX = threading.Lock()
 _THREAD_LOCKS: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 
 
+def lock_holder(path: Path) -> str | None:
+    """Return the name of the process that holds a lock, None where none does."""
+    try:
+        file = open(path, opener=only_regular, encoding="utf-8", errors="replace")  # noqa: SIM115
+    except OSError:  # there is none, so nobody holds it
+        return None
+    with file:
+        if not _locked(file, fcntl.LOCK_SH | fcntl.LOCK_NB, path.parent):
+            return file.read(_LONGEST_NAME).strip() or "another process"
+    return None
+
+
 def make_own_folder(folder: Path) -> None:
     """Create a folder below an untrusted one; a link of its name is removed, not followed."""
     try:
@@ -146,10 +166,14 @@ def make_folder(folder: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder where it is missing; InputError unless files can be written in it."""
+    """Create the folder where it is missing; InputError unless it has room, and locks for files."""
     make_folder(folder)
     try:
-        tempfile.TemporaryFile(dir=folder).close()
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())  # some file systems tell only then that they are full
+            _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB, folder)
     except OSError as error:
         raise _cannot_write(folder, error) from None
 
@@ -189,22 +213,37 @@ def appended(path: Path) -> Iterator[IO[bytes]]:
             raise _cannot_write(path.parent, error) from None
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _locked(file: IO[Any], how: int, folder: Path) -> bool:
+    """Lock a file; return whether it is locked now, InputError where that is impossible."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a file system that locks files, it does not "
+            f"({error.strerror or error}). Mount it with locks (flock), or choose a folder on "
+            f"another one: runs_dir=FOLDER for runs, XDG_CACHE_HOME for decoded data."
+        ) from None
     return True
 
 
-def _wait_for_lock(file: IO[str], wait_s: float | None, holder: str) -> None:
+def _try_lock(file: IO[str], folder: Path) -> bool:
+    for pause in (_BLINK_S, 0):
+        if _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB, folder):
+            return True
+        time.sleep(pause)
+    return False
+
+
+def _wait_for_lock(file: IO[str], folder: Path, wait_s: float | None, holder: str) -> None:
     if wait_s is None:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _locked(file, fcntl.LOCK_EX, folder)
         return
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         time.sleep(_POLL_S)
-        if _try_lock(file):
+        if _try_lock(file, folder):
             return
     raise LockHeldError(holder)
 
@@ -214,5 +253,5 @@ def _cannot_write(folder: Path, error: OSError) -> InputError:
     return InputError(
         f"{folder}: expected a folder that can be written, it cannot ({reason}). Make room "
         f"there or choose another: runs_dir=FOLDER for runs, --out FOLDER for tables, "
-        f"XDG_CACHE_HOME for decoded data."
+        f"model.folder=FOLDER for an exchange, XDG_CACHE_HOME for decoded data."
     )

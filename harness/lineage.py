@@ -11,7 +11,9 @@ from harness.terminal import exit_on_error
 
 def main() -> None:
     """Print the lineage of an individual, such as g2.c3, starting from the seed network."""
-    parser = argparse.ArgumentParser(prog="python -m harness.lineage", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.lineage", description=main.__doc__, allow_abbrev=False
+    )
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("id", help="a step, such as g2.c3: generation 2, child 3")
     arguments = parser.parse_args()

@@ -12,7 +12,9 @@ from harness.terminal import exit_on_error
 
 def main() -> None:
     """Print how many seeds a comparison of arms with one reference needs."""
-    parser = argparse.ArgumentParser(prog="python -m harness.power", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.power", description=main.__doc__, allow_abbrev=False
+    )
     parser.add_argument(
         "--comparisons", type=int, default=1,
         help="arms to compare with the reference (default: 1)",
@@ -43,7 +45,9 @@ def _show(sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power:
         f"pairs gives no p below 2^(1-n), and Holm requires {LEVEL:g}/{comparisons} first.",
         f"Seeds: the fewest with which a difference of this size is found in {power:.0%} of "
         f"{STUDIES} simulated studies, as the first of its family. Standard deviations are "
-        f"those of the differences between two arms at the same seed.",
+        f"those of the differences between two arms at the same seed. The differences are normal, "
+        f"without ties: with many equal values, such as runs that save nothing, more seeds are "
+        f"needed.",
     ]
     show_table([header, *rows], title=f"Seeds to compare {comparisons} with a reference arm",
                notes=notes)  # fmt: skip

@@ -14,8 +14,13 @@ from harness.terminal import exit_on_error
 
 def main() -> None:
     """Replay recorded runs, and print their table."""
-    parser = argparse.ArgumentParser(prog="python -m harness.replay", description=main.__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN_OR_ARCHIVE")
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.replay", description=main.__doc__, allow_abbrev=False
+    )
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN_OR_ARCHIVE",
+        help="folder of a run, or an archive of runs (.zip)",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the replayed runs")
     parser.add_argument("--retrain", action="store_true", help="train every network again, here")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Print the comparison tables of recorded runs: ``python -m harness.table RUNS_DIR``.
+"""Print the comparison tables of recorded runs: ``python -m harness.table [RUNS_DIR]``.
 
 Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the numbers as measured.
 """
@@ -6,7 +6,6 @@ Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the num
 import argparse
 import math
 import sys
-from pathlib import Path
 
 from harness.analysis.comparison import comparisons
 from harness.analysis.effort.cut import each_at_equal
@@ -14,17 +13,19 @@ from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.loading import runs_below
 from harness.analysis.metrics import comparable_metrics
 from harness.errors import InputError
-from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.paper.choice import add_choice, choice_of, described, names_of
+from harness.reporting.paper.floats import PLACES
 from harness.reporting.summary import print_left_out
 from harness.reporting.tables import STYLES, render_all
-from harness.reporting.task_tables import describe_tasks
-from harness.terminal import exit_on_error
+from harness.terminal import add_runs_dir, exit_on_error
 
 
 def main() -> None:
     """Print the tables of all runs below a folder."""
-    parser = argparse.ArgumentParser(prog="python -m harness.table", description=main.__doc__)
-    parser.add_argument("runs_dir", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.table", description=main.__doc__, allow_abbrev=False
+    )
+    add_runs_dir(parser)
     parser.add_argument("--format", choices=STYLES, default="markdown", dest="style")
     parser.add_argument(
         "--reference", metavar="ARM", help="arm that the others are compared with (default: full)"
@@ -43,6 +44,11 @@ def main() -> None:
         "--training-price", metavar="PRICE", type=float,
         help="price of an hour of training, for --equal cost (default: the one on record)",
     )  # fmt: skip
+    add_choice(parser)
+    parser.add_argument(
+        "--width", choices=PLACES, default="page",
+        help="place in a paper of two columns that tables in LaTeX are for (default: page)",
+    )  # fmt: skip
     arguments = parser.parse_args()
     price = arguments.training_price
     with exit_on_error():
@@ -53,13 +59,12 @@ def main() -> None:
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)
         left_out = list(below.damaged)
+        choice = choice_of(arguments, names_of(found), style=arguments.style)
         if arguments.equal is not None:
             found, unequal = each_at_equal(found, arguments.equal, training_price=price)
             left_out += unequal
-        documents = [describe_comparison(one, measure=arguments.measure) for one in found]
-        if (over := describe_tasks(found, measure=arguments.measure)) is not None:
-            documents.append(over)
-    print(render_all(documents, arguments.style), end="")
+        documents = described(found, choice, measure=arguments.measure)
+    print(render_all(documents, arguments.style, place=arguments.width), end="")
     sys.exit(print_left_out(left_out))
 
 

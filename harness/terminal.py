@@ -1,11 +1,13 @@
 """Output and exit of commands: one sentence on an error, an immediate exit on Ctrl-C."""
 
+import argparse
 import contextlib
 import io
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import HarnessError
@@ -22,6 +24,13 @@ def say(*lines: str, error: bool = False) -> None:
         error: Whether to print to standard error.
     """
     print("\n".join(map(one_line, lines)), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def add_runs_dir(parser: argparse.ArgumentParser) -> None:
+    """Add the argument ``runs_dir``, by default the one of every run."""
+    parser.add_argument(
+        "runs_dir", type=Path, nargs="?", default=Path("runs"), help="default: runs"
+    )
 
 
 def escape_unencodable() -> None:
@@ -58,8 +67,12 @@ def exit_on_interrupt() -> None:
 
 
 def _interrupted(*_: object) -> NoReturn:
-    """Exit without unwinding, since threads may wait for an LLM forever."""
-    if sys.stdout.isatty():
-        print("\033[?25h", flush=True)  # the live display hid the cursor
-    print("interrupted; the same command continues from here", file=sys.stderr)
+    """Exit without unwinding, since threads may wait for an LLM forever.
+
+    The live display replaces ``sys.stdout`` and ``sys.stderr``, and draws itself below whatever is
+    printed there, so this prints to the original ones.
+    """
+    if os.isatty(1):
+        os.write(1, b"\n\033[?25h")  # leaves its last line, and shows the cursor that it hid
+    os.write(2, b"interrupted; the same command continues from here\n")
     os._exit(_INTERRUPTED)

@@ -1,5 +1,6 @@
 """Sanitisation of untrusted text for display: from servers, candidates, tools and files."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,6 +40,24 @@ def one_line(text: str) -> str:
 def reason_of(text: str, most: int = REASON_CHARACTERS) -> str:
     """Return a text as one line, truncated to ``most`` characters once its keys are removed."""
     return one_line(beginning_without_secrets(text, most))[:most]
+
+
+def portable(name: str) -> str:
+    """Return a name as one of a file on any system: ``guided~pool:full`` as ``guided-pool-full``.
+
+    Windows refuses a colon, and scp and rsync read a host before it.
+    """
+    return re.sub(r"[^\w.=+-]", "-", name)
+
+
+def counted(n: int, singular: str) -> str:
+    """Return a number with its noun, such as ``1 seed`` and ``2 seeds``."""
+    return f"{n:,} {singular}" if n == 1 else f"{n:,} {singular}s"
+
+
+def without_markup(docstring: str | None) -> str:
+    """Return a docstring as the text that ``--help`` shows."""
+    return (docstring or "").replace("``", "")
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -1,4 +1,4 @@
-"""Check published claims against runs: ``python -m reproductions NAME plan|run|table``."""
+"""Check published claims against runs: ``python -m harness.reproductions NAME plan|run|table``."""
 
 from harness.claims.command import main
 

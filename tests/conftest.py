@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,18 @@ from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.evaluation.executor import LocalThreads
 from harness.evolution.genome import Genome
+from harness.record import database
 from harness.record.journal import read_events
 from harness.tasks.image_classification.datasets import read_digits
 from tests.support.backends import open_backend
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests share the cores; torch is imported later
-hypothesis.settings.register_profile("slow machines", deadline=None)
-hypothesis.settings.load_profile("slow machines")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+hypothesis.settings.register_profile("fresh", deadline=None)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same")  # a change is judged by the examples of the last one
+database.SYNCHRONOUS = "OFF"  # what a killed process wrote is there; no test ends the machine
 ROOT = Path(__file__).parents[1]
 ARMS = sorted(p.stem for p in (ROOT / "conf" / "ablation").glob("*.yaml"))
 SEED_NETWORK = ROOT / "baselines" / "networks" / "exquisitenet_v2.py"

@@ -1,5 +1,7 @@
 """Locks under which a file is created once, by any process or thread."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,7 +11,14 @@ import time
 import pytest
 
 from harness.errors import InputError
-from harness.files import creation_lock, file_lock, open_to_append, write_atomically
+from harness.files import (
+    check_writable,
+    creation_lock,
+    file_lock,
+    lock_holder,
+    open_to_append,
+    write_atomically,
+)
 from tests.conftest import ROOT
 
 HOLDER = """
@@ -81,3 +90,37 @@ def test_a_lock_that_is_a_pipe_is_not_waited_for(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="expected a folder that can be written"):
         open_to_append(tmp_path / "folder")
+
+
+def test_a_file_system_without_locks_is_named_before_any_work(tmp_path, monkeypatch):
+    """As Lustre is when it is mounted without ``flock``."""
+
+    def unsupported(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    (tmp_path / "lock").touch()
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    for attempt in (
+        lambda: check_writable(tmp_path),
+        lambda: lock_holder(tmp_path / "lock"),
+        lambda: file_lock(tmp_path / "lock").__enter__(),
+    ):
+        with pytest.raises(
+            InputError, match=r"file system that locks files, it does not \(Function not"
+        ):
+            attempt()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "no room"), ValueError("no")])
+def test_a_write_that_fails_leaves_nothing(tmp_path, error):
+    """A part of a file would hold the last room of a disk that is full."""
+    (tmp_path / "file").write_text("before")
+
+    def write(file):
+        file.write(b"after")
+        raise error
+
+    with pytest.raises((InputError, ValueError)):
+        write_atomically(tmp_path / "file", write)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert (tmp_path / "file").read_text() == "before"

@@ -1,6 +1,7 @@
 """Imports follow the order of the packages, and each third-party library has its doors."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -11,18 +12,24 @@ from tests.support.modules import HARNESS, MODULES, imports, ours
 
 ORDER = (
     "base", "config", "sandbox", "tasks", "evolution", "record", ("llm", "worker", "evaluation"),
-    "analysis", "reporting", "runs", "claims", "commands",
+    "analysis", "reporting", "tidy", "runs", ("claims", "api", "testing"), "commands",
 )  # fmt: skip
 """A module imports its own package and those before it; packages in brackets ignore each other."""
 BASE = {"errors", "seeding", "typing", "files", "secrets", "terminal", "text"}
-MOST_MODULES, MOST_ENTRIES = 13, 32
+MOST_MODULES, MOST_ENTRIES = 13, 37
 DOORS = {
-    "hydra": {"config.compose", "config.foreign", "runs.launch"},
-    "omegaconf": {"config.compose", "config.foreign", "config.yaml_files", "runs.launch"},
-    "openai": {"llm.transport"}, "wandb": {"record.wandb_mirror"},
+    "hydra": {"config.compose", "config.foreign", "runs.command_line.launch"},
+    "submitit": {"runs.sweeps.submitted"},
+    "omegaconf": {
+        "config.compose", "config.foreign", "config.problems", "config.yaml_files",
+        "runs.command_line.launch",
+    },
+    "openai": {"llm.transport"}, "wandb": {"reporting.tracking.wandb_process"},
     "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
-    "matplotlib": {"reporting.plot_style"}, "pygments": {"reporting.run_page"},
-    "ruff": {"evaluation.gates"}, "pytest": {"claims.pytest_plugin"},
+    "pandas": {"tidy.frames", "api.study"}, "pyarrow": {"tidy.files"},
+    "matplotlib": {"reporting.plot_style", "api.study"}, "pygments": {"reporting.run_page"},
+    "ray": {"evaluation.remote.ray_actors"},
+    "ruff": {"evaluation.gates"}, "pytest": {"claims.pytest_plugin", "testing.datasets", "testing.proposers", "testing.selections"},
     "sklearn": set(),  # importing it would cost every command more than a second
     "torchvision": {"tasks.image_classification.datasets"},
     "PIL": {"tasks.image_classification.decoding"},
@@ -31,6 +38,8 @@ DOORS = {
 }  # fmt: skip
 BASELINE_DOORS = {"optuna": {"optuna_search"}}
 """The same for libraries of baselines, by module of ``baselines``."""
+LINKED = {"baselines", "conf", "reproductions"}
+"""Top-level folders to which links in ``harness`` lead, and which none of its modules imports."""
 COMMANDS = {name for name in MODULES if "." not in name} - BASE
 LEVEL = {
     package: level
@@ -60,7 +69,40 @@ def test_imports_point_to_earlier_packages(module):
         assert other not in COMMANDS, f"{module} imports the command {other}"
         assert package == own or LEVEL[package] < LEVEL[own], f"{module} imports {other}"
     for name in imports(MODULES[module]):
-        assert name.split(".")[0] not in {"baselines", "reproductions", "tests"}, name
+        first, _, rest = name.partition(".")
+        assert first != "tests", name
+        assert first != "harness" or rest.split(".")[0] not in LINKED, name
+
+
+@pytest.mark.parametrize(
+    "folder", ["baselines", "bench", "examples", "harness", "reproductions", "tests"]
+)
+def test_every_module_is_imported_by_one_name(folder):
+    """A checkout has its top-level folders in the path, too; a module would be loaded twice."""
+    other = re.compile(r"^ *(?:from|import) (?:baselines|conf|reproductions)\b", re.MULTILINE)
+    for path in (ROOT / folder).rglob("*.py"):
+        assert not other.findall(path.read_text(encoding="utf-8", errors="replace")), path
+
+
+def test_no_module_is_loaded_under_two_names():
+    code = (
+        "import importlib, os, pkgutil, sys, harness, harness.config.strategies as strategies;"
+        "names = [m.name for m in pkgutil.walk_packages(harness.__path__, 'harness.')];"
+        "[importlib.import_module(n) for n in names if not n.endswith(('__main__', 'test_claims'))];"
+        "[strategies.strategy_class(s) for s in strategies.installed_strategies().values()];"
+        "files = [os.path.realpath(m.__file__) for m in list(sys.modules.values())"
+        " if getattr(m, '__file__', None)];"
+        "files = [f for f in files if os.path.relpath(f).split(os.sep)[0] in"
+        " ('harness', 'baselines', 'conf', 'reproductions')];"
+        "print(len(files), len(set(files)), 'harness.baselines.width' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded, files, baselines = done.stdout.split()
+    assert loaded == files
+    assert baselines == "True"
+    assert int(loaded) > len(MODULES)
 
 
 def test_no_package_has_a_cycle():
@@ -72,7 +114,9 @@ def test_no_package_has_a_cycle():
 
 
 def test_the_folder_can_be_taken_in_at_a_glance():
-    shown = [p for p in HARNESS.iterdir() if p.name != "__pycache__" and p.stem != "__init__"]
+    assert {p.name for p in HARNESS.iterdir() if p.is_symlink()} == LINKED
+    left_out = {"__pycache__", "__init__.py", "py.typed", *LINKED}
+    shown = [p for p in HARNESS.iterdir() if p.name not in left_out]
     assert len(shown) <= MOST_ENTRIES, sorted(p.name for p in shown)
     for folder in (p for p in HARNESS.rglob("*") if p.is_dir()):
         modules = [p for p in folder.glob("*.py") if p.stem != "__init__"]
@@ -83,9 +127,25 @@ def test_the_folder_can_be_taken_in_at_a_glance():
 
 def test_packages_run_no_code_of_their_own():
     """Confined processes import single modules; a package's ``__init__`` must not load others."""
-    for path in HARNESS.rglob("__init__.py"):
+    for path in set(HARNESS.rglob("__init__.py")) - {HARNESS / "__init__.py"}:
         (docstring,) = ast.parse(path.read_text()).body
         assert isinstance(docstring, ast.Expr), path
+
+
+def test_importing_the_package_imports_no_module_of_it():
+    """Names of the public API are imported when they are first used."""
+    code = (
+        "import sys; before = set(sys.modules); import harness;"
+        "print(sorted(set(sys.modules) - before - {'typing'}));"
+        "print(sorted(m for m in sys.modules if m.startswith('harness')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    new, ours_loaded = done.stdout.splitlines()
+    assert ours_loaded == "['harness']"
+    heavy = {"torch", "hydra", "pandas", "matplotlib", "numpy", "importlib.metadata"}
+    assert not heavy & set(ast.literal_eval(new))
 
 
 def test_confinement_stands_alone():

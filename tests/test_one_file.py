@@ -5,8 +5,26 @@ import re
 
 import pytest
 
+from harness.evolution.candidate import Evaluation
+from harness.record.events import Data
+from harness.runs.single_network import tell
 from tests.conftest import SEED_NETWORK
 from tests.support.commands import run
+
+
+@pytest.mark.parametrize(("score", "at_chance"), [(0.08, True), (0.12, True), (0.3, False)])
+def test_a_network_that_may_be_guessing_is_said_to_be_so_and_no_more(score, at_chance, capsys):
+    """Of 300 images of ten classes, 36 right answers are within chance."""
+    data = Data(name="digits", digest="0" * 16, kind="image_classification", chance=0.1,
+                details={"n_validation": 300})  # fmt: skip
+    outcome = Evaluation(score=score, n_params=9, train_s=1)
+    tell(outcome, data, as_json=False)
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == f"validation accuracy: {100 * score:.2f}%"
+    assert last.startswith("The score may be that of guessing: ") == at_chance
+    assert "learnt nothing" not in last  # 36 of 300 may well be above chance
+    tell(outcome, data, as_json=True)
+    assert json.loads(capsys.readouterr().out)["at_chance"] == at_chance
 
 
 class TestOneFile:
@@ -34,9 +52,8 @@ class TestOneFile:
         assert (again.returncode, again.stderr) == (0, "")
         assert "n_params: 518,230\n" in again.stdout
         measured = json.loads(done.stdout)
-        for name in ("score", "train_s"):
-            assert f"{name}: {measured[name]:.4g}\n" in again.stdout
-        assert "validation" not in again.stdout  # it was not scored on test images
+        assert f"train_s: {measured['train_s']:.4g}\n" in again.stdout
+        assert f"validation accuracy: {100 * measured['score']:.2f}%\n" in again.stdout
 
     def test_a_reason_that_the_terminal_cannot_show_is_told_all_the_same(self, tmp_path):
         bad = tmp_path / "bad.py"

@@ -154,7 +154,7 @@ def test_the_longest_reply_with_keys_within_keys_is_read_in_little_time(monkeypa
     body = json.dumps({"choices": [{"message": {"content": text}}]} if answers else [text])
     began = time.process_time()
     read = ReplyReader(name="m", endpoint="e").read(
-        Reply(status=200, headers={}, body=body.encode()), applied={}, started=0.0
+        Reply(status=200, headers={}, body=body.encode()), prompt="", applied={}, started=0.0
     )
     assert time.process_time() - began < 12
     assert RANDOM[9:] not in (read.text if answers else read.told)

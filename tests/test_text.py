@@ -19,6 +19,7 @@ from harness.record.journal import JOURNAL_NAME
 from harness.reporting.attribution_table import render_contributions
 from harness.reporting.console import Panel, show_lines, show_sections, show_table
 from harness.reporting.formatting import ARM, Column, spreadsheet
+from harness.reporting.notes.note import Note
 from harness.reporting.tables import STYLES, Document, Table, render
 from harness.terminal import fail, say
 from harness.text import INVISIBLE, REASON_CHARACTERS, each_text, one_line, reason_of, visible
@@ -74,9 +75,13 @@ def test_a_rejection_that_anybody_makes_has_a_short_line_for_a_reason():
 def document():
     said = Column(name="said", heading="said")
     row = {"arm": f"=cmd|{HOSTILE}", "said": HOSTILE}
-    table = Table(name="t", title=HOSTILE, columns=(ARM, said), rows=(row,), notes=(HOSTILE,))
+    table = Table(name="t", shows=HOSTILE, columns=(ARM, said), rows=(row,), notes=(HOSTILE,))
     return Document(
-        title=HOSTILE, headings=(HOSTILE,), tables=(table,), headline=HOSTILE, notes=(HOSTILE,)
+        title=HOSTILE,
+        headings=(Note(HOSTILE),),
+        tables=(table,),
+        headline=HOSTILE,
+        notes=(Note(HOSTILE),),
     )
 
 

@@ -44,11 +44,15 @@ class Aggregate:
     Attributes:
         arm: Its name on the first task.
         iqm: Interquartile mean over all its runs, a run without a value as the worst.
+        failed: Number of its runs that fail by this metric, see ``Metric.fails``.
+        runs: Number of its runs.
         against: Its comparison with the reference; None for the reference alone.
     """
 
     arm: str
     iqm: Interval
+    failed: int
+    runs: int
     against: Against | None
 
 
@@ -131,7 +135,13 @@ def aggregates(tasks: Sequence[Comparison], metric: Metric) -> list[Aggregate]:
                       for task in differences]  # fmt: skip
             theirs = [task[reference] for task in values]
             against = _against(mine, theirs, shifts, metric, region=region, rng=rng)
-        found.append(Aggregate(arm=arms[0][key].name, iqm=iqm, against=against))
+        runs = [run for task in arms for run in task[key].finished]
+        failed = sum(map(metric.fails, runs))
+        found.append(
+            Aggregate(
+                arm=arms[0][key].name, iqm=iqm, failed=failed, runs=len(runs), against=against
+            )
+        )
     return found
 
 

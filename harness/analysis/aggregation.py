@@ -108,7 +108,16 @@ def median_with_quartiles(values: Sequence[float | None], _: Sequence[RunResult]
 def expected_running_time(
     values: Sequence[float | None], runs: Sequence[RunResult]
 ) -> Expected | None:
-    """Return the expected running time from each run's evaluations to the target."""
+    """Return the expected running time from each run's evaluations to the target.
+
+    In 10,000 simulated studies of runs of 24 evaluations, each of which reaches the target with a
+    chance of one in twelve (``nox -s simulation``), by the number of runs: the median estimate in %
+    of the truth, and in % of studies, how many are below two thirds of it or above three halves::
+
+                             6     8    12    20
+        median            95.8  97.6  97.9  99.0
+        far off           35.2  27.9  17.6   8.0
+    """
     if not runs:
         return None
     reached = len(_known(values))
@@ -122,6 +131,13 @@ def share_of_proposals(_: Sequence[float | None], runs: Sequence[RunResult]) -> 
     """Return the share of valid proposals among those of all runs together."""
     proposals = [candidate for run in runs for candidate in run.candidates]
     return sum(c.valid for c in proposals) / len(proposals) if proposals else None
+
+
+def parts_of(aggregate: Aggregate) -> tuple[str, ...]:
+    """Return the names of the parts that an aggregate's values may have besides the number."""
+    if aggregate in {mean_with_interval, share_with_interval, median_with_quartiles}:
+        return "low", "high"
+    return ("reached", "of") if aggregate is expected_running_time else ()
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

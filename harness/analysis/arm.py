@@ -1,22 +1,27 @@
 """Arms: runs of one configuration that differ in their seed alone; how arms differ."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.effort.budgets import differing_limits, limit_text, limits_of
-from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
+from harness.analysis.run_result import FOLLOWING, HALVED, SAW_TEST_DATA, RunResult
 from harness.config.identity import (
     ARM_SETTINGS,
     BUDGET_SETTINGS,
     comparison_digest,
-    digest_of,
-    variant_digest,
+    hash_of,
+    variant_hash,
 )
 from harness.record.events import Manifest
+
+_FEWEST_DIGITS = 4
+"""Digits of a digest in the name of an arm; more where these do not tell arms apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +32,27 @@ class Arm:
         name: Distinguishes it from the other arms of its comparison.
         runs: Its runs, finished or not.
         planned: Number of seeds of its comparison.
+        shown_as: What readers see in place of its name, None for the name.
     """
 
     name: str
     runs: tuple[RunResult, ...]
     planned: int
+    shown_as: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What readers see: the name, unless it has another label."""
+        return self.shown_as or self.name
+
+    @property
+    def by_digest(self) -> bool:
+        """Whether a digest of its settings tells it apart from others of its name."""
+        manifest = self.runs[0].manifest
+        _, marked, mark = self.name.removesuffix(")").rpartition(" (")
+        digests = (manifest.variant, variant_hash(manifest.settings))
+        long = bool(marked) and len(mark) >= _FEWEST_DIGITS
+        return long and any(map(methodcaller("startswith", mark), digests))
 
     @cached_property
     def finished(self) -> tuple[RunResult, ...]:
@@ -40,8 +61,13 @@ class Arm:
 
     @cached_property
     def identity(self) -> str:
-        """Digest of the settings that make it, equal for the same arm on another task."""
-        return digest_of(arm_settings(self.runs[0]))
+        """Hash of what makes it, equal for the same arm on another task."""
+        return hash_of([arm_settings(self.runs[0]), self.follows_record])
+
+    @property
+    def follows_record(self) -> bool:
+        """Whether the decisions of recorded runs set its course; never in part of its runs."""
+        return self.runs[0].follows_record
 
     @property
     def saw_test_data(self) -> bool:
@@ -60,31 +86,51 @@ class Arm:
 
 
 def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
-    """Group runs by arm, in their order; arms of one name are distinguished by their settings."""
-    variants: dict[tuple[str, str], list[RunResult]] = {}
+    """Group runs by arm, in their order; arms of one name are distinguished by their settings.
+
+    Runs that follow a record are another arm than those that decide themselves.
+    """
+    variants: dict[tuple[str, str, bool], list[RunResult]] = {}
     for run in runs:
-        settings = variant_digest(run.manifest.settings)  # a record may state another digest
-        variants.setdefault((run.manifest.variant, settings), []).append(run)
-    stated = Counter(variant for variant, _ in variants)
-    names = Counter(_marked(group[0]) for group in variants.values())
-    asking = Counter((_marked(group[0]), _asked(group[0])) for group in variants.values())
-    budgets = _budgets([group[0] for group in variants.values()])
+        settings = variant_hash(run.manifest.settings)  # a record may state another digest
+        key = (run.manifest.variant, settings, run.follows_record)
+        variants.setdefault(key, []).append(run)
+    stated = Counter(variant for variant, _, _ in variants)
+    firsts = [group[0] for group in variants.values()]
+    deciding = {_marked(run) for run in firsts if not run.follows_record}
+
+    def marked_of(run: RunResult) -> str:
+        marked = _marked(run)
+        return marked + FOLLOWING if run.follows_record and marked in deciding else marked
+
+    names = Counter(map(marked_of, firsts))
+    asking = Counter((marked_of(run), _asked(run)) for run in firsts)
+    budgets = _budgets(firsts)
+    digests = defaultdict[str, set[str]](set)
+    for (variant, settings, _), run in zip(variants, firsts, strict=True):
+        digests[marked_of(run)].add(variant if stated[variant] == 1 else settings)
 
     def name(variant: str, settings: str, run: RunResult) -> str:
-        marked = _marked(run)
+        marked = marked_of(run)
         if names[marked] == 1:
             return marked
         if _asked(run) and asking[marked, _asked(run)] == 1:
             return f"{marked} ({_asked(run)})"
         if budget := budgets.get(run.folder):
             return f"{marked} ({budget})"
-        return f"{marked} ({(variant if stated[variant] == 1 else settings)[:4]})"
+        digest = variant if stated[variant] == 1 else settings
+        return f"{marked} ({digest[: _digits_for(digests[marked])]})"
 
     planned = len({run.seed for run in runs})
     return [
-        Arm(name=name(*variant, group[0]), runs=tuple(group), planned=planned)
-        for variant, group in variants.items()
+        Arm(name=name(variant, settings, group[0]), runs=tuple(group), planned=planned)
+        for (variant, settings, _), group in variants.items()
     ]
+
+
+def _digits_for(digests: set[str]) -> int:
+    """Return how many first digits tell all of the digests apart, at least ``_FEWEST_DIGITS``."""
+    return next(n for n in count(_FEWEST_DIGITS) if len({d[:n] for d in digests}) == len(digests))
 
 
 def _budgets(runs: Sequence[RunResult]) -> dict[Path, str]:
@@ -132,11 +178,22 @@ def states_its_settings(manifest: Manifest) -> bool:
 
 def differing_arm_settings(one: RunResult, other: RunResult) -> list[str]:
     """Return the names of the settings by which two runs are of different arms."""
-    was, now = (
-        dict(leaf for name, value in arm_settings(run).items() for leaf in _settings(value, name))
-        for run in (one, other)
-    )
+    was, now = (leaves_of(arm_settings(run)) for run in (one, other))
     return [name for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)]
+
+
+def distinguishing(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
+    """Return the settings of each run, by dotted name, that are not equal in all; None is unset."""
+    limits = ({n: run.manifest.settings.get(n) for n in BUDGET_SETTINGS} for run in runs)
+    known = [leaves_of(arm_settings(run) | more) for run, more in zip(runs, limits, strict=True)]
+    names = sorted({name for one in known for name in one})
+    differ = [name for name in names if any(one.get(name) != known[0].get(name) for one in known)]
+    return [{name: one.get(name) for name in differ} for one in known]
+
+
+def leaves_of(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by dotted name."""
+    return dict(leaf for name, value in known.items() for leaf in _settings(value, name))
 
 
 def arm_settings(run: RunResult) -> dict[str, Any]:

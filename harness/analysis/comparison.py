@@ -10,14 +10,22 @@ from harness.analysis.metric import Metric
 from harness.analysis.run_result import Cut, RunResult
 from harness.analysis.statistics.family import Difference, compared_both_ways
 from harness.analysis.statistics.paired import differences
-from harness.config.identity import comparison_digest, table_digest, unrecorded_settings
+from harness.config.identity import (
+    comparison_hash,
+    digest_of,
+    table_hash,
+    unrecorded_settings,
+)
 from harness.config.schema import Final
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
 from harness.record.events import Manifest
 from harness.tasks.base import Wording
+from harness.text import reason_of
 
 REFERENCE = "full"
 """Arm that others are compared with by default."""
+_DIGITS = 12
+"""Digits of a hash that are part of a name."""
 _UNDECLARED: str = unrecorded_settings(Final)["measure"]
 """Metric by which arms are compared where the runs declared none, as those of 0.1.0."""
 
@@ -30,13 +38,18 @@ class Comparison:
         title: Data, evaluations and seeds.
         arms: The arms, in the order of their first runs.
         reference: Arm that the others are compared with; None if no arm can be.
+        default: Name of the arm that is the reference where there is no ``full``.
         apart: Settings in which these runs differ from those of the first comparison.
+        incomplete: Arms without a complete run, which are left out of ``arms``, unless none has one
+            or it is the reference.
     """
 
     title: str
     arms: tuple[Arm, ...]
     reference: Arm | None
+    default: str | None = None
     apart: tuple[str, ...] = ()
+    incomplete: tuple[Arm, ...] = ()
 
     @property
     def runs(self) -> tuple[RunResult, ...]:
@@ -90,7 +103,7 @@ class Comparison:
     @property
     def reference_is_default(self) -> bool:
         """Whether the reference is the one that a table has without ``--reference``."""
-        return self.reference is _reference(self.arms, None)
+        return self.reference is _reference(self.arms, None, self.default)
 
     def compared_by(self, metric: Metric) -> tuple[Arm, ...]:
         """Return the others, without arms that select by score alone if the metric counts sizes."""
@@ -101,23 +114,61 @@ class Comparison:
         return tuple(arm for arm in self.others if not arm.score_only)
 
 
-def comparisons(runs: Sequence[RunResult], *, reference: str | None = None) -> list[Comparison]:
+def comparisons(
+    runs: Sequence[RunResult],
+    *,
+    reference: str | None = None,
+    default: str | None = None,
+    ordered: bool = False,
+) -> list[Comparison]:
     """Split runs into those that may be compared, in the order of their first runs.
+
+    Args:
+        runs: Any runs.
+        reference: See ``compare``.
+        default: See ``compare``.
+        ordered: Whether the order of the runs is that of arms and seeds; else it is that of their
+            start, which is chance where jobs run at the same time.
 
     Raises:
         InputError: One of the comparisons has no arm of the reference's name.
+        RecordError: Two runs state one digest of settings, data or networks that differ.
     """
     groups: dict[tuple[str, str], list[RunResult]] = {}
-    for run in sorted(runs, key=lambda run: run.started):
+    for run in runs if ordered else sorted(runs, key=lambda run: run.started):
         groups.setdefault(table_key(run.manifest), []).append(run)
+    _require_true_digests([*groups.values()])
     first = next(iter(groups.values()), [])
     return [
         replace(
-            compare(group, reference=reference),
+            compare(group, reference=reference, default=default),
             apart=() if group is first else tuple(differing(first[0], group[0])),
         )
         for group in groups.values()
     ]
+
+
+def _require_true_digests(groups: Sequence[Sequence[RunResult]]) -> None:
+    """Raise RecordError if what differs has one digest: its digits are few enough to search for."""
+    by_name: dict[str, RunResult] = {}
+    for group in groups:
+        one = by_name.setdefault(table_name(group[0].manifest), group[0])
+        if one is not group[0]:
+            raise _one_digest(one, group[0], reason_of("; ".join(differing(one, group[0]))))
+        for name in ("data", "network"):
+            stated = {run.manifest.hashes.get(name): run for run in group}
+            stated.pop(None, None)  # an earlier record
+            if len(stated) > 1:
+                one, other, *_ = stated.values()
+                raise _one_digest(one, other, f"the hash of its {name} is another")
+
+
+def _one_digest(one: RunResult, other: RunResult, found: str) -> RecordError:
+    return RecordError(
+        f"{one.folder} and {other.folder}: expected that one digest stands for equal settings, "
+        f"data and networks, but in the second run {found}. Such a pair is made by search; leave "
+        f"one of the runs out."
+    )
 
 
 def table_key(manifest: Manifest) -> tuple[str, str]:
@@ -127,34 +178,53 @@ def table_key(manifest: Manifest) -> tuple[str, str]:
     state the same digest and have the same budget.
     """
     if states_its_settings(manifest):
-        return "", table_digest(manifest.settings)
-    return manifest.comparison, comparison_digest(manifest.settings)
+        return "", table_hash(manifest.settings)
+    return manifest.comparison, comparison_hash(manifest.settings)
 
 
-def compare(runs: Sequence[RunResult], *, reference: str | None = None) -> Comparison:
+def table_name(manifest: Manifest) -> str:
+    """Return a name for what runs of one table have in common."""
+    stated, settings = table_key(manifest)
+    return digest_of([stated, settings[:_DIGITS]])
+
+
+def compare(
+    runs: Sequence[RunResult], *, reference: str | None = None, default: str | None = None
+) -> Comparison:
     """Return one comparison of runs that may be compared.
 
     Args:
         runs: One run or more.
-        reference: Name of the reference arm; by default ``full``, or else the first arm.
+        reference: Name of the reference arm; by default ``full``, under whatever name a substitute
+            for its LLM gives it, or else the default.
+        default: Name of an arm, by default the first one.
 
     Raises:
         InputError: There is no arm of the reference's name.
     """
-    arms = arms_of(runs)
+    every = arms_of(runs)
+    standard = _reference(every, reference, default)
+    some = any(arm.finished for arm in every)
+    arms = [arm for arm in every if arm.finished or arm is standard or not some]
+    runs = [run for arm in arms for run in arm.runs]
+    planned = len({run.seed for run in runs})
+    shown = {arm.name: replace(arm, planned=planned) for arm in arms}
     budgets = sorted({run.manifest.settings["budget"]["evaluations"] for run in runs})
     most = f"up to {budgets[0]}" if len(budgets) == 1 else f"at most {budgets[0]} to {budgets[-1]}"
     return Comparison(
         title=f"{runs[0].manifest.data.name}: {most} evaluations per run, "
         f"{seeds_text([run.seed for run in runs])}",
-        arms=tuple(arms),
-        reference=_reference(arms, reference),
+        arms=tuple(shown.values()),
+        reference=shown[standard.name] if standard else None,
+        default=default,
+        incomplete=tuple(arm for arm in every if arm.name not in shown),
     )
 
 
 def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple[Arm, Difference]]:
     """Yield each other arm with its differences from the reference, as one family of tests.
 
+    An arm without a pair is no member of the family, unless no arm has one.
     Pairs are runs at one seed that both arms finished. A finished run without a value, or with one
     that lacks a failed re-training, counts as worse than any value; where there is one,
     ``left_out`` is the estimate without it.
@@ -172,12 +242,16 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
         for arm in (comparison.reference, *others)
     }
     reference = by_seed.pop(comparison.reference.name)
+    paired = [arm for arm in others if reference.keys() & by_seed[arm.name].keys()] or others
+    family = [by_seed[arm.name] for arm in paired]
     found = compared_both_ways(
-        [differences(one, reference, missing=worst) for one in by_seed.values()],
-        [differences(one, reference) for one in by_seed.values()],
+        [differences(one, reference, missing=worst) for one in family],
+        [differences(one, reference) for one in family],
         margin=comparison.relevant(metric),
     )
-    yield from zip(others, found, strict=True)
+    for arm, values, one in zip(paired, family, found, strict=True):
+        neither = sum(values[seed] == 0 == reference[seed] for seed in values.keys() & reference)
+        yield arm, replace(one, neither=neither if metric.neither else 0)
 
 
 def declared_measure(run: RunResult) -> str | None:
@@ -196,10 +270,19 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return f"seeds {', '.join(map(str, known))}"
 
 
-def _reference(arms: Sequence[Arm], name: str | None) -> Arm | None:
+def _reference(arms: Sequence[Arm], name: str | None, default: str | None) -> Arm | None:
     able = {arm.name: arm for arm in arms if not arm.saw_test_data}
     if name is not None and name not in able:
         raise InputError(
             f"--reference: expected an arm of the table, one of {', '.join(able)}, got {name}."
         )
-    return able.get(name or REFERENCE) or next(iter(able.values()), None)
+    if name is not None or REFERENCE in able:
+        return able[name or REFERENCE]
+    fulls = (arm for arm in able.values() if _ablation(arm) == REFERENCE)
+    return next(fulls, None) or able.get(default or "") or next(iter(able.values()), None)
+
+
+def _ablation(arm: Arm) -> str | None:
+    """Return the choice of ``ablation=`` that made an arm, None where none is on record."""
+    ablation: str | None = arm.runs[0].manifest.settings.get("ablation")
+    return ablation

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +15,10 @@ from harness.analysis.proposals import Call, Candidate
 from harness.analysis.run_result import RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError, RecordError
-from harness.evolution.budget import Usage
+from harness.evolution.budget import Usage, most_of_each
 from harness.evolution.candidate import Evaluation, Rejection, is_charged
 from harness.llm.model import PERHAPS_BILLED
+from harness.record.circumstances import CodeChanged
 from harness.record.consistency import require_sound
 from harness.record.event import Entry, Event
 from harness.record.events import (
@@ -35,6 +36,7 @@ from harness.record.events import (
     RunCompleted,
     ScoreConfirmed,
 )
+from harness.record.failure import failure_of
 from harness.record.journal import find_runs, read_entries
 from harness.text import reason_of
 
@@ -145,7 +147,8 @@ def _result(
             if final.outcome.validation is not None:
                 retrained[final.step].append(final.outcome.validation)
     calls, trainings = _of(events, CallAnswered), _of(events, NetworkTrained)
-    failed_s = _failed_seconds(events)
+    refused, failed_s = _of(events, CallRefused), _failed_seconds(events)
+    failures = Counter(failure.step for failure in _of(events, RequestFailed))
     return RunResult(
         folder=folder,
         manifest=_of(events, Manifest)[0],
@@ -158,15 +161,19 @@ def _result(
         retrained={step: tuple(values) for step, values in retrained.items()},
         retrained_s={step: tuple(values) for step, values in seconds.items()},
         confirmed={event.step: event.measured for event in _of(events, ScoreConfirmed)},
-        calls={call.step: _call(call, failed_s[call.step]) for call in calls},
+        calls={call.step: _call(call, failed_s[call.step], failures[call.step]) for call in calls},
         lost=_lost(events),
-        unfinished={event.step: event.limit for event in _of(events, CallRefused)},
+        most_reserved=reduce(most_of_each, (e.reserved for e in _of(events, RequestSent)), Usage()),
+        unfinished={event.step: event.limit for event in refused},
+        not_reserved={event.step: event.reserved for event in refused if event.reserved},
         train_s=sum(training.outcome.train_s or 0 for training in trainings),
         trainings=Counter(training.purpose for training in trainings),
         answers=_digest(calls),
         started=started,
         complete=bool(_of(events, RunCompleted)),
         compares_functions=any(event.found.behaviour for event in _of(events, NetworkGated)),
+        code_changes=tuple(_of(events, CodeChanged)),
+        failure=failure_of(folder),
     )
 
 
@@ -193,7 +200,7 @@ def _failed_seconds(events: Sequence[Event]) -> defaultdict[str, float]:
     return seconds
 
 
-def _call(call: CallAnswered, failed_s: float) -> Call:
+def _call(call: CallAnswered, failed_s: float, failures: int) -> Call:
     n = call.completion_tokens
     return Call(
         asked=call.asked or call.model,
@@ -204,6 +211,10 @@ def _call(call: CallAnswered, failed_s: float) -> Call:
         answer_characters=len(call.answer),
         reports_settings=call.applied is not None,
         seconds=None if call.latency_s is None else call.latency_s + failed_s,
+        segment=call.segment,
+        date=call.date,
+        finish_reason=call.finish_reason,
+        failures=failures,
     )
 
 
@@ -248,4 +259,7 @@ def _candidate(child: ChildDecided) -> Candidate:
         train_s=measured.train_s or 0.0,
         timed=measured.train_s is not None or not is_charged(measured),
         flops=measured.flops if isinstance(measured, Evaluation) else None,
+        kind=refusal.kind if refusal else None,
+        n_state=measured.n_state if isinstance(measured, Evaluation) else None,
+        network=child.digest,
     )

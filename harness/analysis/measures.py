@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import RunResult
-from harness.analysis.statistics.intervals import mean
+from harness.analysis.statistics.intervals import mean, share_interval
 from harness.analysis.statistics.noise import Noise, pooled_noise
 from harness.config.identity import unrecorded_settings
 from harness.config.schema import Final
 from harness.evolution import pareto
+from harness.record.events import Data
 
 DECADES = 2
 """Decades of parameters in the unit of ``retrained_hypervolume``."""
+RELEVANT_SAVING = 0.15
+"""Least difference in ``saved`` that matters by default: 29 % fewer parameters, which is half of a
+halving, or layers 16 % narrower."""
 _UNRECORDED = unrecorded_settings(Final)
 
 
@@ -81,20 +85,59 @@ def seed_test_score(run: RunResult) -> float | None:
 def small_test_score(run: RunResult, most_params: int) -> float | None:
     """Return the test score of the network of at most this size that the search scores best.
 
+    None where there is no such network, or all of its re-trainings failed.
+
     Args:
         run: The run.
         most_params: Largest size of that network.
     """
-    if _lacks_some_of_its_front(run):
-        return None
-    able = [candidate for candidate in run.hall_of_fame if run.finals.get(candidate.step)]
-    chosen = [one for one in _chosen_by_size(run, able) if one.n_params <= most_params]
-    return chosen[-1].score if chosen else None
+    chosen = _best_within(run, most_params)
+    return mean(run.finals.get(chosen.step, ())) if chosen else None
 
 
 def best_small_test_score(run: RunResult) -> float | None:
     """Return the test score of the best network of at most the seed network's size."""
     return small_test_score(run, run.seed_objectives.n_params)
+
+
+def lacks_small_retrainings(run: RunResult) -> bool:
+    """Return whether a re-training of the best network of at most the seed's size failed."""
+    chosen = _best_within(run, run.seed_objectives.n_params)
+    return chosen is not None and not _retrained_fully(run, chosen)
+
+
+def _best_within(run: RunResult, most_params: int) -> Candidate | None:
+    """Return the network of at most this size that the search scores best, if that is known."""
+    if _lacks_some_of_its_front(run):
+        return None
+    chosen = [one for one in _chosen_by_size(run) if _size(one) <= most_params]
+    return chosen[-1] if chosen else None
+
+
+def is_chance(score: float, data: Data, split: str) -> bool:
+    """Return whether a score may be that of a network that guesses.
+
+    Args:
+        score: Share of the examples of a split that is answered correctly.
+        data: The data.
+        split: ``validation`` or ``test``. Where its number of examples is not recorded, only a
+            score that is no better than chance is one.
+    """
+    n = data.details.get(f"n_{split}")
+    if score <= data.chance or type(n) is not int or n < 1 or not 0 <= score <= 1:
+        return score <= data.chance
+    return share_interval(round(score * n), n).low <= data.chance
+
+
+def learnt_nothing(run: RunResult) -> bool:
+    """Return whether the seed network is at chance, so that no network can be worse.
+
+    Its mean test score decides, or before there is one its score in the search.
+    """
+    data = run.manifest.data
+    if (score := seed_test_score(run)) is not None:
+        return is_chance(score, data, "test")
+    return is_chance(run.seed_objectives.score, data, "test" if run.saw_test_data else "validation")
 
 
 def less_seed_network(score: float | None, run: RunResult) -> float | None:
@@ -109,7 +152,7 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
     It saves log10 of the seed network's parameters over its own, if its mean test score is at most
     ``final.margin`` below the seed network's. It saves nothing if it is larger, if one of its
     re-trainings failed, or if the search evaluated no network. None where the seed network has no
-    test score, or where a cut run selected a network that was not re-trained.
+    test score or is at chance, or where a cut run selected a network that was not re-trained.
 
     Args:
         run: The run.
@@ -117,7 +160,7 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
     """
     margin = margin_of(run) if margin is None else margin
     seed = seed_test_score(run)
-    if seed is None:
+    if seed is None or learnt_nothing(run):
         return None
     selected = run.selected
     if not run.knows_selected or (selected and not run.plans_retrainings(selected)):
@@ -131,19 +174,26 @@ def saved(run: RunResult, margin: float | None = None) -> float | None:
 
 
 def saves(run: RunResult) -> float | None:
-    """Return 1 where the selected network saves parameters, else 0, see ``saved``."""
+    """Return 1 where the selected network saves as much as matters, else 0, see ``saved``."""
     decades = saved(run)
-    return None if decades is None else float(decades > 0)
+    return None if decades is None else float(decades > 0 and decades >= relevant_saving(run))
+
+
+def relevant_saving(run: RunResult) -> float:
+    """Return the decades of parameters that matter; a run may declare its primary measure's."""
+    final = run.manifest.settings["final"]
+    declared: float | None = final.get("relevant") if final.get("measure") == "saved" else None
+    return RELEVANT_SAVING if declared is None else declared
 
 
 def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float | None:
     """Return the area below the test scores of the networks that the search chooses, by size.
 
-    At each size, it is the network of at most that size that the search scores best. The area lies
-    above the reference point: ``final.useful`` below the seed network's mean test score, at the
-    seed network's size. The unit is ``final.useful`` times two decades: 1 is a network with the
-    seed network's score and a hundredth of its parameters. None where the seed network has no test
-    score.
+    At each size, it is the network of at most that size that the search scores best; there is no
+    area where a re-training of it failed. The area lies above the reference point: ``final.useful``
+    below the seed network's mean test score, at the seed network's size. The unit is
+    ``final.useful`` times two decades: 1 is a network with the seed network's score and a hundredth
+    of its parameters. None where the seed network has no test score.
 
     No score of a re-training chooses a network, since the best of several is lucky. Mean area in %
     of ten equally good networks, of which the smallest alone has 40.0, in simulated runs with
@@ -164,33 +214,35 @@ def retrained_hypervolume(run: RunResult, useful: float | None = None) -> float 
     if seed is None or _lacks_some_of_its_front(run):
         return None
     most = run.seed_objectives.n_params
-    able = [candidate for candidate in run.hall_of_fame if _retrained_fully(run, candidate)]
-    networks = [network for network in _chosen_by_size(run, able) if network.n_params <= most]
-    ends = [*(network.n_params for network in networks[1:]), most]
+    networks = [network for network in _chosen_by_size(run) if _size(network) <= most]
+    ends = [*map(_size, networks[1:]), most]
     area = sum(
-        max(0.0, network.score - (seed - useful)) * math.log10(end / max(1, network.n_params))
+        max(0.0, statistics.fmean(run.finals[network.step]) - (seed - useful))
+        * math.log10(end / max(1, _size(network)))
         for network, end in zip(networks, ends, strict=False)
+        if _retrained_fully(run, network)
     )
     return area / (useful * DECADES)
 
 
-def _chosen_by_size(run: RunResult, able: Sequence[Candidate]) -> list[pareto.Objectives]:
-    """Return the networks that the search chooses as the size may grow, by mean test score.
+def _chosen_by_size(run: RunResult) -> list[Candidate]:
+    """Return the networks that the search chooses as the size may grow, smallest first.
 
-    Each is scored better by the search than all smaller ones.
-
-    Args:
-        run: The run.
-        able: Networks of its front that were re-trained, smallest first.
+    Each is scored better by the search than all smaller ones, whatever its re-trainings gave.
     """
     chosen, best = [], -math.inf
-    for candidate in able:
+    for candidate in run.hall_of_fame:
         score = run.selection_score(candidate)
         if candidate.objectives is not None and score is not None and score > best:
             best = score
-            test = statistics.fmean(run.finals[candidate.step])
-            chosen.append(pareto.Objectives(test, candidate.objectives.n_params))
+            chosen.append(candidate)
     return chosen
+
+
+def _size(candidate: Candidate) -> int:
+    """Return the parameters of a network that was evaluated."""
+    assert candidate.objectives is not None
+    return candidate.objectives.n_params
 
 
 def lacks_retrainings(run: RunResult) -> bool:
@@ -218,16 +270,27 @@ def useful_of(run: RunResult) -> float:
     return _final(run, "useful")
 
 
-def retraining_noise(runs: Sequence[RunResult]) -> Noise | None:
-    """Return the noise of the difference of two mean test scores; None where nothing tells it."""
+def retraining_noise(runs: Sequence[RunResult], *, seed_alone: bool = False) -> Noise | None:
+    """Return the noise of the difference of two mean test scores; None where nothing tells it.
+
+    Args:
+        runs: The runs.
+        seed_alone: Whether to take the noise of the seed network alone, not of all networks.
+    """
     seeds: int = runs[0].manifest.settings["final"]["seeds"]
-    return pooled_noise(_by_network(runs, lambda run: run.finals), variances=2 / seeds)
+    scores = _by_network(runs, lambda run: run.finals, seed_alone=seed_alone)
+    return pooled_noise(scores, variances=2 / seeds)
 
 
-def selection_noise(runs: Sequence[RunResult]) -> Noise | None:
-    """Return the noise of the difference that selects: a validation score less the threshold."""
+def selection_noise(runs: Sequence[RunResult], *, seed_alone: bool = False) -> Noise | None:
+    """Return the noise of the difference that selects: a validation score less the threshold.
+
+    Args:
+        runs: The runs.
+        seed_alone: Whether to take the noise of the seed network alone, not of all networks.
+    """
     one, other = trainings_compared(runs[0])
-    scores = _by_network(runs, lambda run: run.retrained)
+    scores = _by_network(runs, lambda run: run.retrained, seed_alone=seed_alone)
     return pooled_noise(scores, variances=1 / one + 1 / other)
 
 
@@ -240,7 +303,10 @@ def trainings_compared(run: RunResult) -> tuple[int, int]:
 
 
 def _by_network(
-    runs: Sequence[RunResult], scores_of: Callable[[RunResult], Mapping[str, Sequence[float]]]
+    runs: Sequence[RunResult],
+    scores_of: Callable[[RunResult], Mapping[str, Sequence[float]]],
+    *,
+    seed_alone: bool,
 ) -> list[Sequence[float]]:
     """Return the scores of each network at each seed, of equal networks once.
 
@@ -251,6 +317,7 @@ def _by_network(
         for run in (one.whole for one in runs)
         for sources in [{c.step: c.source for c in run.candidates}]
         for step, scores in scores_of(run).items()
+        if step == "seed" or not seed_alone
     }
     return list(distinct.values())
 

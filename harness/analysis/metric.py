@@ -13,6 +13,8 @@ from harness.tasks.base import Wording
 
 RESULTS, SEARCH, COST = "found", "searched", "took"
 """Names of the tables of metrics, as JSON has them."""
+SHARE, CURRENCY = "share of 1", "currency of conf/prices"
+"""Units of unrounded scores and shares, and of costs."""
 COUNT = "count"
 """Number format of counts and of their means: whole, or with one decimal below 100."""
 
@@ -58,9 +60,14 @@ class Metric:
         after: Its value after each evaluation, for figures of anytime performance.
         quantity: What it is a number of.
         spec: Format specification of a number, or ``COUNT``; scores are written as the task says.
+        number_unit: Unit of a ``Quantity.NUMBER`` in unrounded data, empty for a pure number.
+        whole: Whether it is a whole number in each run.
+        meaning: What it is in one run, where ``phrase`` is about an arm or does not say when it is
+            missing.
         lower_is_better: Whether a smaller value is better.
         signed: Whether it is a difference.
         relevant: Least difference between arms that matters by default, where there is one.
+        neither: Verdict on two arms that both have 0 at every seed, where 0 is a failure.
         partial: Whether some re-trainings behind its value in a run failed.
         comparable: Whether arms can be compared by it (``--measure``).
         counts_size: Whether it counts sizes of networks, so that no arm which selects by score
@@ -85,9 +92,13 @@ class Metric:
     after: Callable[[Point], float | None] | None = None
     quantity: Quantity = Quantity.NUMBER
     spec: str = ",.0f"
+    number_unit: str = ""
+    whole: bool = False
+    meaning: str = ""
     lower_is_better: bool = False
     signed: bool = False
     relevant: float | None = None
+    neither: str = ""
     partial: Callable[[RunResult], bool] = lambda _: False
     comparable: bool = False
     counts_size: bool = False
@@ -95,6 +106,11 @@ class Metric:
     aliases: tuple[str, ...] = ()
     of_whole: bool = False
     note: str = ""
+
+    @property
+    def unit(self) -> str:
+        """Its unit in unrounded data."""
+        return self.number_unit if self.quantity is Quantity.NUMBER else SHARE
 
     @property
     def limits(self) -> frozenset[str]:
@@ -113,6 +129,17 @@ class Metric:
         """Return whether a name is its own, an alias, or either with the task's word for score."""
         return name.replace(wording.score, "score") in {self.name, *self.aliases}
 
+    def names(self, score: str) -> str:
+        """Return its name, and in brackets the other names that are understood, for a message.
+
+        Args:
+            score: The task's word for score.
+        """
+        own = (self.name, *self.aliases)
+        others = dict.fromkeys((*self.aliases, *(name.replace("score", score) for name in own)))
+        also = ", ".join(name for name in others if name != self.name)
+        return f"{self.name} (or {also})" if also else self.name
+
     def value_within(self, run: RunResult, within: Within) -> float | None:
         """Return its value in a run under limits, None where the run has none."""
         if within.generation is not None:
@@ -127,6 +154,11 @@ class Metric:
     def value_if_whole(self, run: RunResult) -> float | None:
         """Return its value in a run, None also where some re-trainings behind it failed."""
         return None if self.partial(run) else self.value(run)
+
+    def fails(self, run: RunResult) -> bool:
+        """Return whether a run has no value, or a part of it is missing, or 0 where that fails."""
+        value = self.value_if_whole(run)
+        return value is None or (bool(self.neither) and not value)
 
     def is_lost(self, run: RunResult) -> bool:
         """Return whether a run has a value that is not known where it is cut."""

@@ -8,10 +8,9 @@ the words of the task (``harness.tasks.base.Wording``).
 from collections.abc import Sequence
 
 from harness.analysis import aggregation, measures
-from harness.analysis.cost_metrics import COST_METRICS
-from harness.analysis.curves.trajectory import anytime, evaluations_to_target, founders_share
-from harness.analysis.metric import RESULTS, SEARCH, Metric, Quantity
+from harness.analysis.metric import RESULTS, Metric, Quantity
 from harness.analysis.run_result import RunResult
+from harness.analysis.search_metrics import COST_METRICS, SEARCH_METRICS
 from harness.errors import InputError
 from harness.tasks.base import Wording
 
@@ -49,7 +48,8 @@ def comparable_metric(name: str, wording: Wording, *, setting: str = "--measure"
     for one in METRICS.values():
         if one.comparable and one.is_named(name, wording):
             return one
-    raise InputError(f"{setting}: expected one of {', '.join(comparable_metrics())}, got {name}.")
+    known = ", ".join(METRICS[one].names(wording.score) for one in comparable_metrics())
+    raise InputError(f"{setting}: expected one of {known}, got {name}.")
 
 
 def comparison_metric(
@@ -86,12 +86,14 @@ def claimable_metrics() -> list[str]:
     return [name for name, one in METRICS.items() if one.claimable]
 
 
-_MEASURES = (
+_RESULTS = (
     Metric(
         name="saved",
-        relevant=0.15,  # 29 % fewer parameters: half of a halving, or layers 16 % narrower
+        relevant=measures.RELEVANT_SAVING,
+        neither="neither saves",
         heading="saved: decades of parameters [quartiles]",
         phrase="decades of parameters saved",
+        number_unit="decades",
         value=measures.saved,
         table=RESULTS,
         aggregate=aggregation.median_with_quartiles,
@@ -100,23 +102,24 @@ _MEASURES = (
         counts_size=True,
         of_whole=True,
         note="saved: log10 of the seed network's parameters over the selected network's, if its "
-        "{task.test_score}, re-trained on {final_seeds} fresh seeds, is at most {margin} below the "
+        "{task.test_score}, re-trained on {fresh_seeds}, is at most {margin} below the "
         "seed network's; else 0. 0.301 is half the parameters, 1 a tenth. Median over runs "
         "[quartiles]. selected: the smallest network of a run's front within {tolerance} of the "
         "{threshold}, or the {task.best} where none is. {test_split}",
     ),
     Metric(
         name="saves",
-        heading="runs that save % [95 % CI]",
-        phrase="share of runs that save parameters",
+        heading="runs with a relevant saving % [95 % CI]",
+        phrase="share of runs with a relevant saving",
+        meaning="1 where saved is at least the least difference that matters, else 0",
         value=measures.saves,
         table=RESULTS,
         aggregate=aggregation.share_with_interval,
         quantity=Quantity.SHARE,
         spec=".0f",
         of_whole=True,
-        note="runs that save: those in which saved is above 0, with the interval of Clopper and "
-        "Pearson.",
+        note="runs with a relevant saving: those in which saved is at least {relevant_saving}, the "
+        "least difference that matters; interval of Clopper and Pearson.",
     ),
     Metric(
         name="test_score",
@@ -133,12 +136,13 @@ _MEASURES = (
         of_whole=True,
         note="test {task.short} {task.unit}: mean over runs of the mean over re-trainings, with "
         "Student's 95 % interval over runs. For the seed network: over all its re-trainings. One "
-        "run has no interval.",
+        "run has no interval, nor have equal values.",
     ),
     Metric(
         name="parameters",
         heading="selected: parameters",
         phrase="parameters of the selected network",
+        whole=True,
         value=measures.selected_parameters,
         table=RESULTS,
         aggregate=aggregation.median,
@@ -146,22 +150,27 @@ _MEASURES = (
         by_generation=True,
         lower_is_better=True,
         of_whole=True,
-        note="parameters: median over runs.",
+        note="parameters: median over runs. This and the other columns of the selected network "
+        "include runs in which it fails the margin (saved is 0).",
     ),
     Metric(
         name="small_test_score",
-        heading="best within seed size: test {task.short} {task.unit}",
+        heading="best within seed size: test {task.short} {task.unit} [quartiles]",
         phrase="{task.test_score} of the best network of at most the seed network's size",
         value=measures.best_small_test_score,
+        partial=measures.lacks_small_retrainings,
         table=RESULTS,
+        aggregate=aggregation.median_with_quartiles,
         of_seed=lambda run: run.finals.get("seed", ()),
         quantity=Quantity.SCORE,
         comparable=True,
         counts_size=True,
         of_whole=True,
         note="best within seed size: of a run's front, the network of at most the seed network's "
-        "size that the search scored best, re-trained once ({final_seeds} times if it is the "
-        "selected one). Mean over runs.",
+        "size that the search scored best, re-trained once ({final_times} if it is the "
+        "selected one). Median over runs [quartiles], for the seed network over all its "
+        "re-trainings. A run in which that re-training failed is left out of the median. Where "
+        "arms are compared, it counts as worse than any other.",
     ),
     Metric(
         name="test_hypervolume",
@@ -177,8 +186,9 @@ _MEASURES = (
         note="test hypervolume: at each size up to the seed network's, the {task.test_score} of "
         "the network of at most that size that the search scored best, above {useful} below the "
         "seed network's; the area of these over decades of parameters. Networks other than the "
-        "selected one are re-trained once each. 1 is the seed network's {task.test_score} with a "
-        "hundredth of its parameters. Median over runs [quartiles].",
+        "selected one are re-trained once each; where that failed, there is no area. 1 is the seed "
+        "network's {task.test_score} with a hundredth of its parameters. Median over runs "
+        "[quartiles].",
     ),
     Metric(
         name="flops_ratio",
@@ -209,109 +219,8 @@ _MEASURES = (
         note="training time: mean of the re-trainings, in multiples of the seed network's in the "
         "same run, on a machine that may do other work. Median over runs.",
     ),
-    Metric(
-        name="best_validation",
-        heading="best val. {task.short} {task.unit}",
-        phrase="best {task.validation_score}",
-        value=measures.best_score,
-        table=SEARCH,
-        of_seed=lambda run: [run.seed_objectives.score],
-        within_size=measures.best_score,
-        by_generation=True,
-        after=lambda point: point.best,
-        quantity=Quantity.SCORE,
-        aliases=("best_score",),
-        note="best val. {task.short} {task.unit}: the best {task.validation_score} that the search "
-        "found among networks of at most the seed network's size, without the seed network "
-        "itself; selection luck included. Mean over runs.",
-    ),
-    Metric(
-        name="selected_search_score",
-        heading="selected: val. {task.short} {task.unit}, in search",
-        phrase="{task.validation_score} of the selected network in the search",
-        value=measures.selected_search_score,
-        table=SEARCH,
-        of_seed=lambda run: [run.seed_objectives.score],
-        quantity=Quantity.SCORE,
-        aliases=("pick_in_search",),
-        of_whole=True,
-        note="in search: the selected network's score in the one training that selected it, luck "
-        "included. Re-trained: the same network on {final_seeds} fresh seeds.",
-    ),
-    Metric(
-        name="selected_retrained_score",
-        heading="selected: val. {task.short} {task.unit}, re-trained",
-        phrase="{task.validation_score} of the selected network, re-trained",
-        value=measures.selected_retrained_score,
-        table=SEARCH,
-        of_seed=lambda run: run.retrained.get("seed", ()),
-        quantity=Quantity.SCORE,
-        aliases=("pick_retrained",),
-        of_whole=True,
-    ),
-    Metric(
-        name="hypervolume",
-        heading="hypervolume [quartiles]",
-        phrase="hypervolume",
-        value=lambda run: run.hypervolume,
-        table=SEARCH,
-        aggregate=aggregation.median_with_quartiles,
-        of_seed=lambda run: [run.hypervolume_of([run.seed_objectives])],
-        by_generation=True,
-        after=lambda point: point.hypervolume,
-        spec=".3f",
-        comparable=True,
-        counts_size=True,
-        note="hypervolume: the area of {task.score} and size that a run's front dominates, in "
-        "{task.score} above chance times decades of parameters, up to the reference point of "
-        "{chance} and {most_params} parameters. Higher is better. Tiny networks of little "
-        "{task.score} add much to it. Median over runs [quartiles].",
-    ),
-    Metric(
-        name="founders_share",
-        heading="gain of the founders %",
-        phrase="share of the gain that the founders have",
-        value=founders_share,
-        table=SEARCH,
-        aggregate=aggregation.median,
-        quantity=Quantity.SHARE,
-        spec=".0f",
-        note="gain of the founders %: the share of the search's gain in hypervolume over the seed "
-        "network that children without another parent than the seed network have, changes of it "
-        "or random samples. Later children have the rest. They would have some without evolution, "
-        "too, and the more, the longer a run: compare with independent samples (iid_sampling, "
-        "random_search) of the same budget. Median over the runs that gained and have later "
-        "children.",
-    ),
-    Metric(
-        name="anytime",
-        heading="anytime hypervolume",
-        phrase="anytime hypervolume",
-        value=anytime,
-        table=SEARCH,
-        aggregate=aggregation.median,
-        spec=".3f",
-        comparable=True,
-        counts_size=True,
-        aliases=("anytime_hypervolume",),
-        of_whole=True,
-        note="anytime hypervolume: the mean hypervolume over the evaluations of the budget, so "
-        "earlier discoveries count more. Median over runs.",
-    ),
-    Metric(
-        name="to_target",
-        heading="evaluations to half size",
-        phrase="evaluations to half size",
-        value=evaluations_to_target,
-        table=SEARCH,
-        aggregate=aggregation.expected_running_time,
-        lower_is_better=True,
-        aliases=("evaluations_to_half_size",),
-        note="evaluations to half size: evaluations until the first network within {tolerance} of "
-        "the seed network's {task.validation_score} with at most {target_size} times its "
-        "parameters, by the score of the search. Expected running time: evaluations of all runs "
-        "over the number of runs that found one (in brackets: out of all runs).",
-    ),
+)
+_WITHOUT_A_COLUMN = (
     Metric(
         name="test_gain",
         heading="gain of test {task.short}",
@@ -328,6 +237,7 @@ _MEASURES = (
         name="seed_parameters",
         heading="seed network: parameters",
         phrase="parameters of the seed network",
+        whole=True,
         value=lambda run: run.seed_objectives.n_params,
         lower_is_better=True,
     ),
@@ -339,7 +249,7 @@ _MEASURES = (
         quantity=Quantity.SCORE,
     ),
 )
-METRICS = {one.name: one for one in (*_MEASURES, *COST_METRICS)}
+METRICS = {one.name: one for one in (*_RESULTS, *SEARCH_METRICS, *_WITHOUT_A_COLUMN, *COST_METRICS)}
 """All metrics by name."""
 TIME_COLUMNS = ("train_s", "time_ratio", "search_s", "search_cost")
 """Metrics in which two runs of the same configuration may differ."""

@@ -1,6 +1,6 @@
 """What a run recorded of one proposal and of one LLM call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.evolution import pareto
 from harness.evolution.budget import Usage
@@ -23,10 +23,13 @@ class Candidate:
         train_s: Seconds of its training in the search; 0 where there was none or it is not known.
         timed: Whether they are known, or there was none.
         flops: Operations per example, None where it was refused or they are not recorded.
+        kind: Why it was refused, as one of ``evaluation.gates.KINDS``; None where it was evaluated.
+        n_state: Elements of running statistics, None where it was refused or not recorded.
+        network: Digest of its network, None where no network came.
     """
 
     step: str
-    source: str
+    source: str = field(repr=False)
     parents: tuple[str, ...]
     variations: tuple[Variation, ...]
     objectives: pareto.Objectives | None
@@ -36,6 +39,14 @@ class Candidate:
     train_s: float
     timed: bool = True
     flops: int | None = None
+    kind: str | None = None
+    n_state: int | None = None
+    network: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation in which it was proposed; the founders are generation 0."""
+        return generation_of(self.step)
 
     @property
     def charged(self) -> bool:
@@ -62,6 +73,10 @@ class Call:
         reports_settings: Whether the settings that it was generated with are on record.
         seconds: Of its requests, as far as they may have been billed; None where the answer's are
             unknown.
+        segment: Segment that it was asked to rewrite.
+        date: Day of the answer.
+        finish_reason: Why the answer ended, by the server's account; None where it gives none.
+        failures: Earlier requests for the same answer that failed.
     """
 
     asked: str
@@ -72,8 +87,17 @@ class Call:
     answer_characters: int
     reports_settings: bool
     seconds: float | None = None
+    segment: str = ""
+    date: str = ""
+    finish_reason: str | None = None
+    failures: int = 0
 
     @property
     def characters(self) -> int:
         """Length of prompt and answer."""
         return self.prompt_characters + self.answer_characters
+
+
+def generation_of(step: str) -> int:
+    """Return the generation of a step such as ``g2.c3``."""
+    return int(step.removeprefix("g").partition(".")[0])

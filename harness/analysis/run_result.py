@@ -13,6 +13,7 @@ from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
 from harness.evolution.budget import Usage, total
 from harness.evolution.candidate import SAME_FUNCTION
+from harness.record.circumstances import CodeChanged
 from harness.record.events import Manifest, Purpose
 from harness.tasks.base import Wording, wording_of
 
@@ -20,6 +21,8 @@ FRONT = "front"
 """Name of the folder within a run's that holds the networks of its front."""
 HALVED = " (halving)"
 """Marks an arm in which some networks were trained for fewer epochs than the recipe has."""
+FOLLOWING = " (search recorded)"
+"""Marks an arm whose runs follow a record where others of the same name decide themselves."""
 SAW_TEST_DATA = " (selected on test data)"
 """Marks an arm whose numbers say nothing of generalisation."""
 
@@ -41,7 +44,7 @@ class Cut:
     training_price: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RunResult:
     """One run: its configuration, the outcome of each proposal, and the final measurements.
 
@@ -59,15 +62,19 @@ class RunResult:
         confirmed: Validation scores by step, of networks re-trained before the selection.
         calls: Answered LLM calls, by step.
         lost: Upper bound on the cost of requests without an answer.
-        unfinished: LLM calls that a limit of the budget refused, by step, with that limit.
+        most_reserved: The most of each kind that one request reserved.
+        unfinished: The limit of the budget that refused an LLM call, by the step of the call.
+        not_reserved: The most that such a call may have taken, by step, where on record.
         train_s: Seconds of all trainings.
         trainings: Number of trainings by purpose.
         answers: Digest of all LLM answers, None where the run asked no LLM.
-        started: When its first event was recorded, in seconds since 1970; orders arms in a table.
+        started: When its first event was recorded, in seconds since 1970; orders arms.
         complete: Whether it reached its end.
         compares_functions: Whether its networks were compared by what they compute.
-        cut: The effort at which it is compared, None for a run as it ended. A cut run keeps its
-            beginning; ``train_s``, ``trainings`` and what its budget lost stay those of the whole.
+        code_changes: Each time that it was continued with other code.
+        failure: Why the last attempt at it failed, None where it did not.
+        cut: The effort at which it is compared, None for a run as it ended. A cut run has its
+            beginning, but ``train_s``, ``trainings`` and what its budget lost of the whole.
     """
 
     folder: Path
@@ -83,14 +90,22 @@ class RunResult:
     confirmed: Mapping[str, tuple[float, ...]]
     calls: Mapping[str, Call]
     lost: Usage
+    most_reserved: Usage
     unfinished: Mapping[str, str]
+    not_reserved: Mapping[str, Usage]
     train_s: float
     trainings: Counter[Purpose]
     answers: str | None
     started: float
     complete: bool
     compares_functions: bool
+    code_changes: tuple[CodeChanged, ...] = ()
+    failure: str | None = None
     cut: Cut | None = None
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else "not complete"
+        return f"<{self.folder.name}: {self.evaluations} evaluations, {state}>"
 
     @cached_property
     def wording(self) -> Wording:
@@ -121,6 +136,11 @@ class RunResult:
     def score_only(self) -> bool:
         """Whether the arm selects by score alone, so that no measure of size judges its search."""
         return self.manifest.score_only
+
+    @property
+    def follows_record(self) -> bool:
+        """Whether the decisions of a recorded run set its course."""
+        return bool(self.manifest.study)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -171,8 +191,7 @@ class RunResult:
     def horizon(self) -> int | None:
         """Evaluations that it was given, None where runs are cut at equal seconds or cost."""
         if self.cut is None:
-            budget: int = self.manifest.settings["budget"]["evaluations"]
-            return budget
+            return int(self.manifest.settings["budget"]["evaluations"])
         return int(self.cut.amount) if self.cut.by == "evaluations" else None
 
     @property
@@ -222,9 +241,7 @@ class RunResult:
         """
         if not self.knows_selected:
             return None
-        able = self.front
-        if self._confirms:
-            able = tuple(c for c in self.front if self.confirmed.get(c.step))
+        able = [c for c in self.front if self.confirmed.get(c.step) or not self._confirms]
         near = [c for c in able if self._near_the_seed(c)]
         return near[0] if near else max(reversed(able), key=self._score, default=None)
 
@@ -313,28 +330,21 @@ class RunResult:
     @property
     def generations(self) -> int:
         """Number of generations that it reached, the founders' included."""
-        return max((_generation(c.step) for c in self.candidates), default=-1) + 1
+        return max((c.generation for c in self.candidates), default=-1) + 1
 
     def up_to(self, generation: int) -> "RunResult":
         """Return the run as it was after a generation; the founders are generation 0."""
-        kept = tuple(c for c in self.candidates if _generation(c.step) <= generation)
+        kept = tuple(c for c in self.candidates if c.generation <= generation)
         known = {"seed", *(c.step for c in kept)}
         confirmed = {step: scores for step, scores in self.confirmed.items() if step in known}
         return replace(self, candidates=kept, confirmed=confirmed)
 
     def hypervolume_of(self, objectives: Sequence[pareto.Objectives]) -> float:
         """Hypervolume of any points, with this run's reference point."""
-        return pareto.hypervolume(
-            objectives,
-            chance=self.manifest.data.chance,
-            seed_params=self.seed_objectives.n_params,
-        )
+        chance, seed_params = self.manifest.data.chance, self.seed_objectives.n_params
+        return pareto.hypervolume(objectives, chance=chance, seed_params=seed_params)
 
 
 def best_score(objectives: Iterable[pareto.Objectives], most_params: int) -> float | None:
     """Return the best score among networks of at most so many parameters, None without one."""
     return max((o.score for o in objectives if o.n_params <= most_params), default=None)
-
-
-def _generation(step: str) -> int:
-    return int(step.removeprefix("g").partition(".")[0])

@@ -1,4 +1,4 @@
-"""The command that checks published claims: ``python -m reproductions NAME plan|run|table``.
+"""Check published claims: ``python -m harness.reproductions NAME plan|run|table``.
 
 A reproduction is a folder with ``arms.yaml``, the planned runs, and ``claims.yaml``, the published
 numbers: a shipped one by its name, or any other by its path. ``pytest`` asserts its claims.
@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from harness.claims.plan import show_plan
-from harness.claims.reproduction import OURS, Reproduction, read_reproduction
+from harness.claims.reproduction import Reproduction, read_reproduction
 from harness.claims.schemas.arms_file import ARMS
 from harness.claims.tables import (
     claims_table,
@@ -19,25 +19,28 @@ from harness.claims.tables import (
     published_text,
     write_published,
 )
+from harness.config.paths import REPRODUCTIONS
 from harness.errors import HarnessError, InputError
 from harness.evaluation.executor import Executors, require_room
 from harness.reporting.console import show_table
-from harness.runs.runner import complete_runs
+from harness.reporting.notes.note import texts_of
+from harness.runs.sweeps.plan import complete_all
 from harness.terminal import escape_unencodable, exit_on_interrupt, fail, say
 
 
 def main() -> None:
     """Plan, run or print a reproduction."""
-    names = ", ".join(sorted(path.parent.name for path in OURS.glob(f"*/{ARMS}")))
+    names = ", ".join(sorted(path.parent.name for path in REPRODUCTIONS.glob(f"*/{ARMS}")))
     parser = argparse.ArgumentParser(
-        prog="python -m reproductions",
+        prog="python -m harness.reproductions",
         description="plan: the remaining runs and their cost. run: execute them. table: the "
         "paper's tables and figures, with published and measured numbers.",
+        allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help=f"one of {names}, or a folder")
     parser.add_argument("action", choices=("plan", "run", "table"))
     parser.add_argument(
-        "words", nargs="*", metavar="COMPARISON | KEY=VALUE",
+        "words", nargs="*", default=[], metavar="COMPARISON | KEY=VALUE",
         help="plan and run: some of its comparisons (default: all); settings, such as device=cuda",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="table: folder to write to (default: its own)")
@@ -72,13 +75,12 @@ def run(reproduction: Reproduction, comparisons: Sequence[str]) -> None:
     for config in (config for configs in planned for config in configs):
         require_room(config.limits)
     with closing(Executors()) as executors:
-        for configs in planned:
-            complete_runs(configs, executors)
+        complete_all(planned, executors)
     after = read_reproduction(reproduction.folder, reproduction.overrides)
     document = claims_table(after, comparisons)
     for one in document.tables:
         show_table(one.cells, title=one.title, notes=list(one.notes), text=True)
-    say("", *document.headings, document.headline, *document.notes)
+    say("", *texts_of(document.headings), document.headline, *texts_of(document.notes))
 
 
 def table(reproduction: Reproduction, out: Path | None) -> None:
@@ -101,7 +103,7 @@ def table(reproduction: Reproduction, out: Path | None) -> None:
 
 
 def _folder(name: str, names: str) -> Path:
-    for folder in (OURS / name, Path(name)) if Path(name).name == name else (Path(name),):
+    for folder in (REPRODUCTIONS / name, Path(name)) if Path(name).name == name else (Path(name),):
         if (folder / ARMS).is_file():
             return folder
     raise InputError(

@@ -123,10 +123,13 @@ def matches(run: RunResult, config: Config, wanted: Mapping[str, object]) -> boo
 
     Args:
         run: The run, of any machine.
-        config: Configuration of its arm. An arm with an LLM must have got answers.
+        config: Configuration of its arm. An arm with an LLM must have got answers, and a run
+            follows a record only where its plan does.
         wanted: Settings, and digests of the files that they name.
     """
     known = run.manifest.settings
+    if run.follows_record != bool(wanted.get("study")):
+        return False
     asks = "model" in config.proposer
     return all(known.get(k) == v for k, v in wanted.items()) and bool(run.calls or not asks)
 

@@ -15,6 +15,7 @@ from harness.claims.statement import Statement
 from harness.claims.wording import DEFAULT_KIND, format_of_claim
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES
+from harness.reporting.figures.looks import Look, look
 from harness.reporting.formatting import axis_label, fill
 from harness.tasks.base import wording_of
 
@@ -71,24 +72,28 @@ def _fronts(reproduction: Reproduction, section: Section) -> Any:
     ]
     if not runs:
         return None
-    return FIGURES["pareto"].draw(replace(compare(runs), title=section.title))
+    drawn = FIGURES["pareto"].draw(compare(runs))
+    plot_style.title(drawn, section.title)
+    return drawn
 
 
 def _generations(reproduction: Reproduction, section: Section) -> Any:
     """Draw each arm by generation: published points as open marks, our mean with its interval."""
     arms = _arms(reproduction, section)
     claims = section.curves
-    drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
-    for place, arm in enumerate(dict.fromkeys(claim.arm for claim in claims)):
+    drawn, ((axes,),) = plot_style.figure(height=3.9)
+    for arm in dict.fromkeys(claim.arm for claim in claims):
         mine = [claim for claim in claims if claim.arm == arm]
-        look = plot_style.look(place)
+        drawn_as = look(arm)
         last = _last_generation(arms.get(arm), mine)
         series = plot_style.short(mine[0].series)
         points = [(last if c.within.generation is None else c.within.generation, c) for c in mine]
-        _published(axes, points, look,
+        _published(axes, points, drawn_as,
                    label=f"{series}, {reproduction.paper.given}")  # fmt: skip
         if arm in arms:
-            _measured(axes, mine[0], arms[arm], range(last + 1), look, label=f"{series}, measured")
+            _measured(
+                axes, mine[0], arms[arm], range(last + 1), drawn_as, label=f"{series}, measured"
+            )
     axes.set(
         xlabel="generation (0: the founders)",
         ylabel=axis_label(claims[0].metric, WORDS),
@@ -96,7 +101,7 @@ def _generations(reproduction: Reproduction, section: Section) -> Any:
     )
     axes.set_xlim(left=-0.5, right=max(1.5, axes.get_xlim()[1]))
     plot_style.whole_numbers(axes.xaxis)
-    plot_style.legend(drawn, axes, 3)
+    plot_style.legend(drawn, axes)
     return drawn
 
 
@@ -104,13 +109,12 @@ _NOTHING_YET = "\nnothing measured yet"
 
 
 def _published(
-    axes: Any, points: Sequence[tuple[int, Statement]], look: dict[str, Any], *, label: str
+    axes: Any, points: Sequence[tuple[int, Statement]], drawn_as: Look, *, label: str
 ) -> None:
     axes.plot(
         [at for at, _ in points],
         [_height(claim, claim.published) for _, claim in points],
-        linestyle="none", marker=look["marker"], color=look["color"], markerfacecolor="white",
-        markersize=6, label=label, zorder=4,
+        markersize=6, label=label, zorder=4, **drawn_as.mark | {"fillstyle": "none"},
     )  # fmt: skip
 
 
@@ -119,7 +123,7 @@ def _measured(
     claim: Statement,
     arm: Arm,
     generations: Sequence[int],
-    look: dict[str, Any],
+    drawn_as: Look,
     *,
     label: str,
 ) -> None:
@@ -130,14 +134,13 @@ def _measured(
         values = then.values({claim.arm: arm})
         if len(values) == len(arm.finished):
             found.append((generation, interval_of(then, values) or _interval(values[0])))
-    line = {key: look[key] for key in ("color", "linestyle")}
     at = [generation for generation, _ in found]
     low, mean, high = (
         [_height(claim, getattr(interval, part)) for _, interval in found]
         for part in ("low", "mean", "high")
     )
-    axes.plot(at, mean, label=label, marker=".", markersize=3, **line)
-    axes.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    axes.plot(at, mean, label=label, marker=".", markersize=3, **drawn_as.line)
+    axes.fill_between(at, low, high, color=drawn_as.color, alpha=0.15, linewidth=0)
 
 
 def _interval(value: Interval | float) -> Interval:
@@ -149,7 +152,7 @@ def _interval(value: Interval | float) -> Interval:
 
 def _sizes(reproduction: Reproduction, section: Section) -> Any:
     """Draw score against size: published marks open, ours with its interval."""
-    drawn, ((axes,),) = plot_style.figure(width=7, height=4.2)
+    drawn, ((axes,),) = plot_style.figure(height=3.9)
     known, arms = section.sized, _arms(reproduction, section)
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     for i, (claim, size) in enumerate(known):
@@ -172,7 +175,7 @@ def _sizes(reproduction: Reproduction, section: Section) -> Any:
     )
     axes.margins(x=0.25, y=0.15)
     plot_style.count_axis(axes.xaxis)
-    plot_style.legend(drawn, axes, 2)
+    plot_style.legend(drawn, axes)
     return drawn
 
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from harness.analysis.arm import Arm
 from harness.analysis.statistics.intervals import Interval, mean_interval, prediction_interval
-from harness.claims.statement import EVERY_RUN, ONE_RUN, ROUNDING, Statement
+from harness.claims.statement import EVERY_RUN, ONE_RUN, Statement
 from harness.errors import NotRun
 from harness.tasks.base import Wording
 
@@ -85,7 +85,7 @@ def side(claim: Statement, low: float, high: float) -> str:
 
 
 def interval_of(claim: Statement, values: Sequence[float]) -> Interval | None:
-    """Return the interval of values that a claim is judged by, None below two values."""
+    """Return the interval of values that a claim is judged by, None without two unequal ones."""
     interval = prediction_interval(values) if claim.of == ONE_RUN else mean_interval(values)
     if interval is None or claim.is_difference:
         return interval
@@ -103,9 +103,8 @@ def _decide(
         return _decide_each(claim, values)
     interval = interval_of(claim, values)
     if interval is None:
-        return INCONCLUSIVE, values[0], "one run has no interval"
-    if max(values) - min(values) < ROUNDING:
-        return INCONCLUSIVE, interval.mean, "equal values give no interval"
+        why = "one run has" if len(values) == 1 else "equal values have"
+        return INCONCLUSIVE, values[0], f"{why} no interval"
     return side(claim, interval.low, interval.high), interval, ""
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from harness.claims.reproduction import Reproduction
 from harness.config.identity import settings_of
-from harness.config.schema import Config
 from harness.evolution.genome import read_network
 from harness.reporting.console import show_table
-from harness.runs.cost_estimate import DryRun, dry_run
+from harness.runs.estimates.dry_run import DryRun, dry_run
+from harness.runs.spec import most_trainings
 
 UNKNOWN = "unknown"
 HEADER = [
@@ -34,7 +34,7 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
         for arm, config in configs.items()
         if left[arm] and "model" in config.proposer
     }
-    trainings = sum(left[arm] * _trainings(config) for arm, config in configs.items())
+    trainings = sum(left[arm] * most_trainings(config) for arm, config in configs.items())
     return [
         name,
         str(sum(claim.comparison == name for claim in reproduction.claims)),
@@ -48,17 +48,6 @@ def _row(reproduction: Reproduction, name: str) -> list[str]:
         _hours(reproduction, name, trainings),
         *_spent(dry_runs, left, paid=plan.takes.llm),
     ]
-
-
-def _trainings(config: Config) -> int:
-    """Return the most trainings of a run: the search and the re-trainings after it.
-
-    The front has no more members than the search evaluated. The selected network and the seed
-    network are re-trained on all fresh seeds, the others on one.
-    """
-    front = min(config.final.hall_of_fame + 1, config.budget.evaluations)
-    confirmed = config.confirm.seeds * (config.budget.evaluations + 1)
-    return 1 + config.budget.evaluations + confirmed + 2 * config.final.seeds + front - 1
 
 
 def _hours(reproduction: Reproduction, name: str, trainings: int) -> str:
@@ -126,5 +115,5 @@ def _notes(reproduction: Reproduction, comparisons: Sequence[str]) -> Iterator[s
         yield (
             "LLM: estimated by a dry run with synthetic answers, all valid and as long as allowed. "
             "Refused answers, up to budget.proposals, come on top. Cost is in the currency of "
-            "conf/prices/mine.yaml; add unknown prices there."
+            "your prices; prices=FILE.yaml names a file with them."
         )

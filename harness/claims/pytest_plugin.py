@@ -38,7 +38,7 @@ MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option for settings, as ``python -m reproductions`` takes them."""
+    """Add the option for settings, as ``python -m harness.reproductions`` takes them."""
     parser.getgroup("guided-evolution").addoption(
         "--harness-override", action="append", default=[], metavar="KEY=VALUE", dest=_OPTION,
         help="a setting of the runs that decide claims, such as runs_dir=FOLDER",

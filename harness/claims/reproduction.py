@@ -17,14 +17,12 @@ from harness.claims.statement import Statement
 from harness.config.compose import STRATEGIES, compose
 from harness.config.foreign import require_installed, require_moderate
 from harness.config.identity import is_free
-from harness.config.paths import ROOT
+from harness.config.paths import REPRODUCTIONS
 from harness.config.schema import Config
 from harness.errors import InputError, NotRun
-from harness.runs.cost_estimate import asks_for_money
+from harness.runs.estimates.dry_run import asks_for_money
 from harness.runs.spec import planned_settings
 
-OURS = ROOT / "reproductions"
-"""Folder of the reproductions that come with this package."""
 ANOTHER_LLM = ("model=", "model.")
 """Settings that choose another LLM."""
 
@@ -70,7 +68,7 @@ class Reproduction:
             InputError: It cannot be composed; the message says whether by the user's settings or
                 by those of ``arms.yaml``.
         """
-        planned = [f"+ablation={arm}", *self.plans[comparison].overrides, f"seed={seed}"]
+        planned = [f"ablation={arm}", *self.plans[comparison].overrides, f"seed={seed}"]
         theirs = self._settings(comparison)
         try:
             config = compose([*planned, *theirs])
@@ -98,7 +96,7 @@ class Reproduction:
 
     def command(self, comparison: str) -> str:
         """Return the command that runs a comparison."""
-        words = ["python", "-m", "reproductions", self.name, "run", comparison]
+        words = ["python", "-m", "harness.reproductions", self.name, "run", comparison]
         return shlex.join([*words, *self._settings(comparison)])
 
     def _settings(self, comparison: str) -> list[str]:
@@ -110,7 +108,7 @@ class Reproduction:
     def name(self) -> str:
         """Its name on the command line: a name for a shipped one, a path for any other."""
         folder, here = self.folder.resolve(), Path.cwd()
-        if folder.parent == OURS:
+        if folder.parent == REPRODUCTIONS:
             return folder.name
         if folder == here:
             return "."

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 from harness.analysis.arm import Arm
 from harness.analysis.metric import Metric, Quantity, Within
-from harness.analysis.metrics import claimable_metrics, metric
+from harness.analysis.metrics import METRICS, claimable_metrics, metric
 from harness.analysis.run_result import RunResult
+from harness.analysis.statistics.intervals import ROUNDING
 from harness.analysis.statistics.paired import differences
 from harness.errors import InputError
 
+ACCURACY = "accuracy"
+"""Word for the score in papers on classification, which ``claims.yaml`` may use in names."""
 ABOUT, AT_LEAST, AT_MOST, AHEAD = "about", "at least", "at most", "ahead"
 RELATIONS = (ABOUT, AT_LEAST, AT_MOST, AHEAD)
 MEAN, ONE_RUN, EVERY_RUN = "mean", "one run", "every run"
 SUBJECTS = (MEAN, ONE_RUN, EVERY_RUN)
-ROUNDING = 1e-9
-"""Differences of scores are not exact in binary."""
 _LEAST = {"parameters": 1, "generation": 0}
 _MOST = {"parameters": 10**15, "generation": 1_000}
 """Upper limits of bounds; a figure has a point for each generation up to the bound."""
@@ -39,7 +40,8 @@ class Statement:
         within: Limits of the metric.
         published: The number, in the stored unit: a share of 1 for a score.
         relation: ``about``: within the tolerance. ``at least``, ``at most``: on that side, less
-            the tolerance. ``ahead``: above zero, as the published difference is.
+            the tolerance. ``ahead``: above zero, as the published difference is, whose size is not
+            tested.
         tolerance: In the unit of ``published``.
         of: ``mean``: the whole 95 % interval of the mean over runs must lie in the range. ``one
             run``: the 95 % prediction interval of one further run must reach the range, for a
@@ -129,7 +131,8 @@ class Statement:
         except InputError:
             known = None
         if known is None or not known.claimable:
-            yield f"measure: expected one of {', '.join(claimable_metrics())}, got {self.measure}."
+            names = ", ".join(METRICS[one].names(ACCURACY) for one in claimable_metrics())
+            yield f"measure: expected one of {names}, got {self.measure}."
             return
         yield from self._problems_of_numbers(known)
         if self.relation not in RELATIONS:

@@ -20,12 +20,13 @@ from harness.claims.judge import (
 )
 from harness.claims.reproduction import Reproduction
 from harness.claims.schemas.claims_file import Section
-from harness.claims.statement import EVERY_RUN, ONE_RUN
+from harness.claims.statement import AHEAD, EVERY_RUN, ONE_RUN
 from harness.claims.wording import describe_requirement, describe_runs, describe_value
 from harness.files import check_writable, write_text
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.footnotes import measured_on, provenance
 from harness.reporting.formatting import Column, markdown
+from harness.reporting.notes.note import Note
+from harness.reporting.notes.provenance import measured_on, provenance
 from harness.reporting.tables import SUFFIXES, Document, Table, render_all
 
 STYLES = ("markdown", "latex")
@@ -51,14 +52,16 @@ def claims_table(reproduction: Reproduction, among: Container[str] | None = None
     counts = ", ".join(f"{word} {words[word]}" for word in WORDS)
     return Document(
         title=reproduction.paper.title,
-        headings=(f"Of {len(verdicts)} claims: {counts}.", *_changed(reproduction)),
+        headings=tuple(
+            map(Note, [f"Of {len(verdicts)} claims: {counts}.", *_changed(reproduction)])
+        ),
         tables=tuple(
             _table(section, judged, reproduction)
             for section in reproduction.sections
             if (judged := [verdicts[c.name] for c in section.claims if c.name in verdicts])
         ),
         headline=_RULE,
-        notes=tuple(_notes(reproduction, among)),
+        notes=tuple(map(Note, _notes(reproduction, among))),
     )
 
 
@@ -70,7 +73,8 @@ _RULE = (
     f"interval of one further run of ours is compared instead. A claim is {NOT_CONTRADICTED} where "
     f"that interval lies partly in the range: the published number could be of such a run. This is "
     f"no evidence for the claim, and the wider the interval, the less it says; an exact repetition "
-    f"is contradicted in at most 5 % of cases. Where {EVERY_RUN} is required, it "
+    f"is contradicted in at most 5 % of cases if runs are normally distributed, in up to 11 % of "
+    f"those simulated otherwise. Where {EVERY_RUN} is required, it "
     f"{HOLDS} or {FAILS} by the value of each run. A curve over generations has one verdict, on "
     f"the mean of its points. Where a run has no value, a claim is {INCONCLUSIVE}. Nothing is "
     f"corrected for the number of claims."
@@ -101,6 +105,11 @@ def _changed(reproduction: Reproduction) -> Iterator[str]:
 def _table(section: Section, verdicts: Sequence[Verdict], reproduction: Reproduction) -> Table:
     notes = [f"Source: {section.source}.", *section.notes]
     intervals = {v.claim.of for v in verdicts if isinstance(v.measured, Interval)}
+    if any(verdict.claim.relation == AHEAD for verdict in verdicts):
+        notes.append(
+            f"Sign only: the claim is that the difference is above 0. Whether it is as large as "
+            f"{reproduction.paper.given} is not put to the test."
+        )
     if EVERY_RUN in intervals:
         notes.append(f"In brackets, where {EVERY_RUN} is required: the least and the greatest.")
     if ONE_RUN in intervals and intervals != {ONE_RUN}:
@@ -108,7 +117,7 @@ def _table(section: Section, verdicts: Sequence[Verdict], reproduction: Reproduc
     reasons = (f"{v.claim.says}: {v.reason}." for v in verdicts if v.reason and v.word != NOT_RUN)
     return Table(
         name=section.name,
-        title=section.title,
+        shows=section.title,
         columns=_columns(reproduction.paper.given, verdicts),
         rows=tuple(row for verdict in verdicts for row in _rows(verdict, reproduction)),
         notes=(*notes, *reasons),
@@ -163,7 +172,7 @@ def _notes(reproduction: Reproduction, among: Container[str] | None) -> Iterator
 def published_text(reproduction: Reproduction, style: str) -> str:
     """Return the claims and the tables of the runs behind them as ``markdown`` or ``latex``."""
     several = [
-        replace(document, headings=(f"Comparison {name}.", *document.headings))
+        replace(document, headings=(Note(f"Comparison {name}."), *document.headings))
         for name, evidence in reproduction.evidence.items()
         if len(evidence.planned) > 1
         for comparison in comparisons(evidence.found)

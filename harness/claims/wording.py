@@ -35,7 +35,7 @@ def describe_requirement(claim: Statement, wording: Wording | None = None) -> st
     """Return the range in which the measured value must lie."""
     notation = format_of_claim(claim, wording)
     if claim.relation == AHEAD:
-        text = "more than 0"
+        text = "more than 0 (sign only)"
     elif claim.relation == ABOUT and claim.tolerance:
         text = f"± {round(claim.tolerance * notation.times, 9):,g} {notation.points}".strip()
     elif claim.relation == ABOUT:

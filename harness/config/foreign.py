@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config.compose import STRATEGIES
 from harness.config.identity import PLANNABLE, parts, role_of, settings_of, unrecorded_settings
 from harness.config.paths import CONF
-from harness.config.problems import problems
+from harness.config.problems import nearest, problems, reason
 from harness.config.schema import LEVELS, Config, Role
 from harness.config.strategies import (
     check_arguments,
@@ -94,7 +94,7 @@ def restored(known: Mapping[str, Any], overrides: Sequence[str], *, kind: str) -
     except (OmegaConfBaseException, ValueError, TypeError, ArithmeticError) as error:
         raise InputError(
             f"expected a run that this version supports, got one recorded by guided-evolution "
-            f"{reason_of(str(known.get('version')), 20)}: {reason_of(one_sentence(error))}"
+            f"{reason_of(str(known.get('version')), 20)}: {reason_of(reason(error))}"
         ) from None
     except InputError as error:
         raise InputError(reason_of(str(error), _LONGEST_REASON)) from None
@@ -105,7 +105,7 @@ def require_data(override: str) -> None:
 
     Args:
         override: The override, such as ``recipe.epochs=3``, ``model=openai`` or
-            ``+profile=ge2024``.
+            ``profile=ge2024``.
     """
     for problem in _problems_of(override):
         raise InputError(
@@ -219,7 +219,7 @@ def _problems_of(text: str) -> Iterator[str]:
         return
     key = override.key_or_group
     if (override.is_add() and key != "profile") or override.is_force_add() or override.is_delete():
-        yield "settings cannot be added or deleted, except by +profile=NAME"
+        yield "settings cannot be added or deleted"
     if not _is_data(value) or not is_literal(text):
         yield (
             "a value is a finite number of at most 64 bits, word, quoted text, or list or mapping "
@@ -234,7 +234,10 @@ def _problems_of_key(key: str, value: Any, *, is_choice: bool) -> Iterator[str]:
     """Yield the reasons why a plan cannot set a setting."""
     first, role = key.partition(".")[0], role_of(key)
     if first not in _SETTINGS:
-        yield f"python -m harness has no setting {reason_of(first, 40)}"
+        near = nearest(first, _SETTINGS)
+        yield f"python -m harness has no setting {reason_of(first, 40)}" + (
+            f", did you mean {near}" if near else ""
+        )
     elif role is Role.CONTENT:
         path = value.text if isinstance(value, QuotedString) else value
         if path is not None and not (isinstance(path, str) and _RELATIVE_PATH.fullmatch(path)):

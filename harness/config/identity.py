@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any, get_type_hints
 
-from harness.config.plugins import third_party
-from harness.config.schema import ARGUMENT_ROLES, Config, Role
+from harness.config.plugins import require_extra, third_party
+from harness.config.schema import ARGUMENT_ROLES, GENERATIONAL, Config, Role
 from harness.config.strategies import (
     TARGET,
     installed_strategies,
@@ -20,11 +20,11 @@ from harness.config.strategies import (
     strategy_class,
     with_stable_names,
 )
-from harness.errors import InputError
 
 _NOT_IDENTITY = frozenset({Role.RUNTIME, Role.PART, Role.CONTENT, Role.WRITTEN})
 PLANNABLE = frozenset({Role.SHARED, Role.ARM, Role.BUDGET, Role.PART, Role.DEVICE, Role.CONTENT})
 """Roles of the settings that a third-party plan may set."""
+_DIGITS = 12
 _FREE = frozenset({Role.RUNTIME, Role.DEVICE, Role.TRANSPORT})
 
 
@@ -120,13 +120,8 @@ def _packages(target: str) -> dict[str, str]:
     found = third_party(target)
     path = installed_strategies().get(stable_name(target))
     for name in getattr(strategy_class(path), "packages", ()) if path else ():
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            raise InputError(
-                f"{target}: expected the package {name}, which is not installed. Install it: "
-                f"pip install 'guided-evolution[{name}]'."
-            ) from None
+        require_extra(name, target)
+        found[name] = version(name)
     return found
 
 
@@ -139,22 +134,35 @@ def settings_of(config: Config) -> dict[str, Any]:
     known = {k: v for k, v in known.items() if k != "training_price" or v is not None}
     if config.budget.seconds is None:
         del known["budget"]["seconds"]
-    return with_stable_names(known)  # type: ignore[no-any-return]
+    known = with_stable_names(known)
+    if known["schedule"] == {TARGET: f"harness.{GENERATIONAL}"}:
+        del known["schedule"]
+    return known
+
+
+def comparison_hash(known: Mapping[str, Any]) -> str:
+    """Return the hash of what is equal between arms of one comparison with one budget."""
+    return hash_of({k: v for k, v in known.items() if k not in ARM_SETTINGS | {"study"}})
+
+
+def table_hash(known: Mapping[str, Any]) -> str:
+    """Return the hash of what is equal in arms that stand in one table: all but their budgets."""
+    return comparison_hash({k: v for k, v in known.items() if k not in BUDGET_SETTINGS})
+
+
+def variant_hash(known: Mapping[str, Any]) -> str:
+    """Return the hash of what is equal between the runs of one arm."""
+    return hash_of({k: v for k, v in known.items() if k not in {"seed", "study"}})
 
 
 def comparison_digest(known: Mapping[str, Any]) -> str:
     """Name what is equal between arms of one comparison with one budget."""
-    return digest_of({k: v for k, v in known.items() if k not in ARM_SETTINGS | {"study"}})
-
-
-def table_digest(known: Mapping[str, Any]) -> str:
-    """Name what must be equal between arms that stand in one table: all but their budgets."""
-    return comparison_digest({k: v for k, v in known.items() if k not in BUDGET_SETTINGS})
+    return comparison_hash(known)[:_DIGITS]
 
 
 def variant_digest(known: Mapping[str, Any]) -> str:
     """Name what is equal between the runs of one arm."""
-    return digest_of({k: v for k, v in known.items() if k not in {"seed", "study"}})
+    return variant_hash(known)[:_DIGITS]
 
 
 def unrecorded_settings(schema: type = Config) -> dict[str, Any]:
@@ -169,9 +177,17 @@ def unrecorded_settings(schema: type = Config) -> dict[str, Any]:
     return found
 
 
+def hash_of(value: Any) -> str:
+    """Return the SHA-256 of plain values, 64 hexadecimal digits: equal values alone have one."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def digest_of(value: Any) -> str:
-    """Return the hash of plain values, 12 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+    """Return the first 12 digits of ``hash_of``: a name to show.
+
+    Two values of one digest are found in minutes, so it never decides whether values are equal.
+    """
+    return hash_of(value)[:_DIGITS]
 
 
 def _identifying(value: Any, *, within_model: bool = False) -> Any:

@@ -1,12 +1,15 @@
-"""Where modules of version 0.1.0 lie now, for packages that still import the old paths."""
+"""Former names: of modules in version 0.1.0, and of the package that recorded strategies are in."""
 
 from collections.abc import Mapping
 
 MOVED: Mapping[str, str] = {
-    "baselines.edits": "baselines.syntax_edits",
-    "baselines.nas": "baselines.nsga_net",
-    "baselines.selections": "baselines.selection",
-    "baselines.variants": "baselines.llm_variants",
+    "baselines": "harness.baselines",
+    "baselines.edits": "harness.baselines.syntax_edits",
+    "baselines.nas": "harness.baselines.nsga_net",
+    "baselines.random_mutation": "harness.baselines.random_mutation",
+    "baselines.seed_only": "harness.baselines.seed_only",
+    "baselines.selections": "harness.baselines.selection",
+    "baselines.variants": "harness.baselines.llm_variants",
     "harness.archive": "harness.record.archive",
     "harness.arms": "harness.runs.runner",
     "harness.assessment": "harness.evaluation.assessor",
@@ -24,9 +27,9 @@ MOVED: Mapping[str, str] = {
     "harness.credit": "harness.analysis.attribution",
     "harness.curves": "harness.analysis.curves.series",
     "harness.data": "harness.tasks.image_classification.datasets",
-    "harness.display": "harness.runs.live_display",
+    "harness.display": "harness.runs.display.live_display",
     "harness.dossier": "harness.reporting.run_page",
-    "harness.estimate": "harness.runs.cost_estimate",
+    "harness.estimate": "harness.runs.estimates.dry_run",
     "harness.evaluation": "harness.evaluation.evaluator",
     "harness.evolution": "harness.evolution.loop",
     "harness.extraction": "harness.llm.answers.extraction",
@@ -79,7 +82,7 @@ MOVED: Mapping[str, str] = {
     "harness.table": "harness.reporting.tables",
     "harness.tasks": "harness.worker.jobs",
     "harness.tracing": "harness.worker.tracing",
-    "harness.tracking": "harness.record.wandb_mirror",
+    "harness.tracking": "harness.reporting.tracking.wandb_mirror",
     "harness.training": "harness.worker.training",
     "harness.trainings": "harness.evaluation.cache",
     "harness.transport": "harness.llm.openai_client",
@@ -89,11 +92,32 @@ MOVED: Mapping[str, str] = {
     "harness.worker": "harness.worker.server",
 }
 """Old import path to new; commands such as ``harness.table`` keep their names as commands."""
+RECORDED = frozenset({"harness", "baselines"})
+"""Packages that records name for classes of this project."""
+
+
+def recorded_package(target: str) -> str:
+    """Return the package that records name for a class, which is its top-level package.
+
+    ``harness.baselines`` is recorded as ``baselines``, its name in version 0.1.0, so that runs keep
+    their identity.
+
+    Args:
+        target: Import path of the class, today's or that of version 0.1.0.
+    """
+    within = target.startswith(f"{MOVED['baselines']}.")
+    return "baselines" if within else target.partition(".")[0]
 
 
 def describe_moved(error: BaseException) -> str:
-    """Return a sentence with the new path of a module that could not be imported, or nothing."""
+    """Return the new path of a module that could not be imported as a sentence, or nothing.
+
+    Python imports a package before the modules in it, so that a package that has moved stands for
+    all of them.
+    """
     name = str(error.name) if isinstance(error, ImportError) else ""
     if name not in MOVED:
         return ""
-    return f"{name} is {MOVED[name]} since version 0.2.0: import it from there."
+    within = [f"{old} is {new}" for old, new in MOVED.items() if old.startswith(f"{name}.")]
+    modules = f" Of its modules, {', '.join(within)}." if name == "baselines" else ""
+    return f"{name} is {MOVED[name]} since version 0.2.0: import it from there.{modules}"

@@ -9,8 +9,9 @@ they name.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf
 from typing import Any
+
+from harness.config.arguments import AT_LEAST_0, AT_LEAST_1, POSITIVE, SHARE, UP_TO_1000, Range
 
 MISSING: Any = "???"
 """OmegaConf's mark of a mandatory value."""
@@ -43,26 +44,6 @@ ARGUMENT_ROLES: Mapping[str, Role] = {
 """Roles of arguments; any other decides the outcome, and one of a model is a ``GUARD``."""
 
 
-@dataclass(frozen=True)
-class Range:
-    """Allowed range of a setting, inclusive.
-
-    Attributes:
-        least: Smallest allowed value.
-        most: Largest allowed value.
-        words: Description of the range for messages, such as ``a share from 0 to 1``.
-    """
-
-    least: float
-    most: float
-    words: str
-
-
-SHARE = Range(0, 1, "a share from 0 to 1")
-AT_LEAST_0 = Range(0, inf, "a number of at least 0")
-AT_LEAST_1 = Range(1, inf, "a number of at least 1")
-
-
 def setting(
     role: Role = Role.SHARED,
     default: Any = MISSING,
@@ -87,6 +68,8 @@ LEVELS = ("limits", "contained", "isolated")
 """Levels of confinement, from weak to strong; each includes those before it."""
 FULL = "Full"
 """Class of the fidelity that gives every network all epochs."""
+GENERATIONAL = "Generational"
+"""Class of the schedule that most arms have."""
 
 
 @dataclass(kw_only=True)
@@ -107,9 +90,9 @@ class Recipe:
     epochs: int = setting(within=AT_LEAST_1)
     """Number of epochs; with ``plateau`` the most."""
     batch_size: int = setting(within=AT_LEAST_1)
-    lr: float = MISSING
+    lr: float = setting(within=POSITIVE)
     """Learning rate, passed to the network's ``get_optimizer``."""
-    weight_decay: float = MISSING
+    weight_decay: float = setting(within=AT_LEAST_0)
     """Weight decay, passed to the network's ``get_optimizer``."""
     schedule: str = "decay"
     """``decay``: the rate rises linearly over ``warmup_share`` of all steps, then falls linearly to
@@ -117,10 +100,10 @@ class Recipe:
     ``plateau_factor`` when the training loss has not fallen for ``plateau_epochs``, and training
     stops when it is below ``min_lr``. Both are factors on each parameter group's own rate."""
     warmup_share: float = setting(default=0.0, within=SHARE)
-    warmup_steps: int = 0
-    plateau_factor: float = 1.0
+    warmup_steps: int = setting(default=0, within=AT_LEAST_0)
+    plateau_factor: float = setting(default=1.0, within=SHARE)
     plateau_epochs: int = setting(default=1, within=AT_LEAST_1)
-    min_lr: float = 0.0
+    min_lr: float = setting(default=0.0, within=AT_LEAST_0)
     mixed_precision: bool = False
     """Train with half precision where torch considers it safe; scoring has full precision."""
     keep_best: bool = False
@@ -198,11 +181,11 @@ class Budget:
     """Trainings of proposals; one is charged when it starts."""
     proposals: int = setting(within=AT_LEAST_1)
     """All proposals, including those that a gate rejects."""
-    generations: int | None = None
-    llm_calls: int | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    tokens: int | None = None
+    generations: int | None = setting(default=None, within=AT_LEAST_0)
+    llm_calls: int | None = setting(default=None, within=AT_LEAST_0)
+    prompt_tokens: int | None = setting(default=None, within=AT_LEAST_0)
+    completion_tokens: int | None = setting(default=None, within=AT_LEAST_0)
+    tokens: int | None = setting(default=None, within=AT_LEAST_0)
     """Sum of prompt and completion tokens. The most that a call can cost is reserved before it is
     sent, so that no limit on calls, tokens or cost is exceeded."""
     cost: float | None = setting(default=None, within=AT_LEAST_0)
@@ -220,8 +203,8 @@ class Budget:
 class Price:
     """Price of a million tokens of one model, in any one currency."""
 
-    prompt: float = MISSING
-    completion: float = MISSING
+    prompt: float = setting(within=AT_LEAST_0)
+    completion: float = setting(within=AT_LEAST_0)
 
 
 @dataclass(kw_only=True)
@@ -237,16 +220,16 @@ class Sandbox:
 class Limits:
     """Limits of one candidate, which is killed and rejected beyond them."""
 
-    build_s: float = MISSING
+    build_s: float = setting(within=POSITIVE)
     """Wall-clock time in seconds for the build gate."""
-    train_s: float = MISSING
+    train_s: float = setting(within=POSITIVE)
     """Wall-clock time in seconds for training, and again for scoring."""
     memory_mib: int = setting(within=AT_LEAST_1)
     """Limit on resident memory, and on address space beyond the worker's at its start, except on a
     GPU, whose driver reserves far more than it uses."""
     threads: int = setting(within=AT_LEAST_1)
     """CPU threads per candidate. Results depend on it, so it is part of a run's identity."""
-    flops: int | None = None
+    flops: int | None = setting(default=None, within=AT_LEAST_1)
     """Floating-point operations per input; null is no limit."""
 
 
@@ -280,14 +263,22 @@ class Final:
 
 
 @dataclass(kw_only=True)
+class PriceList:
+    """A file of prices, which ``prices=FILE.yaml`` names; see ``Config`` for its settings."""
+
+    training_price: float | None = None
+    prices: dict[str, Price] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
 class Config:
     """All settings of ``python -m harness``."""
 
     ablation: str = setting(Role.ARM)
-    """The choice of ``+ablation=``."""
+    """The choice of ``ablation=``."""
     arm: str = setting(Role.ARM, "${ablation}")
     """Name of the arm: the ablation, marked if a substitute for its LLM answers."""
-    seed: int = setting(Role.ARM)
+    seed: int = setting(Role.ARM, within=AT_LEAST_0)
     compare: list[str] = setting(Role.RUNTIME, unrecorded=())
     """Other arms to run, with the same seed and budget."""
     network: Network = field(default_factory=Network)
@@ -303,6 +294,8 @@ class Config:
     and in the record of an older run that ``budget.cost`` was of the LLM alone."""
     selection: Any = setting(Role.ARM)
     fidelity: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{FULL}"})
+    schedule: Any = setting(Role.ARM, unrecorded={"_target_": f"harness.{GENERATIONAL}"})
+    """When children are conceived and decided."""
     sizes: Sizes = field(default_factory=Sizes, metadata={"role": Role.ARM})
     rates: Rates = field(default_factory=Rates, metadata={"role": Role.ARM})
     eot: Eot = field(default_factory=Eot, metadata={"role": Role.PART})
@@ -318,18 +311,29 @@ class Config:
     executor: Any = setting(Role.RUNTIME, unrecorded={"_target_": "harness.LocalThreads"})
     """Where candidates are gated and trained."""
     device: str = setting(Role.DEVICE)
-    workers: int | None = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
+    workers: int | None = setting(Role.RUNTIME, unrecorded=1, within=UP_TO_1000)
     """Candidates trained at once; results do not depend on it. Null is one per ``limits.threads``
     cores, memory permitting. A GPU takes one at a time, except at ``sandbox.level=limits``."""
+    runs_at_once: int = setting(Role.RUNTIME, 1, unrecorded=1, within=UP_TO_1000)
+    """Runs of a command that go on at once and share the ``workers``; results do not depend on
+    it."""
     deterministic: bool = False
     """Make results on a GPU bitwise reproducible, which costs time; on a CPU they always are."""
-    save_every_s: float = setting(Role.RUNTIME, 300.0)
+    preflight: bool = setting(Role.RUNTIME, True, unrecorded=False)
+    """Try before anything is trained whether the model's server answers, accepts the key and knows
+    the name, and whether W&B has a login. A server that lists its models is asked for that list,
+    any other for one token, which no budget counts."""
+    save_every_s: float = setting(Role.RUNTIME, 300.0, within=AT_LEAST_0)
     """Seconds between checkpoints of a long training."""
-    llm_workers: int = setting(Role.RUNTIME, unrecorded=1, within=AT_LEAST_1)
+    llm_workers: int = setting(Role.RUNTIME, unrecorded=1, within=UP_TO_1000)
     """LLM calls in flight; results do not depend on it."""
     runs_dir: str = setting(Role.RUNTIME, unrecorded="")
-    wait_s: float = setting(Role.RUNTIME, unrecorded=0.0)
-    """Seconds to wait for another process that works on the same run."""
+    wait_s: float | None = setting(Role.RUNTIME, None, unrecorded=0.0, within=AT_LEAST_0)
+    """Seconds to wait for other processes that work on the same runs, once all other runs are
+    complete. Null is as long as they work."""
+    accept_other_code: bool = setting(Role.RUNTIME, False)
+    """Whether to go on with runs that were recorded with other code than there is now, and to show
+    complete ones; the table says so."""
     display: str = setting(Role.RUNTIME, unrecorded="plain")
     """``auto``, ``live`` or ``plain``."""
     tracking: Any = setting(Role.RUNTIME, unrecorded={"mode": "off"})

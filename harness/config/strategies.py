@@ -1,8 +1,8 @@
 """Strategies: classes that a configuration names in ``_target_``, and how they are constructed.
 
-A run's identity names a strategy by its top-level package and its class, as ``harness.Digits``, so
-that moving a module changes no identity. ``installed_strategies`` leads from that name back to the
-import path that ``conf/`` or a third party's YAML uses.
+A run's identity names a strategy by its package and its class, as ``harness.Digits`` and
+``baselines.Ageing``, so that moving a module changes no identity. ``installed_strategies`` leads
+from that name back to the import path that ``conf/`` or a third party's YAML uses.
 """
 
 import functools
@@ -13,11 +13,18 @@ from importlib import resources
 from pathlib import PurePath
 from typing import Any
 
-from harness.config.arguments import argument_types, inner_types, is_strategy, misfit
+from harness.config.arguments import (
+    argument_types,
+    inner_types,
+    is_strategy,
+    misfit,
+    out_of_range,
+)
 from harness.config.bounded_yaml import load_yaml
-from harness.config.moved import describe_moved
+from harness.config.moved import RECORDED, describe_moved, recorded_package
 from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms, yaml_texts
+from harness.config.problems import nearest
 from harness.errors import InputError
 from harness.text import reason_of
 
@@ -33,6 +40,16 @@ _RENAMED_ARGUMENTS: Mapping[str, str] = {"accuracy_only": "score_only", "eot_str
 """Arguments recorded under a name that has changed since."""
 _FORMER_FLAGS: Mapping[str, tuple[str, str]] = {"eot_shows": ("undominated", "dominating")}
 """Arguments that were recorded as false or true: the value of each today, by today's name."""
+
+
+_DECLARED: Mapping[str, str] = {
+    "labels": "Mapping[str, str], keys of Variation.detail and the column heading of each, such as "
+    '{"direction": "direction of the change"}',
+    "packages": 'Sequence[str], names of packages, such as ["optuna"]',
+    "max_calls": "int | None, such as 0 for a proposer that asks no LLM",
+    "max_tokens": "int | None, such as 4096",
+}
+"""Attributes that a proposer's class may declare, and the type of each."""
 
 
 def strategy_class(target: str) -> type[Any]:
@@ -115,11 +132,39 @@ def check_arguments(name: str, node: Any) -> None:
             got = reason_of(str(node[key]), 80)
             raise InputError(f"{name}.{key}: expected a value of type {wanted}, got {got}.")
     if unknown := sorted(set(node) - known - {TARGET}):
+        near = nearest(unknown[0], known)
         raise InputError(
             f"{name}.{unknown[0]}: expected an argument of {node[TARGET]}, which takes "
-            f"{', '.join(sorted(known)) or 'none'}. An ablation fits only a {name} that has the "
-            f"part it removes; name another +ablation or {name}."
+            f"{', '.join(sorted(known)) or 'none'}. "
+            + (f"Did you mean {name}.{near}? " if near else "")
+            + f"An ablation fits only a {name} that has the part it removes."
         )
+    if name == "proposer":
+        check_declared(constructor)
+    if stable_name(node[TARGET]).partition(".")[0] in RECORDED:  # so that its names are ours
+        for refusal in out_of_range(name, {k: v for k, v in node.items() if k != "model"}):
+            raise InputError(refusal)
+
+
+def check_declared(proposer: type[Any]) -> None:
+    """Raise InputError for an attribute that a proposer's class declares with another type."""
+    for name, wanted in _DECLARED.items():
+        value = getattr(proposer, name, None)
+        if value is not None and not _is_as_declared(name, value):
+            raise InputError(
+                f"{proposer.__module__}.{proposer.__qualname__}.{name}: expected {wanted}; found "
+                f"{reason_of(repr(value), 80)}."
+            )
+
+
+def _is_as_declared(name: str, value: Any) -> bool:
+    if name == "labels":
+        texts = [*value, *value.values()] if isinstance(value, Mapping) else [None]
+    elif name == "packages":
+        texts = list(value) if isinstance(value, list | tuple) else [None]
+    else:  # an instance may know it, by a property
+        return type(value) is int or hasattr(type(value), "__get__")
+    return all(isinstance(text, str) for text in texts)
 
 
 def missing_arguments(node: Mapping[str, Any]) -> list[str]:
@@ -134,8 +179,7 @@ def missing_arguments(node: Mapping[str, Any]) -> list[str]:
 
 def stable_name(target: str) -> str:
     """Return the name of a strategy that survives moving its module: ``harness.Digits``."""
-    package, _, rest = target.partition(".")
-    name = f"{package}.{rest.rpartition('.')[2]}"
+    name = f"{recorded_package(target)}.{target.rpartition('.')[2]}"
     return _RENAMED.get(name, name)
 
 
@@ -187,15 +231,18 @@ def installed_strategies() -> Mapping[str, str]:
 
 
 @functools.cache
-def _installed() -> frozenset[tuple[str, str]]:
-    """Return every strategy in YAML as a pair of its setting and its import path."""
-    folders = [CONF, *(resources.files(module) / "conf" for _, module in third_party_arms())]
-    found: set[tuple[str, str]] = set()
+def _installed() -> tuple[tuple[str, str], ...]:
+    """Return every strategy in YAML as a pair of its setting and its import path, ours last.
+
+    Where two have one stable name, the last one counts.
+    """
+    folders = [*(resources.files(module) / "conf" for _, module in third_party_arms()), CONF]
+    found: list[tuple[str, str]] = []
     for folder in folders:
         for file, text in yaml_texts(folder):
             group = "" if text.startswith(_GLOBAL) else PurePath(str(file)).parent.name
-            found |= set(_named(load_yaml(text, interpolates=True), group))
-    return frozenset(found)
+            found += _named(load_yaml(text, interpolates=True), group)
+    return tuple(found)
 
 
 def _named(value: Any, setting: str) -> Iterator[tuple[str, str]]:

@@ -4,27 +4,21 @@ The key of a training is everything that decides its outcome, the code that trai
 processor included.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config.paths import PACKAGE
 from harness.errors import RecordError
 from harness.evaluation.checkpoint import CheckpointFile
 from harness.evolution.candidate import Outcome, content_of, outcome_of
-from harness.files import creation_lock, write_atomically
+from harness.files import LockHeldError, creation_lock, file_lock, write_atomically
 
 FOLDER = ".trainings"
-_DECISIVE = (
-    "evaluation", "sandbox", "tasks", "worker", "config/schema.py", "config/tasks.py",
-    "evolution/candidate.py", "evolution/genome.py", "files.py", "secrets.py", "seeding.py",
-    "terminal.py", "text.py", "typing.py",
-)  # fmt: skip
-"""Code that decides the outcome of a training: what gates, trains and scores, and its imports."""
 
 
 class TrainingCache:
@@ -59,12 +53,25 @@ class TrainingCache:
         with creation_lock(path):
             if (cached := _read(path)) is not None:
                 return cached
-            checkpoints = CheckpointFile(path.with_suffix(".npz"), every_s=self._save_every_s)
+            code = hashlib.sha256(str(inputs.get("code")).encode()).hexdigest()[:8]
+            _remove_of_other_code(self._folder, code)
+            unfinished = path.with_suffix(f".{code}.npz")
+            checkpoints = CheckpointFile(unfinished, every_s=self._save_every_s)
             outcome = train(checkpoints)
             if not getattr(outcome, "machine_dependent", False):
                 _write(path, inputs, outcome)
             checkpoints.clear()
             return outcome
+
+
+def _remove_of_other_code(folder: Path, code: str) -> None:
+    """Remove unfinished trainings that only other code would go on with, if none does now."""
+    for path in (*folder.glob("*.npz"), *folder.glob("*.offers")):
+        key, *of = path.name.split(".")[:-1]
+        if of != [code]:
+            lock = folder / f"{key}.json.lock"
+            with contextlib.suppress(LockHeldError), file_lock(lock, wait_s=0):
+                path.unlink(missing_ok=True)
 
 
 def _write(path: Path, inputs: Mapping[str, Any], outcome: Outcome) -> None:
@@ -83,21 +90,6 @@ def _read(path: Path) -> Outcome | None:
             f"{path}: expected the outcome of a training, it cannot be read ({error!r}). Remove "
             f"it; the network is trained again."
         ) from None
-
-
-@functools.cache
-def code_digest(package: Path = PACKAGE) -> str:
-    """Return the hash of the code that decides a training; code that reports runs is left out."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(package)):
-        digest.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _sources(package: Path) -> Iterator[Path]:
-    for name in _DECISIVE:
-        path = package / name
-        yield from path.rglob("*.py") if path.is_dir() else (path,)
 
 
 @functools.cache

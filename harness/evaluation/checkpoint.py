@@ -2,7 +2,8 @@
 
 import time
 import zipfile
-from dataclasses import dataclass, replace
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,12 @@ from harness.errors import RecordError
 from harness.evaluation.offers import OfferFile
 from harness.files import write_atomically
 from harness.typing import Array
+
+_DAMAGES = (
+    ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged file raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +33,10 @@ class Checkpoint:
     """
     spent_s: float
     """Seconds that the training took until then, all processes together."""
+    outline: Array
+    """Wiring of the network before any training, uint8; empty if it has none to show."""
     ended: bool = False
     """Whether no process has to train on."""
-
-
-UNTRAINED = Checkpoint(epoch=0, state=np.empty(0, "u1"), spent_s=0.0)
-"""A training before its first epoch."""
 
 
 class CheckpointFile:
@@ -67,28 +72,34 @@ class CheckpointFile:
             return None
         try:
             with self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                numbers, state = (held[f"arr_{i}"] for i in range(2))
+                numbers, state, outline = (held[f"arr_{i}"] for i in range(3))
             epoch, spent_s, n_bytes, ended = numbers.tolist()
             self.offers.keep(int(n_bytes))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            return Checkpoint(
+                epoch=int(epoch), state=state, spent_s=spent_s, outline=outline, ended=bool(ended)
+            )
+        except _DAMAGES as error:
             raise RecordError(
                 f"{self._path}: expected an interrupted training, it cannot be read ({error}). "
                 f"Remove it; the training starts over."
             ) from None
-        return Checkpoint(epoch=int(epoch), state=state, spent_s=spent_s, ended=bool(ended))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint; it covers all networks that were offered by now."""
         numbers = np.array(
             [checkpoint.epoch, checkpoint.spent_s, self.offers.synced(), checkpoint.ended], "f8"
         )
-        write_atomically(self._path, lambda file: np.savez(file, numbers, checkpoint.state))
+        arrays = (numbers, checkpoint.state, checkpoint.outline)
+        write_atomically(self._path, lambda file: np.savez(file, *arrays))
         self._since = time.monotonic()
 
-    def start_over(self, *, spent_s: float) -> None:
-        """Remove the networks and the state, and keep the time that was spent."""
+    def start_over(self, outline: Array, *, spent_s: float = 0.0) -> Checkpoint:
+        """Save and return a checkpoint without networks or state, with the time that was spent."""
         self.offers.clear()
-        self.save(replace(UNTRAINED, spent_s=spent_s))
+        state = np.empty(0, "u1")
+        checkpoint = Checkpoint(epoch=0, state=state, spent_s=spent_s, outline=outline)
+        self.save(checkpoint)
+        return checkpoint
 
     def clear(self) -> None:
         """Remove the checkpoint and the networks."""

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from harness.config.schema import Recipe
-from harness.evaluation.cache import TrainingCache, code_digest
-from harness.evaluation.checkpoint import UNTRAINED, Checkpoint, CheckpointFile
+from harness.evaluation.cache import TrainingCache
+from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
 from harness.evaluation.device_slots import Device
 from harness.evaluation.scoring import Offer, Scorer
 from harness.evaluation.training_job import CannotRestore, RemoteTraining, failure
 from harness.evolution.candidate import MACHINE_DEPENDENT, Evaluation, Outcome, rejection_of
 from harness.evolution.genome import Genome
+from harness.record.code.digests import code_of_training
 from harness.sandbox.job import JobFailed
 from harness.sandbox.messages import Candidate, Outline, Signature, Train
 from harness.sandbox.sandbox import Sandbox
@@ -140,15 +141,15 @@ class Evaluator:
     def _inputs(self, trial: Trial) -> dict[str, Any]:
         """Return everything that decides the outcome of a training."""
         return {
-            "genome": trial.genome.digest,
+            "genome": trial.genome.sha256,
             "seed": trial.seed,
             "splits": trial.splits,
             "recipe": vars(trial.recipe),
             "signature": vars(self._signature),
-            "data": self._dataset.digest,
+            "data": self._dataset.sha256,
             "limits": vars(self._sandbox.limits),
             "machine": dict(self._machine),
-            "code": code_digest(),
+            "code": code_of_training(),
         }
 
     def _outcome(self, trial: Trial, checkpoints: CheckpointFile) -> Outcome:
@@ -168,16 +169,18 @@ class Evaluator:
             recipe=trial.recipe,
             seed=trial.seed,
         )
-        outline = self._outline(candidate)
+        begun = checkpoints.load() or checkpoints.start_over(self._outline(candidate))
         try:
-            self._train(trial, candidate, checkpoints, clock)
+            self._train(trial, candidate, begun, checkpoints, clock)
         except CannotRestore:
-            checkpoints.start_over(spent_s=clock.seconds)
-            self._train(trial, candidate, checkpoints, clock)
+            begun = checkpoints.start_over(begun.outline, spent_s=clock.seconds)
+            self._train(trial, candidate, begun, checkpoints, clock)
         offers = checkpoints.offers
         with clock.running(clock.seconds):
-            network = self._best(offers, outline) if trial.recipe.keep_best else next(iter(offers))
-        scores, counts = self._scorer(network, outline, trial.splits)
+            network = (
+                self._best(offers, begun.outline) if trial.recipe.keep_best else next(iter(offers))
+            )
+        scores, counts = self._scorer(network, begun.outline, trial.splits)
         return Evaluation(
             score=scores[trial.splits[0]],
             validation=scores["validation"] if len(trial.splits) > 1 else None,
@@ -186,27 +189,33 @@ class Evaluator:
         )
 
     def _train(
-        self, trial: Trial, candidate: Candidate, checkpoints: CheckpointFile, clock: Stopwatch
+        self,
+        trial: Trial,
+        candidate: Candidate,
+        begun: Checkpoint,
+        checkpoints: CheckpointFile,
+        clock: Stopwatch,
     ) -> None:
-        """Train from the last checkpoint, and keep what was offered.
+        """Train from a checkpoint, and keep what was offered.
 
-        That is the last network, or with ``recipe.keep_best`` the network of each epoch.
+        That is the last network, or with ``recipe.keep_best`` the network of each epoch. From the
+        end of a training on no process runs the candidate, in later commands neither, so that none
+        learns how long audits take.
         """
-        checkpoint = checkpoints.load() or UNTRAINED
-        spent_s = checkpoint.spent_s
-        if checkpoint.ended:
+        spent_s = begun.spent_s
+        if begun.ended:
             clock.seconds = spent_s
             return
-        resumes = checkpoint.state.size > 0
+        resumes = begun.state.size > 0
         job = Train(candidate=candidate, batch_sizes=BATCH_SIZES, resumes=resumes)
         limit_s = self._sandbox.limits.train_s
         with (
             clock.running(spent_s),
             self._sandbox.run(job, time_limit_s=limit_s, spent_s=spent_s) as running,
         ):
-            training = RemoteTraining(running, trial.recipe, epoch=checkpoint.epoch)
+            training = RemoteTraining(running, trial.recipe, epoch=begun.epoch)
             if resumes:
-                training.restore(checkpoint.state)
+                training.restore(begun.state)
             while training.next_epoch():
                 if trial.recipe.keep_best:
                     checkpoints.offers.add(training.network())
@@ -215,15 +224,15 @@ class Evaluator:
                 if self._on_epoch:
                     self._on_epoch(training.epoch, spent_s, None)
                 if state is not None:
-                    checkpoints.save(Checkpoint(epoch=training.epoch, state=state, spent_s=spent_s))
+                    checkpoints.save(
+                        replace(begun, epoch=training.epoch, state=state, spent_s=spent_s)
+                    )
             if trial.genome == self._seed_network:  # other candidates could state what they like
                 self._device.learn(training.peak_mib or 0)
             if not trial.recipe.keep_best:
                 checkpoints.offers.add(training.network())
-        # From here on no process runs the candidate, so that none learns how long audits take.
-        checkpoints.save(
-            replace(UNTRAINED, epoch=training.epoch, spent_s=clock.seconds, ended=True)
-        )
+        ended = replace(begun, epoch=training.epoch, state=np.empty(0, "u1"), ended=True)
+        checkpoints.save(replace(ended, spent_s=clock.seconds))
 
     def _best(self, offers: Iterable[Offer], outline: Array) -> Offer:
         """Return the network with the highest validation score, of equal ones the first.

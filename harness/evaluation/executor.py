@@ -8,19 +8,18 @@ backend runs in the process of the command and is recorded there. A new executor
 import contextlib
 import copy
 import json
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.config.schema import Config, Limits
 from harness.config.strategies import build
 from harness.errors import InputError
-from harness.evaluation.assessor import training_seed
 from harness.evaluation.backend import Backend
 from harness.evaluation.cache import FOLDER, TrainingCache, processor
 from harness.evaluation.device_slots import Device
 from harness.evaluation.evaluator import Evaluator, OnEpoch
 from harness.evaluation.gates import Validator
+from harness.evaluation.machine.resources import cores, memory_mib
 from harness.evolution.genome import Genome
 from harness.sandbox.sandbox import Sandbox
 from harness.tasks.base import Dataset, require_own_recipe, scale_of
@@ -99,8 +98,10 @@ class LocalThreads:
         self, config: Config, dataset: Dataset, network: Genome, *, on_epoch: OnEpoch | None = None
     ) -> Backend:
         """Return a backend; see ``Executor.open``."""
+        require_cores(config.limits)
         require_own_recipe(dataset, config.recipe)
         sandbox, device = self._warm_worker(config)
+        decisive = _decisive_machine(sandbox, config)
         segments = {name: network[name] for name in network.names}
         signature = scale_of(dataset.kind).signature(
             dataset, segments, config.recipe, Path(config.network.path)
@@ -112,21 +113,20 @@ class LocalThreads:
             signature,
             config.recipe,
             seed_network=network,
-            machine=_decisive_machine(sandbox, config),
+            machine=decisive,
             cache=self._cache(config),
             on_epoch=on_epoch,
         )
         return Backend(
-            validate=Validator(
-                sandbox, device, signature, config.recipe, seed=training_seed(config.seed)
-            ),
+            validate=Validator(sandbox, device, signature, config.recipe),
             evaluate=evaluator,
-            workers=_candidates_at_once(config),
+            workers=candidates_at_once(config),
             machine={
                 "device": sandbox.device,
                 "sandbox": sandbox.level,
                 **sandbox.machine.recorded(),
             },
+            decisive=decisive,
         )
 
     def close(self) -> None:
@@ -171,12 +171,26 @@ def _decisive_machine(sandbox: Sandbox, config: Config) -> dict[str, Any]:
     }
 
 
-def _candidates_at_once(config: Config) -> int:
-    """Return ``workers``; by default as many as this machine has cores and memory for."""
+def candidates_at_once(config: Config, *, jobs: int = 1) -> int:
+    """Return ``workers``; by default as many as there are cores and memory for.
+
+    Args:
+        config: Settings of a run.
+        jobs: Processes that share the machine evenly.
+    """
     if config.workers:
         return config.workers
     limits = config.limits
-    return max(1, min(_cores() // limits.threads, _memory_mib() // limits.memory_mib))
+    return max(1, min(cores() // limits.threads, memory_mib() // limits.memory_mib) // jobs)
+
+
+def require_cores(limits: Limits) -> None:
+    """Raise InputError where candidates have more threads than this machine has cores."""
+    if limits.threads > (most := cores()):
+        raise InputError(
+            f"limits.threads: expected at most {most}, the cores that this process may use, got "
+            f"{limits.threads}. Threads without a core of their own wait for each other."
+        )
 
 
 def require_room(limits: Limits) -> None:
@@ -186,8 +200,8 @@ def require_room(limits: Limits) -> None:
         InputError: Candidates could use more memory or cores than this machine has.
     """
     most = {
-        "memory_mib": max(_memory_mib(), _MODEST_MIB),
-        "threads": max(_cores(), _MODEST_THREADS),
+        "memory_mib": max(memory_mib(), _MODEST_MIB),
+        "threads": max(cores(), _MODEST_THREADS),
     }
     for name, here in most.items():
         if getattr(limits, name) > here:
@@ -195,20 +209,3 @@ def require_room(limits: Limits) -> None:
                 f"limits.{name}: expected at most {here:,} on this machine, the third-party "
                 f"settings ask for {getattr(limits, name):,}. Set limits.{name} yourself."
             )
-
-
-def _memory_mib() -> int:
-    """Return the memory of this machine or container in MiB."""
-    n = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
-    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
-        n = min(n, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return n // 2**20
-
-
-def _cores() -> int:
-    """Return the cores that this process may use; a container's share is rounded down."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit in it
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        n = min(n, max(1, int(quota) // int(period)))
-    return n

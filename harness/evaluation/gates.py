@@ -17,17 +17,26 @@ from types import MappingProxyType
 
 from harness.config.schema import Recipe
 from harness.errors import GenomeError, MachineError
+from harness.evaluation.behaviour.live_code import behaviour_of
 from harness.evaluation.device_slots import Device
-from harness.evolution.candidate import CAUSES, Gated, Rejection, rejection_of
+from harness.evolution.candidate import (
+    CAUSES,
+    MACHINE_DEPENDENT,
+    Gated,
+    Rejection,
+    rejection_of,
+)
 from harness.evolution.genome import Genome
 from harness.sandbox.confinement.starting import patiently
-from harness.sandbox.job import JobFailed
-from harness.sandbox.messages import DIGEST_BYTES, Build, Built, Candidate, Signature
+from harness.sandbox.job import FAILURES, JobFailed
+from harness.sandbox.messages import Build, Built, Candidate, Signature
 from harness.sandbox.parser import MAX_SOURCE_BYTES, defined_names, syntax_tree
 from harness.sandbox.sandbox import Sandbox
 from harness.text import INVISIBLE
 
 _RUFF_TIMEOUT_S = 20
+_MOST_FLOPS = 10**15
+"""Upper limit of a number on record; a larger claim predicts nothing."""
 
 # Rules by which code cannot run as written; none is about style.
 _RUFF_RULES = "E9,F402,F404,F50,F632,F702,F704,F706,F707,F811,F821,F822,F823"
@@ -51,8 +60,8 @@ class Gate:
     meaning: str
     """What the kind stands for."""
     check: Callable[[Genome], str | Rejection | None]
-    """Returns the reason for a refusal, a refusal of another kind, or None for a genome that
-    passes."""
+    """Returns the reason for a refusal, its refusal for a limit of the machine, or None for a
+    genome that passes."""
 
     def refusal(self, genome: Genome) -> Rejection | None:
         """Return the refusal of a genome, or None for one that passes."""
@@ -141,6 +150,13 @@ def imports(genome: Genome) -> str | None:
     return None
 
 
+def advice(rejection: Rejection) -> str:
+    """Return a sentence on what would pass the gate that refused a network, "" where none helps."""
+    if rejection.gate != "imports":
+        return ""
+    return f" A network may import {', '.join(sorted(ALLOWED_IMPORTS))}, and their submodules."
+
+
 def _limit(pid: int) -> None:
     """Limit the memory and processor time of ruff, and forbid it to write files."""
     if sys.platform == "linux":
@@ -173,56 +189,64 @@ KINDS = MappingProxyType(dict(CAUSES) | {gate.kind: gate.meaning for gate in STA
 """Why candidates are refused: every kind there is, and what it means."""
 
 
+def is_verdict(refusal: Rejection) -> bool:
+    """Return whether one of the gates can have refused a network so, by its name and kind."""
+    kinds = {gate.name: {gate.kind} | MACHINE_DEPENDENT for gate in STATIC_GATES}
+    return refusal.kind in (kinds | {"build": set(FAILURES)}).get(refusal.gate, ())
+
+
 class Validator:
-    """All gates that look at one network alone, and the digest of its behaviour.
+    """All gates that look at one network alone, the digest of its behaviour, and its FLOPs.
 
     Args:
         sandbox: Where networks are built.
         device: Slots of the device that they are built on.
         signature: How they are built.
         recipe: How they are trained.
-        seed: Seed of the search's trainings; networks are compared as they are built with it.
     """
 
     def __init__(
-        self, sandbox: Sandbox, device: Device, signature: Signature, recipe: Recipe, *, seed: int
+        self, sandbox: Sandbox, device: Device, signature: Signature, recipe: Recipe
     ) -> None:
         self._sandbox, self._device = sandbox, device
-        self._signature, self._recipe, self._seed = signature, recipe, seed
+        self._signature, self._recipe = signature, recipe
 
-    def __call__(self, genome: Genome) -> Gated:
-        """Return the first refusal, or the behaviour of a genome worth training."""
+    def __call__(self, genome: Genome, *, seed: int) -> Gated:
+        """Return the first refusal, or the behaviour of a genome worth training.
+
+        Args:
+            genome: The network.
+            seed: Seed of its training, under which it is built.
+        """
         refusals = (gate.refusal(genome) for gate in STATIC_GATES)
         if refusal := next(filter(None, refusals), None):
             return Gated(refusal=refusal)
-        found = self._device.run(lambda: self._build(genome))
-        return Gated(refusal=found) if isinstance(found, Rejection) else Gated(behaviour=found)
+        found = self._device.run(lambda: self._build(genome, seed))
+        return Gated(refusal=found) if isinstance(found, Rejection) else found
 
-    def _build(self, genome: Genome) -> Rejection | str | None:
-        """Build in a separate process: shapes, parameters, gradients, time, memory.
-
-        Returns:
-            The refusal, or the digest of the behaviour where it could be taken.
-        """
+    def _build(self, genome: Genome, seed: int) -> Rejection | Gated:
+        """Build in a separate process: shapes, parameters, gradients, time, memory."""
         job = Build(
             candidate=Candidate(
                 source=genome.source,
                 signature=self._signature,
                 recipe=self._recipe,
-                seed=self._seed,
+                seed=seed,
             )
         )
-        passed, behaviour = False, None
+        passed, flops = False, None
         try:
             with self._sandbox.run(job, time_limit_s=self._sandbox.limits.build_s) as running:
                 running.receive_answer(Built)
                 passed = True
-                digest = running.receive_array("u1")
-                behaviour = digest.tobytes().hex() if digest.shape == (DIGEST_BYTES,) else None
+                claimed = running.receive_array("i8")
+                if claimed.shape == (1,) and 0 < claimed[0] <= _MOST_FLOPS:
+                    flops = int(claimed[0])
         except JobFailed as failure:
             if not passed:
                 return rejection_of(failure)
-        return behaviour
+        roots = (self._signature.class_name, "get_optimizer")
+        return Gated(behaviour=behaviour_of(genome.source, roots), flops=flops)
 
 
 def _cut_again(genome: Genome) -> tuple[str, ...]:

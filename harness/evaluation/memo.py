@@ -3,10 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from threading import Semaphore
 from typing import TypeVar
 
-from harness.config.identity import digest_of
+from harness.config.identity import hash_of
 from harness.errors import ReplayMiss
 from harness.evaluation.backend import Backend
 from harness.evolution.candidate import Gated, Outcome, Rejection
@@ -24,12 +23,15 @@ class Memo:
     It trains nothing that the gates refuse, whatever a recorded decision says of it. A rejection
     by a limit of the machine is thus final for the run, and a resumed run takes the
     course that it began.
+
+    Args:
+        backend: Gates and trains.
+        journal: Where outcomes are looked up and recorded.
+        seed: Seed of the search's trainings.
     """
 
-    def __init__(self, backend: Backend, journal: Journal) -> None:
-        self._backend, self._journal = backend, journal
-        # Every thread that asks an LLM also asks for repairs to be gated and elites confirmed.
-        self._slots = Semaphore(backend.workers)
+    def __init__(self, backend: Backend, journal: Journal, *, seed: int) -> None:
+        self._backend, self._journal, self._seed = backend, journal, seed
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Apply ``work`` to each item, as many at a time as the backend has workers."""
@@ -41,8 +43,14 @@ class Memo:
 
     def gated(self, genome: Genome) -> Gated:
         """Return what the gates found."""
-        with self._slots:
-            return self._gated(genome)
+        # By the exact text: intake looks at comments, which the genome's hash leaves out.
+        text = hash_of(genome.source)
+        recorded = self._journal.find(NetworkGated, text)
+        if recorded is None:
+            with self._backend.slot(hurried=True):
+                found = self._backend.validate(genome, seed=self._seed)
+            recorded = self._journal.record(NetworkGated(text=text, found=found))
+        return recorded.found
 
     def search(
         self, genome: Genome, *, seed: int, split: str = "validation", epochs: int | None = None
@@ -56,33 +64,27 @@ class Memo:
     def confirm(self, genome: Genome, *, seed: int, split: str) -> Outcome:
         """Train with a fresh seed and score on the search's split."""
         train = partial(self._backend.evaluate.search, genome, seed=seed, split=split)
-        with self._slots:
-            return self._train_once(Purpose("confirm"), genome, seed, train)
+        return self._train_once(Purpose("confirm"), genome, seed, train)
 
     def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Train with this seed and score on the test split."""
         train = partial(self._backend.evaluate.final, genome, seed=seed)
         return self._train_once(Purpose("final"), genome, seed, train)
 
+    def _trained(self, train: Callable[[], Outcome]) -> Outcome:
+        with self._backend.slot():
+            return train()
+
     def _train_once(
         self, purpose: Purpose, genome: Genome, seed: int, train: Callable[[], Outcome]
     ) -> Outcome:
-        trained = self._journal.find(NetworkTrained, purpose, genome.digest, seed)
+        trained = self._journal.find(NetworkTrained, purpose, genome.sha256, seed)
         if trained is None:  # of two threads at once, the first to record decides for both
-            outcome = self._gated(genome).refusal or train()
+            outcome = self.gated(genome).refusal or self._trained(train)
             trained = self._journal.record(
-                NetworkTrained(purpose=purpose, network=genome.digest, seed=seed, outcome=outcome)
+                NetworkTrained(purpose=purpose, network=genome.sha256, seed=seed, outcome=outcome)
             )
         return trained.outcome
-
-    def _gated(self, genome: Genome) -> Gated:
-        # By the exact text: intake looks at comments, which the genome's digest leaves out.
-        text = digest_of(genome.source)
-        recorded = self._journal.find(NetworkGated, text)
-        if recorded is None:
-            found = self._backend.validate(genome)
-            recorded = self._journal.record(NetworkGated(text=text, found=found))
-        return recorded.found
 
 
 @contextlib.contextmanager

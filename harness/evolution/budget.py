@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.config.schema import Budget, Price
 from harness.errors import InputError
-from harness.evolution.candidate import Outcome, Proposal, is_charged
+from harness.evolution.candidate import Decided
 
 _PER_MILLION = 1_000_000
 _HOUR_S = 3600
@@ -68,6 +68,17 @@ def total(usages: Iterable[Usage | None]) -> Usage | None:
     return added
 
 
+def most_of_each(one: Usage, other: Usage) -> Usage:
+    """Return the larger number of each kind; a cost is unknown if one of the two is."""
+    costs = (one.cost, other.cost)
+    return Usage(
+        calls=max(one.calls, other.calls),
+        prompt_tokens=max(one.prompt_tokens, other.prompt_tokens),
+        completion_tokens=max(one.completion_tokens, other.completion_tokens),
+        cost=None if None in costs else max(cost for cost in costs if cost is not None),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Demand:
     """The most that one child may ask of an LLM; None is unknown."""
@@ -110,6 +121,22 @@ def effort_of_training(seconds: float | None, price: float | None) -> Effort:
 
 def _sum_of(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
+
+
+def limits_below_an_answer(
+    budget: Budget, prices: Mapping[str, Price], tokens: int
+) -> dict[str, float]:
+    """Return the limits of a budget that one answer of so many tokens exceeds, and what it takes.
+
+    Args:
+        budget: The budget.
+        prices: By the name by which a model is asked; the cheapest counts.
+        tokens: The most completion tokens of one call.
+    """
+    cost = min((cost_of(price, 0, tokens) for price in prices.values()), default=0.0)
+    least = {"tokens": tokens, "completion_tokens": tokens, "cost": cost}
+    limits = {name: getattr(budget, name) for name in least}
+    return {n: least[n] for n, limit in limits.items() if limit is not None and limit < least[n]}
 
 
 @dataclass(kw_only=True)
@@ -164,27 +191,27 @@ class Ledger:
         """Return whether this generation is beyond the budget; founders are generation 0."""
         return self.budget.generations is not None and generation > self.budget.generations
 
-    def charge(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Charge one proposal and its outcome; a failed training counts as an evaluation.
+    def charge(self, decided: Decided) -> None:
+        """Charge one proposal with its outcome; a failed training counts as an evaluation.
 
         Raises:
             InputError: A limit counts what is not known of the proposal.
         """
         self.admitted -= 1
         self.proposals += 1
-        self.evaluations += is_charged(outcome)
-        self.train_s += outcome.train_s or 0
-        seconds = outcome.train_s if is_charged(outcome) else 0.0
+        self.evaluations += decided.charged
+        seconds = decided.charged_s
+        self.train_s += seconds or 0
         price = 0.0 if self.training_price is None else self.training_price
         self.effort += effort_of_training(seconds, price)
-        for variation in proposal.variations:
+        for variation in decided.proposal.variations:
             for step in variation.calls:
                 self.effort += self._calls.get(step, Effort(seconds=None, cost=None))
         for limit in ("seconds", "cost"):
             if getattr(self.budget, limit) is not None and getattr(self.effort, limit) is None:
                 raise InputError(
                     f"budget.{limit}: expected the {limit} of every training and answer, those of "
-                    f"{proposal.step} are not all known. Limit budget.evaluations instead."
+                    f"{decided.proposal.step} are not all known. Limit budget.evaluations instead."
                 )
 
     def answered(self, step: str, effort: Effort) -> None:
@@ -197,8 +224,8 @@ class Ledger:
         if price is None and self.budget.cost is not None:
             raise InputError(
                 f"budget.cost: expected the price of {asked}, which conf/prices does not know "
-                f"(prices known: {', '.join(self.prices) or 'none'}). Fill it in, or limit "
-                f"budget.tokens or budget.llm_calls instead."
+                f"(prices known: {', '.join(self.prices) or 'none'}). Name a file that has it, "
+                f"prices=FILE.yaml, or limit budget.tokens or budget.llm_calls instead."
             )
         return price
 

@@ -87,8 +87,11 @@ class Gated:
     refusal: Rejection | None = None
     """The first gate's refusal, None for a network worth training."""
     behaviour: str | None = None
-    """Digest of what it computes and how it learns (``worker.behaviour``); None where it was
-    refused, or where no digest could be taken."""
+    """Digest of the code that decides what it computes and how it learns
+    (``evaluation.behaviour``); None where it was refused, or where its code is not plain."""
+    flops: int | None = None
+    """FLOPs of its products and convolutions for one input, as its own process counts them. They
+    predict how long a training takes, and decide nothing else."""
 
 
 def rejection_of(failure: JobFailed, *, train_s: float | None = None) -> Rejection:
@@ -108,9 +111,27 @@ CHARGED = ("train", "audit", "fidelity")
 """Gates that follow a training: the evaluation is charged to the budget."""
 
 
-def is_charged(outcome: Outcome) -> bool:
-    """Return whether an outcome is that of an evaluation: the network's training had begun."""
-    return isinstance(outcome, Evaluation) or outcome.gate in CHARGED
+def is_charged(*outcomes: Outcome) -> bool:
+    """Return whether one of the outcomes is that of an evaluation: a training had begun."""
+    return any(isinstance(one, Evaluation) or one.gate in CHARGED for one in outcomes)
+
+
+def charged_seconds(decided: Outcome, measured: Outcome) -> float | None:
+    """Return the seconds of training that are charged for a proposal, 0 where none is.
+
+    The two outcomes differ only in a run that follows a record, whose decisions anybody may have
+    written: a training is charged if either is that of one, with the larger duration.
+
+    Args:
+        decided: The outcome that decides the course of the run.
+        measured: The outcome on this machine.
+
+    Returns:
+        The seconds; None where neither outcome has them.
+    """
+    trained = [one for one in (decided, measured) if is_charged(one)]
+    known = [one.train_s for one in trained if one.train_s is not None]
+    return max(known, default=None if trained else 0.0)
 
 
 def content_of(outcome: Outcome | Gated) -> dict[str, Any]:
@@ -124,8 +145,17 @@ def outcome_of(content: Mapping[str, Any]) -> Outcome:
 
 
 def gated_of(content: Mapping[str, Any]) -> Gated:
-    """Return what the gates found, from a recorded refusal or recorded findings."""
-    return Gated(refusal=Rejection(**content)) if "gate" in content else Gated(**content)
+    """Return what the gates found, from a recorded refusal or recorded findings.
+
+    Raises:
+        ValueError: The refusal is that of a training, which no gate makes.
+    """
+    if "gate" not in content:
+        return Gated(**content)
+    refusal = Rejection(**content)
+    if is_charged(refusal) or refusal.train_s is not None:
+        raise ValueError(f"a refusal by {refusal.gate}, after a training, is none of the gates")
+    return Gated(refusal=refusal)
 
 
 SHOWN_NETWORKS = "told"
@@ -159,10 +189,27 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """A proposal with its outcome."""
+    """A proposal with its outcome.
+
+    Attributes:
+        proposal: The proposal.
+        outcome: The decision, from a recorded study where the run follows one.
+        measured: The measurement on this machine, None where it is the decision.
+    """
 
     proposal: Proposal
     outcome: Outcome
+    measured: Outcome | None = None
+
+    @property
+    def charged(self) -> bool:
+        """Whether an evaluation is charged for it: a training had begun, here or on record."""
+        return is_charged(self.outcome, self.measured or self.outcome)
+
+    @property
+    def charged_s(self) -> float | None:
+        """Seconds of training that are charged for it, see ``charged_seconds``."""
+        return charged_seconds(self.outcome, self.measured or self.outcome)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ first is the header, which evolution never changes (Morris 2024, section 3.1).
 import ast
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -26,14 +26,14 @@ class Segment:
     """One evolvable region: the class or function ``name`` with its private helpers."""
 
     name: str
-    source: str
+    source: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Genome:
     """Header and segments of one network's source; equal texts are equal genomes."""
 
-    header: str
+    header: str = field(repr=False)
     segments: tuple[Segment, ...]
 
     @classmethod
@@ -56,7 +56,7 @@ class Genome:
             )
         return cls(header=header.strip("\n"), segments=segments)
 
-    @cached_property
+    @property
     def source(self) -> str:
         """The whole module; parsing it returns an equal genome."""
         parts = [self.header] if self.header else []
@@ -88,10 +88,18 @@ class Genome:
         )
 
     @cached_property
-    def digest(self) -> str:
-        """Hash of the syntax tree, so that comments and formatting do not count."""
+    def sha256(self) -> str:
+        """Hash of the syntax tree, by which networks are compared.
+
+        Comments and formatting do not count.
+        """
         text = normalised(self.source)
-        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """The first 16 digits of ``sha256``: its name in records and in a run's identity."""
+        return self.sha256[:16]
 
 
 def normalised(source: str) -> str:
@@ -103,12 +111,37 @@ def normalised(source: str) -> str:
 
 
 def read_network(path: Path) -> Genome:
-    """Read a seed network; InputError where the file or its segments are missing."""
+    """Read a seed network; InputError where the file does not parse or has no segments."""
+    content = _content(path)
     try:
-        # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
-        text = read_regular(path, _MOST_BYTES).decode("utf-8", errors="surrogateescape")
+        text = content.decode()
+        syntax_tree(text)
+    except SyntaxError as error:
+        found = f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"bytes that are no UTF-8 (line {line})"
+    except ValueError as error:
+        found = str(error)
+    else:
+        return Genome.parse(text, origin=str(path))
+    raise InputError(
+        f"{path}: expected a network's Python file, found {found}. Correct the file, or name "
+        f"another with network.path=FILE."
+    )
+
+
+def read_unjudged(path: Path) -> Genome:
+    """Read a network for the gates to judge; InputError where it has no segments."""
+    # Bytes that are no text pass as surrogates, for the intake gate to refuse by line.
+    text = _content(path).decode("utf-8", errors="surrogateescape")
+    return Genome.parse(text, origin=str(path))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise InputError(
             f"{path}: expected a network's Python file, it cannot be read ({error.strerror})."
         ) from None
-    return Genome.parse(text, origin=str(path))

@@ -123,10 +123,10 @@ def decide(
         at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
         proposals = propose(admitted, proposer, at_once)
         decided = decided or []
-        for proposal, outcome in zip(proposals, assess(proposals), strict=True):
-            ledger.charge(proposal, outcome)
-            record(proposal, outcome)
-            decided.append(Decided(proposal=proposal, outcome=outcome))
+        for one in assess(proposals):
+            ledger.charge(one)
+            record(one.proposal, one.outcome)
+            decided.append(one)
     return decided
 
 
@@ -170,8 +170,7 @@ def pair_up(
 def _may_mate(parent: Individual, other: Individual | None, rates: Rates) -> bool:
     """Return whether there is another parent with a segment that differs.
 
-    Where networks have digests of behaviour, no population holds two that compute the same, so the
-    built networks differ, too.
+    No population holds two networks with the same live code (``evaluation.behaviour``).
     """
     if other is None:
         return False

@@ -116,22 +116,47 @@ def crowding(objectives: Sequence[Objectives]) -> list[float]:
 
 def strengths(objectives: Sequence[Objectives]) -> list[int]:
     """Return how many others each one dominates (Zitzler 2001, section 3.1)."""
-    return [sum(dominates(a, b) for b in objectives) for a in objectives]
+    score, size = _columns(objectives)
+    return [
+        int(((score <= one.score) & (size >= one.n_params)).sum())
+        - int(((score == one.score) & (size == one.n_params)).sum())
+        for one in objectives
+    ]
 
 
 def raw_fitness(objectives: Sequence[Objectives]) -> list[int]:
     """Return the sums of the dominators' strengths, 0 on the front (Zitzler 2001, 3.1)."""
-    strong = list(zip(objectives, strengths(objectives), strict=True))
-    return [sum(s for a, s in strong if dominates(a, b)) for b in objectives]
+    strong = np.array(strengths(objectives), dtype=np.int64)
+    score, size = _columns(objectives)
+    return [
+        int(strong[(score >= one.score) & (size <= one.n_params)].sum())
+        - int(strong[(score == one.score) & (size == one.n_params)].sum())
+        for one in objectives
+    ]
+
+
+def _columns(objectives: Sequence[Objectives]) -> tuple[Array, Array]:
+    """Return scores and sizes; each is then compared with all at once, one after the other."""
+    return (
+        np.array([one.score for one in objectives], dtype=np.float64),
+        np.array([one.n_params for one in objectives], dtype=np.int64),
+    )
 
 
 def spea2_fitness(objectives: Sequence[Objectives]) -> list[float]:
     """Return raw fitness plus density, below 1 on the front (Zitzler 2001, section 3.1)."""
-    n, raw = len(objectives), np.array(raw_fitness(objectives))
+    return _with_density(objectives, raw_fitness(objectives), range(len(objectives)))
+
+
+def _with_density(
+    objectives: Sequence[Objectives], raw: Sequence[int], some: Sequence[int]
+) -> list[float]:
+    """Return raw fitness plus density of some of the objectives."""
+    n = len(objectives)
     place, k = scaled(objectives), min(n - 1, int(math.sqrt(n)))
     # One row at a time: all distances at once would take quadratic memory.
-    near = np.array([np.partition(np.linalg.norm(place - row, axis=1), k)[k] for row in place])
-    return [float(f) for f in raw + 1 / (near + 2)]
+    near = (np.partition(np.linalg.norm(place - place[i], axis=1), k)[k] for i in some)
+    return [float(raw[i] + 1 / (distance + 2)) for i, distance in zip(some, near, strict=True)]
 
 
 def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) -> list[int]:
@@ -145,14 +170,21 @@ def spea2_choice(objectives: Sequence[Objectives], n: int, ties: Sequence[str]) 
         n: How many to keep.
         ties: One key each: equal fitness is decided by the smallest key.
     """
-    fitness = spea2_fitness(objectives)
-    order = sorted(range(len(objectives)), key=lambda i: (fitness[i], ties[i]))
-    chosen = [i for i in order if fitness[i] < 1]
-    if len(chosen) <= n:
-        return sorted(order[:n])
-    place = scaled(objectives)[chosen]
-    kept = _thinned(place, n, [_last_first(ties[i]) for i in chosen])
-    return sorted(chosen[i] for i in kept)
+    raw = raw_fitness(objectives)
+    chosen = [i for i, one in enumerate(raw) if one == 0]
+    if len(chosen) > n:
+        place = scaled(objectives)[chosen]
+        kept = _thinned(place, n, [_last_first(ties[i]) for i in chosen])
+        return sorted(chosen[i] for i in kept)
+    if len(raw) <= n:
+        return list(range(len(raw)))
+    last = sorted(raw)[n - 1]
+    # Density is below 1, so it decides among those of equal raw fitness alone.
+    equal = [i for i, one in enumerate(raw) if one == last]
+    fitness = dict(zip(equal, _with_density(objectives, raw, equal), strict=True))
+    kept = [i for i, one in enumerate(raw) if one < last]
+    kept += sorted(equal, key=lambda i: (fitness[i], ties[i]))[: n - len(kept)]
+    return sorted(kept)
 
 
 def hypervolume(objectives: Sequence[Objectives], *, chance: float, seed_params: int) -> float:

@@ -1,13 +1,47 @@
 """The protocol between a run and its search: what proposes candidates until the budget is spent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from harness.evolution.candidate import Individual, Outcome, Proposal
+from harness.evolution.candidate import Decided, Gated, Individual, Outcome, Proposal
 from harness.evolution.proposer import Confirm, Gates
 
-Assess = Callable[[Sequence[Proposal]], Sequence[Outcome]]
-"""Gates and trains proposals together; the outcomes come back in the order of the proposals."""
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A stage of an assessment: work for a thread of its own."""
+
+    work: Callable[[], Outcome]
+    duration: float
+    """How long it takes by its FLOPs, in trainings of the seed network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """A stage of an assessment: wait until another child is decided, which computes the same."""
+
+    step: str
+
+
+Stages = Generator[Training | Twin, Outcome | None, Decided]
+"""An assessment that waits after each stage, and is sent the outcome of a training."""
+
+
+class Assess(Protocol):
+    """Gates and trains proposals."""
+
+    def __call__(self, proposals: Sequence[Proposal]) -> Sequence[Decided]:
+        """Return the proposals of a generation with their outcomes, in their order."""
+        ...
+
+    def gate(self, proposal: Proposal) -> Gated:
+        """Return what the gates find; may be called from several threads."""
+        ...
+
+    def stages(self, proposal: Proposal, gated: Gated) -> Stages:
+        """Return the assessment of one proposal; all are carried on in one thread."""
+        ...
 
 
 class Recorder(Protocol):
@@ -40,7 +74,7 @@ class Search(Protocol):
             reference: The seed network.
             gates: For proposers that repair what the gates reject.
             confirm: For proposers that show evaluated networks as examples.
-            assess: Returns the outcomes of proposals. An evaluation is charged to the budget.
+            assess: Returns proposals with their outcomes. An evaluation is charged to the budget.
             record: Records proposals and generations; a run's result is read from there.
         """
         ...

@@ -63,13 +63,13 @@ class EliteTournament:
         kept = pareto.spea2_choice(
             self._objectives(population),
             self._n_elites,
-            [i.genome.digest for i in population],
+            [i.genome.sha256 for i in population],
         )
         return [population[i] for i in kept]
 
     def parents(self, population: Sequence[Individual], *, n: int, rng: Random) -> list[Individual]:
-        """Return the winners of binary tournaments on rank, crowding, then digest (Deb 2002)."""
-        population = sorted(population, key=lambda i: i.genome.digest)
+        """Return the winners of binary tournaments on rank, crowding, then hash (Deb 2002)."""
+        population = sorted(population, key=lambda i: i.genome.sha256)
         objectives = self._objectives(population)
         rank, crowd = pareto.ranks(objectives), pareto.crowding(objectives)
         places = range(len(population))
@@ -81,7 +81,7 @@ class EliteTournament:
     ) -> list[Individual]:
         """Return elites and offspring, each genome once; the elites alone if there is no child."""
         living = [*offspring, *elites] if self._elitism else offspring or elites
-        return list({i.genome.digest: i for i in living}.values())
+        return list({i.genome.sha256: i for i in living}.values())
 
     def _objectives(self, population: Sequence[Individual]) -> list[pareto.Objectives]:
         if self.score_only:

@@ -5,6 +5,9 @@ afterwards its failure (``RequestFailed``) or its answer with the actual cost (`
 process that dies in between has spent the reservation, and no answer is paid twice.
 """
 
+import operator
+import time
+from dataclasses import replace
 from typing import NoReturn
 
 from harness.config.schema import Price
@@ -12,20 +15,25 @@ from harness.errors import BudgetSpent, InputError, ReplayMiss
 from harness.evolution.budget import Effort, Ledger, Usage, cost_of
 from harness.llm.model import (
     PERHAPS_BILLED,
+    REFUSED,
     Completion,
     Failure,
     Model,
     Request,
     completion_of,
+    needs_preflight,
     recorded_call,
 )
 from harness.record.events import CallAnswered, CallRefused, RequestFailed, RequestSent
 from harness.record.journal import Journal
 from harness.secrets import without_secrets
+from harness.terminal import say
 from harness.text import each_text
 
 _TEMPLATE_TOKENS = 64
 """Tokens that a chat template may add to a prompt, whose own tokens are at most its bytes."""
+_MOST_REFUSED = 3
+"""Prompts that a server may refuse before it has answered one; more are a fault of the setup."""
 
 
 class MeteredModel:
@@ -37,6 +45,7 @@ class MeteredModel:
         sent, answered = journal.all(RequestSent), journal.all(CallAnswered)
         steps = dict.fromkeys([*(e.step for e in sent), *(e.step for e in answered)])
         self._known = {step: MeteredCall(step, journal, ledger) for step in steps}
+        self._warned_of_excess = False
 
     def complete(self, request: Request) -> Completion:
         """Return the recorded answer, or ask the model and record its answer.
@@ -48,7 +57,22 @@ class MeteredModel:
         metered = self._known.get(request.step)
         if metered is None:
             metered = MeteredCall(request.step, self._journal, self._ledger)
-        return metered.complete(request, self._model)
+        completion = metered.complete(request, self._model)
+        self._warn_of_excess(request, completion)
+        return completion
+
+    def _warn_of_excess(self, request: Request, completion: Completion) -> None:
+        """Tell once that an answer has more tokens than were reserved for it."""
+        counts = completion.prompt_tokens or 0, completion.completion_tokens or 0
+        most = _most_tokens(request)
+        if any(map(operator.gt, counts, most)) and not self._warned_of_excess:
+            self._warned_of_excess = True
+            say(
+                f"{completion.model}: expected at most {most[0]:,} tokens of the prompt and "
+                f"{most[1]:,} of the answer to {request.step}, found {counts[0]:,} and "
+                f"{counts[1]:,} reported. They are charged as reported, so such calls may exceed a "
+                f"limit of the budget. Check them against the bill."
+            )
 
 
 class MeteredCall:
@@ -56,7 +80,7 @@ class MeteredCall:
 
     def __init__(self, step: str, journal: Journal, ledger: Ledger) -> None:
         self._step, self._journal, self._ledger = step, journal, ledger
-        self._sent = 0
+        self._sent, self._sent_at = 0, time.monotonic()
         self._reserved: Usage | None = None
         self._failed = Effort()
         """Requests without an answer that may have been billed."""
@@ -71,6 +95,11 @@ class MeteredCall:
         """Whether an earlier process sent the request and no answer has come yet."""
         return self._reserved is not None
 
+    @property
+    def counts_seconds(self) -> bool:
+        """Whether the budget counts the seconds of each answer."""
+        return self._ledger.budget.seconds is not None
+
     def complete(self, request: Request, model: Model) -> Completion:
         """Return the recorded answer, or ask the model and record its answer."""
         refused = self._journal.find(CallRefused, self._step)
@@ -78,8 +107,9 @@ class MeteredCall:
             self._refuse(refused.limit)
         if self._found is None:
             self._request = request
-            completion = model.complete(request, self)
-            self._require_duration(completion)
+            completion = self._timed(model.complete(request, self))
+            if needs_preflight(type(model)):  # answers of a record are what they are
+                self._require_answers(completion)
             price = self._ledger.price(completion.asked or completion.model)
             self._found = recorded_call(request, completion, price)
             self._journal.record(self._found)
@@ -104,9 +134,9 @@ class MeteredCall:
         worst = _worst(self._request, price) if self._request else Usage(calls=1)
         limit = self._ledger.reserve(worst)
         if limit is not None:
-            self._journal.record(CallRefused(step=self._step, limit=limit))
+            self._journal.record(CallRefused(step=self._step, limit=limit, reserved=worst))
             self._refuse(limit)
-        self._reserved = worst
+        self._reserved, self._sent_at = worst, time.monotonic()
         self._journal.record(
             RequestSent(step=self._step, attempt=self._sent, asked=asked, reserved=worst)
         )
@@ -116,6 +146,26 @@ class MeteredCall:
         details = each_text(vars(failure), without_secrets)
         self._journal.record(RequestFailed(step=self._step, attempt=self._sent, **details))
         self._release(perhaps_billed=failure.perhaps_billed, seconds=failure.latency_s)
+
+    def _require_answers(self, completion: Completion) -> None:
+        """Raise InputError where a server has refused each prompt of the run, more than a few.
+
+        The request counts as failed, so that the same command sends it again.
+        """
+        reason = completion.finish_reason or ""
+        if self._reserved is None or not reason.startswith(REFUSED):  # not sent, or not refused
+            return
+        earlier = self._journal.all(CallAnswered)
+        if len(earlier) < _MOST_REFUSED or not all(map(_is_refusal, earlier)):
+            return
+        latency_s = completion.latency_s or 0.0
+        self.failed(Failure(kind="refused", told=reason, latency_s=latency_s))
+        raise InputError(
+            f"model: expected a server that answers prompts, this one has refused each of the "
+            f"{len(earlier) + 1} of this run ({reason}). Correct the server, model.name or "
+            f"proposer.max_tokens, and run the same command to continue. {len(earlier)} prompts "
+            f"stay refused; another runs_dir starts without them."
+        )
 
     def _settle(self, call: CallAnswered) -> None:
         """Replace the reservation by the actual cost, or keep it where that is unknown."""
@@ -141,18 +191,15 @@ class MeteredCall:
             )
             sent = after
 
-    def _require_duration(self, completion: Completion) -> None:
-        """Raise InputError if the budget counts seconds and the answer has none.
+    def _timed(self, completion: Completion) -> Completion:
+        """Return the completion with its duration where the budget counts seconds.
 
-        The answer is not taken, so that the same command continues once it has.
+        An answer that reports none has the time since its request was sent: it may be paid for, so
+        it is recorded in any case.
         """
-        if self._ledger.budget.seconds is not None and completion.latency_s is None:
-            raise InputError(
-                f"budget.seconds: expected the duration of the answer to {self._step}, "
-                f"{completion.model} reports none. Where answers are files, report it in "
-                f"STEP-DIGEST.usage.json and run the same command; otherwise limit "
-                f"budget.evaluations or budget.train_s instead."
-            )
+        if completion.latency_s is not None or not self.counts_seconds:
+            return completion
+        return replace(completion, latency_s=time.monotonic() - self._sent_at)
 
     def _release(self, *, perhaps_billed: bool, seconds: float) -> None:
         """End a request without an answer: its reservation is spent, or free again.
@@ -178,13 +225,21 @@ class MeteredCall:
         raise BudgetSpent(f"{self._step}: budget.{limit} has no room for another call.")
 
 
+def _is_refusal(call: CallAnswered) -> bool:
+    return (call.finish_reason or "").startswith(REFUSED)
+
+
 def _worst(request: Request, price: Price | None) -> Usage:
     """Return the most that a request may cost."""
-    prompt = len(request.prompt.encode()) + _TEMPLATE_TOKENS
-    completion = request.settings.max_tokens
+    prompt, completion = _most_tokens(request)
     return Usage(
         calls=1,
         prompt_tokens=prompt,
         completion_tokens=completion,
         cost=cost_of(price, prompt, completion) if price else None,
     )
+
+
+def _most_tokens(request: Request) -> tuple[int, int]:
+    """Return the most tokens of the prompt, and of the completion."""
+    return len(request.prompt.encode()) + _TEMPLATE_TOKENS, request.settings.max_tokens

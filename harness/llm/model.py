@@ -5,6 +5,7 @@ returns verbatim, and a recorded study serves it again to exactly the same promp
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,6 +96,8 @@ class Call:
     completion: Completion
 
 
+REFUSED = "refused: "
+"""Beginning of the finish reason of a prompt that a server refused with an error status."""
 FAILURES = {
     "unreachable": "no connection, so nothing was sent",
     "refused": "the request is invalid, so it is not retried",
@@ -138,6 +141,11 @@ class Meter(Protocol):
         """Whether an earlier process sent the request and no answer has come yet."""
         ...
 
+    @property
+    def counts_seconds(self) -> bool:
+        """Whether the budget counts the seconds of each answer."""
+        ...
+
     def sending(self, *, asked: str) -> None:
         """Count the request before it is sent.
 
@@ -157,7 +165,7 @@ class Meter(Protocol):
 class Unmetered:
     """A meter that counts nothing, for a model that is asked outside a run."""
 
-    pending = False
+    pending = counts_seconds = False
 
     def sending(self, *, asked: str) -> None:
         """Do nothing."""
@@ -182,7 +190,9 @@ class Model(Protocol):
 
     A class may say by a class attribute ``is_paid`` whether its calls may cost money; without it
     they may. A model may say by an attribute ``is_timed`` whether it knows the seconds of all its
-    answers, which ``budget.seconds`` needs; without it, it does.
+    answers, which ``budget.seconds`` needs; without it, it does. A model that something outside
+    this process answers has a method ``preflight``, which tries whether that can be asked, and
+    raises InputError or MachineError where it cannot.
     """
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
@@ -206,6 +216,11 @@ def is_paid(model: object) -> bool:
 def is_timed(model: object) -> bool:
     """Return whether a model knows how many seconds each of its answers took."""
     return bool(getattr(model, "is_timed", True))
+
+
+def needs_preflight(model: object) -> bool:
+    """Return whether a model, or models of a class, can be tried before the first request."""
+    return hasattr(model, "preflight")
 
 
 class Member(TypedDict):
@@ -239,6 +254,12 @@ class Ensemble:
         """Whether all members know the seconds of their answers."""
         return all(map(is_timed, self._models))
 
+    def preflight(self) -> None:
+        """Try every member that can be tried."""
+        for model in self._models:
+            if needs_preflight(model):
+                model.preflight()  # type: ignore[attr-defined]
+
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Return the answer of the drawn member."""
         (model,) = request.rng("member").choices(self._models, self._weights)
@@ -250,6 +271,8 @@ _OF_COMPLETION = (
     "headers", "applied",
 )  # fmt: skip
 _LABELS = ("model", "date", "asked", "finish_reason")
+_LONGEST_TOKEN = 16
+"""Characters of a token, on average over a text: four times those of code."""
 
 
 def completion_of(call: CallAnswered) -> Completion:
@@ -280,6 +303,19 @@ def recorded_call(
         answer=beginning_without_secrets(completion.text, MOST_OF_AN_ANSWER),
         **each_text(metadata | labels, without_secrets),
     )
+
+
+def credible(count: int | None, text: str) -> int | None:
+    """Return a reported number of tokens; None, for unknown, if it is too small for the text.
+
+    The budget counts reported tokens, so a server that reports too few would disable its limits.
+
+    Args:
+        count: The number, None if none is reported.
+        text: The prompt, or the answer. The least is 1, and one for every 16 characters.
+    """
+    least = max(1, math.ceil(len(text) / _LONGEST_TOKEN))
+    return count if count is not None and count >= least else None
 
 
 def today() -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import InputError, ReplayMiss
-from harness.files import creation_lock, make_folder, only_regular, write_atomically
-from harness.llm.model import UNMETERED, Completion, Meter, Request, completion_of, today
+from harness.files import check_writable, creation_lock, make_folder, only_regular, write_atomically
+from harness.llm.model import UNMETERED, Completion, Meter, Request, completion_of, credible, today
 from harness.llm.reported_usage import MOST_BYTES as USAGE_BYTES
 from harness.llm.reported_usage import parse_usage
 from harness.record.archive import read_archive
@@ -47,12 +47,18 @@ class Exchange:
         self._name, self._settle_s = name, settle_s
         say(f"model=exchange: answer {self._folder}/*.prompt.md in *.answer.md")
 
+    def preflight(self) -> None:
+        """Create the folder; InputError unless files can be written in it."""
+        _make_folder(self._folder)
+        check_writable(self._folder)
+
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Write the prompt and wait for the answer without limit.
 
         Raises:
-            InputError: The reported usage is malformed. The answer is not taken, so that the same
-                command continues once the file is corrected or deleted.
+            InputError: The reported usage is malformed, or lacks the seconds that the budget
+                counts. The answer is not taken, so that the same command continues once the file
+                is corrected.
         """
         _make_folder(self._folder)
         stem = f"{request.step}-{request.prompt_digest[:8]}"
@@ -71,13 +77,19 @@ class Exchange:
                 f"{path}: {error}. Correct or delete the file, and run the same command to "
                 f"continue."
             ) from None
+        if usage.seconds is None and meter.counts_seconds:
+            raise InputError(
+                f"budget.seconds: expected the duration of the answer to {request.step} as seconds "
+                f"in {path}, found none. Report it there and run the same command to continue, or "
+                f"limit budget.evaluations or budget.train_s instead."
+            )
         return Completion(
             text=answer,
             model=usage.model or self._name,
             asked=self._name if usage.model else None,
             date=today(),
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
+            prompt_tokens=credible(usage.prompt_tokens, request.prompt),
+            completion_tokens=credible(usage.completion_tokens, answer),
             latency_s=usage.seconds,
         )
 
@@ -153,7 +165,8 @@ class Recorded:
             raise ReplayMiss(
                 f"{request.step}: the recorded study {self._study.path} holds this step {why}. "
                 f"It was recorded with {self._study.settings}, steps {steps[0]} to {steps[-1]}. "
-                f"Leave those settings as they are, or use model=openai or model=exchange."
+                f"Leave those settings as they are, use model=openai or model=exchange, or an arm "
+                f"without an LLM, such as ablation=random_mutation."
             )
         meter.sending(asked=call.asked or call.model)
         return completion_of(call)
@@ -194,6 +207,7 @@ class Pool:
                 text=f"No answer is recorded for the segment {request.segment}.",
                 model=self._NAME,
                 date=today(),
+                latency_s=0.0,
             )
         return completion_of(stream(0, "pool", request.step, request.prompt).choice(fitting))
 

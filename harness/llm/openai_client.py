@@ -11,20 +11,24 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar
 
+from harness.config.plugins import require_extra
 from harness.errors import InputError, MachineError
 from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
+from harness.llm.preflight import ONE_TOKEN, refused_key, try_model
 from harness.llm.rate_limit import RateLimiter
 from harness.llm.replies import ReplyReader, failure, plain
-from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask
+from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask, list_models
 from harness.secrets import keep_secret, without_secrets
 from harness.seeding import stream
 from harness.text import each_text
 
 _SETTINGS = ("temperature", "top_p")
 _GRACE_S = 5
+_LIST_S = 10.0
+"""Limit for the list of models, which servers have at hand."""
 
 
 class OpenAI:
@@ -65,6 +69,7 @@ class OpenAI:
         omit: Sequence[str],
         extra: Mapping[str, Any],
     ) -> None:
+        require_extra("openai", "model")
         if not name:
             raise InputError("model.name: expected the model's name as its server knows it.")
         if base_url and not re.match(r"https?://", base_url):
@@ -80,7 +85,8 @@ class OpenAI:
                 f"{', '.join(sorted(fixed))}."
             )
         self._name, self._key, self._base_url = name, _key(key_env), base_url or OPENAI_URL
-        if key_env is not None:
+        self._has_key = key_env is not None
+        if self._has_key:
             keep_secret(self._key)
         if each_text(dict(extra), without_secrets) != dict(extra):
             raise InputError(
@@ -101,6 +107,22 @@ class OpenAI:
         self._limiter.reset()
         self._reader = ReplyReader(name=name, endpoint=self._limiter.endpoint)
         self._loop = _loop()
+
+    def preflight(self) -> None:
+        """Try server, key and name, see ``llm.preflight``.
+
+        Raises:
+            InputError: The server refuses key, name or settings.
+            MachineError: It does not answer.
+        """
+        try_model(
+            self._name,
+            self._limiter.endpoint,
+            lists=lambda: self._list(self._key if self._has_key else None),
+            lists_without_key=(lambda: self._list(None)) if self._has_key else None,
+            asks=lambda: self._send(ONE_TOKEN),
+        )
+        self._limiter.reached()
 
     def complete(self, request: Request, meter: Meter = UNMETERED) -> Completion:
         """Send until there is an answer.
@@ -126,7 +148,8 @@ class OpenAI:
                 return outcome
             perhaps_billed += outcome.perhaps_billed and not unavailable
             if outcome.kind == "empty" and perhaps_billed >= self._attempts:
-                return self._reader.no_text(outcome.told)  # paid for as any other
+                # It is paid for as any other.
+                return self._reader.no_text(outcome.told, latency_s=outcome.latency_s)
             meter.failed(outcome)
             self._raise_if_final(outcome)
             if perhaps_billed >= self._attempts or time.monotonic() - began > self._patience_s:
@@ -142,39 +165,52 @@ class OpenAI:
         if failure.kind == "refused":
             raise InputError(failure.told)
         if failure.kind == "key" and not self._limiter.answered:
-            raise InputError(
-                f"model: expected a key that {self._limiter.endpoint} accepts, it says "
-                f"'{failure.told}'. Set it in the environment (model.key_env names the variable) "
-                f"and run the same command to continue."
-            )
+            raise refused_key(self._limiter.endpoint, failure.told)
 
     def _send(self, request: Request) -> Completion | Failure:
         settings = {**self._settings(request), **self._extra}
-        reply = asyncio.run_coroutine_threadsafe(self._reply(request, settings), self._loop)
         started = time.monotonic()
+        reply = self._replied(
+            lambda: ask(
+                {"model": self._name, **settings},
+                request.prompt,
+                base_url=self._base_url,
+                key=self._key,
+                timeout_s=self._timeout_s,
+            ),
+            timeout_s=self._timeout_s,
+        )
+        if isinstance(reply, Failure):
+            return reply
         try:
-            content = reply.result(self._timeout_s + _GRACE_S)
-            return self._reader.read(content, applied=settings, started=started)
-        except NoReply as error:
-            return failure(error.kind, error.message, started)
-        except TimeoutError:  # the deadline within the loop did not act
-            reply.cancel()
-            return failure("timeout", "no answer in time", started)
+            return self._reader.read(
+                reply, prompt=request.prompt, applied=settings, started=started
+            )
         except Exception as error:  # noqa: BLE001 - it may hold the key, so it must not be shown
             return failure("malformed", repr(error), started)
 
-    async def _reply(self, request: Request, settings: Mapping[str, Any]) -> Reply:
+    def _list(self, key: str | None) -> Reply | Failure:
+        timeout_s = min(_LIST_S, self._timeout_s)
+        return self._replied(
+            lambda: list_models(base_url=self._base_url, key=key, timeout_s=timeout_s),
+            timeout_s=timeout_s,
+        )
+
+    def _replied(
+        self, send: Callable[[], Coroutine[Any, Any, Reply]], *, timeout_s: float
+    ) -> Reply | Failure:
+        """Return the reply to one request, or why there is none within the deadline."""
+        started = time.monotonic()
+        pending = asyncio.run_coroutine_threadsafe(_by_deadline(send, timeout_s), self._loop)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await ask(
-                    {"model": self._name, **settings},
-                    request.prompt,
-                    base_url=self._base_url,
-                    key=self._key,
-                    timeout_s=self._timeout_s,
-                )
-        except TimeoutError:
-            raise NoReply("timeout", "no answer in time") from None
+            return pending.result(timeout_s + _GRACE_S)
+        except NoReply as error:
+            return failure(error.kind, error.message, started)
+        except TimeoutError:  # the deadline within the loop did not act
+            pending.cancel()
+            return failure("timeout", "no answer in time", started)
+        except Exception as error:  # noqa: BLE001 - it may hold the key, so it must not be shown
+            return failure("malformed", repr(error), started)
 
     def _settings(self, request: Request) -> dict[str, Any]:
         settings = request.settings
@@ -184,6 +220,14 @@ class OpenAI:
             self._tokens_field: settings.max_tokens,
         }
         return {name: value for name, value in wanted.items() if name not in self._omit}
+
+
+async def _by_deadline(send: Callable[[], Coroutine[Any, Any, Reply]], timeout_s: float) -> Reply:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await send()
+    except TimeoutError:
+        raise NoReply("timeout", "no answer in time") from None
 
 
 @functools.cache

@@ -15,6 +15,8 @@ _OPENS_AFTER = 3
 _LONG_S = 10
 """A server that asks for a longer wait than this opens the circuit, which prints a message."""
 _LAST_DOUBLING = 10
+_FIRST_CONTACT_S = 60
+"""How long a pause may last before anything has come from the server: its address may be wrong."""
 
 
 class RateLimiter:
@@ -24,7 +26,8 @@ class RateLimiter:
     - After a failure all calls wait for a random time from a range that doubles (exponential
       backoff with full jitter), or as long as the server asks.
     - After three consecutive failures the circuit opens and the run pauses: one call at a time
-      tries, until one is answered or ``patience_s`` have passed.
+      tries, until one is answered or ``patience_s`` have passed; at most 60 s where the server has
+      never replied to this process.
 
     Args:
         endpoint: Name of the endpoint in messages.
@@ -51,7 +54,7 @@ class RateLimiter:
         self._in_flight = self._failures = 0
         self._not_before = self._failed_at = 0.0
         self._paused_at: float | None = None
-        self.answered = False
+        self.answered = self._reached = False
         self._why = ""
 
     def reset(self) -> None:
@@ -59,12 +62,17 @@ class RateLimiter:
         with self._changed:
             self._paused_at, self._failures, self._not_before = None, 0, 0.0
 
+    def reached(self) -> None:
+        """Note that the server has replied: a pause may last for ``patience_s``."""
+        with self._changed:
+            self._reached = True
+
     @contextlib.contextmanager
     def turn(self) -> Iterator[float]:
         """Wait for permission to send; yield the monotonic time at which it was given.
 
         Raises:
-            MachineError: A pause would last longer than ``patience_s``.
+            MachineError: A pause would last longer than it may.
         """
         with self._changed:
             while (wait := self._wait_s()) is None or wait > 0:
@@ -82,14 +90,25 @@ class RateLimiter:
         """Return the seconds to wait, 0 for none, None to wait for a change."""
         now = time.monotonic()
         wait = max(0.0, self._not_before - now)
-        if self._paused_at is not None and now + wait > self._paused_at + self._patience_s:
-            raise MachineError(
-                f"{self.endpoint}: expected the server to answer within {self._patience_s:g} s of "
-                f"the pause (model.patience_s), it does not ({self._why}). All results are kept; "
-                f"run the same command to continue."
-            )
+        patience_s = self._patience_s
+        if not self._reached:
+            patience_s = min(patience_s, _FIRST_CONTACT_S)
+        if self._paused_at is not None and now + wait > self._paused_at + patience_s:
+            raise MachineError(self._given_up(patience_s))
         allowed = 1 if self._paused_at is not None else int(self._concurrency)
         return wait or (None if self._in_flight >= max(1, allowed) else 0)
+
+    def _given_up(self, patience_s: float) -> str:
+        limit = (
+            "model.patience_s"
+            if patience_s == self._patience_s
+            else "the most where a server has never replied, start it first"
+        )
+        return (
+            f"{self.endpoint}: expected the server to answer within {patience_s:g} s of the pause "
+            f"({limit}), it does not ({self._why}). All results are kept; run the same command to "
+            f"continue."
+        )
 
     @property
     def paused(self) -> bool:
@@ -108,6 +127,7 @@ class RateLimiter:
         """
         outcome = send()
         with self._changed:
+            self._reached |= isinstance(outcome, Completion) or outcome.kind != "unreachable"
             if isinstance(outcome, Completion) or outcome.kind == "empty":
                 self._succeed()
             elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):

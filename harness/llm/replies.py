@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from harness.llm.model import Completion, Failure, today
+from harness.llm.model import REFUSED, Completion, Failure, credible, today
 from harness.llm.transport import Reply
 from harness.record.database import MOST_OF_AN_ANSWER
 from harness.secrets import MASK, beginning_without_secrets
@@ -54,12 +54,13 @@ class ReplyReader:
         self._warned_of_usage = False
 
     def read(
-        self, reply: Reply, *, applied: Mapping[str, Any], started: float
+        self, reply: Reply, *, prompt: str, applied: Mapping[str, Any], started: float
     ) -> Completion | Failure:
         """Return the completion in a reply, or the failure that it reports.
 
         Args:
             reply: The reply.
+            prompt: The prompt that was sent.
             applied: The settings that were sent.
             started: Time of the request, by ``time.monotonic``.
         """
@@ -73,7 +74,7 @@ class ReplyReader:
             # UTF-8 cannot encode lone surrogates, so a later prompt could not contain them.
             answer = answer.encode("utf-8", "backslashreplace").decode()
             reason, model = _label(choice.get("finish_reason")), _label(content.get("model"))
-            prompt_tokens, completion_tokens = self._counts(content.get("usage"))
+            prompt_tokens, completion_tokens = self._counts(content.get("usage"), prompt, answer)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return failure("malformed", f"no chat completion: {text}", started)
         if not answer and reason != "length":
@@ -93,25 +94,30 @@ class ReplyReader:
             applied=applied,
         )
 
-    def _counts(self, usage: Any) -> tuple[int | None, int | None]:
-        """Return prompt and completion tokens, as counted by the server; None if not plausible."""
+    def _counts(self, usage: Any, prompt: str, answer: str) -> tuple[int | None, int | None]:
+        """Return prompt and completion tokens, as counted by the server; None if not credible."""
         if not usage:
             return None, None
-        prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-        if (prompt is None or completion is None) and not self._warned_of_usage:
+        counts = (
+            credible(_count(usage, "prompt_tokens"), prompt),
+            credible(_count(usage, "completion_tokens"), answer),
+        )
+        if None in counts and not self._warned_of_usage:
             self._warned_of_usage = True
             say(
                 f"{self._endpoint}: expected prompt_tokens and completion_tokens in usage as "
-                f"numbers of tokens, found '{plain(repr(usage), _LABEL_CHARACTERS)}'. Such calls "
-                f"are charged at the most that they may cost."
+                f"numbers of tokens, found '{plain(repr(usage), _LABEL_CHARACTERS)}' for a prompt "
+                f"of {len(prompt):,} characters and an answer of {len(answer):,}. Such calls are "
+                f"charged at the most that they may cost."
             )
-        return prompt, completion
+        return counts
 
-    def no_text(self, reason: str, *, tokens: int | None = None) -> Completion:
+    def no_text(self, reason: str, *, latency_s: float, tokens: int | None = None) -> Completion:
         """Return a completion without text.
 
         Args:
             reason: Why the text is missing, in place of the finish reason.
+            latency_s: Duration of the request.
             tokens: Tokens of the prompt and of the completion; None if unknown.
         """
         return Completion(
@@ -122,6 +128,7 @@ class ReplyReader:
             finish_reason=reason,
             prompt_tokens=tokens,
             completion_tokens=tokens,
+            latency_s=latency_s,
         )
 
     def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
@@ -131,17 +138,18 @@ class ReplyReader:
         if status < _REDIRECT:
             kind = "malformed"
         if kind in {"refused", "key"} and (found := _NO_ANSWER.search(message)):
-            return self.no_text(plain(f"refused: {found[0]}"), tokens=0)
+            latency_s = time.monotonic() - started
+            return self.no_text(plain(f"{REFUSED}{found[0]}"), latency_s=latency_s, tokens=0)
         if kind == "rate" and _NO_CREDIT.search(message):
             kind = "quota"
         if kind == "refused":
             message = (
                 f"model: expected a request that {self._endpoint} accepts, found "
-                f"'{message}' (status {status}). Correct model.name, model.base_url, "
+                f"'{message}'. Correct model.name, model.base_url, "
                 f"model.omit or model.tokens_field, and run the same command to continue."
             )
-        rest = reply.headers.get("retry-after")
-        return failure(kind, message, started, rest=rest, most=2 * _MESSAGE_CHARACTERS)
+        rest, date = (reply.headers.get(name) for name in ("retry-after", "date"))
+        return failure(kind, message, started, rest=rest, date=date, most=2 * _MESSAGE_CHARACTERS)
 
 
 def failure(
@@ -150,6 +158,7 @@ def failure(
     started: float,
     *,
     rest: str | None = None,
+    date: str | None = None,
     most: int = _MESSAGE_CHARACTERS,
 ) -> Failure:
     """Return a failure whose message is one short line without secrets.
@@ -159,10 +168,11 @@ def failure(
         message: Cause, as untrusted text.
         started: Time of the request, by ``time.monotonic``.
         rest: Value of the header ``Retry-After``.
+        date: Value of the header ``Date``.
         most: Most characters of ``message`` to keep.
     """
     message = plain(message, most)
-    retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS])
+    retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS], date)
     if rest is not None and retry_after_s is None:
         message += (
             f" (expected seconds of at most a week, or a date, in Retry-After, found "
@@ -204,17 +214,28 @@ def _count(usage: Any, name: str) -> int | None:
     return value if known else None
 
 
-def _seconds(rest: str) -> float | None:
-    """Return the seconds of a ``Retry-After`` header; None if invalid or above a week."""
-    from email.utils import parsedate_to_datetime
+def _seconds(rest: str, date: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header; None if invalid or above a week.
 
+    A date in it is by the server's clock, as ``date`` is. The clock here may be wrong.
+    """
     try:
         seconds = float(rest)
         least = 0.0
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(rest).timestamp() - time.time()
-            least = -math.inf  # a past date means no wait
-        except (ValueError, OverflowError, TypeError, LookupError, OSError, AttributeError):
+        until, now = (_time(text) for text in (rest, (date or "")[:_LABEL_CHARACTERS]))
+        if until is None:
             return None
+        seconds = until - (time.time() if now is None else now)
+        least = -math.inf  # a past date means no wait
     return max(0.0, seconds) if least <= seconds <= _LONGEST_REST_S else None
+
+
+def _time(text: str) -> float | None:
+    """Return the time that a header names, None where it names none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError, LookupError, OSError, AttributeError):
+        return None

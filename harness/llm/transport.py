@@ -6,7 +6,7 @@ address receives the request, independently of the SDK's version and of the envi
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,40 @@ async def ask(
     Raises:
         NoReply: The request failed, or the reply is compressed or too large.
     """
+
+    def create(client: Any) -> Awaitable[Any]:
+        asked: Awaitable[Any] = client.chat.completions.with_raw_response.create(
+            model=fields["model"],
+            messages=[{"role": "user", "content": prompt}],
+            extra_body=dict(fields),
+        )
+        return asked
+
+    return await _sent(create, base_url=base_url, key=key, timeout_s=timeout_s)
+
+
+async def list_models(*, base_url: str, key: str | None, timeout_s: float) -> Reply:
+    """Ask for the list of models, which costs nothing, as ``ask`` asks.
+
+    Args:
+        base_url: Address of the API.
+        key: Sent to this address; None sends none.
+        timeout_s: Limit for connecting and for each read.
+
+    Raises:
+        NoReply: The request failed, or the reply is compressed or too large.
+    """
+
+    def listed(client: Any) -> Awaitable[Any]:
+        asked: Awaitable[Any] = client.models.with_raw_response.list()
+        return asked
+
+    return await _sent(listed, base_url=base_url, key=key, timeout_s=timeout_s)
+
+
+async def _sent(
+    send: Callable[[Any], Awaitable[Any]], *, base_url: str, key: str | None, timeout_s: float
+) -> Reply:
     import openai
 
     # A shorter limit for connecting distinguishes requests that were never sent from lost ones.
@@ -71,14 +105,13 @@ async def ask(
     http.key, http.sent = key, headers_for(base_url)
     try:
         async with openai.AsyncOpenAI(
-            api_key=key, base_url=base_url, timeout=timeout, max_retries=0, http_client=http
+            api_key=key or "none",
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=0,
+            http_client=http,
         ) as client:
-            raw = await client.chat.completions.with_raw_response.create(
-                model=fields["model"],
-                messages=[{"role": "user", "content": prompt}],
-                extra_body=dict(fields),
-            )
-            response = raw.http_response
+            response = (await send(client)).http_response
     except openai.APIStatusError as error:
         response = error.response
     except openai.APIConnectionError as error:
@@ -113,13 +146,15 @@ def _client_class() -> Any:
     import openai
 
     class Bounded(openai.DefaultAsyncHttpxClient):
-        key: str
+        key: str | None
         sent: frozenset[str]
 
         async def send(self, request: Any, **_: Any) -> Any:
             """Send only allowed headers, follow no redirect, and return a fully read response."""
             headers = {n: v for n, v in request.headers.items() if n in self.sent}
-            headers |= {"authorization": f"Bearer {self.key}", "accept-encoding": "identity"}
+            headers["accept-encoding"] = "identity"
+            if self.key is not None:
+                headers["authorization"] = f"Bearer {self.key}"
             # A new request, since the SDK reads its own headers after the response.
             outgoing = type(request)(
                 request.method,

@@ -16,14 +16,12 @@ from typing import IO, Any
 
 from harness.errors import InputError, RecordError
 from harness.files import write_atomically
-from harness.record.bounded_json import count_values, parse_json
+from harness.record.bounded_json import parse_counted, parse_json
 from harness.record.consistency import problem_of
 from harness.record.database import MOST_CHARACTERS
 from harness.record.event import Entry, Event
 from harness.record.events import (
-    JOURNAL_FORMAT,
     MALFORMED,
-    READABLE_FORMATS,
     ChildDecided,
     Manifest,
     ReferenceEvaluated,
@@ -32,6 +30,7 @@ from harness.record.events import (
 )
 from harness.record.journal import JOURNAL_NAME, read_entries
 from harness.record.sealed_zip import packed, read_members
+from harness.record.upgrade import JOURNAL_FORMAT, READABLE_FORMATS
 from harness.text import reason_of
 
 ARCHIVE_FORMAT = 1
@@ -162,10 +161,10 @@ def _entries(parts: Mapping[str, bytes], *, version: int) -> Iterator[Entry]:
         if len(encoded) > _MOST_BYTES_OF_AN_EVENT:
             raise ValueError(f"an event has more than {_MOST_BYTES_OF_AN_EVENT:,} bytes")
         line = encoded.decode("utf-8")
-        n += count_values(line)
+        stored, values = parse_counted(line)
+        n += values
         if n > _MOST_VALUES:
             raise ValueError(f"its events have more than {_MOST_VALUES:,} values")
-        stored = parse_json(line)
         at = stored["at"]
         if not isinstance(at, int | float) or not abs(at) < _LATEST:
             raise ValueError(f"its journal has an event with the invalid time {_shown(at)}")

@@ -13,8 +13,6 @@ from typing import Any, NoReturn
 MOST_VALUES = 100_000
 """Limit for one text; an event has a few hundred values at most."""
 MOST_DEPTH = 32
-_STRING = re.compile(r'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
-"""Strings, including an unterminated one, so that matching takes linear time."""
 _LONG_NUMBER = re.compile(r"[-+.\w]{41}")
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -26,15 +24,19 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: The text is not JSON, or exceeds the limits on nesting, values and numbers.
     """
-    if isinstance(text, bytes):
-        text = text.decode("utf-8")
-    count_values(text)
-    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    value, _ = parse_counted(text.decode("utf-8") if isinstance(text, bytes) else text)
+    return value
+
+
+def parse_counted(text: str) -> tuple[Any, int]:
+    """Parse a JSON text as ``parse_json`` does; return the value, and how many values it holds."""
+    n = count_values(text)
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite), n
 
 
 def count_values(text: str) -> int:
     """Count the values of a JSON text without parsing it; ValueError if it exceeds a limit."""
-    outside = _STRING.sub("", text)
+    outside = _outside_strings(text)
     if _LONG_NUMBER.search(outside):
         raise ValueError("a number has more than 40 characters")
     n = sum(outside.count(mark) for mark in "[{,:") + 1
@@ -44,6 +46,20 @@ def count_values(text: str) -> int:
     if max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0) > MOST_DEPTH:
         raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels")
     return n
+
+
+def _outside_strings(text: str) -> str:
+    """Return a JSON text without its strings; one that does not end reaches to the end.
+
+    Cutting at the quotes takes half the time of a regular expression.
+    """
+    outside, inside = [], False
+    for part in text.split('"'):
+        if not inside:
+            outside.append(part)
+        quoted = inside and (len(part) - len(part.rstrip("\\"))) % 2  # the quote after it
+        inside = not inside or bool(quoted)
+    return "".join(outside)
 
 
 def _finite(text: str) -> float:

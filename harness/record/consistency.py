@@ -17,11 +17,14 @@ from harness.config.schema import Confirm, Final, Search
 from harness.config.strategies import TARGET, installed_strategies, stable_name, strategy_class
 from harness.config.tasks import KINDS
 from harness.errors import InputError, RecordError
+from harness.evolution.candidate import is_charged
 from harness.evolution.proposer import labels_of
 from harness.evolution.selection import Selection
+from harness.record.circumstances import CodeChanged
 from harness.record.event import Event
 from harness.record.events import (
     CallAnswered,
+    CallRefused,
     ChildDecided,
     Manifest,
     NetworkRetrained,
@@ -51,10 +54,12 @@ _OPTIONAL: Mapping[str, type] = {
 _SECTIONS: Mapping[str, type] = {"final": Final, "confirm": Confirm, "search": Search}
 """Settings whose values, as far as they are recorded, have the types and ranges of the schema."""
 _PACKAGE = "guided-evolution"
-_OWN = frozenset({"harness", "baselines"})
-"""Packages of this project's strategies."""
+_OWN = "harness"
+"""Package of this project's strategies."""
 _MOST_ENTRIES, _LONGEST_LINE = 1_000, 500
 """Limits of what a manifest states of a machine, which nothing can compute again."""
+_OF_CALLS = ("llm_calls", "prompt_tokens", "completion_tokens", "tokens", "cost")
+"""Limits of a budget that may have no room for a call."""
 _MACHINE = ("device", "torch", "python", "sandbox")
 
 
@@ -91,6 +96,8 @@ def _check(events: Sequence[Event]) -> None:
     if not isinstance(events[0], Manifest):
         raise ValueError(f"the first event is {events[0].KIND}, not manifest")  # noqa: TRY004
     _check_manifest(events[0])
+    _check_decisions(events[0], events)
+    _check_limits(events)
     known = {"seed"}
     answered = {event.step for event in events if isinstance(event, CallAnswered)}
     reference = False
@@ -104,10 +111,36 @@ def _check(events: Sequence[Event]) -> None:
             known.add(event.step)
             if len(known) - 1 > MOST_PROPOSALS:  # the seed network is none
                 raise ValueError(f"more than {MOST_PROPOSALS:,} proposals")
+        if isinstance(event, CodeChanged):
+            _require_lines(event.code, event.key)
         if isinstance(event, NetworkRetrained | ScoreConfirmed) and event.step not in known:
             raise ValueError(f"{event.key} refers to a network that was not proposed")
         if isinstance(event, ScoreConfirmed):
             _setting(events[0].settings, "confirm.seeds", _NUMBER)
+
+
+def _check_decisions(manifest: Manifest, events: Sequence[Event]) -> None:
+    """Check that a run without a study decided by what it measured, and kept to its budget."""
+    proposals = evaluations = 0
+    for event in events:
+        if not isinstance(event, ReferenceEvaluated | ChildDecided | ScoreConfirmed):
+            continue
+        if event.outcome != event.measured and not manifest.study:
+            raise ValueError(f"{event.key} was not decided as measured, though it has no study")
+        if isinstance(event, ChildDecided):
+            proposals += 1
+            evaluations += is_charged(event.outcome, event.measured)
+    budget = manifest.settings["budget"]
+    for name, n in (("proposals", proposals), ("evaluations", evaluations)):
+        limit = budget.get(name)
+        if limit is not None and n > limit:
+            raise ValueError(f"{n:,} {name}, more than budget.{name} allows")
+
+
+def _check_limits(events: Sequence[Event]) -> None:
+    for event in events:
+        if isinstance(event, CallRefused) and event.limit not in _OF_CALLS:
+            raise ValueError(f"{event.key} names a limit that is none of {', '.join(_OF_CALLS)}")
 
 
 def _check_manifest(manifest: Manifest) -> None:
@@ -125,10 +158,13 @@ def _check_statements(manifest: Manifest) -> None:
     for name, value in _stated_twice(manifest):
         if name in manifest.settings and manifest.settings[name] != value:
             raise ValueError(f"its {name} is not that of its settings")
+    for name, value in manifest.hashes.items():
+        if not value.startswith(str(manifest.settings.get(name))):
+            raise ValueError(f"the hash of its {name} is not that of its settings")
     for name in _MACHINE:
         if not isinstance(manifest.machine[name], str):
             raise ValueError(f"machine.{name} is not a str")  # noqa: TRY004
-    for name in ("machine", "packages", "labels", "study", "commit"):
+    for name in ("machine", "packages", "labels", "study", "commit", "code", "hashes"):
         _require_lines(getattr(manifest, name), name)
     if manifest.study and (lacks := {"date", "model"} - manifest.study.keys()):
         raise LookupError(f"study.{min(lacks)}")
@@ -169,7 +205,7 @@ def _own_class(settings: Mapping[str, Any], name: str) -> type[Any] | None:
     """Return the class of a strategy; None unless this package has it and can import it."""
     target = _lookup(settings, f"{name}.{TARGET}")
     path = installed_strategies().get(stable_name(target)) if isinstance(target, str) else None
-    if path is None or path.partition(".")[0] not in _OWN:
+    if path is None or path.partition(".")[0] != _OWN:
         return None
     try:
         return strategy_class(path)

@@ -3,12 +3,19 @@
 The file is untrusted. It must be a regular file with exactly the schema that this module writes, so
 no view, trigger or other table takes part in a query. Steps, rows and bytes are limited before
 anything is loaded.
+
+Processes on other machines read a journal while it is written. So it has a rollback journal and no
+write-ahead log, whose index is shared memory of one machine. What a killed writer leaves is rolled
+back by the next one; a reader does that in a copy.
 """
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +34,8 @@ CREATE TABLE IF NOT EXISTS event(
     json TEXT NOT NULL, at REAL NOT NULL
 );
 """
+SYNCHRONOUS = "EXTRA"
+"""An event that is recorded survives a power failure. Tests, which know none, have OFF."""
 MOST_CHARACTERS = 1 << 23
 """Longest JSON of an event: 8 MiB, about twenty times the longest prompt and answer."""
 MOST_OF_A_TEXT = MOST_CHARACTERS // 2 - (1 << 16)
@@ -36,6 +45,14 @@ MOST_OF_AN_ANSWER = MOST_OF_A_TEXT // 12
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite opens next to a database."""
+_ROLLBACK = "-journal"
+_MAGIC = bytes.fromhex("d9d505f920a163d7")
+"""The last bytes of a rollback journal that names another file, which SQLite would delete."""
+_LARGEST_COPY = 1 << 31
+"""Bytes of the files that a reader copies: twice a journal of the greatest length, and more."""
+_COPIES, _PAUSE_S = 50, 0.1
+_BUSY_S = 60.0
+"""Seconds to wait for another process that reads or writes; each takes milliseconds."""
 _ROW_BYTES = 1 << 16
 """Bytes of a row beside its JSON."""
 _MOST = {"events": 1_000_000, "characters": 1 << 29, "values": 10_000_000}
@@ -77,19 +94,21 @@ def open_for_writing(path: Path, *, version: int) -> Connection:
         RecordError: The journal cannot be read, or is of another format.
     """
     _require_regular(path)
-    if path.is_symlink() or (path.exists() and path.stat().st_size and _holds(path, "-journal")):
-        raise unreadable(path, "it is a link, or has a rollback journal")
+    if path.is_symlink():
+        raise unreadable(path, "it is a link")
+    _require_own_rollback(path, path.with_name(path.name + _ROLLBACK))
     try:
         with contextlib.ExitStack() as stack:
-            connected = sqlite3.connect(path, check_same_thread=False)
+            connected = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY_S)
             db = stack.enter_context(contextlib.closing(connected))
             _restrict(db)
             found = _version(db)
             if found not in {0, version}:
                 raise other_format(path, found, version)
             _require_schema(path, db, may_be_empty=found == 0)
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
+            with contextlib.suppress(sqlite3.OperationalError):  # it had a log, and is read now
+                db.execute("PRAGMA journal_mode=DELETE")
+            db.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
             if found == 0:
                 db.executescript(f"{_SCHEMA} PRAGMA user_version={version};")
             db.set_progress_handler(None, 0)
@@ -114,20 +133,42 @@ def select(path: Path, where: str, value: object, tally: Tally) -> tuple[int, li
     Raises:
         RecordError: The journal cannot be read.
     """
-    _require_regular(path)
+    condition = where, value
+    for _ in range(_COPIES):
+        _require_regular(path)
+        try:
+            return _selected(path, condition, tally)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise unreadable(path, error) from None
+        except (sqlite3.Error, UnicodeError) as error:
+            raise unreadable(path, error) from None
+        if (found := _rolled_back(path, condition, tally)) is not None:
+            return found
+        time.sleep(_PAUSE_S)
+    raise unreadable(path, "it was changed at every attempt")
+
+
+def append(db: Connection, path: Path, event: tuple[str, str, str, float]) -> None:
+    """Write an event durably.
+
+    Args:
+        db: An open journal.
+        path: Its file.
+        event: Key, kind, JSON and time.
+
+    Raises:
+        RecordError: It cannot be written; the journal is as before.
+    """
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
-            _restrict(db)
-            db.execute("PRAGMA query_only=ON")
-            version = _version(db)
-            _require_schema(path, db, may_be_empty=version == 0)
-            if version == 0:  # creation is in progress, or was interrupted
-                return version, []
-            query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
-            return version, list(_bounded(path, db.execute(query, (value,)), tally))
-    except (sqlite3.Error, UnicodeError) as error:
-        raise unreadable(path, error) from None
+        with db:
+            db.execute("INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)", event)
+    except sqlite3.Error as error:
+        raise RecordError(
+            f"{path}: expected a journal that can be written, it cannot "
+            f"({reason_of(str(error))}). All events before are recorded. Make room on its disk, or "
+            f"end what keeps it open; the same command goes on."
+        ) from None
 
 
 def unreadable(path: Path, why: object) -> RecordError:
@@ -146,6 +187,69 @@ def other_format(path: Path, found: int, expected: int) -> RecordError:
     )
 
 
+def _selected(
+    path: Path, condition: tuple[str, object], tally: Tally, *, copy: Path | None = None
+) -> tuple[int, list[Row]]:
+    """Read the events that meet a condition from a journal or its copy; see ``select``."""
+    uri = f"{(copy or path).absolute().as_uri()}?mode={'rw' if copy else 'ro'}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as db:
+        _restrict(db)
+        db.execute("PRAGMA query_only=ON")
+        version = _version(db)
+        _require_schema(path, db, may_be_empty=version == 0)
+        if version == 0:  # creation is in progress, or was interrupted
+            return version, []
+        where, value = condition
+        query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
+        return version, list(_bounded(path, db.execute(query, (value,)), tally))
+
+
+def _rolled_back(
+    path: Path, condition: tuple[str, object], tally: Tally
+) -> tuple[int, list[Row]] | None:
+    """Read from a copy of a journal that its writer left half-written; see ``select``.
+
+    Returns:
+        None if another process has begun to write meanwhile.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = _copied(path, Path(folder))
+            return None if copy is None else _selected(path, condition, tally, copy=copy)
+    except FileNotFoundError:  # the rollback journal, at its writer's end
+        return None
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        raise unreadable(path, error) from None
+
+
+def _copied(path: Path, folder: Path) -> Path | None:
+    """Copy a journal that its writer left half-written, with what rolls it back.
+
+    Returns:
+        The copy, None if another process has changed the journal meanwhile.
+    """
+    rollback = path.with_name(path.name + _ROLLBACK)
+    before = rollback.stat()
+    if path.stat().st_size + before.st_size > _LARGEST_COPY:
+        raise unreadable(path, "it is half-written, and too large to be copied")
+    copy = folder / path.name
+    shutil.copyfile(path, copy)
+    shutil.copyfile(rollback, copy.with_name(rollback.name))
+    after = rollback.stat()
+    if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
+        return None
+    _require_own_rollback(path, copy.with_name(rollback.name))
+    return copy
+
+
+def _require_own_rollback(path: Path, rollback: Path) -> None:
+    """Raise RecordError if the rollback journal names another file, which SQLite would delete."""
+    with contextlib.suppress(OSError), rollback.open("rb") as file:  # none, or one too short
+        file.seek(-len(_MAGIC), os.SEEK_END)
+        if file.read() == _MAGIC:
+            raise unreadable(path, "its rollback journal names another file")
+
+
 def _require_regular(path: Path) -> None:
     """Raise RecordError unless each existing file of a journal is a regular file.
 
@@ -162,11 +266,6 @@ def _require_regular(path: Path) -> None:
                 raise unreadable(path, f"{file.name} is a broken link") from None
         except OSError as error:
             raise unreadable(path, os.strerror(error.errno or 0)) from None
-
-
-def _holds(path: Path, suffix: str) -> bool:
-    companion = path.with_name(path.name + suffix)
-    return companion.exists() and companion.stat().st_size > 0
 
 
 def _restrict(db: Connection) -> None:

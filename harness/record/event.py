@@ -15,8 +15,12 @@ class Event:
     """First part of the key."""
     PLACE: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that make up the rest of the key."""
+    SHORTER: ClassVar[Mapping[str, int]] = {}
+    """Number of digits that a digest of the place has in earlier records, by name of the field."""
     WHOLE: ClassVar[str | None] = None
     """Name of the field that is the content, where the content is one field."""
+    ADDED: ClassVar[tuple[str, ...]] = ()
+    """Names of fields that earlier records lack; they are stored where they have a value."""
     PARSE: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     """Parsers of fields that are stored as other values than they have, by name."""
 
@@ -24,6 +28,16 @@ class Event:
     def key_of(cls, *place: object) -> str:
         """Return the key of the event of this kind at a place."""
         return "/".join([cls.KIND, *map(str, place)])
+
+    @classmethod
+    def earlier_key_of(cls, *place: object) -> str:
+        """Return the key at a place as earlier records have it.
+
+        A short digest can be that of two networks. So only what a record alone decides, a replay,
+        may look for this key.
+        """
+        named = zip(cls.PLACE, place, strict=True)
+        return cls.key_of(*(str(value)[: cls.SHORTER.get(name)] for name, value in named))
 
     @property
     def key(self) -> str:
@@ -33,7 +47,8 @@ class Event:
     @property
     def content(self) -> dict[str, Any]:
         """The content as JSON values."""
-        stored = {n: plain(v) for n, v in vars(self).items() if n not in self.PLACE}
+        fields = {n: v for n, v in vars(self).items() if v or n not in self.ADDED}
+        stored = {n: plain(v) for n, v in fields.items() if n not in self.PLACE}
         return stored[self.WHOLE] or {} if self.WHOLE else stored
 
     @classmethod

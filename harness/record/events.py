@@ -1,27 +1,20 @@
 """The events of a run, which its journal holds, as typed values.
 
 An event is stored under a key, such as ``proposal/g1.c2``: its kind, then its place within the run.
-Its content is stored as JSON values. Only this module knows keys and contents; other modules use
-the fields.
+Its content is stored as JSON. Only this module knows keys and contents; others use the fields.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from harness.config.schema import Price
 from harness.evolution.budget import Usage, cost_of
 from harness.evolution.candidate import Gated, Outcome, Variation, gated_of, outcome_of
+from harness.record.circumstances import CodeChanged
 from harness.record.event import Event
-from harness.record.upgrade import upgrade
+from harness.record.upgrade import JOURNAL_FORMAT, upgrade
 
-JOURNAL_FORMAT = 4
-_UPGRADES: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
-    3: upgrade,
-    JOURNAL_FORMAT: lambda _, content: content,
-}
-READABLE_FORMATS = frozenset(_UPGRADES)
-"""Formats of journals and archives that this version reads."""
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors of ``read_event``."""
 
@@ -45,6 +38,7 @@ class Manifest(Event):
     """How a run was set up. Its first event."""
 
     KIND = "manifest"
+    ADDED = ("code", "hashes")
 
     arm: str
     seed: int
@@ -53,10 +47,10 @@ class Manifest(Event):
     variant: str
     """Digest of the arm's settings, its seed aside."""
     settings: Mapping[str, Any]
-    """All settings that decide the outcome, as plain values; see ``config.identity``."""
+    """All settings that decide the outcome, as plain values: ``config.identity``."""
     data: Data
     study: Mapping[str, str] | None
-    """Model and date of the recorded study whose scores decide its course, None without one."""
+    """Model (empty if it asked none) and date of the record whose decisions set its course."""
     prompts: str
     """Digest of the prompt templates."""
     labels: Mapping[str, str]
@@ -67,6 +61,10 @@ class Manifest(Event):
     commit: str | None
     score_only: bool = False
     """Whether the arm selects by score alone, ignoring the number of parameters."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each file that decides the run, see ``record.code``; earlier records have none."""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of ``data``, ``network`` and ``study``, whose shorter digests ``settings`` have."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -105,11 +103,12 @@ class NetworkGated(Event):
 
     KIND = "gates"
     PLACE = ("text",)
+    SHORTER: ClassVar = {"text": 12}
     WHOLE = "found"
     PARSE: ClassVar = {"found": gated_of}
 
     text: str
-    """Digest of the exact source, comments included."""
+    """SHA-256 of the exact source, comments included."""
     found: Gated
 
 
@@ -137,12 +136,13 @@ class NetworkTrained(Event):
 
     KIND = "training"
     PLACE = ("purpose", "network", "seed")
+    SHORTER: ClassVar = {"network": 16}
     WHOLE = "outcome"
     PARSE: ClassVar = {"purpose": Purpose.parse, "seed": int, "outcome": outcome_of}
 
     purpose: Purpose
     network: str
-    """Digest of the network."""
+    """SHA-256 of the network's syntax tree."""
     seed: int
     """Seed of the training."""
     outcome: Outcome
@@ -188,10 +188,14 @@ class CallRefused(Event):
 
     KIND = "refused"
     PLACE = ("step",)
+    ADDED = ("reserved",)
+    PARSE: ClassVar = {"reserved": lambda stored: Usage(**stored)}
 
     step: str
     limit: str
     """Name of the limit, a setting of ``budget``."""
+    reserved: Usage | None = None
+    """The most that it may have cost; earlier records do not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +275,9 @@ class ChildDecided(Event):
     PLACE = ("step",)
     PARSE: ClassVar = {
         "parents": tuple,
-        "variations": lambda stored: tuple(map(_variation, stored)),
+        "variations": lambda stored: tuple(
+            Variation(**{**one, "calls": tuple(one["calls"])}) for one in stored
+        ),
         "outcome": outcome_of,
         "measured": outcome_of,
     }
@@ -324,7 +330,8 @@ class RunCompleted(Event):
     KIND = "complete"
 
 
-_BY_KIND: Mapping[str, type[Event]] = {event.KIND: event for event in Event.__subclasses__()}
+_EVENTS: tuple[type[Event], ...] = (*Event.__subclasses__(), CodeChanged)
+_BY_KIND = {event.KIND: event for event in _EVENTS}
 
 
 def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_FORMAT) -> Event:
@@ -340,8 +347,4 @@ def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_F
             valid event of that format.
     """
     kind, *place = key.split("/")
-    return _BY_KIND[kind].parse(place, _UPGRADES[version](key, content))
-
-
-def _variation(stored: Mapping[str, Any]) -> Variation:
-    return Variation(**{**stored, "calls": tuple(stored["calls"])})
+    return _BY_KIND[kind].parse(place, upgrade(key, content, version=version))

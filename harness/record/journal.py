@@ -7,21 +7,23 @@ run's file lock; readers open the journal read-only.
 
 import contextlib
 import json
+import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self, TypeVar, cast
 
 from harness.errors import RecordError
-from harness.files import LockHeldError, file_lock
-from harness.record.bounded_json import count_values, parse_json
+from harness.files import LockHeldError, file_lock, lock_holder
+from harness.record.bounded_json import parse_counted
 from harness.record.database import (
     MOST_CHARACTERS,
     MOST_OF_A_TEXT,
     Row,
     Tally,
+    append,
     open_for_writing,
     other_format,
     select,
@@ -29,17 +31,19 @@ from harness.record.database import (
 )
 from harness.record.event import Entry, Event
 from harness.record.events import (
-    JOURNAL_FORMAT,
     MALFORMED,
-    READABLE_FORMATS,
     RunCompleted,
     read_event,
 )
+from harness.record.upgrade import JOURNAL_FORMAT, READABLE_FORMATS
 from harness.secrets import without_secrets
 from harness.terminal import say
 from harness.text import each_text, reason_of
 
 JOURNAL_NAME = "journal.sqlite"
+LOCK = "lock"
+"""File in a run's folder that the process which works on the run keeps locked."""
+_LOOKS_EVERY_S = 0.5
 _BEFORE_ALL = -1 << 63
 """Lower than any sequence number, including a manipulated one."""
 _KEPT_FREE = 0.25
@@ -48,6 +52,10 @@ _SHOWN = 120
 """How many characters of untrusted text a message shows."""
 
 E = TypeVar("E", bound=Event)
+
+
+class RunHeldError(RecordError):
+    """Another process works on the run."""
 
 
 class Journal:
@@ -59,7 +67,8 @@ class Journal:
         listener: Called with each event that is new, once it is recorded.
 
     Raises:
-        RecordError: Another process works on the run, or its journal cannot be read.
+        RunHeldError: Another process works on the run.
+        RecordError: Its journal cannot be read.
         InputError: The folder cannot be written.
     """
 
@@ -93,19 +102,16 @@ class Journal:
             The event that the journal holds under its key.
 
         Raises:
-            RecordError: No reader would accept the event, or the journal with it; it is not
-                recorded.
+            RecordError: No reader would accept the event, or the journal with it, or it cannot be
+                written; it is not recorded.
         """
         text = json.dumps(each_text(event.content, without_secrets), sort_keys=True)
         at = time.time() if at is None else at
-        with self._mutex, self._db:
+        with self._mutex:
             if known := self._entries.get(event.key):
                 return cast("E", known.event)
             entry = self._checked((event.key, text, at))
-            self._db.execute(
-                "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
-                (event.key, event.KIND, text, at),
-            )
+            append(self._db, self.folder / JOURNAL_NAME, (event.key, event.KIND, text, at))
             self._entries[event.key] = entry
         self._listener(entry.event)
         return cast("E", entry.event)
@@ -114,9 +120,8 @@ class Journal:
         """Return an event as readers will see it, without what JSON loses; count it."""
         key, text, _ = row
         try:
-            entry = _parsed(row, JOURNAL_FORMAT)
-            sizes = {"characters": len(key) + len(text), "values": count_values(text)}
-            self._tally.add(events=1, **sizes)
+            entry, n = _parsed(row, JOURNAL_FORMAT)
+            self._tally.add(events=1, characters=len(key) + len(text), values=n)
         except MALFORMED as error:
             raise RecordError(
                 f"{self.folder}: expected an event that readers of its journal accept, found "
@@ -191,9 +196,10 @@ def _read(folder: Path, after: int, tally: Tally) -> list[Entry]:
     version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL, tally)
     entries: list[Entry] = []
     for row in rows:
-        entries.append(_entry(folder, row, version))
+        entry, n = _entry(folder, row, version)
+        entries.append(entry)
         try:
-            tally.add(values=count_values(row[1]))
+            tally.add(values=n)
         except ValueError as error:
             raise unreadable(folder / JOURNAL_NAME, error) from None
     if len({entry.event.key for entry in entries}) < len(entries):
@@ -222,10 +228,50 @@ def find_runs(runs_dir: Path) -> list[Path]:
 
 def is_complete(folder: Path) -> bool:
     """Whether the folder holds a run that ended as planned."""
+    return bool(keys_of(folder, RunCompleted))
+
+
+def keys_of(folder: Path, event: type[Event]) -> list[str]:
+    """Return the keys of a run's events of one kind, oldest first; none where there is no run."""
     if not (folder / JOURNAL_NAME).exists():
-        return False
-    _, rows = _select(folder, "key = ?", RunCompleted.key_of(), Tally())
-    return bool(rows)
+        return []
+    _, rows = _select(folder, "kind = ?", event.KIND, Tally())
+    return [key for key, _, _ in rows]
+
+
+def read_kind(folder: Path, event: type[E]) -> list[E]:
+    """Return a run's events of one kind, oldest first; none where there is no run."""
+    if not (folder / JOURNAL_NAME).exists():
+        return []
+    version, rows = _select(folder, "kind = ?", event.KIND, Tally())
+    return [cast("E", _entry(folder, row, version)[0].event) for row in rows]
+
+
+def holder_of(folder: Path) -> str | None:
+    """Return the name of the process that works on a run, None where none does."""
+    return lock_holder(folder / LOCK)
+
+
+def wait_for_one(folders: Sequence[Path], *, wait_s: float | None, told: set[Path]) -> None:
+    """Wait until no other process works on one of these runs.
+
+    Args:
+        folders: Folders of runs that other processes work on.
+        wait_s: Seconds to wait, None for as long as it takes.
+        told: Folders of which was said before that they are waited for.
+
+    Raises:
+        RunHeldError: All of them are worked on for that long.
+    """
+    deadline = math.inf if wait_s is None else time.monotonic() + wait_s
+    while all(holders := [holder_of(folder) for folder in folders]):
+        for folder, holder in zip(folders, holders, strict=True):
+            if folder not in told and wait_s != 0:
+                say(f"{folder}: {holder} works on this run; waiting for it.")
+            told.add(folder)
+        if time.monotonic() >= deadline:
+            raise _held(folders[0], str(holders[0]), wait_s or 0)
+        time.sleep(_LOOKS_EVERY_S)
 
 
 def _select(folder: Path, where: str, value: object, tally: Tally) -> tuple[int, list[Row]]:
@@ -236,7 +282,7 @@ def _select(folder: Path, where: str, value: object, tally: Tally) -> tuple[int,
     return version, rows
 
 
-def _entry(folder: Path, row: Row, version: int) -> Entry:
+def _entry(folder: Path, row: Row, version: int) -> tuple[Entry, int]:
     try:
         return _parsed(row, version)
     except MALFORMED as error:
@@ -247,15 +293,19 @@ def _entry(folder: Path, row: Row, version: int) -> Entry:
         ) from None
 
 
-def _parsed(row: Row, version: int) -> Entry:
-    """Parse a row; one of ``MALFORMED`` where it holds no event of that format."""
+def _parsed(row: Row, version: int) -> tuple[Entry, int]:
+    """Return a row's event, and how many JSON values it has.
+
+    Raises one of ``MALFORMED`` where the row holds no event of that format.
+    """
     key, text, at = row
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"it has {len(text):,} characters, more than {MOST_CHARACTERS:,}")
-    event = read_event(key, parse_json(text), version=version)
+    content, n = parse_counted(text)
+    event = read_event(key, content, version=version)
     if event.key != key:
         raise ValueError(f"its key is {event.key}")
-    return Entry(event=event, at=at)
+    return Entry(event=event, at=at), n
 
 
 def _why(error: Exception) -> str:
@@ -263,17 +313,21 @@ def _why(error: Exception) -> str:
 
 
 def _run_lock(folder: Path, wait_s: float) -> Any:
-    """Hold the lock of a run; RecordError where another process keeps it for ``wait_s``."""
+    """Hold the lock of a run; RunHeldError where another process keeps it for ``wait_s``."""
 
     def report(holder: str) -> None:
         say(f"{folder}: {holder} works on this run; waiting for it.")
 
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(file_lock(folder / "lock", wait_s=wait_s, on_wait=report))
+            stack.enter_context(file_lock(folder / LOCK, wait_s=wait_s, on_wait=report))
             return stack.pop_all()
     except LockHeldError as held:
-        raise RecordError(
-            f"{folder}: expected a run that no other process works on, {held.holder} holds it. "
-            f"Waited wait_s={wait_s:g} seconds; wait for it, or use another runs_dir."
-        ) from None
+        raise _held(folder, held.holder, wait_s) from None
+
+
+def _held(folder: Path, holder: str, waited_s: float) -> RunHeldError:
+    return RunHeldError(
+        f"{folder}: expected a run that no other process works on, {holder} holds it. "
+        f"Waited wait_s={waited_s:g} seconds; wait for it, or use another runs_dir."
+    )

@@ -1,17 +1,21 @@
 """A recorded run as a study: the answers and decisions that other runs may follow."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
-from harness.config.identity import digest_of
+from harness.config.identity import hash_of
 from harness.errors import RecordError
-from harness.evolution.candidate import Outcome, content_of
+from harness.evolution.candidate import Outcome, Rejection, content_of
+from harness.evolution.genome import Genome, normalised
 from harness.record.archive import read_archive
 from harness.record.consistency import statable
-from harness.record.event import Event
+from harness.record.event import Entry, Event
 from harness.record.events import (
     MALFORMED,
     CallAnswered,
@@ -31,6 +35,35 @@ class Decisions:
     """By step, ``seed`` for the seed network's."""
     confirmed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Scores on fresh seeds, by step."""
+    sources: Mapping[str, str | None] = field(default_factory=dict)
+    """The source that was decided, by step; None where no network came."""
+
+    def outcome(self, step: str, child: Genome | Rejection) -> Outcome | None:
+        """Return the recorded outcome of a step, None where none is recorded.
+
+        Args:
+            step: The step.
+            child: What was proposed there now.
+
+        Raises:
+            RecordError: The recorded outcome is that of another network.
+        """
+        here = child.source if isinstance(child, Genome) else None
+        if step in self.sources and not _is_same(here, self.sources[step]):
+            raise RecordError(
+                f"{step}: expected the network that was recorded there, whose decision is used, "
+                f"found another: the run takes another course here, because gates, FLOPs or code "
+                f"differ from those of the record. Follow the record where they are the same, or "
+                f"replay it without --retrain."
+            )
+        return self.outcomes.get(step)
+
+
+def _is_same(source: str | None, other: str | None) -> bool:
+    """Return whether two sources are one network; comments and formatting do not count."""
+    if source is None or other is None:
+        return source is other
+    return source == other or normalised(source) == normalised(other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +76,7 @@ class Study:
     task: str
     """Name of the data that it was searched on."""
     model: str
+    """The LLMs that answered; empty where none was asked."""
     date: str
     prompts_digest: str
     calls: tuple[CallAnswered, ...]
@@ -52,6 +86,11 @@ class Study:
 
     @property
     def digest(self) -> str:
+        """The first 12 digits of ``sha256``: its name in a run's identity."""
+        return self.sha256[:12]
+
+    @cached_property
+    def sha256(self) -> str:
         """Hash of its answers and decisions, in the words of the first version.
 
         It does not cover the recorded networks. Runs that followed the study are identified by it,
@@ -65,7 +104,7 @@ class Study:
             ScoreConfirmed.key_of(step): {"accuracies": list(scores)}
             for step, scores in self.decisions.confirmed.items()
         }
-        return digest_of([[call.content for call in self.calls], decided | confirmed])
+        return hash_of([[call.content for call in self.calls], decided | confirmed])
 
 
 _FIRST_WORDS = {"score": "accuracy"}
@@ -105,8 +144,32 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
     """
     manifests = [event for event in events if isinstance(event, Manifest)]
     calls = [event for event in events if isinstance(event, CallAnswered)]
+    with _naming(path):
+        _require_own_answers(path, manifests[0], calls)
+        return _study(path, events)
+
+
+def course_of(entries: Sequence[Entry], *, path: Path) -> Study:
+    """Return the course of any run, as a study for its re-training.
+
+    Args:
+        entries: Its events with their times; the first is its manifest.
+        path: Where they were found, for messages.
+
+    Raises:
+        RecordError: The run has inconsistent events.
+    """
+    events = [entry.event for entry in entries]
+    with _naming(path):
+        began = datetime.fromtimestamp(entries[0].at, tz=UTC).date().isoformat()
+        return _study(path, events, began)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn an error of inconsistent events into one that names the record."""
     try:
-        return _study(path, manifests[0], calls, events)
+        yield
     except MALFORMED as error:
         raise RecordError(
             f"{path}: expected a recorded study, its events are incomplete or damaged "
@@ -114,9 +177,8 @@ def study_of(events: Sequence[Event], *, path: Path) -> Study:
         ) from None
 
 
-def _study(
-    path: Path, manifest: Manifest, calls: Sequence[CallAnswered], events: Sequence[Event]
-) -> Study:
+def _require_own_answers(path: Path, manifest: Manifest, calls: Sequence[CallAnswered]) -> None:
+    """Raise RecordError unless a run asked an LLM for all its answers."""
     if "~" in manifest.arm:
         raise RecordError(
             f"{path}: expected an arm whose answers are its own, {manifest.arm} got them from "
@@ -124,16 +186,22 @@ def _study(
         )
     if not calls:
         raise RecordError(f"{path}: expected a run that asked an LLM, this one asked none.")
+
+
+def _study(path: Path, events: Sequence[Event], began: str = "") -> Study:
+    """Return the study; ``began`` is its date where no answer has one."""
+    manifest = next(event for event in events if isinstance(event, Manifest))
+    calls = [event for event in events if isinstance(event, CallAnswered)]
     settings = manifest.settings
     return Study(
         path=str(path),
         settings=statable(
-            f"+ablation={settings['ablation']} seed={settings['seed']} "
+            f"ablation={settings['ablation']} seed={settings['seed']} "
             f"budget.evaluations={settings['budget']['evaluations']} task={manifest.data.name}"
         ),
         task=manifest.data.name,
         model=statable(", ".join(sorted({call.model for call in calls}))),
-        date=statable(max(call.date for call in calls)),
+        date=statable(max((call.date for call in calls), default=began)),
         prompts_digest=manifest.prompts,
         calls=tuple(sorted(calls, key=lambda call: _order(call.step))),
         decisions=decisions_of(events),
@@ -145,14 +213,15 @@ def decisions_of(events: Iterable[Event]) -> Decisions:
     """Return the decisions that set a run's course."""
     outcomes: dict[str, Outcome] = {}
     confirmed: dict[str, tuple[float, ...]] = {}
+    sources: dict[str, str | None] = {}
     for event in events:
         if isinstance(event, ReferenceEvaluated):
-            outcomes["seed"] = event.outcome
+            outcomes["seed"], sources["seed"] = event.outcome, event.source
         elif isinstance(event, ChildDecided):
-            outcomes[event.step] = event.outcome
+            outcomes[event.step], sources[event.step] = event.outcome, event.source
         elif isinstance(event, ScoreConfirmed):
             confirmed[event.step] = event.outcome
-    return Decisions(outcomes=outcomes, confirmed=confirmed)
+    return Decisions(outcomes=outcomes, confirmed=confirmed, sources=sources)
 
 
 def _content_digest(events: Iterable[Event]) -> str:

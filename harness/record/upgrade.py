@@ -4,11 +4,12 @@ Format 4 calls the score ``score`` and the decision ``outcome``, names strategie
 class, and records the kind of task, its chance level and the labels of the proposer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.config.strategies import with_stable_names
 
+JOURNAL_FORMAT = 4
 _RENAMED = {"accuracy": "score", "accuracies": "scores", "fate": "outcome"}
 _LABELS = {"category": "category", "character": "character", "eot": "reflection"}
 """Labels of guided variation, the only proposer that recorded details under these keys."""
@@ -16,8 +17,16 @@ _WITH_OUTCOMES = frozenset({"proposal", "reference", "confirmed"})
 _OUTCOMES = frozenset({"training", "final"})
 
 
-def upgrade(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of an event of format 3 as format 4 has it."""
+def upgrade(key: str, content: Mapping[str, Any], *, version: int) -> Mapping[str, Any]:
+    """Return the content of an event as the present format has it.
+
+    Raises:
+        LookupError: The version is none of ``READABLE_FORMATS``, or the content lacks a key.
+    """
+    return _CONVERSIONS[version](key, content)
+
+
+def _upgraded(key: str, content: Mapping[str, Any]) -> dict[str, Any]:
     kind = key.partition("/")[0]
     if kind == "manifest":
         return _manifest(content)
@@ -42,3 +51,11 @@ def _manifest(content: Mapping[str, Any]) -> dict[str, Any]:
         "config": with_stable_names(content["config"]),
         "labels": _LABELS,
     }
+
+
+_CONVERSIONS: Mapping[int, Callable[[str, Mapping[str, Any]], Mapping[str, Any]]] = {
+    3: _upgraded,
+    JOURNAL_FORMAT: lambda _, content: content,
+}
+READABLE_FORMATS = frozenset(_CONVERSIONS)
+"""Formats of journals and archives that this version reads."""

@@ -5,10 +5,12 @@ terminal, without a hint of its file.
 """
 
 import types
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache, partial
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+Check = Callable[[Any], None]
 _MOST_NUMBER = 1e15
 """Upper limit of numbers in events, except settings: sums and products stay finite."""
 LONGEST_NAME = 1_000
@@ -29,41 +31,58 @@ def require(value: Any, hint: Any, name: str = "") -> None:
         hint: Annotation of the field; nested values are checked, too.
         name: Name of the field.
     """
+    _check_of(hint, name)(value)
+
+
+@cache
+def _check_of(hint: Any, name: str) -> Check:
+    """Return the check of a field; kept, since many events have the same fields."""
     if hint is Any:
-        return
+        return lambda _: None
     if get_origin(hint) is not None:
-        _require_parts(value, get_origin(hint), get_args(hint), name)
-    elif is_dataclass(hint):
-        _require_class(value, hint, name)
-        for field, field_hint in _fields(value.__class__):
-            require(getattr(value, field), field_hint, field)
-    elif hint in {int, float}:
-        _require_number(value, hint, name)
-    else:
-        _require_class(value, hint, name)
-        if hint is str and name not in _TEXTS:
-            _require_line(value, name)
+        return _check_of_parts(get_origin(hint), get_args(hint), name)
+    if is_dataclass(hint):
+        return partial(_require_fields, hint=hint, name=name)
+    if hint in {int, float}:
+        return partial(_require_number, hint=hint, name=name)
+    if hint is str and name not in _TEXTS:
+        return partial(_require_line, name=name)
+    return partial(_require_class, expected=hint, name=name)
 
 
-def _require_parts(value: Any, origin: Any, hints: tuple[Any, ...], name: str) -> None:
-    """Check a value annotated as a union, tuple or mapping."""
+def _check_of_parts(origin: Any, hints: tuple[Any, ...], name: str) -> Check:
+    """Return the check of a union, tuple or mapping."""
     if origin in {Union, types.UnionType}:
-        matching = [hint for hint in hints if type(value) is hint]
-        require(value, matching[0] if matching else hints[0], name)
-    elif origin is tuple:
-        _require_class(value, tuple, name)
-        for item in value:
-            require(item, hints[0], name)
-    else:
-        _require_class(value, dict, name)
-        for item in value.values():
-            require(item, hints[1], _INNER)
+        checks = {hint: _check_of(hint, name) for hint in hints}
+        first = checks[hints[0]]
+        return lambda value: checks.get(type(value), first)(value)
+    if origin is tuple:
+        return partial(_require_items, check=_check_of(hints[0], name), name=name)
+    return partial(_require_values, check=_check_of(hints[1], _INNER), name=name)
 
 
-@lru_cache
-def _fields(of: type) -> list[tuple[str, Any]]:
+def _require_items(value: Any, check: Check, name: str) -> None:
+    _require_class(value, tuple, name)
+    for item in value:
+        check(item)
+
+
+def _require_values(value: Any, check: Check, name: str) -> None:
+    _require_class(value, dict, name)
+    for item in value.values():
+        check(item)
+
+
+def _require_fields(value: Any, hint: Any, name: str) -> None:
+    _require_class(value, hint, name)
+    for field, check in _checks_of_fields(hint):
+        check(getattr(value, field))
+
+
+@cache
+def _checks_of_fields(of: type) -> list[tuple[str, Check]]:
     hints = get_type_hints(of)
-    return [(field.name, hints[field.name]) for field in fields(of)]
+    return [(field.name, _check_of(hints[field.name], field.name)) for field in fields(of)]
 
 
 def _require_class(value: Any, expected: Any, name: str) -> None:
@@ -81,6 +100,7 @@ def _require_number(value: Any, hint: type, name: str) -> None:
         raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, found {value:g}")
 
 
-def _require_line(value: str, name: str) -> None:
+def _require_line(value: Any, name: str) -> None:
+    _require_class(value, str, name)
     if not value.isprintable() or len(value) > LONGEST_NAME:
         raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")

@@ -1,6 +1,5 @@
 """The tables of a comparison: results, differences from the reference arm, cost."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -10,54 +9,75 @@ from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.effort.budgets import limits_of
 from harness.analysis.effort.spent import EFFORTS, training_price
-from harness.analysis.measures import margin_of, saved, size_changes
+from harness.analysis.measures import size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import METRICS, comparison_metric, metrics_of
 from harness.analysis.run_result import RunResult
+from harness.analysis.search_metrics import EFFORT_METRICS
 from harness.reporting import footnotes
-from harness.reporting.difference_tables import differences_table
-from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns
-from harness.reporting.notes.limits import points
+from harness.reporting.difference_tables import differences_table, standing_of
+from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns, restricted
+from harness.reporting.notes.digests import on_digests
+from harness.reporting.notes.headline import has_one_seed, parameters_saved
+from harness.reporting.notes.note import Note, notes_on
+from harness.reporting.notes.provenance import on_answers, on_code, on_machines, provenance
 from harness.reporting.tables import Document, Table
 
+SEED_NETWORK = "seed network"
 _SEEDS = Column(name="seeds", heading="seeds")
 _LLM = Column(name="llm", heading="LLM")
 _REFUSED = Column(name="refused", heading="the rest: %, gate")
 _NO_VALUE = "no completed run has a value"
-_SIZES = Column(name="size_changes", heading="smaller / same / larger %")
+_SIZES = Column(name=footnotes.SIZE_CHANGES, heading="smaller / same / larger %")
 
 
-def describe_comparison(comparison: Comparison, *, measure: str | None = None) -> Document:
+def describe_comparison(
+    comparison: Comparison,
+    *,
+    measure: str | None = None,
+    columns: Collection[str] = (),
+    arms: Collection[str] = (),
+) -> Document:
     """Return the tables of a comparison, with footnotes.
 
     Args:
         comparison: Runs that may be compared.
         measure: Name of the metric by which arms are compared with the reference; by default the
             primary measure. Any other is labelled exploratory.
+        columns: Names of the columns to which tables and notes are restricted, by default all.
+        arms: Names of the arms to which the headline is restricted, by default all.
     """
     chosen = measure_of(comparison, measure)
-    apart = (f"not comparable with the first table: {setting}" for setting in comparison.apart)
+    apart = [f"not comparable with the first table: {setting}" for setting in comparison.apart]
     reference = comparison.reference
     return Document(
-        title=comparison.title + (f": {footnotes.ONE_SEED}" if _has_one_seed(comparison) else ""),
+        title=comparison.title + (f": {footnotes.ONE_SEED}" if has_one_seed(comparison) else ""),
         headings=tuple(
-            dict.fromkeys([*apart, *_effort(comparison), *map(_source_of_answers, comparison.arms)])
+            dict.fromkeys(
+                [*map(Note, [*apart, *_effort(comparison)]), *map(on_answers, comparison.arms)]
+            )
         ),
         tables=(
-            _results(comparison),
-            _search(comparison),
-            *([differences_table(comparison, chosen)] if comparison.compared_by(chosen) else []),
-            _cost(comparison),
+            _results(comparison, columns),
+            _search(comparison, columns),
+            differences_table(comparison, chosen, only=columns),
+            _cost(comparison, columns),
         ),
-        headline=_parameters_saved(comparison),
+        headline=parameters_saved(comparison, arms),
         notes=(
             *_missing_runs(comparison),
-            *footnotes.on_score_only(comparison, chosen),
+            *_left_out(comparison),
+            *on_digests(comparison.arms),
+            *map(Note, footnotes.on_score_only(comparison, chosen)),
             *footnotes.on_cut(comparison),
-            *footnotes.on_events([run.whole for run in comparison.runs]),
-            footnotes.provenance({arm.name: arm.runs for arm in comparison.arms}),
+            *footnotes.on_events(comparison.arms),
+            *on_machines(comparison.arms),
+            *map(Note, on_code(comparison.arms)),
+            Note(provenance({arm.name: arm.runs for arm in comparison.arms})),
         ),
         reference=reference.name if reference else None,
+        measure=chosen.name,
+        standing=standing_of([comparison], chosen)[0],
     )
 
 
@@ -90,22 +110,30 @@ def _effort(comparison: Comparison) -> Iterator[str]:
         yield f"Price of an hour of training: {price:g}."
 
 
-def _results(comparison: Comparison) -> Table:
+def _results(comparison: Comparison, only: Collection[str]) -> Table:
     rows = [
-        {"arm": row["arm"], "seeds": seeds, **row}
-        for seeds, row in zip(_seeds(comparison), _rows(RESULTS, comparison), strict=True)
+        {
+            "arm": row["arm"],
+            "seeds": f"{complete}/{planned}",
+            "runs_complete": complete,
+            "runs_planned": planned,
+            **row,
+        }
+        for (complete, planned), row in zip(
+            _seeds(comparison), _rows(RESULTS, comparison), strict=True
+        )
     ]
     columns = [ARM, _SEEDS, *_columns(RESULTS, comparison)]
     title = "Results, re-trained on fresh seeds"
     notes = partial(footnotes.on_results, comparison.runs)
     why = "no arm has a value in each of its cut runs" if comparison.shortened else _NO_VALUE
-    return _table(RESULTS, title, columns, rows, notes, why=why)
+    return _table(RESULTS, title, restricted(columns, only), rows, notes, why=why)
 
 
-def _search(comparison: Comparison) -> Table:
+def _search(comparison: Comparison, only: Collection[str]) -> Table:
     columns = [ARM, *_columns(SEARCH, comparison)]
     rows, notes = list(_rows(SEARCH, comparison)), partial(footnotes.on_search, comparison.runs)
-    return _table(SEARCH, "Search, luck included", columns, rows, notes)
+    return _table(SEARCH, "Search, luck included", restricted(columns, only), rows, notes)
 
 
 def _table(
@@ -130,7 +158,7 @@ def _table(
     shown = known_columns(columns, rows)
     return Table(
         name=name,
-        title=title,
+        shows=title,
         columns=shown,
         rows=tuple(rows),
         notes=(*notes(shown), *footnotes.on_left_out(columns, shown, why=why)),
@@ -146,16 +174,17 @@ def _rows(table: str, comparison: Comparison) -> Iterator[Values]:
     """Yield the values of the seed network, then of each arm."""
     metrics = metrics_of(table)
     by_seed = _runs_by_seed(comparison.runs)
-    yield {"arm": "seed network", **{one.name: one.over_seed_networks(by_seed) for one in metrics}}
+    label = {"arm": SEED_NETWORK, "row": SEED_NETWORK}
+    yield {**label, **{one.name: one.over_seed_networks(by_seed) for one in metrics}}
     for arm in comparison.arms:
         yield {"arm": arm.name, **_over(arm.finished, metrics)}
 
 
-def _seeds(comparison: Comparison) -> Iterator[str]:
+def _seeds(comparison: Comparison) -> Iterator[tuple[int, int]]:
     by_seed = _runs_by_seed(comparison.runs)
-    yield f"{sum(run.complete for run in by_seed)}/{len(by_seed)}"
+    yield sum(run.complete for run in by_seed), len(by_seed)
     for arm in comparison.arms:
-        yield f"{len(arm.finished)}/{arm.planned}"
+        yield len(arm.finished), arm.planned
 
 
 def _runs_by_seed(runs: Sequence[RunResult]) -> list[RunResult]:
@@ -178,18 +207,17 @@ def _cost_metrics(comparison: Comparison) -> list[Metric]:
     return shown
 
 
-def _cost(comparison: Comparison) -> Table:
+def _cost(comparison: Comparison, only: Collection[str]) -> Table:
     metrics = _cost_metrics(comparison)
     columns = [ARM, _LLM, *(column_of(one, comparison.wording) for one in metrics)]
     after_valid = 1 + [column.name for column in columns].index("valid")
     columns[after_valid:after_valid] = [_REFUSED, _SIZES]
+    known = [*metrics, *(one for one in EFFORT_METRICS if one not in metrics)]
     rows = [
-        {column.name: row[column.name] for column in columns}
-        for arm in comparison.arms
-        for row in (_cost_row(arm, metrics), *_rows_by_llm(arm, metrics))
+        row for arm in comparison.arms for row in (_cost_row(arm, known), *_rows_by_llm(arm, known))
     ]
     notes = partial(footnotes.on_cost, comparison.arms, metrics)
-    return _table(COST, "Cost per completed run", columns, rows, notes)
+    return _table(COST, "Cost per completed run", restricted(columns, only), rows, notes)
 
 
 def _cost_row(arm: Arm, metrics: Sequence[Metric]) -> Values:
@@ -198,7 +226,7 @@ def _cost_row(arm: Arm, metrics: Sequence[Metric]) -> Values:
         "arm": arm.name,
         "llm": _models(runs),
         "refused": _refusals(runs),
-        "size_changes": _size_changes(runs),
+        **_size_changes(runs),
         **_over(runs, metrics),
     }
 
@@ -210,6 +238,8 @@ def _rows_by_llm(arm: Arm, metrics: Sequence[Metric]) -> Iterator[Values]:
         runs = [_asking(run, model) for run in arm.finished]
         yield {
             "arm": f"{arm.name}, asking {model}",
+            "of_arm": arm.name,
+            "row": "llm",
             "llm": _models(runs),
             "refused": None,
             "size_changes": None,
@@ -253,54 +283,27 @@ def _refusals(runs: Sequence[RunResult]) -> str | None:
     return ", ".join(texts) or "none"
 
 
-def _size_changes(runs: Sequence[RunResult]) -> str | None:
+def _size_changes(runs: Sequence[RunResult]) -> Values:
     """Return the shares of evaluated children that shrink, keep and grow their first parent."""
     counts = size_changes(runs)
     if not any(counts):
-        return None
-    return " / ".join(f"{100 * count / sum(counts):.0f}" for count in counts)
+        return {"size_changes": None}
+    shares = [count / sum(counts) for count in counts]
+    return {
+        "size_changes": " / ".join(f"{100 * share:.0f}" for share in shares),
+        **dict(zip(("smaller", "same_size", "larger"), shares, strict=True)),
+    }
 
 
-def _source_of_answers(arm: Arm) -> str:
-    study = arm.runs[0].manifest.study
-    if study:
-        return f"search recorded {study['date']} with {study['model']}; networks trained here"
-    if arm.models:
-        return f"{arm.name}: answers by {', '.join(arm.models)}; networks trained here"
-    return f"{arm.name}: searched and trained here"
-
-
-def _parameters_saved(comparison: Comparison) -> str:
-    """Return the parameters saved at the seed network's test score, 0 where an arm's run failed.
-
-    Nothing for one seed, since a sentence without an interval would look like a result.
-    """
-    run = comparison.arms[0].runs[0]
-    if _has_one_seed(comparison):
-        return ""
-    saved = ", ".join(_saved(arm) for arm in comparison.arms if arm.finished)
-    return (
-        f"Parameters saved by the selected network with a {run.wording.test_score} at most "
-        f"{points(run, margin_of(run))} below the seed network's, both re-trained on "
-        f"fresh seeds; median over all runs, 0 where it fails: {saved or 'no run is complete yet'}."
-    )
-
-
-def _has_one_seed(comparison: Comparison) -> bool:
-    return len({run.seed for run in comparison.runs}) == 1
-
-
-def _saved(arm: Arm) -> str:
-    decades = [one for run in arm.finished if (one := saved(run)) is not None]
-    if not decades or any(map(METRICS["saved"].is_lost, arm.finished)):
-        return f"{arm.name} unknown"
-    share = 100 * (1 - 10 ** -statistics.median(decades))
-    succeeded = sum(one > 0 for one in decades)
-    return f"{arm.name} {share:.1f} % ({succeeded} of {len(decades)} runs)"
-
-
-def _missing_runs(comparison: Comparison) -> Iterator[str]:
+def _missing_runs(comparison: Comparison) -> Iterator[Note]:
     every = {run.seed for run in comparison.runs}
     for arm in comparison.arms:
         if missing := every - {run.seed for run in arm.runs}:
-            yield f"{arm.name}: no run at {seeds_text(sorted(missing))}."
+            yield from notes_on(arm.name, [f"no run at {seeds_text(sorted(missing))}."])
+
+
+def _left_out(comparison: Comparison) -> Iterator[Note]:
+    for arm in comparison.incomplete:
+        why = "; ".join(dict.fromkeys(footnotes.how_it_goes_on(run) for run in arm.runs))
+        text = f"not in the tables, since none of its runs is complete; {why}."
+        yield from notes_on(arm.name, [text])

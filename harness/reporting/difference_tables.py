@@ -20,6 +20,7 @@ from harness.reporting.formatting import (
     fill,
     format_of,
     known_columns,
+    restricted,
 )
 from harness.reporting.tables import Table
 
@@ -29,7 +30,9 @@ _WITHOUT_MISSING = ", without missing values"
 _LEAST_P = 0.001
 
 
-def differences_table(comparison: Comparison, measure: Metric) -> Table:
+def differences_table(
+    comparison: Comparison, measure: Metric, *, only: Collection[str] = ()
+) -> Table:
     """Return the comparison of all arms with the reference.
 
     Arms that saw test data are left out, since they are scored by another rule. So are arms that
@@ -38,28 +41,47 @@ def differences_table(comparison: Comparison, measure: Metric) -> Table:
     Args:
         comparison: Runs that may be compared; it has a reference.
         measure: Metric to compare by, labelled exploratory unless it is the primary measure.
+        only: Names of the columns to which it is restricted, empty for all.
     """
+    if not comparison.compared_by(measure):  # CSV and JSON have it all the same
+        return Table(name="compared", shows="Compared", columns=(ARM,), rows=(), notes=())
     assert comparison.reference is not None
-    reference, wording = comparison.reference.name, comparison.wording
+    wording = comparison.wording
     points = format_of(measure, wording).points
     standing, why = standing_of([comparison], measure)
     found = list(paired_differences(comparison, measure))
-    columns = _columns(measure, comparison)
-    rows = tuple(row for arm, one in found for row in _rows(arm, one, measure))
+    columns = restricted(_columns(measure, comparison), only)
+    rows = tuple(row for arm, one in found for row in difference_rows(arm, one, measure))
     shown = known_columns(columns, rows)
     return Table(
         name="compared",
-        title=f"Against {reference}, {standing}{_at(comparison)}: {fill(measure.phrase, wording)}"
+        against=comparison.reference.name,
+        shows=f"{standing}{_at(comparison)}: {fill(measure.phrase, wording)}"
         + (f", in {points}" if points else "")
         + (", luck included" if measure.table == SEARCH else ""),
         columns=shown,
         rows=rows,
         notes=(
             why,
+            *_on_unpaired(comparison, measure, [arm for arm, _ in found]),
             *_notes(comparison, measure, [one for _, one in found], shown),
+            *_on_neither(found, measure, comparison.reference.name),
             *_on_left_out(columns, shown, [one for _, one in found]),
         ),
     )
+
+
+def _on_unpaired(
+    comparison: Comparison, measure: Metric, compared: Collection[Arm]
+) -> Iterator[str]:
+    """Yield the arms that are no part of the family of tests."""
+    assert comparison.reference is not None
+    names = [arm.name for arm in comparison.compared_by(measure) if arm not in compared]
+    if names:
+        yield (
+            f"Not compared, since no seed is completed by the arm and {comparison.reference.name}: "
+            f"{', '.join(names)}."
+        )
 
 
 def _at(comparison: Comparison) -> str:
@@ -136,12 +158,14 @@ def _p(value: float) -> str:
     return f"< {_LEAST_P}" if value < _LEAST_P else f"{value:.3f}"
 
 
-def _rows(arm: Arm, found: Difference, measure: Metric) -> Iterator[Values]:
+def difference_rows(arm: Arm, found: Difference, measure: Metric) -> Iterator[Values]:
+    """Yield the values of an arm's difference, then those without missing values, if any is."""
     yield {"arm": arm.name, **_values(found, measure)}
     if found.left_out is not None:
         values = dict.fromkeys(_values(found, measure))
         known = {"pairs": found.left_out.n, "difference": found.left_out.shift}
-        yield {"arm": f"{arm.name}{_WITHOUT_MISSING}", **values, **known}
+        name = f"{arm.name}{_WITHOUT_MISSING}"
+        yield {"arm": name, "of_arm": arm.name, "row": "known pairs", **values, **known}
 
 
 def _values(found: Difference, measure: Metric) -> Values:
@@ -157,12 +181,14 @@ def _values(found: Difference, measure: Metric) -> Values:
         "p_alone": found.p_alone,
         "p": found.p,
         "detectable_sd": in_sd,
-        "detectable": None if in_sd is None or deviation is None else in_sd * deviation,
+        "detectable": in_sd * deviation if in_sd and deviation else None,
         "verdict": _verdict(found, measure),
     }
 
 
 def _verdict(found: Difference, measure: Metric) -> str:
+    if found.n and found.neither == found.n:
+        return measure.neither
     if found.equivalent:
         return EQUIVALENT
     if found.shift is None or found.p is None or found.p > LEVEL:
@@ -193,8 +219,9 @@ def _notes(
         yield (
             f"Detectable: the least difference that these seeds find with {100 * POWER:g} % "
             f"probability, given what Holm's adjustment has rejected, in standard deviations of "
-            f"the paired differences (simulated with normal ones), and times the deviation "
-            f"measured here. A smaller difference may well exist where p is large."
+            f"the paired differences (simulated with normal ones without ties; with many equal "
+            f"values, such as runs that save nothing, more seeds are needed), and times the "
+            f"deviation measured here. A smaller difference may well exist where p is large."
         )
     yield _on_verdicts(comparison, measure)
     yield _on_examples(comparison)
@@ -208,8 +235,9 @@ def _on_p(found: Sequence[Difference]) -> str:
     if all(one.p is not None for one in found):
         return text
     return (
-        f"{text} A dash: with so few seeds no difference could be significant at 5 %, however "
-        f"large, under p (Holm) after the adjustment ({_possible(found)})."
+        f"{text} A dash: no pair has a value, or with so few seeds no difference could be "
+        f"significant at 5 %, however large, under p (Holm) after the adjustment "
+        f"({_possible(found)})."
     )
 
 
@@ -245,9 +273,31 @@ def _on_missing(found: Sequence[Difference]) -> Iterator[str]:
     if n:
         yield (
             f"A completed run without a value, or of whose re-trainings one failed, counts as "
-            f"worse than any value; {_count(n, 'pair')} here. The second row of an arm is its "
-            f"estimate without them, which has no test and no verdict, since it takes for granted "
-            f"that runs succeed."
+            f"worse than any value, and two such runs at one seed as equal; {_count(n, 'pair')} "
+            f"here. Runs without values show no equality: an arm has no test where no pair has a "
+            f"value, and never the verdict {EQUIVALENT} where a pair misses both. The second row "
+            f"of an arm is its estimate without them, which has no test and no verdict, since it "
+            f"takes for granted that runs succeed."
+        )
+
+
+def _on_neither(
+    found: Sequence[tuple[Arm, Difference]], measure: Metric, reference: str
+) -> Iterator[str]:
+    """Yield at how many seeds an arm and the reference both fail, which is no finding of equality.
+
+    Where that is so at every seed, nothing but the failures was seen.
+    """
+    counts = [
+        f"{arm.name} and {reference} at {one.neither} of {one.n} seeds"
+        for arm, one in found
+        if one.neither
+    ]
+    if counts:
+        yield (
+            f"{measure.neither.capitalize()}: {', '.join(counts)}. Each of these is a difference "
+            f"of 0. Where that is so at every seed, the verdict is not {EQUIVALENT}, but "
+            f"{measure.neither}."
         )
 
 
@@ -255,9 +305,12 @@ def _on_verdicts(comparison: Comparison, measure: Metric) -> str:
     margin = comparison.relevant(measure)
     text = f"Verdict: {BETTER} or {WORSE} where p (Holm) is at most {LEVEL:g}"
     if margin is None:
+        given = "is set (final.relevant)"
+        if not measure.is_named(comparison.primary, comparison.wording):
+            given = "is set for this measure (final.relevant is of the primary one)"
         return (
-            f"{text}, else {INCONCLUSIVE}. No least difference that matters is set "
-            f"(final.relevant), so equality cannot be concluded."
+            f"{text}, else {INCONCLUSIVE}. No least difference that matters {given}, so equality "
+            f"cannot be concluded."
         )
     notation = format_of(measure, comparison.wording)
     within = f"± {notation.text(margin)} {notation.points}".strip()

@@ -1,23 +1,38 @@
 """Footnotes of the tables: definitions, notable events of runs, provenance."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from itertools import pairwise
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.curves.trajectory import TARGET_SIZE
 from harness.analysis.effort.budgets import limit_text, limits_of
-from harness.analysis.measures import margin_of, retraining_noise, selection_noise, useful_of
+from harness.analysis.measures import (
+    learnt_nothing,
+    margin_of,
+    relevant_saving,
+    retraining_noise,
+    selection_noise,
+    useful_of,
+)
 from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
-from harness.analysis.run_result import HALVED, SAW_TEST_DATA, RunResult
-from harness.config.identity import digest_of
-from harness.evaluation.gates import REPAIRABLE
+from harness.analysis.run_result import SAW_TEST_DATA, RunResult
 from harness.evolution.pareto import REFERENCE_SIZE
+from harness.evolution.schedule import is_steady
+from harness.record.code.digests import differing_files, some_of
 from harness.reporting.formatting import Column, fill
-from harness.reporting.notes.limits import on_margin, on_tolerance, points
+from harness.reporting.notes.answers import on_answers_of
+from harness.reporting.notes.limits import on_margin, on_tolerance, points, saving_text
+from harness.reporting.notes.note import Note, notes_on
+from harness.reporting.notes.refused_calls import on_refused_calls
+from harness.text import counted
 
 ONE_SEED = "one seed, a demonstration that supports no conclusion"
 """Part of the title, so that the caption of every table in LaTeX has it."""
+SIZE_CHANGES = "size_changes"
+"""Name of the column of cost whose definition is no metric's."""
 _BY_MACHINE = ("train_s", "seconds", "cost")
 """Limits that the speed of the machine decides."""
 
@@ -30,7 +45,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
     )
     yield from _notes_of(metrics_of(RESULTS), runs, columns)
     if (measured := retraining_noise(runs)) is not None:
-        yield on_margin(runs[0], measured)
+        yield on_margin(runs[0], measured, retraining_noise(runs, seed_alone=True))
 
 
 def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterator[str]:
@@ -38,7 +53,7 @@ def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterato
     yield "Scores of the search are of one training each; the best of several is lucky."
     yield from _notes_of(metrics_of(SEARCH), runs, columns)
     if (measured := selection_noise(runs)) is not None:
-        yield on_tolerance(runs[0], measured)
+        yield on_tolerance(runs[0], measured, selection_noise(runs, seed_alone=True))
 
 
 def on_cost(
@@ -53,10 +68,11 @@ def on_cost(
     """
     runs = [run for arm in arms for run in arm.runs]
     yield "Means over completed runs."
-    yield (
-        "smaller / same / larger %: evaluated children by their number of parameters, compared "
-        "with their first parent."
-    )
+    if any(column.name == SIZE_CHANGES for column in columns):
+        yield (
+            "smaller / same / larger %: evaluated children by their number of parameters, compared "
+            "with their first parent."
+        )
     yield from _notes_of(metrics, runs, columns)
     budgets: dict[str, list[str]] = {}
     for arm in arms:
@@ -70,8 +86,14 @@ def _limits(run: RunResult) -> str:
     return ", ".join(f"at most {limit_text(*limit)}" for limit in limits_of(run).items())
 
 
-def on_cut(comparison: Comparison) -> Iterator[str]:
+def on_cut(comparison: Comparison) -> Iterator[Note]:
     """Yield what runs cut to equal effort show, and what they cannot."""
+    yield from map(Note, _on_cut_runs(comparison))
+    for arm in comparison.shortened:
+        yield from notes_on(arm.name, _on_cut_arm(arm))
+
+
+def _on_cut_runs(comparison: Comparison) -> Iterator[str]:
     cut = comparison.cut
     if cut is None:
         return
@@ -85,24 +107,26 @@ def on_cut(comparison: Comparison) -> Iterator[str]:
             "Durations are of the machines and models on record, added up as if one training or "
             "answer followed the other. Requests whose process died have none, and count as 0."
         )
-    if not comparison.shortened:
-        return
-    yield (
-        "Only networks that stood at the end of a whole run were re-trained. An arm has a number "
-        "of re-trained networks only where each of its runs has one at the cut; a network that was "
-        "not selected at the end was re-trained once."
-    )
-    for arm in comparison.shortened:
-        runs = [run for run in arm.finished if run.shortened]
-        lacking = [
-            run for run in runs
-            if run.selected is None or not run.plans_retrainings(run.selected)
-        ]  # fmt: skip
-        if lacking:
-            yield (
-                f"{arm.name}: {len(lacking)} of {len(runs)} cut runs selected a network that was "
-                f"not re-trained."
-            )
+    if comparison.shortened:
+        yield (
+            "Only networks that stood at the end of a whole run were re-trained. An arm has a "
+            "number of re-trained networks only where each of its runs has one at the cut; a "
+            "network that was not selected at the end was re-trained once."
+        )
+
+
+def _on_cut_arm(arm: Arm) -> Iterator[str]:
+    """Yield on how many re-trainings the selected networks of an arm's cut runs rest."""
+    runs = [run for run in arm.finished if run.shortened]
+    times = Counter(run.plans_retrainings(run.selected) if run.selected else 0 for run in runs)
+    if lacking := times.pop(0, 0):
+        yield (f"{lacking} of {len(runs)} cut runs selected a network that was not re-trained.")
+    if runs and (once := times[1]) and (seeds := runs[0].manifest.settings["final"]["seeds"]) > 1:
+        yield (
+            f"{once} of {len(runs)} cut runs selected a network that was re-trained once, not "
+            f"{counted(seeds, 'time')}. What they save rests on that one score, which is noisier "
+            f"than the chances given for the margin."
+        )
 
 
 def on_score_only(comparison: Comparison, measure: Metric) -> Iterator[str]:
@@ -152,8 +176,10 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
         if run.retrainings_select
         else f"seed network's {wording.validation_score}",
         "margin": points(run, margin_of(run)),
+        "relevant_saving": saving_text(relevant_saving(run)),
         "useful": points(run, useful_of(run)),
-        "final_seeds": str(run.manifest.settings["final"]["seeds"]),
+        "final_times": counted(run.manifest.settings["final"]["seeds"], "time"),
+        "fresh_seeds": counted(run.manifest.settings["final"]["seeds"], "fresh seed"),
         "test_split": "The search never saw the test split"
         + (f", except where marked{SAW_TEST_DATA}." if marked else "."),
         "chance": f"{chance:g} {wording.unit} {wording.score}",
@@ -162,36 +188,40 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     }
 
 
-def on_events(runs: Sequence[RunResult]) -> list[str]:
-    """Return the notable events of runs; runs of an arm that share a note share a line."""
+def on_events(arms: Sequence[Arm]) -> list[Note]:
+    """Return the notable events of whole runs; runs of an arm that share a note share a line."""
+    named = [(arm.name, run.whole) for arm in arms for run in arm.runs]
     seeds: dict[tuple[str, str], list[int]] = {}
-    for run in runs:
-        for note in _events(run):
-            arm = f"{run.arm}{HALVED if run.halved else ''}"
-            seeds.setdefault((arm, note), []).append(run.seed)
-    notes = [f"{arm}, {seeds_text(its_seeds)}: {note}" for (arm, note), its_seeds in seeds.items()]
-    notes += _equal_searches(runs)
-    notes += [
-        f"budget.{limit} was set: the end of an arm depends on the machine."
-        for limit in _BY_MACHINE
-        if any(limit in limits_of(run) for run in runs)
+    for arm, run in named:
+        for text in _events(run):
+            seeds.setdefault((arm, text), []).append(run.seed)
+    of_arms = [
+        Note(f"{arm}, {seeds_text(its_seeds)}: {text}", arm)
+        for (arm, text), its_seeds in seeds.items()
     ]
+    shared = [*_equal_searches(named), *_events_of_all([run for _, run in named])]
+    return [*of_arms, *map(Note, shared)]
+
+
+def _events_of_all(runs: Sequence[RunResult]) -> Iterator[str]:
+    for limit in _BY_MACHINE:
+        if any(limit in limits_of(run) for run in runs):
+            yield f"budget.{limit} was set: the end of an arm depends on the machine."
     if any("~" in run.arm for run in runs):
-        notes.append("An arm with ~ in its name got answers to other prompts: no evidence of GE.")
-    notes += _on_models(runs)
+        yield "An arm with ~ in its name got answers to other prompts: no evidence of GE."
+    yield from _on_models(runs)
     if len({run.seed for run in runs}) == 1:
-        notes.append("One seed: a demonstration, supports no conclusion.")
-    notes += [f"Data: {note}" for note in dict.fromkeys(n for run in runs for n in _of_data(run))]
-    return [*notes, *dict.fromkeys(map(measured_on, runs))]
+        yield "One seed: a demonstration, supports no conclusion."
+    yield from dict.fromkeys(f"Data: {text}" for run in runs for text in _of_data(run))
 
 
-def _equal_searches(runs: Sequence[RunResult]) -> list[str]:
+def _equal_searches(named: Sequence[tuple[str, RunResult]]) -> list[str]:
     """Return the arms that proposed and measured the same networks, so that nothing differs."""
     searches: dict[tuple[int, Hashable], list[str]] = {}
-    for run in runs:
+    for arm, run in named:
         proposed = tuple((c.step, c.source, c.objectives) for c in run.candidates)
         if run.complete and proposed:
-            searches.setdefault((run.seed, proposed), []).append(run.arm)
+            searches.setdefault((run.seed, proposed), []).append(arm)
     seeds: dict[tuple[str, ...], list[int]] = {}
     for (seed, _), arms in searches.items():
         if len(arms) > 1:
@@ -224,56 +254,45 @@ def _of_data(run: RunResult) -> list[str]:
     return [note for note in notes if isinstance(note, str) and note.isprintable()]
 
 
-def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
-    """Return the digests of all that these numbers depend on: equal digests, equal experiment."""
-    runs = [run for its_runs in arms.values() for run in its_runs]
-    manifest = runs[0].manifest
-    settings = dict.fromkeys(run.manifest.comparison for run in runs)
-    answers = {
-        name: digest_of(sorted(run.answers for run in its_runs if run.answers))
-        for name, its_runs in arms.items()
-        if any(run.answers for run in its_runs)
-    }
-    packages = {digest_of(run.manifest.packages) for run in runs}
-    return (
-        f"Provenance: settings {', '.join(settings)}, data {manifest.data.digest}, seed "
-        f"network {manifest.settings['network']}, packages {', '.join(sorted(packages))}, "
-        f"answers {', '.join(f'{name} {digest}' for name, digest in answers.items()) or 'none'}."
-    )
-
-
-def measured_on(run: RunResult) -> str:
-    """Return the machine and the versions that a run was measured with, as recorded."""
-    machine, packages = run.manifest.machine, run.manifest.packages
-    versions = "".join(
-        f", {name} {packages[name]}" for name in ("torchvision", "numpy") if name in packages
-    )
-    return (
-        f"Measured on {machine['device']} with torch {machine['torch']}{versions}, Python "
-        f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
-        f"{packages['guided-evolution']}, commit {run.manifest.commit or 'unknown'}."
-    )
-
-
 def _events(run: RunResult) -> Iterator[str]:
+    if learnt_nothing(run):
+        yield (
+            "the seed network learnt nothing, its score is at chance: no comparison with it says "
+            "anything. Train longer (recipe.epochs), or choose another seed network."
+        )
     yield from _budget_events(run)
-    yield from _answer_events(run)
+    yield from on_answers_of(run)
     yield from _training_events(run)
     yield from _confirmation_events(run)
-    steps = ["seed", *([run.selected.step] if run.selected else [])]
-    planned = len(steps) * run.manifest.settings["final"]["seeds"] if run.complete else 0
-    if (missing := planned - sum(len(run.finals.get(step, ())) for step in steps)) > 0:
-        yield f"re-trainings that failed: {missing}."
+    yield from _retraining_events(run)
     if run.complete and not run.retrained:
         yield "recorded before re-trainings were scored on the validation split."
+    yield from _code_events(run)
     if not run.complete:
-        yield "not complete; the same command resumes it."
+        yield f"not complete; {how_it_goes_on(run)}."
+
+
+def how_it_goes_on(run: RunResult) -> str:
+    """Return what to do with a run that is not complete."""
+    if run.failure is None:
+        return "the same command resumes it"
+    return f"the last attempt failed: {run.failure.rstrip('.')}"
+
+
+def _code_events(run: RunResult) -> Iterator[str]:
+    known = [(run.manifest.commit, run.manifest.code)]
+    known += [(change.commit, change.code) for change in run.code_changes]
+    for (was, before), (commit, code) in pairwise(known):
+        files = differing_files(before, code) if before else []
+        yield (
+            f"begun at commit {was or 'unknown'} and continued with other code "
+            f"(accept_other_code), commit {commit or 'unknown'}"
+            + (f"; files that differ: {some_of(files)}." if files else ".")
+        )
 
 
 def _budget_events(run: RunResult) -> Iterator[str]:
-    if run.unfinished:
-        limits = ", ".join(sorted({f"budget.{limit}" for limit in run.unfinished.values()}))
-        yield f"ended by {limits}; calls not sent: {len(run.unfinished)}."
+    yield from on_refused_calls(run)
     if run.lost.calls:
         cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
         yield (
@@ -282,22 +301,13 @@ def _budget_events(run: RunResult) -> Iterator[str]:
         )
 
 
-def _answer_events(run: RunResult) -> Iterator[str]:
-    if longer := sum(call.longer for call in run.calls.values()):
-        yield f"answers longer than requested, which no limit foresees: {longer}."
-    variations = [variation for c in run.candidates for variation in c.variations]
-    if asked := sum(int(variation.detail.get("repairs", 0)) for variation in variations):
-        last = [c for c in run.candidates if c.variations and "repairs" in c.variations[-1].detail]
-        good = sum(c.gate not in REPAIRABLE for c in last)
-        yield (
-            f"asked {asked} times to repair what a gate refused; {good} of {len(last)} "
-            f"children whose last answer was repaired passed the gates."
-        )
-    if helped := sum("extraction" in variation.detail for variation in variations):
-        yield f"answers with more than requested, or under another name: {helped}."
-
-
 def _training_events(run: RunResult) -> Iterator[str]:
+    if is_steady(schedule := run.manifest.settings.get("schedule", {})):
+        most = schedule.get("under_way")
+        yield (
+            "no generations: children are decided one by one (schedule=steady_state)"
+            + (f", up to {most:,} are under way." if isinstance(most, int) else ".")
+        )
     if run.halved:
         yield (
             f"{run.outpaced} of {run.evaluations} networks were stopped early, after fewer epochs "
@@ -316,8 +326,21 @@ def _confirmation_events(run: RunResult) -> Iterator[str]:
         return
     seeds = run.manifest.settings["confirm"]["seeds"]
     yield (
-        f"networks confirmed by re-training on {seeds} fresh seeds each, beyond the budget, before "
-        f"they served as examples or one was selected by these scores: {len(run.confirmed)}."
+        f"networks confirmed by re-training on {counted(seeds, 'fresh seed')} each, beyond the "
+        f"budget, before they served as examples or one was selected by these scores: "
+        f"{len(run.confirmed)}."
     )
     if failed := sum(not scores for scores in run.confirmed.values()):
         yield f"of these, left out since one of their re-trainings failed: {failed}."
+
+
+def _retraining_events(run: RunResult) -> Iterator[str]:
+    if not run.complete:
+        return
+    seeds = run.manifest.settings["final"]["seeds"]
+    names = {"seed": "the seed network"}
+    if run.selected is not None:
+        names[run.selected.step] = "the selected network, so saved is 0"
+    for step, name in names.items():
+        if (missing := seeds - len(run.finals.get(step, ()))) > 0:
+            yield f"re-trainings that failed: {missing} of {seeds} of {name}."

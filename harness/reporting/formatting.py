@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -148,33 +148,13 @@ def column_of(metric: Metric, wording: Wording) -> Column:
     )
 
 
-def plain(value: Value) -> Any:
-    """Return a value as JSON has it; a number that is not finite is a text.
-
-    JSON has no such numbers. ``float`` reads the texts ``inf``, ``-inf`` and ``nan``; null stands
-    for what is missing alone.
-    """
-    match _parts(value):
-        case dict() as parts:
-            return {name: _json_number(part) for name, part in parts.items()}
-        case number:
-            return _json_number(number)
-
-
-def _json_number(value: Any) -> Any:
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
-
-
 def _parts(value: Value) -> Any:
     """Return the parts of a value by name, or a value without parts as it is."""
     return value if value is None or isinstance(value, str | int | float) else asdict(value)
 
 
 def flat(values: Values) -> dict[str, Any]:
-    """Return a row as CSV has it: a value with parts has a cell for each, ``test_score_low``.
-
-    Infinite numbers are ``inf`` and ``-inf``; an empty cell stands for what is missing alone.
-    """
+    """Return a row in which a value with parts has a cell for each, as ``test_score_low``."""
     cells: dict[str, Any] = {}
     for name, value in values.items():
         parts = _parts(value)
@@ -245,6 +225,12 @@ def known_columns(columns: Sequence[Column], rows: Sequence[Values]) -> tuple[Co
     first, *others = columns
     known = (one for one in others if any(row[one.name] is not None for row in rows))
     return first, *known
+
+
+def restricted(columns: Sequence[Column], only: Collection[str]) -> tuple[Column, ...]:
+    """Return the first column, which names the row, and those of these names; all for no name."""
+    first, *others = columns
+    return first, *(one for one in others if not only or one.name in only)
 
 
 def rows_of(columns: Sequence[Column], rows: Sequence[Values]) -> list[list[str]]:

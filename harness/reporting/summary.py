@@ -1,6 +1,7 @@
 """The summary at the end of a command: tables on the terminal, tables and a figure as files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,29 +9,49 @@ from harness.analysis.comparison import Comparison, comparisons
 from harness.analysis.run_result import FRONT, RunResult
 from harness.config.identity import digest_of
 from harness.errors import InputError
-from harness.files import make_own_folder
-from harness.record.wandb_mirror import publish
+from harness.files import file_lock, make_own_folder
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.console import SIDE_BY_SIDE, show_sections, show_table
+from harness.reporting.console import show_sections
 from harness.reporting.figures.catalog import draw
+from harness.reporting.notes.note import Note, texts_of
 from harness.reporting.tables import Document, write_tables
+from harness.reporting.tracking.wandb_mirror import publish
 from harness.terminal import say
+
+_LOCK = ".comparisons.lock"
+"""File that is locked while the files of a comparison are written."""
 
 
 def print_comparison(
-    runs: Sequence[RunResult], runs_dir: Path, tracking: Mapping[str, Any] | None = None
+    runs: Sequence[RunResult],
+    runs_dir: Path,
+    tracking: Mapping[str, Any] | None = None,
+    *,
+    default: str | None = None,
+    origin: str | None = None,
 ) -> None:
-    """Print the tables of these runs, and write tables and figure below ``runs_dir``."""
-    for comparison in comparisons(runs):
+    """Print the tables of these runs, and write tables and figure below ``runs_dir``.
+
+    Args:
+        runs: Any runs.
+        runs_dir: Where each comparison gets a folder.
+        tracking: Settings of the mirror, None for none.
+        default: Name of the arm that is the reference where there is no ``full``, for the runs of a
+            command in their order.
+        origin: A sentence on where all of these runs come from.
+    """
+    for comparison in comparisons(runs, default=default, ordered=default is not None):
         folder = folder_of(comparison, runs_dir)
         document = describe_comparison(comparison)
-        write_tables(document, folder)
-        draw("pareto", comparison, folder)
+        if origin is not None:
+            document = replace(document, headings=(Note(origin), *document.headings))
+        with file_lock(runs_dir / _LOCK):  # another process may end at the same time
+            write_tables(document, folder)
+            draw("pareto", comparison, folder)
         _print_tables(document)
         _print_places(comparison, folder)
         if tracking is not None:
-            folders_of_runs = [run.folder for run in comparison.runs]
-            publish(tracking, folders_of_runs, folder / "table.csv", folder / "pareto.png")
+            publish(tracking, [run.folder for run in comparison.runs], folder)
 
 
 def folder_of(comparison: Comparison, runs_dir: Path) -> Path:
@@ -52,15 +73,9 @@ def _print_tables(document: Document) -> None:
     tables = {table.title: table.cells for table in document.shown}
     notes = [note for table in document.shown for note in table.notes]
     headline = [document.headline] if document.headline else []
-    notes = [*headline, *(f"- {note}" for note in (*notes, *document.notes))]
-    if len({row[0] for rows in tables.values() for row in rows[1:]}) <= SIDE_BY_SIDE:
-        show_sections(tables, title=document.title, headings=document.headings, notes=notes)
-    else:
-        headings = document.headings
-        for heading, rows in tables.items():
-            show_table(rows, title=document.title, headings=[*headings, heading], notes=[])
-            headings = ()
-        say(*notes)
+    notes = [*headline, *(f"- {note}" for note in (*notes, *texts_of(document.notes)))]
+    headings = texts_of(document.headings)
+    show_sections(tables, title=document.title, headings=headings, notes=notes)
 
 
 def _print_places(comparison: Comparison, folder: Path) -> None:

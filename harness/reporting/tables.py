@@ -6,9 +6,8 @@ Markdown and LaTeX (booktabs) are rounded for readers; CSV and JSON hold the num
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,15 @@ from harness.files import write_text
 from harness.reporting.formatting import (
     Column,
     Values,
-    flat,
-    latex,
     markdown,
     markdown_cell,
-    plain,
     rows_of,
     spreadsheet,
 )
+from harness.reporting.notes.note import Note, texts_of
+from harness.reporting.paper.floats import floats, paragraph
+from harness.reporting.unrounded.fields import CSV_FIELDS, REASONS, SCHEMA
+from harness.reporting.unrounded.rows import cells_of
 from harness.text import each_text, one_line
 
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
@@ -36,27 +36,39 @@ class Table:
 
     Attributes:
         name: Its key in JSON, such as ``found``, and its label in LaTeX.
-        title: What it shows.
+        shows: What it shows.
         columns: The columns that readers see; the first one names the row.
         rows: Its rows, each with a value for every column; CSV and JSON hold all of their values.
         notes: Its footnotes.
+        labels: What readers see in place of the names of rows and of arms.
+        against: Name of the arm that others are compared with, which the title names.
     """
 
     name: str
-    title: str
+    shows: str
     columns: tuple[Column, ...]
     rows: tuple[Values, ...]
     notes: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    against: str | None = None
 
     def __post_init__(self) -> None:
         """Make each string one line: names of arms and models, reasons, records are untrusted."""
-        for name in ("title", "rows", "notes"):
+        for name in ("shows", "rows", "notes", "labels", "against"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
+
+    @property
+    def title(self) -> str:
+        """What it shows, and the arm that others are compared with."""
+        if self.against is None:
+            return self.shows
+        return f"Against {self.labels.get(self.against, self.against)}, {self.shows}"
 
     @property
     def cells(self) -> list[list[str]]:
         """A header and the rows that have a value, written for readers."""
-        return rows_of(self.columns, self.rows)
+        header, *rows = rows_of(self.columns, self.rows)
+        return [header, *([self.labels.get(row[0], row[0]), *row[1:]] for row in rows)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,19 +82,26 @@ class Document:
         headline: The main result, in a sentence; empty where there is none.
         notes: Footnotes of all tables.
         reference: Name of the arm that the others are compared with.
+        measure: Name of the metric by which they are compared.
+        standing: Whether that is the ``primary`` comparison or an ``exploratory`` one.
     """
 
     title: str
-    headings: tuple[str, ...]
+    headings: tuple[Note, ...]
     tables: tuple[Table, ...]
     headline: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     reference: str | None = None
+    measure: str | None = None
+    standing: str | None = None
 
     def __post_init__(self) -> None:
         """Make each string one line, as in tables."""
-        for name in ("title", "headings", "headline", "notes", "reference"):
+        for name in ("title", "headline", "reference"):
             object.__setattr__(self, name, each_text(getattr(self, name), one_line))
+        for name in ("headings", "notes"):
+            notes = (replace(note, text=one_line(note.text)) for note in getattr(self, name))
+            object.__setattr__(self, name, tuple(notes))
 
     @property
     def shown(self) -> list[Table]:
@@ -90,26 +109,32 @@ class Document:
         return [table for table in self.tables if len(table.cells) > 1]
 
 
-def render(document: Document, style: str) -> str:
-    """Return a document as ``markdown``, ``latex``, ``csv`` or ``json`` text."""
-    return _RENDERED[style](document)
+def render(document: Document, style: str, *, place: str = "page") -> str:
+    """Return a document as text.
+
+    Args:
+        document: The document.
+        style: ``markdown``, ``latex``, ``csv`` or ``json``.
+        place: Where tables in LaTeX go: a ``column`` or the whole ``page`` of a paper.
+    """
+    return _latex(document, place) if style == "latex" else _RENDERED[style](document)
 
 
-def write_tables(document: Document, folder: Path) -> None:
-    """Write a document in every style, as ``table.md`` and so on."""
+def write_tables(document: Document, folder: Path, *, place: str = "page") -> None:
+    """Write a document in every style, as ``table.md`` and so on; see ``render``."""
     for style, suffix in SUFFIXES.items():
-        write_text(folder / f"table.{suffix}", render(document, style))
+        write_text(folder / f"table.{suffix}", render(document, style, place=place))
 
 
-def render_all(documents: Sequence[Document], style: str) -> str:
-    """Return several documents as one text: one JSON list, one CSV with one header."""
-    if style == "json" and len(documents) > 1:
+def render_all(documents: Sequence[Document], style: str, *, place: str = "page") -> str:
+    """Return several documents as a text, see ``render``: one list in JSON, one header in CSV."""
+    if style == "json":
         return _dumped([_content(document) for document in documents])
     if style == "csv":
         return _csv(*documents)
     if style == "latex":  # each label must be unique
         documents = [_numbered(document, i) for i, document in enumerate(documents)]
-    return "\n".join(render(document, style) for document in documents)
+    return "\n".join(render(document, style, place=place) for document in documents)
 
 
 def _numbered(document: Document, i: int) -> Document:
@@ -138,11 +163,11 @@ def aligned(rows: Sequence[Sequence[str]], *, n_text: int = 1) -> str:
 
 
 def _markdown(document: Document) -> str:
-    headings = "  \n".join(f"*{markdown(line)}*" for line in document.headings)
+    headings = "  \n".join(f"*{markdown(line.text)}*" for line in document.headings)
     parts = [f"**{markdown(document.title)}**", headings]
     for table in document.shown:
         parts += [f"**{markdown(table.title)}**", aligned(table.cells), _listed(table.notes)]
-    parts += [markdown(document.headline), _listed(document.notes)]
+    parts += [markdown(document.headline), _listed(texts_of(document.notes))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -150,76 +175,52 @@ def _listed(notes: Sequence[str]) -> str:
     return "\n".join(f"- {markdown(note)}" for note in notes)
 
 
-def _latex(document: Document) -> str:
-    texts = [text for text in (*document.headings, document.headline, *document.notes) if text]
+def _latex(document: Document, place: str) -> str:
+    headings, notes = texts_of(document.headings), texts_of(document.notes)
+    texts = [text for text in (*headings, document.headline, *notes) if text]
     if not document.shown:
-        return "\n".join(rf"{latex(text)}\par" for text in (document.title, *texts)) + "\n"
-    *tables, last = document.shown
-    lines = ["% needs \\usepackage{booktabs,graphicx}"]
-    for table in tables:
-        lines += _latex_table(document, table, table.notes)
-    return "\n".join([*lines, *_latex_table(document, last, [*last.notes, *texts])]) + "\n"
-
-
-def _latex_table(document: Document, table: Table, notes: Sequence[str]) -> list[str]:
-    header, *rows = table.cells
-    return [
-        r"\begin{table*}",
-        r"\centering\small",
-        rf"\caption{{{latex(f'{table.title}. {document.title}')}.}}",
-        rf"\label{{tab:{table.name}}}",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
-        r"\toprule",
-        " & ".join(map(_folded, header)) + r" \\",
-        r"\midrule",
-        *(_line(" & ".join(map(latex, row))) + r" \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}}",
-        r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
-        *(rf"{latex(note)}\par" for note in notes),
-        r"\end{minipage}",
-        r"\end{table*}",
-    ]
-
-
-def _folded(heading: str) -> str:
-    r"""Break a heading into lines of a word or two, without a LaTeX package."""
-    lines = [""]
-    for word in heading.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= _HEADING_WIDTH:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return r"\shortstack[r]{" + r"\\".join(_line(latex(line)) for line in lines) + "}"
-
-
-def _line(text: str) -> str:
-    """Return what may follow a line break or a rule, where LaTeX takes a bracket for an argument.
-
-    A star there is an argument, too.
-    """
-    return re.sub(r"^(\s*)([\[*])", r"\1{\2}", text)
-
-
-_HEADING_WIDTH = 13
+        return "\n".join(paragraph([document.title, *texts])) + "\n"
+    lines = ["% needs \\usepackage{booktabs}"]
+    for table in document.shown:
+        caption = f"{table.title}. {document.title}"
+        lines += floats(
+            table.cells, caption=caption, label=table.name, notes=table.notes, place=place
+        )
+    return "\n".join([*lines, *paragraph(texts)]) + "\n"
 
 
 def _csv(*documents: Document) -> str:
-    """Return a row for each arm of each document, with the values of all tables."""
+    """Return a row for each arm of each document, with the fields of all tables."""
     rows: list[dict[str, Any]] = []
     for document in documents:
         by_arm: dict[str, dict[str, Any]] = {}
+        reasons: dict[str, list[str]] = {}
         for table in document.tables:
             for values in table.rows:
-                row = by_arm.setdefault(str(values["arm"]), {"comparison": document.title})
-                row |= flat(values)
-        rows += by_arm.values()
-    names = dict.fromkeys(name for row in rows for name in row)
+                arm, cells = str(values["arm"]), cells_of(table.name, values)
+                by_arm.setdefault(arm, _beginning(document)).update(cells.values)
+                reasons.setdefault(arm, []).extend([cells.why] if cells.why else [])
+        rows += [row | {REASONS.name: "; ".join(reasons[arm])} for arm, row in by_arm.items()]
+    names = [field.name for field in CSV_FIELDS]
+    names += dict.fromkeys(name for row in rows for name in row if name not in names)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: spreadsheet(cell) for name, cell in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _beginning(document: Document) -> dict[str, Any]:
+    return {"comparison": document.title, **_standing(document)}
+
+
+def _standing(document: Document) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "reference": document.reference,
+        "measure": document.measure,
+        "standing": document.standing,
+    }
 
 
 def _json(document: Document) -> str:
@@ -229,19 +230,24 @@ def _json(document: Document) -> str:
 def _content(document: Document) -> dict[str, Any]:
     return {
         "title": document.title,
-        "headings": document.headings,
-        "reference": document.reference,
+        **_standing(document),
+        "headings": texts_of(document.headings),
         "tables": {
             table.name: {
                 "title": table.title,
-                "rows": [{k: plain(v) for k, v in values.items()} for values in table.rows],
+                "rows": [_row(table.name, values) for values in table.rows],
                 "notes": table.notes,
             }
             for table in document.tables
         },
         "headline": document.headline,
-        "notes": document.notes,
+        "notes": texts_of(document.notes),
     }
+
+
+def _row(table: str, values: Values) -> dict[str, Any]:
+    cells = cells_of(table, values).finite
+    return {**cells.values, REASONS.name: cells.why}
 
 
 def _dumped(content: Any) -> str:
@@ -250,7 +256,6 @@ def _dumped(content: Any) -> str:
 
 _RENDERED: Mapping[str, Callable[[Document], str]] = {
     "markdown": _markdown,
-    "latex": _latex,
     "csv": _csv,
     "json": _json,
 }

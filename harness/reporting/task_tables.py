@@ -17,6 +17,7 @@ from harness.reporting.formatting import (
     format_of,
     known_columns,
 )
+from harness.reporting.notes.note import Note
 from harness.reporting.tables import Document, Table
 
 
@@ -43,8 +44,10 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
         if rows
         else f"No table over these tasks, since {reference} is not the same arm on each of them.",
-        notes=(*_on_selection(tasks, found), *on_score_only(tasks[0], metric)),
+        notes=tuple(map(Note, [*_on_selection(tasks, found), *on_score_only(tasks[0], metric)])),
         reference=reference,
+        measure=metric.name,
+        standing=standing_of(tasks, metric)[0],
     )
 
 
@@ -57,7 +60,7 @@ def _table(
     standing, why = standing_of(tasks, metric)
     return Table(
         name="across",
-        title=f"Over {len(tasks)} tasks, {standing}: {fill(metric.phrase, tasks[0].wording)}",
+        shows=f"Over {len(tasks)} tasks, {standing}: {fill(metric.phrase, tasks[0].wording)}",
         columns=shown,
         rows=rows,
         notes=(
@@ -89,6 +92,7 @@ def _columns_of_tasks(metric: Metric, task: Comparison, reference: str) -> tuple
             heading=f"interquartile mean{f', {notation.unit}' if notation.unit else ''} [95 % CI]",
             write=notation.text,
         ),
+        Column(name="failures", heading="failed runs"),
         Column(
             name="improvement", heading=f"beats {reference}: % of runs [95 % CI]", write=share.text
         ),
@@ -104,6 +108,9 @@ def _row_of_tasks(one: Aggregate) -> Values:
     return {
         "arm": one.arm,
         "iqm": one.iqm,
+        "failures": f"{one.failed}/{one.runs}",
+        "failed": one.failed,
+        "failed_of": one.runs,
         "improvement": against.improvement if against else None,
         "worse": posterior.worse if posterior else None,
         "equal": posterior.equal if posterior else None,
@@ -117,6 +124,13 @@ def _notes_of_tasks(tasks: Sequence[Comparison], metric: Metric) -> Iterator[str
         "chance that a run of the arm is better than one of the reference on the same task, ties "
         "half, averaged over tasks (Agarwal 2021). Intervals resample runs within tasks; they are "
         "for these tasks, and too narrow with few runs. A run without a value counts as the worst."
+    )
+    yield (
+        f"Failed runs: without a value, or with a failed re-training behind it"
+        f"{', or with 0' if metric.neither else ''}. The interquartile mean cuts off failures that "
+        f"are rarer than one run in four, and a median of differences, of which the probabilities "
+        f"are, does not see rare ones either. An arm that is as good but fails more often may thus "
+        f"appear equal; compare the counts."
     )
     region = region_of(tasks, metric)
     if region is not None:

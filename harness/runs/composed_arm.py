@@ -7,7 +7,6 @@ from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.evolution.budget import Ledger
 from harness.evolution.fidelity import Fidelity
-from harness.evolution.loop import evolve
 from harness.evolution.search import Search
 from harness.llm.metering import MeteredModel
 from harness.llm.model import Model
@@ -44,7 +43,7 @@ def compose_arm(
     )
     asked = {"model": MeteredModel(model, journal, ledger)} if model else {}
     search = partial(
-        evolve,
+        build(config.schedule),
         proposer=build(config.proposer, wording=wording_of(data.kind), **asked),
         selection=build(config.selection),
         sizes=config.sizes,

@@ -52,13 +52,13 @@ def kept(few: Sequence[float], whole: Sequence[float]) -> float:
 def scores(
     backend: Backend, networks: Sequence[Genome], *, seed: int, epochs: int | None
 ) -> dict[str, float]:
-    """Train each network for a number of epochs; return the validation scores by digest.
+    """Train each network for a number of epochs; return the validation scores by its hash.
 
     Networks that fail are left out. ``epochs=None`` means all epochs of the recipe.
     """
 
     def search(network: Genome) -> tuple[str, Outcome]:
-        return network.digest, backend.evaluate.search(network, seed=seed, epochs=epochs)
+        return network.sha256, backend.evaluate.search(network, seed=seed, epochs=epochs)
 
     outcomes = backend.map(search, networks)
     return {digest: o.score for digest, o in outcomes if isinstance(o, Evaluation)}
@@ -85,10 +85,10 @@ def rows(
 def _networks(run: RunResult, n: int) -> list[Genome]:
     """Draw networks that the run proposed and trained, without replacement."""
     sources = {c.source: None for c in run.candidates if c.valid}
-    genomes = {g.digest: g for g in map(Genome.parse, sources)}
-    digests = sorted(genomes)
-    chosen = stream(run.seed, "fidelity").sample(digests, min(n, len(digests)))
-    return [genomes[digest] for digest in chosen]
+    genomes = {g.sha256: g for g in map(Genome.parse, sources)}
+    hashes = sorted(genomes)
+    chosen = stream(run.seed, "fidelity").sample(hashes, min(n, len(hashes)))
+    return [genomes[one] for one in chosen]
 
 
 def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
@@ -105,9 +105,9 @@ def _epochs(config: Config, asked: Sequence[int]) -> list[int]:
     return sorted(set(epochs))
 
 
-def _accepted(backend: Backend, networks: Sequence[Genome]) -> list[Genome]:
+def _accepted(backend: Backend, networks: Sequence[Genome], seed: int) -> list[Genome]:
     """Return the networks that the gates of this machine accept."""
-    gated = backend.map(lambda one: (one, backend.validate(one).refusal), networks)
+    gated = backend.map(lambda one: (one, backend.validate(one, seed=seed).refusal), networks)
     return [network for network, refusal in gated if refusal is None]
 
 
@@ -161,7 +161,7 @@ def correlate(
     seed = training_seed(config.seed)
     with closing(Executors()) as executors:
         backend = executors.open(config, load_dataset(recorded, config), recorded.network)
-        networks = _accepted(backend, drawn)
+        networks = _accepted(backend, drawn, seed)
         whole = scores(backend, networks, seed=seed, epochs=None)
         measured = {e: scores(backend, networks, seed=seed, epochs=e) for e in epochs}
     score = wording_of(recorded.manifest.data.kind).validation_score

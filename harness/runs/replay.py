@@ -6,9 +6,9 @@ everything between them is computed again, and the events must be equal to the r
 on this machine.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
@@ -16,42 +16,44 @@ from harness.analysis.run_result import RunResult
 from harness.config.foreign import restored
 from harness.config.schema import Config
 from harness.errors import InputError, RecordError, ReplayMiss
+from harness.evaluation.assessor import training_seed
 from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executor, Executors, require_room
-from harness.evolution.candidate import Outcome, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.model import UNMETERED, Completion, Meter, Model, Request
 from harness.record.archive import complete_entries
+from harness.record.circumstances import CodeChanged
+from harness.record.code.digests import code_of_run
 from harness.record.event import Entry, Event
 from harness.record.events import (
     CallAnswered,
     CallRefused,
-    ChildDecided,
     Manifest,
     NetworkGated,
-    NetworkRetrained,
-    ReferenceEvaluated,
     RequestFailed,
     RequestSent,
 )
 from harness.record.journal import JOURNAL_NAME, Journal
-from harness.record.study import Decisions, decisions_of, study_of
+from harness.record.study import Decisions, course_of, decisions_of
 from harness.reporting.console import show_table
+from harness.reporting.notes.provenance import REPLAYED, RETRAINED
 from harness.reporting.summary import print_comparison
 from harness.runs.composed_arm import ComposedArm, compose_arm
-from harness.runs.manifest import manifest_of
+from harness.runs.manifest import describe_changes, last_code, manifest_of
 from harness.runs.recorded_gates import RecordedGates
 from harness.runs.recorded_run import (
     RecordedRun,
+    differences,
     distinct,
+    left_over,
     load_dataset,
     load_recorded,
+    measured_of,
     require_packages,
 )
 from harness.runs.run import run
-from harness.runs.runner import write_config, write_front
-from harness.runs.spec import specify
-from harness.tasks.base import wording_of
+from harness.runs.single_run import write_config, write_front
+from harness.runs.spec import classes_of, specify
 from harness.terminal import say
 from harness.text import reason_of
 
@@ -66,10 +68,14 @@ E = TypeVar("E", bound=Event)
 class ReplayJournal(Journal):
     """A journal that serves the events of a recorded run as if it held them.
 
+    What an earlier record has under a shorter digest is served, too.
+
     Args:
         folder: Folder of the new journal.
         recorded: The recorded run.
         serves: Returns whether to serve an event.
+        keeps_times: Whether events get the times of the recorded ones. Those of a re-training
+            happen now: a record must not decide which of several runs was first.
 
     Raises:
         InputError: The folder holds a journal.
@@ -81,6 +87,7 @@ class ReplayJournal(Journal):
         recorded: RecordedRun,
         *,
         serves: Callable[[Event], bool] = lambda _: True,
+        keeps_times: bool = True,
     ) -> None:
         if (folder / JOURNAL_NAME).exists():
             raise InputError(
@@ -88,20 +95,21 @@ class ReplayJournal(Journal):
                 f"Choose another, or remove it."
             )
         super().__init__(folder, wait_s=_WAIT_S)
-        self._recorded = {k: entry for k, entry in recorded.by_key.items() if serves(entry.event)}
+        self._recorded, self._serves = recorded.by_key, serves
+        self._times = {k: e.at for k, e in recorded.by_key.items()} if keeps_times else {}
 
     def find(self, event: type[E], *place: object) -> E | None:
         """Return an event, taken over from the record where this journal lacks it."""
         found = super().find(event, *place)
-        entry = self._recorded.get(event.key_of(*place))
-        if found is None and entry is not None:
+        keys = (event.key_of(*place), event.earlier_key_of(*place))
+        entry = next(filter(None, map(self._recorded.get, keys)), None)
+        if found is None and entry is not None and self._serves(entry.event):
             return self.record(cast("E", entry.event))
         return found
 
     def record(self, event: E, *, at: float | None = None) -> E:
-        """Append an event, with the time of the recorded one where there is one."""
-        entry = self._recorded.get(event.key)
-        return super().record(event, at=entry.at if entry else at)
+        """Append an event, with the time of the recorded one where times are kept."""
+        return super().record(event, at=self._times.get(event.key, at))
 
 
 class NoModel:
@@ -119,8 +127,9 @@ class NoModel:
 class NoBackend:
     """Takes the place of gates and training; to use it is an error."""
 
-    def __call__(self, genome: Genome) -> NoReturn:
+    def __call__(self, genome: Genome, *, seed: int) -> NoReturn:
         """Raise ReplayMiss."""
+        del seed
         self._miss(genome, "gates' verdict")
 
     def search(
@@ -155,12 +164,32 @@ def replay(recorded: RecordedRun, out: Path) -> RunResult:
     nothing = NoBackend()
     backend = Backend(validate=nothing, evaluate=nothing)
     decisions = decisions_of(recorded.events) if recorded.manifest.study else Decisions()
-    with ReplayJournal(out / recorded.name, recorded) as journal, _naming_record(recorded):
+    with (
+        ReplayJournal(out / recorded.name, recorded) as journal,
+        _naming_code(recorded, config),
+        _naming_record(recorded),
+    ):
         journal.record(recorded.manifest)
+        for event in recorded.events:
+            if isinstance(event, CodeChanged):
+                journal.record(event)
         arm = _arm(recorded, config, decisions, journal)
         result = _run(recorded, config, arm, backend, journal)
-    _require_equal(recorded, complete_entries(result.folder))
+    with _naming_code(recorded, config):
+        _require_equal(recorded, complete_entries(result.folder))
     return result
+
+
+@contextmanager
+def _naming_code(recorded: RecordedRun, config: Config) -> Iterator[None]:
+    """Add to an error of a replay which files are not those that the run was recorded with."""
+    try:
+        yield
+    except (ReplayMiss, RecordError) as error:
+        was, code = last_code(recorded.events), code_of_run(classes_of(config))
+        if was is None or not was.code or was.code == code:
+            raise
+        raise type(error)(f"{error} {describe_changes(was, code)}.") from error
 
 
 @contextmanager
@@ -175,10 +204,25 @@ def _naming_record(recorded: RecordedRun) -> Iterator[None]:
         ) from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retraining:
+    """A recorded run, trained again on this machine.
+
+    Attributes:
+        result: The result of the new run.
+        remarks: Sentences on what the record and this machine have otherwise.
+    """
+
+    result: RunResult
+    remarks: tuple[str, ...]
+
+
 def retrain(
     recorded: RecordedRun, out: Path, executor: Executor, overrides: Sequence[str]
-) -> RunResult:
+) -> Retraining:
     """Run a recorded run again with its answers and decisions, and train every network here.
+
+    The new run states that it follows a record, since its decisions are not its own measurements.
 
     Args:
         recorded: The run.
@@ -187,22 +231,32 @@ def retrain(
         overrides: Settings of this machine.
 
     Returns:
-        The result of the new run, whose folder is within ``out``.
+        The new run, whose folder is within ``out``, and how it differs.
     """
     config = restored(recorded.manifest.settings, overrides, kind=recorded.manifest.data.kind)
     config.runs_dir = str(out)
     require_room(config.limits)
     dataset = load_dataset(recorded, config)
     backend = executor.open(config, dataset, recorded.network)
-    asks = _model(config) is not None
-    study = study_of(recorded.events, path=recorded.source) if asks else None
+    study = course_of(recorded.entries, path=recorded.source)
     manifest = manifest_of(specify(config, dataset, recorded.network, study), backend.machine)
-    decisions, gates = decisions_of(recorded.events), RecordedGates.of(recorded.events)
-    with ReplayJournal(out / recorded.name, recorded, serves=_is_answer) as journal:
+    gates = RecordedGates.of(recorded.events)
+    with ReplayJournal(
+        out / recorded.name, recorded, serves=_is_answer, keeps_times=False
+    ) as journal:
         journal.record(manifest)
-        arm = _arm(recorded, config, decisions, journal)
+        arm = _arm(recorded, config, study.decisions, journal)
         arm = replace(arm, search=gates.search(arm.search))
-        return _run(recorded, config, arm, gates.backend(backend), journal)
+        result = _run(recorded, config, arm, gates.backend(backend), journal)
+        events = [entry.event for entry in journal.entries]
+    remarks = (
+        gates.refused_here(events),
+        gates.accepted_here(events, backend, seed=training_seed(config.seed)),
+        gates.told_apart(events),
+        "" if config.search.retrain else gates.alike_here(events),
+        left_over(recorded, events),
+    )
+    return Retraining(result=result, remarks=tuple(filter(None, remarks)))
 
 
 def _is_answer(event: Event) -> bool:
@@ -237,25 +291,6 @@ def _run(
     return result
 
 
-def differences(recorded: RecordedRun, folder: Path) -> list[list[str]]:
-    """Return a header, then a row for each network that this machine measured differently."""
-    score = wording_of(recorded.manifest.data.kind)
-
-    def describe(outcome: Outcome) -> str:
-        if isinstance(outcome, Rejection):
-            return f"refused by {outcome.gate}"
-        return f"{score.score} {score.text(outcome.score)}, {outcome.n_params:,} parameters"
-
-    here = _measured(entry.event for entry in complete_entries(folder))
-    rows = [["network", "recorded", "measured here"]]
-    for key, recorded_outcome in _measured(recorded.events).items():
-        was = describe(recorded_outcome)
-        now = describe(here[key]) if key in here else "not at all"
-        if now != was:
-            rows.append([key.replace("/", " "), was, now])
-    return rows
-
-
 def replay_all(
     paths: Sequence[Path], out: Path, *, retrains: bool, overrides: Sequence[str]
 ) -> None:
@@ -274,35 +309,24 @@ def replay_all(
     with closing(Executors()) as executors:
         for recorded in runs:
             if retrains:
-                results.append(retrain(recorded, out, executors, overrides))
-                _show_differences(recorded, results[-1].folder)
+                retraining = retrain(recorded, out, executors, overrides)
+                results.append(retraining.result)
+                _show_differences(recorded, retraining)
             else:
                 results.append(replay(recorded, out))
                 n = len(recorded.entries)
                 say(f"{recorded.name}: {n} events, all as recorded")
-    print_comparison(results, out)
+    print_comparison(results, out, origin=RETRAINED if retrains else REPLAYED)
 
 
-def _show_differences(recorded: RecordedRun, folder: Path) -> None:
-    rows = differences(recorded, folder)
-    events = [entry.event for entry in complete_entries(folder)]
-    if refused := RecordedGates.of(recorded.events).refused_here(events):
-        say(f"{recorded.name}: {refused}")
-    n = len(_measured(recorded.events))
+def _show_differences(recorded: RecordedRun, retraining: Retraining) -> None:
+    rows = differences(recorded, retraining.result.folder)
+    for remark in retraining.remarks:
+        say(f"{recorded.name}: {remark}")
+    n = len(measured_of(recorded.events))
     say(f"{recorded.name}: {n - len(rows) + 1} of {n} measured as recorded")
     if len(rows) > 1:
         show_table(rows, title="Measured differently", notes=[], text=True)
-
-
-def _measured(events: Iterable[Event]) -> Mapping[str, Outcome]:
-    """Return what was measured, by the key of the event."""
-    outcomes: dict[str, Outcome] = {}
-    for event in events:
-        if isinstance(event, ReferenceEvaluated | ChildDecided):
-            outcomes[event.key] = event.measured
-        elif isinstance(event, NetworkRetrained):
-            outcomes[event.key] = event.outcome
-    return outcomes
 
 
 def _require_equal(recorded: RecordedRun, entries: Sequence[Entry]) -> None:

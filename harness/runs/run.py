@@ -6,7 +6,7 @@ from harness.analysis.loading import result_of
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import RunResult
 from harness.config.schema import Config
-from harness.evaluation.assessor import Assessor
+from harness.evaluation.assessor import Assessor, training_seed
 from harness.evaluation.backend import Backend
 from harness.evaluation.confirmation import Confirmation
 from harness.evaluation.memo import Memo
@@ -67,7 +67,7 @@ def run(
         backend: Gates and trains.
         journal: The run's journal; its last event is ``RunCompleted``.
     """
-    memo = Memo(backend, journal)
+    memo = Memo(backend, journal, seed=training_seed(config.seed))
     assess = Assessor(memo, network, config, arm.decisions, arm.fidelity)
     confirm = Confirmation(memo, journal, config, arm.decisions)
     reference = _evaluate_seed(network, assess, journal)

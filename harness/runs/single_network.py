@@ -9,15 +9,19 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from harness.analysis.measures import is_chance
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.evaluation.backend import Backend
 from harness.evaluation.executor import Executors
+from harness.evaluation.gates import advice
 from harness.evolution.candidate import Evaluation, Outcome, Rejection, content_of
-from harness.evolution.genome import Genome, read_network
+from harness.evolution.genome import Genome, read_unjudged
+from harness.record.events import Data
 from harness.reporting.console import loaded
+from harness.runs.manifest import data_of
 from harness.tasks.base import Wording, wording_of
 from harness.terminal import exit_on_error, say
 
@@ -35,38 +39,64 @@ def judge_file(
         prog: Name of the command.
         description: What it does, for ``--help``.
     """
-    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
     parser.add_argument("file", type=Path, metavar="FILE", help="a network with marked segments")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("overrides", nargs="*", help="settings, such as task=cifar10 device=cuda")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="settings, such as task=cifar10 device=cuda"
+    )
     arguments = parser.parse_intermixed_args()
     with exit_on_error(COULD_NOT_RUN):
-        outcome = _judge(judge, arguments.file, arguments.overrides)
+        outcome, data = _judge(judge, arguments.file, arguments.overrides)
+    tell(outcome, data, as_json=arguments.json)
+    raise SystemExit(1 if isinstance(outcome, Rejection) else 0)
+
+
+def tell(outcome: Outcome | None, data: Data, *, as_json: bool) -> None:
+    """Print the verdict on a network, and whether it may be guessing.
+
+    Args:
+        outcome: The verdict, None for accepted.
+        data: What it was trained on.
+        as_json: Whether to print one JSON object.
+    """
     content = content_of(outcome) if outcome else {}
-    accepted = not isinstance(outcome, Rejection)
-    if arguments.json:
-        print(json.dumps({"accepted": accepted} | content))
+    if isinstance(outcome, Evaluation):
+        content["at_chance"] = is_chance(outcome.score, data, "validation")
+    if as_json:
+        print(json.dumps({"accepted": not isinstance(outcome, Rejection)} | content))
     elif isinstance(outcome, Rejection):
-        say(f"rejected by {outcome.gate}: {outcome.reason}")
+        say(f"rejected by {outcome.gate}: {outcome.reason}.{advice(outcome)}")
     elif isinstance(outcome, Evaluation):
-        for name, value in content.items():
-            say(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")
+        _tell_measured(outcome.score, content, wording_of(data.kind))
     else:
         say("accepted")
-    raise SystemExit(0 if accepted else 1)
+
+
+def _tell_measured(score: float, content: dict[str, Any], wording: Wording) -> None:
+    say(f"{wording.validation_score}: {wording.text(score)}")
+    at_chance = content.pop("at_chance")
+    for name, value in content.items():
+        if name != "score":
+            say(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}")
+    if at_chance:
+        say(
+            "The score may be that of guessing: it is not shown to be above chance. Train longer "
+            "(recipe.epochs), or correct the network."
+        )
 
 
 def _judge(
     judge: Callable[[Backend, Genome, int], Outcome | None], file: Path, overrides: list[str]
-) -> Outcome | None:
+) -> tuple[Outcome | None, Data]:
     config = compose(overrides)
     config.network.path = str(file)
-    network = read_network(file)
+    network = read_unjudged(file)
     dataset = loaded(build(config.task))
     with closing(Executors()) as executors:
         on_epoch = partial(_print_epoch, wording_of(dataset.kind))
         backend = executors.open(config, dataset, network, on_epoch=on_epoch)
-        return judge(backend, network, config.seed)
+        return judge(backend, network, config.seed), data_of(dataset)
 
 
 def _print_epoch(wording: Wording, epoch: int, spent_s: float, score: float | None) -> None:

@@ -1,16 +1,27 @@
 """The specification of a run before it starts: its settings, identity and folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.config.identity import comparison_digest, digest_of, identity, settings_of
 from harness.config.schema import Config
-from harness.errors import RecordError
+from harness.config.strategies import TARGET
+from harness.errors import InputError, RecordError
 from harness.evolution.genome import Genome, read_network
+from harness.record.code.digests import code_of_run
 from harness.record.study import Study, load_study
 from harness.tasks.base import Dataset
+from harness.text import portable
+
+
+class Expected(NamedTuple):
+    """The work of a run."""
+
+    evaluations: int
+    trainings: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +39,96 @@ class RunSpec:
 
     @property
     def folder(self) -> Path:
-        """The folder of its record: ``ARM-sSEED-DIGEST`` in ``runs_dir``."""
+        """The folder of its record: ``ARM-sSEED-DIGEST`` in ``runs_dir``, with a portable name.
+
+        A folder whose name has the arm's own signs, as version 0.2.0 began it, is used as it is.
+        """
         config = self.config
-        return Path(config.runs_dir) / f"{config.arm}-s{config.seed}-{digest_of(self.identity)}"
+        name = f"{config.arm}-s{config.seed}-{digest_of(self.identity)}"
+        before = Path(config.runs_dir) / name
+        return before if before.is_dir() else before.with_name(portable(name))
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return f"{self.config.arm}, seed {self.config.seed}"
+
+    @property
+    def expected(self) -> Expected:
+        """How much work it is at most, about."""
+        evaluations = self.config.budget.evaluations
+        return Expected(evaluations=evaluations, trainings=most_trainings(self.config))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Hashes of what ``identity`` has a shorter digest of."""
+        known = {"data": self.dataset.sha256, "network": self.network.sha256}
+        return known | ({"study": self.study.sha256} if self.study else {})
 
     @property
     def comparison(self) -> str:
         """Digest of the settings that all runs of one table share."""
         return comparison_digest(self.identity)
 
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """Digest of each file that decides its course, by name."""
+        return code_of_run(classes_of(self.config))
+
     @property
     def asks_llm(self) -> bool:
         """Whether its proposer asks a model."""
         return "model" in self.config.proposer
+
+
+def by_folder(specs: Iterable[RunSpec]) -> dict[Path, RunSpec]:
+    """Return every run once, by its folder, in order.
+
+    Raises:
+        InputError: Two runs that differ have one folder, since their identities have one digest.
+    """
+    found: dict[Path, RunSpec] = {}
+    for spec in specs:
+        other = found.setdefault(spec.folder, spec)
+        if (other.identity, other.hashes) != (spec.identity, spec.hashes):
+            raise InputError(
+                f"{spec.folder}: expected one run of this name, found {other.title}, and "
+                f"{spec.title} with other settings. Such a pair is made by search; leave one out."
+            )
+    return found
+
+
+def most_trainings(config: Config, evaluations: int | None = None) -> int:
+    """Return the most trainings of a run: the search and the re-trainings after it.
+
+    The front has no more members than the search evaluated. The selected network and the seed
+    network are re-trained on all fresh seeds, the others on one.
+
+    Args:
+        config: The run.
+        evaluations: Trainings of proposals; by default as many as its budget has.
+    """
+    evaluations = config.budget.evaluations if evaluations is None else evaluations
+    front = min(config.final.hall_of_fame + 1, evaluations)
+    confirmed = config.confirm.seeds * (evaluations + 1)
+    selected = config.final.seeds + front - 1 if front else 0
+    return 1 + evaluations + confirmed + config.final.seeds + selected
+
+
+def classes_of(config: Config) -> set[str]:
+    """Return the import paths of all strategies that a configuration names."""
+    return set(_classes_in(vars(config)))
+
+
+def _classes_in(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == TARGET and isinstance(inner, str):
+                yield inner
+            yield from _classes_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _classes_in(inner)
 
 
 def specify(

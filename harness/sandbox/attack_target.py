@@ -22,6 +22,7 @@ class Target:
         tcp: Port on loopback where the harness listens.
         udp: Port on loopback where the harness receives.
         abstract: Name of a listening Unix socket in the abstract namespace.
+        socket: Path of a listening Unix socket; empty where the path would be too long for one.
     """
 
     folder: str
@@ -29,6 +30,7 @@ class Target:
     tcp: int
     udp: int
     abstract: str
+    socket: str = ""
 
 
 @contextlib.contextmanager
@@ -47,10 +49,18 @@ def lay_out() -> Iterator[Target]:
         if sys.platform == "linux":
             abstract.bind(f"\0{name}")
             abstract.listen()
+        with_path = stack.enter_context(socket.socket(socket.AF_UNIX))
+        path = str(folder / "socket")
+        try:
+            with_path.bind(path)
+            with_path.listen()
+        except OSError:
+            path = ""
         yield Target(
             folder=str(folder),
             pid=os.getpid(),
             tcp=tcp.getsockname()[1],
             udp=udp.getsockname()[1],
             abstract=name,
+            socket=path,
         )

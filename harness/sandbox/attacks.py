@@ -139,6 +139,15 @@ def _abstract(target: Target) -> None:
         sock.connect(f"\0{target.abstract}")
 
 
+def _socket_file(target: Target) -> None:
+    """Connect to a socket with a path, as daemons of this host have."""
+    if not target.socket:
+        raise NotTriedError("the folder for temporary files has too long a path for a socket")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(2)
+        sock.connect(target.socket)
+
+
 def _bind(_: Target) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -283,6 +292,7 @@ ATTACKS = MappingProxyType(
         "UDP": Attack("contained", "send by UDP", _udp),
         "listen": Attack("contained", "bind a port", _bind),
         "abstract socket": Attack("contained", "connect to an abstract socket", _abstract),
+        "socket file": Attack("contained", "connect to a daemon's socket", _socket_file),
         "fork": Attack("contained", "start a process", _fork),
         "execute": Attack("contained", "execute a program", _execute),
         "new user": Attack("contained", "become root of a namespace", _new_user),

@@ -129,6 +129,9 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):  # any thread may have forked
+    threads: list[Path] = []
+    with contextlib.suppress(OSError):  # the process may end between two looks
+        threads += Path(f"/proc/{pid}/task").glob("*/children")  # any thread may have forked
+    for thread in threads:
         with contextlib.suppress(OSError):
             yield from map(int, thread.read_text(encoding="ascii").split())

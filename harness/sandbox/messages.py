@@ -14,7 +14,6 @@ from harness.config.schema import Recipe
 from harness.config.tasks import recipe_of
 from harness.sandbox.attack_target import Target
 
-DIGEST_BYTES = 16  # of a candidate's behaviour
 _TAG = "message"
 _MAX_NUMBER = 2**63
 """Bound of the magnitude of numbers; larger ones, infinities and NaN are refused."""
@@ -98,7 +97,8 @@ class Attack(Job):
 class Build(Job):
     """Build a candidate, evaluate it once, compute a gradient. Answer: ``Built``.
 
-    Then it sends the digest of its behaviour, (DIGEST_BYTES,) uint8, if one can be taken.
+    Then it sends the FLOPs of its products and convolutions for one input, (1,) int64, if they can
+    be counted.
     """
 
     computes: ClassVar[bool] = True

@@ -69,14 +69,19 @@ class Dataset:
         return tuple(self.train.inputs.shape[1:])
 
     @cached_property
-    def digest(self) -> str:
-        """Hash of every input and label in every split."""
+    def sha256(self) -> str:
+        """Hash of every input and label in every split, by which data are compared."""
         digest = hashlib.sha256()
         for split in (self.train, self.validation, self.test):
             for array in (split.inputs, split.labels):
                 digest.update(repr((array.shape, array.dtype.str)).encode())
                 digest.update(array.tobytes())
-        return digest.hexdigest()[:16]
+        return digest.hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """The first 16 digits of ``sha256``: its name in records and in a run's identity."""
+        return self.sha256[:16]
 
 
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]

@@ -18,14 +18,7 @@ Named = Mapping[str, Any]
 Outputs = Sequence[Any]
 Flops = Callable[[Named, Outputs], int]
 
-
-_MOST = 2**63 - 1
-"""Largest recordable count. Windows that are cut at the edge count in full, and can reach it."""
-
-
-def per_input(flops: Sequence[int], batch_size: int) -> int:
-    """Return the FLOPs per input of a batch."""
-    return min(sum(flops) // batch_size, _MOST)
+_FAST_PRIMES = 13
 
 
 def nothing(_: Named, __: Outputs) -> int:
@@ -115,9 +108,9 @@ def divided(named: Named, outputs: Outputs) -> int:
     A quotient is as long as the range of the exponents of the dtype. A division without a remainder
     counts one per element.
     """
-    dtypes = {t.dtype for t in _tensors_in([*named.values(), *outputs]) if t.is_floating_point()}
     if named.get("rounding_mode", "floor") != "floor":
-        dtypes = set()
+        return elements(named, outputs)
+    dtypes = {t.dtype for t in _tensors_in([*named.values(), *outputs]) if t.is_floating_point()}
     steps = max((_longest_quotient(dtype) for dtype in dtypes), default=1)
     return steps * elements(named, outputs)
 
@@ -141,9 +134,8 @@ def summed_batches(named: Named, outputs: Outputs) -> int:
     return max(elements(named, outputs), int(_multiplied(outputs[0]) * batch * width))
 
 
-def outer(named: Named, outputs: Outputs) -> int:
+def outer(_: Named, outputs: Outputs) -> int:
     """Count an outer product: one multiply-add per output."""
-    del named
     return _multiplied(outputs[0])
 
 
@@ -236,8 +228,7 @@ def resampled(reach: int) -> Flops:
     """Count an interpolation that reads ``reach`` elements per dimension for each output."""
 
     def rule(named: Named, outputs: Outputs) -> int:
-        source = named["input"] if "input" in named else named["self"]
-        n_dims = source.dim() - 2
+        n_dims = outputs[0].dim() - 2
         return max(elements(named, outputs), int(outputs[0].numel() * reach**n_dims))
 
     return rule
@@ -256,10 +247,26 @@ def resampled_smoothly(reach: int) -> Flops:
 
 
 def transformed(named: Named, outputs: Outputs) -> int:
-    """Count a Fourier transform: 5 n log n."""
+    """Count a Fourier transform: 5 n log n, and more for lengths with large prime factors."""
     larger: torch.Tensor = max((named["self"], outputs[0]), key=torch.Tensor.numel)
-    n = math.prod(larger.shape[d] for d in named["dim"])
-    return 5 * int(larger.numel()) * max(1, math.ceil(math.log2(max(n, 1))))
+    lengths, n = [int(larger.shape[d]) for d in named["dim"]], int(larger.numel())
+    total = 5 * n * max(1, math.ceil(math.log2(max(math.prod(lengths), 1))))
+    return total + sum(n // length * _more_for_primes(length) for length in lengths if length)
+
+
+def _more_for_primes(length: int) -> int:
+    """Count what prime factors above 13, for which no library has a fast transform, add to one.
+
+    They are products with a matrix, or by Bluestein's algorithm three transforms twice as long.
+    """
+    large, rest, divisor = 0, length, 2
+    while rest > 1:
+        divisor = divisor if divisor**2 <= rest else rest
+        while rest % divisor == 0:
+            rest, large = rest // divisor, large + divisor * (divisor > _FAST_PRIMES)
+        divisor += 1
+    power = (2 * length - 1).bit_length()
+    return min(4 * length * large, 3 * 5 * (power << power))
 
 
 def ordered(named: Named, outputs: Outputs) -> int:

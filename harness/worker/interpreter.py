@@ -17,7 +17,6 @@ import torch
 from harness.typing import Array
 from harness.worker.arguments import DTYPES, Arguments
 from harness.worker.bounds import is_dense
-from harness.worker.flops import per_input
 from harness.worker.graph import Constant, Graph, GraphError, Node, Program, Value, tensors_in
 from harness.worker.operations import OPERATIONS, Rule
 
@@ -29,11 +28,18 @@ _RACES = ("index_put", "index_copy", "max_unpool", "scatter")
 would depend on the order of threads."""
 _PAIRS = {"complex64": "float32", "complex128": "float64"}
 """Real dtype of the two parts of a complex dtype; layers read one storage as either dtype."""
+_MOST_FLOPS = 2**63 - 1
+"""Largest count that is recorded; windows that are cut at the edge count in full, and reach it."""
 
 Watch = Callable[[int, dict[str, Any]], None]
 """Called before each operation with its place and its arguments by name, which it may change."""
 Tally = Callable[[int], None]
 """Called after each operation with its floating-point operations."""
+
+
+def per_input(flops: Sequence[int], batch_size: int) -> int:
+    """Return the FLOPs per input of a batch."""
+    return min(sum(flops) // batch_size, _MOST_FLOPS)
 
 
 class Operation:

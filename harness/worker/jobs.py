@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from harness.config.schema import Recipe
 from harness.sandbox.attacks import ATTACKS
@@ -42,7 +43,6 @@ from harness.sandbox.messages import (
 from harness.sandbox.shared_data import SharedData
 from harness.tasks.kind import Kind, kind_of
 from harness.typing import Array
-from harness.worker.behaviour.digest import behaviour_of
 from harness.worker.candidate import CandidateError, check_answers, construct, guarded
 from harness.worker.graph import GraphError, received, wiring, written
 from harness.worker.interpreter import Interpreter
@@ -124,16 +124,18 @@ def _attack(job: Attack, context: Context) -> None:
 
 
 def _build(job: Build, context: Context) -> None:
-    """Build gate; then the digest of the behaviour, whose failure refuses nothing."""
-    _check_built(job.candidate, context.device)
+    """Build gate; then FLOPs, whose failure refuses nothing."""
+    network = _check_built(job.candidate, context.device)
     context.answer(Built())
     kind = kind_of(job.candidate.signature.kind)
-    digest = guarded("forward", lambda: behaviour_of(job.candidate, kind, device=context.device))
-    context.channel.send_array(np.frombuffer(digest, "u1"))
+    inputs = kind.random(1, job.candidate.signature, context.device)
+    with FlopCounterMode(display=False) as counter:
+        guarded("forward", lambda: network.eval()(inputs))
+    context.channel.send_array(np.array([counter.get_total_flops()], "i8"))
 
 
-def _check_built(candidate: Candidate, device: str) -> None:
-    """Check that the class exists, builds, maps inputs to answers, and has gradients."""
+def _check_built(candidate: Candidate, device: str) -> nn.Module:
+    """Check that the class exists, builds, maps inputs to answers, and has gradients; return it."""
     signature, kind = candidate.signature, kind_of(candidate.signature.kind)
     network, _optimizer = construct(candidate, kind, device=device)
     inputs = guarded("forward", lambda: kind.random(2, signature, device))
@@ -143,6 +145,7 @@ def _check_built(candidate: Candidate, device: str) -> None:
     guarded("forward", loss.backward)
     if all(p.grad is None for p in nn.Module.parameters(network)):
         raise CandidateError("construct", "expected parameters that receive a gradient, found none")
+    return network
 
 
 def _outline(job: Outline, context: Context) -> None:

@@ -15,9 +15,8 @@ import torch
 
 from harness.typing import Array
 from harness.worker.arguments import DTYPES
-from harness.worker.flops import per_input
 from harness.worker.graph import changed, information, wiring
-from harness.worker.interpreter import Interpreter
+from harness.worker.interpreter import Interpreter, per_input
 from harness.worker.running_statistics import statistics_from
 
 FREE_BYTES = (512, 2048)

@@ -11,7 +11,8 @@ from scipy.stats import t
 from harness.analysis import measures
 from harness.analysis.curves.trajectory import founders_share
 from harness.analysis.loading import read_run
-from harness.analysis.statistics.noise import Noise
+from harness.analysis.metrics import METRICS
+from harness.analysis.statistics.noise import Noise, pooled_noise
 from harness.evolution.candidate import SHOWN_NETWORKS, Variation
 from harness.evolution.pareto import Objectives
 from harness.record.events import RunCompleted, read_event
@@ -28,7 +29,7 @@ def recorded(tmp_path):
 
     def write(children, finals, *, parents=(), validation=0.97):
         with Journal(tmp_path / "run", wait_s=0) as journal:
-            journal.record(manifest(), at=0.0)
+            journal.record(manifest(evaluations=max(3, len(children))), at=0.0)
             journal.record(reference(SEED))
             for k, (step, outcome) in enumerate(children):
                 family = parents[k] if k < len(parents) else ["seed"]
@@ -99,10 +100,47 @@ def test_the_front_counts_by_its_test_scores_and_failed_networks_do_not(recorded
         children,
         {"seed": [0.98] * 3, "g0.c0": [0.955] * 3, "g0.c1": [None], "g0.c2": [0.9]},
     )
-    area = 0.025 * math.log10(500 / 10)  # of the size of g0.c2 on, the search chooses that one
+    area = 0.025 * math.log10(100 / 10)  # from the size of g0.c1 on, the search chooses that one
     assert measures.retrained_hypervolume(run) == pytest.approx(area / (0.05 * 2))
-    assert measures.small_test_score(run, 499) == pytest.approx(0.955)
+    assert measures.small_test_score(run, 99) == pytest.approx(0.955)
+    assert measures.small_test_score(run, 499) is None
     assert measures.best_small_test_score(run) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("finals", "value", "partial"),
+    [([None], None, True), ([0.99, None, 0.97], 0.98, True), ([0.99, 0.98, 0.97], 0.98, False)],
+)
+def test_a_failed_re_training_is_never_replaced_by_that_of_a_worse_network(
+    recorded, finals, value, partial
+):
+    """The larger network is not selected in the first case, and in the others it is."""
+    children = [("g0.c0", evaluated(0.97 if len(finals) == 1 else 0.9, 10)),
+                ("g0.c1", evaluated(0.98, 100))]  # fmt: skip
+    run = recorded(children, {"seed": [0.98] * 3, "g0.c0": [0.97] * 3, "g0.c1": finals})
+    metric = METRICS["small_test_score"]
+    assert metric.value(run) == (None if value is None else pytest.approx(value))
+    assert metric.partial(run) is partial
+    assert metric.fails(run) is partial
+    assert metric.value_if_whole(run) == (None if partial else pytest.approx(value))
+    assert measures.retrained_hypervolume(run) == pytest.approx(0.4 if partial else 0.9)
+
+
+@pytest.mark.parametrize(
+    ("n_params", "measure", "relevant", "saves"),
+    [(708, "saved", None, 0), (707, "saved", None, 1), (707, "saved", 0.2, 0),
+     (1000, "saved", 0.0, 0), (999, "saved", 0.0, 1), (707, "test_score", 0.2, 1)],
+)  # fmt: skip
+def test_a_run_saves_where_it_saves_as_much_as_matters(
+    recorded, n_params, measure, relevant, saves
+):
+    run = recorded(
+        [("g0.c0", evaluated(0.98, n_params))], {"seed": [0.98] * 3, "g0.c0": [0.98] * 3}
+    )
+    settings = run.manifest.settings
+    final = settings["final"] | {"measure": measure, "relevant": relevant}
+    run = replace(run, manifest=replace(run.manifest, settings=settings | {"final": final}))
+    assert measures.saves(run) == saves
 
 
 def test_no_score_of_a_re_training_chooses_a_network(recorded):
@@ -212,6 +250,10 @@ def test_noise_is_pooled_within_networks(recorded):
     assert found.n == 6
     assert found.error == pytest.approx(math.sqrt(2 * variance / 3))
     assert found.freedom == 4
+    assert found.deviation == pytest.approx(math.sqrt(variance))
+    alone = measures.retraining_noise([run], seed_alone=True)
+    assert (alone.n, alone.freedom) == (3, 2)
+    assert alone.deviation == pytest.approx(0.01)
     assert measures.retraining_noise([replace(run, finals={"seed": (0.9,)})]) is None
 
 
@@ -239,13 +281,21 @@ def test_the_noise_of_the_selection_is_that_of_one_score_less_the_threshold(reco
 
 def test_chances_to_pass_are_students():
     """With 8 degrees of freedom, 2.306 standard errors have 2.5 % beyond them."""
-    noise = Noise(error=0.01, n=12, freedom=8)
+    noise = Noise(error=0.01, n=12, freedom=8, deviation=0.01, typical=0.01, noisiest=0.25)
     assert noise.passing(0.02306, loss=0) == pytest.approx(0.975, abs=1e-4)
     assert noise.passing(0.02, loss=0.02) == 0.5
     assert noise.passing(0.02, loss=0.04306) == pytest.approx(0.025, abs=1e-4)
     assert noise.trainings_needed(0.01153, failing=0.025) == pytest.approx(4, abs=1e-3)
-    exact = Noise(error=0.0, n=3, freedom=2)
+    exact = Noise(error=0.0, n=3, freedom=2, deviation=0.0, typical=0.0, noisiest=0.0)
     assert (exact.passing(0.02, loss=0.02), exact.passing(0.02, loss=0.03)) == (1, 0)
+
+
+def test_noise_tells_how_unequal_the_networks_are():
+    """Deviations 1, 0 and 3; the squares of the last are 18 of 20."""
+    noise = pooled_noise([[1, 2, 3], [4, 4, 4], [0, 3, 6], [5]], variances=1)
+    assert (noise.typical, noise.noisiest) == (1.0, pytest.approx(18 / 20))
+    assert (noise.n, noise.freedom, noise.deviation) == (9, 6, pytest.approx(math.sqrt(20 / 6)))
+    assert pooled_noise([[1, 1]], variances=1).noisiest == 0.0
 
 
 def test_the_chances_behind_margin_and_tolerance_are_told(tmp_path):
@@ -256,15 +306,18 @@ def test_the_chances_behind_margin_and_tolerance_are_told(tmp_path):
     equal = t.cdf(-2 / 0.5 * math.sqrt(3 / 2), 4)
     worse = t.cdf(-1 / 0.5 * math.sqrt(3 / 2), 4)
     assert (
-        f"standard error of 0.408 points (from 6 re-trainings). So {100 * equal:.1f} % of networks "
-        f"equal to the seed network fail the margin; of networks that are truly 2 points worse, "
-        f"50.0 % pass, and of those 3 points worse, {100 * worse:.1f} %."
+        f"standard error of 0.408 points (from 6 re-trainings of all networks, with a standard "
+        f"deviation of 0.5 points; that of half of the networks is at most 0.5 points, and one "
+        f"network has 50.0 % of the variance; 0.5 points from the seed network's 3 alone). With "
+        f"this noise, "
+        f"{100 * equal:.1f} % of networks as good as the seed network fail the margin; of networks "
+        f"that are truly 2 points worse, 50.0 % pass, and of those 3 points worse, "
+        f"{100 * worse:.1f} %."
     ) in text
     equal = t.cdf(-1 / 0.5 / math.sqrt(2), 4)
-    assert "Tolerance: 1 point. Of validation scores, one less one of an equal network has" in text
-    assert (
-        f"So {100 * equal:.1f} % of networks equal to the seed network fail the tolerance" in text
-    )
+    assert "Of validation scores, one less one of a network of the same true score has" in text
+    share = f"{100 * equal:.1f} % of networks as good as the seed network fail the tolerance"
+    assert share in text
 
 
 def test_a_margin_too_small_for_the_noise_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """Arms over several tasks: by hand, against a result of baycomp, and from the command line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -184,6 +185,37 @@ def test_a_table_over_tasks_follows_those_of_each_task(two_tasks):
     assert "| width |" in told[told.index("**Over 2 tasks, primary: ") :]
     *_, last = json.loads(run_main(two_tasks, "--format", "json", module="harness.table").stdout)
     assert [row["arm"] for row in last["tables"]["across"]["rows"]] == ["full", "width"]
+
+
+def test_arms_and_columns_of_a_table_over_tasks_are_chosen_too(two_tasks, tmp_path):
+    options = ["--columns", "iqm", "--arms", "width", "--labels", "width=W"]
+    told = run_main(two_tasks, *options, module="harness.table").stdout
+    assert re.findall(r"\| arm +\| (.*?) \[", told) == ["interquartile mean"]
+    assert "| W " in told
+    assert "| full " not in told
+    run_main(two_tasks, "--out", tmp_path / "page", *options, module="harness.report")
+    assert "interquartile mean" in (tmp_path / "page" / "report.html").read_text()
+
+
+def test_failures_stand_beside_means_that_do_not_see_them(tmp_path):
+    """Width saves nothing in one run of each task; its interquartile mean is as without it."""
+    for task, digest in DIGESTS.items():
+        record_arm(tmp_path, task, "full", 400, seeds=range(6))
+        record_arm(tmp_path, task, "width", 400, seeds=range(1, 6))
+        record_run(tmp_path / f"{task}-failed", arm="width", seed=0, comparison=task,
+                   children=[("g0.c0", evaluated(0.98, 1000))],
+                   data={"name": task, "digest": digest})  # fmt: skip
+    tasks = tasks_of(comparisons(runs_below(tmp_path).runs))
+    full, width = aggregates(tasks, metric("saved"))
+    assert (full.failed, full.runs, width.failed, width.runs) == (0, 12, 2, 12)
+    assert width.iqm.mean == pytest.approx(full.iqm.mean, abs=0.002)
+    assert width.against.posterior.equal > 0.95
+    table, _ = across(tmp_path)
+    assert [(row["failed"], row["failed_of"]) for row in table["rows"]] == [(0, 12), (2, 12)]
+    assert any(note.startswith("Failed runs: without a value, or ") and "or with 0" in note
+               for note in table["notes"])  # fmt: skip
+    told = run_main(tmp_path, module="harness.table").stdout
+    assert "| 2/12 |" in " ".join(told[told.index("**Over 2 tasks") :].split())
 
 
 def test_one_task_has_no_table_over_tasks(tmp_path):

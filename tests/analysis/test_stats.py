@@ -61,6 +61,7 @@ def test_the_interval_of_a_share_over_runs_is_as_wide_as_the_runs_differ():
 def test_one_value_has_no_interval():
     assert mean_interval([3.0]) is None
     assert mean_interval([]) is None
+    assert mean_interval([0.7, 0.7 + 1e-12]) is None  # equal values tell no spread
 
 
 @given(VALUES)
@@ -188,6 +189,23 @@ def test_a_comparison_with_missing_values_is_given_both_ways():
     assert partly.shift.estimate < partly.left_out.shift.estimate
     assert partly.equivalent is False
     assert partly.deviation == statistics.stdev(known)
+
+
+def test_pairs_that_miss_both_values_show_no_equality():
+    known = [0.001 * (i % 2) for i in range(12)]
+    alone, with_two = compared_both_ways([known, [*known, 0.0, 0.0]], [known, known], margin=0.15)
+    assert alone.equivalent is True
+    assert with_two.equivalent is False
+    assert (with_two.n, with_two.left_out.n) == (14, 12)
+
+
+def test_an_arm_without_a_known_pair_has_no_estimate_and_no_test():
+    ahead = [1.0 + i / 8 for i in range(12)]
+    other, nothing = compared_both_ways([ahead, [0.0] * 12], [ahead, []], margin=0.15)
+    assert (nothing.n, nothing.left_out.n) == (12, 0)
+    assert (nothing.shift, nothing.ahead, nothing.mean, nothing.p) == (None,) * 4
+    assert not nothing.equivalent
+    assert other.p == holm([signed_rank(ahead), 1.0])[0]
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (2, 7), (3, 7), (5, 8), (11, 9)])

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from baselines.nsga_net import sampled
 from harness.analysis.loading import read_run
+from harness.baselines.nsga_net import sampled
 from harness.config.compose import compose
 from tests.conftest import ROOT
 from tests.support.backends import complete_folders

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from baselines.llm_typed import TypedChoice, read_architecture
-from baselines.nsga_net import CHOICES, Architecture, decoded, encoded, sampled
-from baselines.whole_network import cut, entry_points, file_of, network_of
+from harness.baselines.llm_typed import TypedChoice, read_architecture
+from harness.baselines.nsga_net import CHOICES, Architecture, decoded, encoded, sampled
+from harness.baselines.whole_network import cut, entry_points, file_of, network_of
 from harness.config.strategies import build
 from harness.errors import InputError
 from harness.evolution.candidate import Decided, Evaluation, Individual, Proposal, Rejection
@@ -20,9 +20,9 @@ from harness.evolution.proposer import Context
 from harness.llm.model import Completion
 from harness.llm.offline import Scripted
 from harness.tasks.image_classification.wording import WORDING
+from harness.testing.proposers import ProposerContract
 from tests.conftest import OWN_NETWORK, ROOT, SEED_NETWORK
 from tests.support.configs import composed
-from tests.support.proposers import ProposerContract
 
 NETWORK = Genome.parse(SEED_NETWORK.read_text())
 GOLDEN = ROOT / "tests" / "golden" / "baseline_prompts.txt"
@@ -274,7 +274,7 @@ class TestWhole:
         assert child["ExquisiteNetV2"].startswith("class Stem")
         assert "__main__" not in child.source
         assert set(child.differing(NETWORK)) == {"get_optimizer", "ExquisiteNetV2"}
-        assert backend.validate(child).refusal is None
+        assert backend.validate(child, seed=0).refusal is None
         assert request.segment == "ExquisiteNetV2"
         assert variation.segment == "several"
 
@@ -322,7 +322,7 @@ class TestWhole:
 
     def test_broken_code_is_left_to_the_parse_gate(self, start, backend):
         child, _, _ = asked(BEST_OF_N, WHOLE.replace("SLOPE = 0.1", "SLOPE = ("), start)
-        assert backend.validate(child).refusal.gate == "parse"
+        assert backend.validate(child, seed=0).refusal.gate == "parse"
 
     def test_entry_points_are_what_no_other_segment_uses(self):
         assert entry_points(NETWORK) == ["get_optimizer", "ExquisiteNetV2"]
@@ -332,9 +332,8 @@ class TestWhole:
     def test_samples_are_independent_or_conditioned(self, start):
         history = (measured(0, encoded(Architecture(depths=(0,) * 5), NETWORK)),)
         later = replace(start, step="g3.c0", history=history)
-        _, _, first = asked(BEST_OF_N, "No.", start)
         _, _, last = asked(BEST_OF_N, "No.", later, genome=history[0].proposal.child)
-        assert first.prompt == last.prompt
+        assert asked(BEST_OF_N, "No.", start)[2].prompt == last.prompt
         _, _, told = asked(SEQUENTIAL, "No.", later, genome=history[0].proposal.child)
         assert "- accuracy 97.00%, 200,000 parameters\n" in told.prompt
         for arm, count in ((BEST_OF_N, None), (SEQUENTIAL, "1"), ("llm_typed", "1")):
@@ -347,5 +346,5 @@ class TestWhole:
 def test_a_refused_answer_without_a_network_is_shown_with_its_reason(arm, start):
     refusal = Rejection(gate="extract", kind="extract", reason="widths: expected 5 values, got 4")
     history = (Decided(proposal=proposal(0, refusal), outcome=refusal),)
-    _, _, request = asked(arm, "No.", replace(start, step="g1.c0", history=history))
-    assert "widths: expected 5 values, got 4" in request.prompt
+    _, _, told = asked(arm, "No.", replace(start, step="g1.c0", history=history))
+    assert refusal.reason in told.prompt

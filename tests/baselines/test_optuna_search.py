@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.nsga_net import decoded, sampled
-from baselines.optuna_search import _observed, _params, _point, _space
+from harness.baselines.nsga_net import decoded, sampled
+from harness.baselines.optuna_search import _observed, _params, _point, _space
 from harness.errors import InputError
 from harness.evolution.candidate import Evaluation, Rejection
 from harness.evolution.genome import Genome
+from harness.testing.proposers import ProposerContract
 from tests.support.proposers import (
-    ProposerContract,
     built,
     decided,
 )

@@ -10,19 +10,26 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from baselines.nsga_net import CHOICES, Architecture, crossed, decoded, encoded, mutated, sampled
-from baselines.random_mutation import MatchedMutation
-from baselines.width import WidthMultiplier, scaled
+from harness.baselines.nsga_net import (
+    CHOICES,
+    Architecture,
+    crossed,
+    decoded,
+    encoded,
+    mutated,
+    sampled,
+)
+from harness.baselines.random_mutation import MatchedMutation
+from harness.baselines.width import WidthMultiplier, scaled
 from harness.config.compose import compose
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.offline import Scripted
+from harness.testing.proposers import ProposerContract, SegmentContract
 from tests.support.proposers import (
     ANSWERS,
     Listener,
-    ProposerContract,
-    SegmentContract,
     built,
     decided,
     guided,
@@ -151,7 +158,7 @@ class TestWidth(ProposerContract):
     def test_a_network_without_widths_is_refused_in_one_sentence(self, proposer, context):
         mine = Genome.parse("# segment: Mine\nclass Mine:\n    pass\n")
         seed = replace(context, reference=replace(context.reference, genome=mine))
-        with pytest.raises(InputError, match=r"\+ablation=width: expected a seed network that"):
+        with pytest.raises(InputError, match=r"ablation=width: expected a seed network that"):
             proposer.mutate(mine, seed)
 
 
@@ -182,7 +189,7 @@ class TestNas(ProposerContract):
     def test_samples_are_networks_that_pass_the_gates(self, backend, proposer, network, context):
         for k in range(6):
             sample, _ = proposer.mutate(network, replace(context, step=f"g0.c{k}", founding=True))
-            assert backend.validate(sample).refusal is None
+            assert backend.validate(sample, seed=0).refusal is None
 
     def test_an_edited_seed_network_is_refused_where_genes_would_be_lost(self, proposer, context):
         seed = context.reference.genome

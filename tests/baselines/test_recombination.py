@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from baselines.recombination import Recombination
+from harness.baselines.recombination import Recombination
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import InputError, RecordError
@@ -14,9 +14,9 @@ from harness.record.events import ChildDecided
 from harness.record.study import load_study
 from harness.runs.runner import complete_runs
 from harness.runs.spec import specify
+from harness.testing.proposers import ProposerContract
 from tests.conftest import OWN_NETWORK, ROOT
 from tests.support.proposers import (
-    ProposerContract,
     built,
 )
 
@@ -104,7 +104,7 @@ class TestRecombination(ProposerContract):
     def test_a_study_is_parsed_once(self, proposer, network, context, monkeypatch):
         proposer.mutate(network, context)
         parsed = []
-        monkeypatch.setattr("baselines.recombination.normalised", parsed.append)
+        monkeypatch.setattr("harness.baselines.recombination.normalised", parsed.append)
         proposer.mutate(network, replace(context, step="g0.c7"))
         assert parsed == []
 

@@ -8,13 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.selection import Ageing, BestSoFar, Drift, FromTheSeed, OnePlusOne, SmallestAsGood
+from harness.baselines.selection import (
+    Ageing,
+    BestSoFar,
+    Drift,
+    FromTheSeed,
+    OnePlusOne,
+    SmallestAsGood,
+)
+from harness.config.compose import compose
+from harness.config.strategies import build
 from harness.evolution import pareto
 from harness.evolution.candidate import Evaluation, Individual
 from harness.evolution.genome import Genome, read_network
 from harness.runs.manifest import manifest_of
 from harness.runs.spec import specify
-from tests.conftest import SEED_NETWORK
+from harness.testing.selections import SelectionContract
+from tests.conftest import ROOT, SEED_NETWORK
 from tests.support.configs import composed
 
 individuals = st.builds(
@@ -26,6 +36,12 @@ individuals = st.builds(
     st.integers(0, 10**6), st.integers(0, 10), st.integers(1, 9),
 )  # fmt: skip
 histories = st.lists(individuals, min_size=1, max_size=20)
+
+
+class TestEverySelection(SelectionContract):
+    @pytest.fixture(params=sorted(p.stem for p in (ROOT / "conf" / "selection").glob("*.yaml")))
+    def selection(self, request):
+        return build(compose([f"selection={request.param}"]).selection)
 
 
 def lived(selection, reference, history):

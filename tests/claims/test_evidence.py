@@ -39,7 +39,7 @@ def test_a_claim_is_not_run_until_the_last_of_its_runs_has_ended(paper, tmp_path
     record_plan(paper, runs, scores={"seed_only": NEAR}, complete=False)
     found = verdicts(paper, runs)
     assert found["chance"].word == NOT_RUN
-    command = f"python -m reproductions {paper} run mine runs_dir={runs}"
+    command = f"python -m harness.reproductions {paper} run mine runs_dir={runs}"
     assert found["chance"].reason == f"2 of 3 runs of random_mutation done in {runs}; {command}"
     assert found["nothing"].reason == f"0 of 3 runs of seed_only done in {runs}; {command}"
     shutil.rmtree(runs)
@@ -115,6 +115,15 @@ def test_runs_with_other_recorded_answers_are_not_on_record(tmp_path):
     for study, word in ((held, INCONCLUSIVE), ("other", NOT_RUN)):  # one run, whose mean is unsure
         record_plan(paper, runs, scores={"full": (0.9,)}, more={"study": study}, **told)
         assert verdicts(paper, runs)["ours"].word == word
+
+
+def test_a_run_that_follows_a_record_is_none_of_a_plan_that_decides_itself(paper, tmp_path):
+    """Somebody else's decisions, trained here, are no evidence of how the arm searches."""
+    runs, study = tmp_path / "runs", {"model": "", "date": "2026-11-30"}
+    for told, word in ((None, HOLDS), (study, NOT_RUN)):
+        more = {"study": told and "0123456789ab"}
+        record_plan(paper, runs, scores={"random_mutation": NEAR}, more=more, study=told)
+        assert verdicts(paper, runs)["chance"].word == word
 
 
 @pytest.mark.parametrize("arm", ["recombination", "full", "width", "random_mutation"])

@@ -3,8 +3,9 @@
 import pytest
 
 from harness.claims.figures import _KINDS
-from harness.claims.reproduction import OURS, read_reproduction
+from harness.claims.reproduction import read_reproduction
 from harness.claims.tables import published_text, write_published
+from harness.config.paths import REPRODUCTIONS
 from harness.reporting import plot_style
 from tests.support.paper import record_plan, write_paper
 from tests.support.records import LINT, evaluated
@@ -115,7 +116,7 @@ def test_brackets_are_explained_where_they_are_not_intervals(tmp_path, held):
 
 
 def test_where_nothing_was_run_figures_show_what_was_published(tmp_path):
-    reproduction = read_reproduction(OURS / "ge2024", [f"runs_dir={tmp_path}/none"])
+    reproduction = read_reproduction(REPRODUCTIONS / "ge2024", [f"runs_dir={tmp_path}/none"])
     axes, lines = drawn(reproduction, "figure_7")
     assert len(lines) == 3
     assert "nothing measured yet" in axes.get_title(loc="left")

@@ -31,7 +31,7 @@ def test_without_an_arm():
     """A test of anything else is left alone."""
 '''
 PYPROJECT = '[tool.pytest.ini_options]\naddopts = "--strict-markers --strict-config"\nfilterwarnings = ["error"]\n'
-MISSING = "python -m reproductions"
+MISSING = "python -m harness.reproductions"
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from harness.claims.judge import NOT_RUN
-from harness.claims.reproduction import OURS, read_reproduction
+from harness.claims.reproduction import read_reproduction
 from harness.claims.tables import count_written, write_published
+from harness.config.paths import REPRODUCTIONS
 from harness.errors import InputError
 from tests.conftest import ROOT
 from tests.support.paper import ARMS, CLAIMS, write_paper
@@ -123,4 +124,4 @@ def test_the_example_of_the_documentation_is_one(tmp_path):
     ]  # fmt: skip
     assert {reproduction.verdict(claim).word for claim in reproduction.claims} == {NOT_RUN}
     (test,) = re.findall(r"```python\n(def test_claim.*?)```", text, re.DOTALL)
-    assert test.splitlines()[-1] in (OURS / "ge2024" / "test_claims.py").read_text()
+    assert test.splitlines()[-1] in (REPRODUCTIONS / "ge2024" / "test_claims.py").read_text()

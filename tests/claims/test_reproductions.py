@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims.reproduction import OURS, read_reproduction
+from harness.claims.reproduction import read_reproduction
 from harness.claims.wording import describe_requirement, describe_value
 from harness.config.identity import is_free
+from harness.config.paths import REPRODUCTIONS
 from tests.support.commands import run, run_main
 from tests.support.paper import ARMS, write_paper
 
-SHIPPED = sorted(path.parent for path in OURS.glob("*/arms.yaml"))
+SHIPPED = sorted(path.parent for path in REPRODUCTIONS.glob("*/arms.yaml"))
 COMMAND = "harness.claims.command"
 """What ``python -m reproductions`` runs."""
 
@@ -32,6 +33,9 @@ def test_every_shipped_reproduction_composes_and_has_its_table(folder):
             describe_value(claim, claim.published),
             describe_requirement(claim),
         ] in told
+    of_signs = [claim for claim in reproduction.claims if claim.relation == "ahead"]
+    assert ("- Sign only: " in table) == bool(of_signs)
+    assert all(describe_requirement(claim).endswith("(sign only)") for claim in of_signs)
     assert (folder / "README.md").exists()
     assert (folder / "test_claims.py").exists()
 
@@ -50,7 +54,7 @@ PUBLISHED = {
 def test_every_number_of_the_paper_is_a_claim():
     claims = {
         point.name: point
-        for claim in read_reproduction(OURS / "ge2024").claims
+        for claim in read_reproduction(REPRODUCTIONS / "ge2024").claims
         for point in claim.points or (claim,)
     }
     assert {name: claims[name].published for name in PUBLISHED} == PUBLISHED
@@ -86,7 +90,7 @@ def test_the_commands_plan_run_and_print(tmp_path, quick):
     planned = run(paper, "plan", where, module="reproductions", cwd=tmp_path).stdout
     assert "0 of 4" in planned
     assert re.search(r"hours of training left │ unknown +│ unknown", planned)
-    assert f"python -m reproductions ./paper run mine {where}" in planned.replace("\n", "")
+    assert f"python -m harness.reproductions ./paper run mine {where}" in planned.replace("\n", "")
     assert not runs.exists()
 
     done = run(paper, "run", "mine", where, module="reproductions", cwd=tmp_path)

@@ -30,7 +30,9 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 @pytest.fixture(scope="module")
 def known():
     """What a run of the full method records."""
-    config = compose([*SMALL, "+ablation=full", "model=ensemble"])
+    config = compose(
+        [*SMALL, "+ablation=full", "model=ensemble", "model.members.first.model.name=x"]
+    )
     return json.loads(json.dumps(identity(config, data="d", network="n", study=None)))
 
 
@@ -132,13 +134,18 @@ def test_a_record_does_not_lower_the_sandbox(known):
 
 def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-a-test")
-    config = compose([*SMALL, "+ablation=full", "model=ensemble"])
+    config = compose(
+        [*SMALL, "+ablation=full", "model=ensemble", "model.members.first.model.name=x"]
+    )
     assert len(build(config.model)._models) == 2
-    within = {"_target_": "baselines.selection.BestSoFar"}
+    within = {"_target_": "harness.baselines.selection.BestSoFar"}
     for node in (
-        {"_target_": "baselines.random_mutation.RandomMutation", "edits": [1, within]},
-        {"_target_": "baselines.random_mutation.RandomMutation", "edits": within},
-        {"_target_": "baselines.random_mutation.RandomMutation", "edits": {"x": {"y": within}}},
+        {"_target_": "harness.baselines.random_mutation.RandomMutation", "edits": [1, within]},
+        {"_target_": "harness.baselines.random_mutation.RandomMutation", "edits": within},
+        {
+            "_target_": "harness.baselines.random_mutation.RandomMutation",
+            "edits": {"x": {"y": within}},
+        },
     ):
         with pytest.raises(InputError, match="found the strategy"):
             build(node)
@@ -152,7 +159,7 @@ def test_a_strategy_is_built_only_where_a_type_asks_for_one(monkeypatch):
 @pytest.mark.parametrize(
     "override",
     [
-        "recipe.epochs=3", "model=openai", "+profile=ge2024", "model.name='An LLM: 7B'",
+        "recipe.epochs=3", "model=openai", "profile=ge2024", "+profile=ge2024", "model.name='An LLM: 7B'",
         "model.name=mistralai/Mixtral-8x7B-Instruct-v0.1", "device=cuda", "task.path=images/small",
         "model@model.members.first.model=mistral", "budget.generations=null",
         "proposer.temperature={founder: [0.1, 0.2]}", "network.path=own/network.py",

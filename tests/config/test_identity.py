@@ -12,7 +12,7 @@ from harness.config.identity import (
     digest_of,
     identity,
     is_free,
-    table_digest,
+    table_hash,
 )
 from harness.config.strategies import (
     TARGET,
@@ -25,6 +25,8 @@ from tests.conftest import ARMS, SMALL
 from tests.support.configs import composed
 
 MODULE_PATH = re.compile(r"\b(?:harness|baselines)(?:\.\w+){2,}")
+OWN = re.compile(r"(harness\.baselines|harness)\..*\.(\w+)")
+"""The import path of a class of ours: its package, and its name."""
 
 
 SETTINGS = (*SMALL, "search.acknowledge_test_selection=true")
@@ -49,9 +51,7 @@ def moved(value):
     """Copy nested plain values as if every strategy's module had been moved."""
     if isinstance(value, dict):
         return {
-            k: f"{v.partition('.')[0]}.moved.deep.{v.rpartition('.')[2]}"
-            if k == TARGET
-            else moved(v)
+            k: OWN.sub(r"\1.moved.deep.\2", v) if k == TARGET else moved(v)
             for k, v in value.items()
         }
     return [moved(v) for v in value] if isinstance(value, list) else value
@@ -129,8 +129,8 @@ def test_limits_that_a_run_does_not_have_leave_its_identity_as_it_was_without_th
     priced = known(composed(*SETTINGS, "budget.cost=1", "training_price=2", "budget.seconds=3"))
     assert (priced["budget"]["seconds"], priced["training_price"]) == (3, 2)
     assert comparison_digest(priced) != comparison_digest(plain)
-    assert table_digest(priced) == table_digest(plain)
-    assert table_digest(plain) != table_digest(known(composed(*SETTINGS, "recipe.epochs=7")))
+    assert table_hash(priced) == table_hash(plain)
+    assert table_hash(plain) != table_hash(known(composed(*SETTINGS, "recipe.epochs=7")))
 
 
 def test_a_record_whose_cost_was_of_the_llm_alone_is_restored_as_that():

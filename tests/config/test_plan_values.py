@@ -2,6 +2,8 @@
 
 import copy
 from functools import reduce
+from types import MappingProxyType
+from typing import get_type_hints
 
 import pytest
 
@@ -10,7 +12,8 @@ from harness.config.foreign import require_data
 from harness.config.strategies import check_arguments
 from harness.errors import InputError
 from harness.evolution.genome import read_network
-from harness.runs.cost_estimate import dry_run
+from harness.evolution.proposer import Proposer
+from harness.runs.estimates.dry_run import dry_run
 from tests.conftest import SEED_NETWORK
 
 ARMS = ("full", "regularized_evolution", "drift", "llm_typed", "whole_network_sequential")
@@ -94,7 +97,34 @@ def test_a_number_is_finite(override):
 
 
 def test_a_value_of_the_wrong_type_is_named_with_what_was_expected():
-    with pytest.raises(
-        InputError, match=r"^recipe.batch_size: expected a value that fits .*'x'.*Integer"
-    ):
+    with pytest.raises(InputError, match=r"^recipe.batch_size: expected an integer, got 'x'\.$"):
         compose(["recipe.batch_size=x"])
+
+
+class Declares:
+    """A proposer whose class declares what each test gives it."""
+
+
+@pytest.mark.parametrize(
+    ("attribute", "sound", "unsound"),
+    [
+        ("labels", [{}, MappingProxyType({"a": "b"})],
+         [("direction",), ["a"], "a", {1: "a"}, {"a": 1}, property(lambda _: {})]),
+        ("packages", [(), ["optuna"]], ["optuna", {"optuna": "1"}, [1]]),
+        ("max_calls", [None, 0, 7, property(lambda _: 1)], ["7", 1.5, True]),
+        ("max_tokens", [None, 4096], ["4096"]),
+    ],
+)  # fmt: skip
+def test_attributes_of_a_proposer_have_the_types_of_the_protocol(
+    monkeypatch, attribute, sound, unsound
+):
+    assert attribute in get_type_hints(Proposer)
+    node = {"_target_": f"{__name__}.Declares"}
+    for value in sound:
+        monkeypatch.setattr(Declares, attribute, value, raising=False)
+        check_arguments("proposer", node)
+    for value in unsound:
+        monkeypatch.setattr(Declares, attribute, value, raising=False)
+        told = rf"{__name__}\.Declares\.{attribute}: expected .*; found "
+        with pytest.raises(InputError, match=told):
+            check_arguments("proposer", node)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import plugins
+from harness.errors import InputError
 from harness.record.journal import read_events
 from tests.conftest import ROOT
 
@@ -52,6 +54,7 @@ proposer:
   _target_: coin_flips.CoinFlips
   rates: [0.1, 0.2, 0.3, 0.4]
 """
+MOVED = "{} is {} since version 0.2.0: import it from there."
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,23 @@ def installed(tmp_path_factory):
 def broken(installed, tmp_path):
     """A copy of the installed package, for a test to break."""
     return Path(shutil.copytree(installed, tmp_path / "broken"))
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """The folder of another installed package with an arm, which can be used."""
+    site = tmp_path / "beside"
+    for file, text in (
+        ("beside/__init__.py", ""),
+        ("beside/conf/ablation/beside.yaml", "ablation: beside\n"),
+        ("beside-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: beside\nVersion: 1\n"),
+        ("beside-1.dist-info/entry_points.txt", f"[{plugins.PROPOSERS}]\nbeside = beside\n"),
+    ):
+        path = site / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
+    return site
 
 
 def with_package(site):
@@ -114,24 +134,95 @@ def test_without_the_package_it_is_unknown(tmp_path):
     assert "coin_flips" in done.stderr
 
 
-def test_a_package_without_its_yaml_is_named(broken, tmp_path):
-    (broken / "coin_flips" / "conf" / "ablation" / "coin_flips.yaml").unlink()
-    told = refusal(broken, f"runs_dir={tmp_path}/runs")
-    assert "coin_flips registers the arm coin_flips, expected" in told
+ANY = "coin_flips registers the arm coin_flips, expected "
+
+
+def yaml_of(site):
+    return site / "coin_flips" / "conf" / "ablation" / "coin_flips.yaml"
+
+
+def without_yaml(site):
+    yaml_of(site).unlink()
+
+
+def with_a_tab(site):
+    yaml_of(site).write_text("a:\tb\n")
+
+
+def with_yaml_of_another_encoding(site):
+    yaml_of(site).with_name("other.yaml").write_bytes("größe: 1\n".encode("latin-1"))
+
+
+def that_cannot_be_imported(site):
+    (site / "coin_flips" / "__init__.py").write_text("import no_such_library\n")
+
+
+def that_exits(site):
+    (site / "coin_flips" / "__init__.py").write_text("raise SystemExit(3)\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (without_yaml, "found none. Add it, with setuptools as package-data, or remove"),
+        (with_a_tab, "YAML within the limits"),
+        (with_yaml_of_another_encoding, "other.yaml is not: 'utf-8' codec can't decode byte"),
+        (that_cannot_be_imported, "importing it raised ModuleNotFoundError(\"No module named 'no_"),
+        (that_exits, "importing it raised SystemExit(3)"),
+    ],
+)
+def test_what_cannot_be_used_of_a_package_is_named(broken, beside, monkeypatch, spoil, told):
+    spoil(broken)
+    for site in (broken, beside):
+        monkeypatch.syspath_prepend(site)
+    monkeypatch.delitem(sys.modules, "coin_flips", raising=False)
+    for cached in (plugins._problem, plugins._unusable):
+        cached.cache_clear()
+    problem = plugins.unusable_arms()["coin_flips"]
+    assert problem.startswith(f"guided_evolution.proposers: {ANY}")
+    assert told in problem
+    assert "\n" not in problem
+    found = dict(plugins.third_party_arms())  # and perhaps what else is installed here
+    assert "coin_flips" not in found
+    assert found["beside"] == "beside"
+    plugins.require_usable("full")
+    with pytest.raises(InputError, match="coin_flips registers the arm"):
+        plugins.require_usable("coin_flips")
+
+
+def test_a_package_that_cannot_be_used_stops_the_commands_that_use_it(broken, tmp_path):
+    without_yaml(broken)
+    refused = refusal(broken, "+ablation=coin_flips", f"runs_dir={tmp_path}/runs")
+    assert refused.startswith(f"error: guided_evolution.proposers: {ANY}the file")
+    assert refused.count("\n") == 1
+    other = harness("+ablation=random_mutation", "--cfg", "job", env=with_package(broken))
+    assert other.returncode == 0, other.stderr
+    assert other.stderr.startswith(f"left out: guided_evolution.proposers: {ANY}the file")
+
+
+def test_a_package_that_cannot_be_used_is_left_out_of_the_help(broken):
+    without_yaml(broken)
+    done = harness("--help", env=with_package(broken))
+    assert done.returncode == 0
+    assert "random_mutation" in done.stdout
+    assert "coin_flips" not in done.stdout
+    assert f"left out: guided_evolution.proposers: {ANY}" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ("coin_flips = no_such_package", "expected a package that can be imported"),
-        ("full = coin_flips", "expected another name"),
+        ("full = coin_flips", "registers the arm full, expected another name: the harness has an"),
+        ("coin_flips = baselines", "expected another package: records name the harness's own"),
     ],
 )
-def test_a_package_that_cannot_be_used_is_named(broken, tmp_path, entry, told):
+def test_an_entry_point_that_cannot_be_used_is_named(broken, entry, told):
     (points,) = broken.glob("*.dist-info/entry_points.txt")
     points.write_text(f"[guided_evolution.proposers]\n{entry}\n")
-    for command in (["--help"], [f"runs_dir={tmp_path}/runs"]):
-        assert told in refusal(broken, *command)
+    done = harness("+ablation=full", "--cfg", "job", env=with_package(broken))
+    assert done.returncode == 0, done.stderr
+    assert "harness.llm.guided.Guided" in done.stdout
+    assert told in done.stderr
 
 
 def test_an_arm_that_would_run_under_another_name_is_refused(broken, tmp_path):
@@ -142,16 +233,17 @@ def test_an_arm_that_would_run_under_another_name_is_refused(broken, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "told"),
     [
-        ("harness.population", "harness.evolution.candidate"),
-        ("harness.proposal", "harness.evolution.proposer"),
-        ("baselines.edits", "baselines.syntax_edits"),
+        ("harness.population", MOVED.format("harness.population", "harness.evolution.candidate")),
+        ("harness.proposal", MOVED.format("harness.proposal", "harness.evolution.proposer")),
+        ("baselines.edits", MOVED.format("baselines", "harness.baselines")),
+        ("baselines.edits", "baselines.edits is harness.baselines.syntax_edits"),
     ],
 )
 @pytest.mark.parametrize("imported", ["with the package", "when the arm is composed"])
 def test_an_import_path_of_version_0_1_0_is_answered_with_the_new_one(
-    broken, tmp_path, old, new, imported
+    broken, tmp_path, old, told, imported
 ):
     package = broken / "coin_flips"
     if imported == "with the package":
@@ -162,5 +254,19 @@ def test_an_import_path_of_version_0_1_0_is_answered_with_the_new_one(
         yaml.write_text(
             yaml.read_text().replace("coin_flips.CoinFlips", "coin_flips.arm.CoinFlips")
         )
-    told = refusal(broken, "+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]")
-    assert f"{old} is {new} since version 0.2.0: import it from there." in told
+    assert told in refusal(
+        broken, "+ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]"
+    )
+
+
+def test_labels_of_another_type_are_refused_before_anything_is_trained(broken, tmp_path):
+    code = broken / "coin_flips" / "__init__.py"
+    code.write_text(
+        code.read_text().replace("    def __init__", '    labels = ("rate",)\n\n    def __init__')
+    )
+    told = refusal(broken, "ablation=coin_flips", f"runs_dir={tmp_path}/runs", "compare=[]")
+    assert told.startswith(
+        "error: coin_flips.CoinFlips.labels: expected Mapping[str, str], keys of"
+    )
+    assert told.endswith("found ('rate',).\n")
+    assert not (tmp_path / "runs").exists()

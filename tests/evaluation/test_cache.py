@@ -1,7 +1,6 @@
 """No network is trained twice: outcomes are kept by all that decides them."""
 
 import json
-import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +10,17 @@ import numpy as np
 import pytest
 
 from harness.config.compose import compose
-from harness.config.paths import PACKAGE
 from harness.config.strategies import build
 from harness.errors import RecordError
-from harness.evaluation.cache import FOLDER, TrainingCache, _sources, code_digest
-from harness.evaluation.checkpoint import Checkpoint
+from harness.evaluation.cache import FOLDER, TrainingCache
+from harness.evaluation.checkpoint import Checkpoint, CheckpointFile
 from harness.evaluation.scoring import Offer
 from harness.evolution.candidate import Evaluation, Rejection
+from harness.files import creation_lock
 from harness.record.journal import read_events
 from tests.conftest import told
 from tests.support.backends import complete_folders
-from tests.support.modules import MODULES, ours
+from tests.support.fuzzing import mutated
 
 FATE = Evaluation(score=0.5, n_params=7, train_s=1.5)
 
@@ -77,7 +76,8 @@ def test_a_damaged_file_is_told(trainings, tmp_path, text):
 
 
 def test_a_checkpoint_is_loaded_as_it_was_saved_and_gone_at_the_end(trainings, tmp_path):
-    kept = Checkpoint(epoch=4, state=np.arange(9, dtype="u1"), spent_s=12.5)
+    outline = np.arange(6, dtype="u1")
+    kept = Checkpoint(epoch=4, state=np.arange(9, dtype="u1"), spent_s=12.5, outline=outline)
     offers = [
         Offer(np.arange(n, dtype="u1"), np.ones(2, "u1"), np.zeros((3, 2), "f4")) for n in (5, 0, 7)
     ]
@@ -95,6 +95,7 @@ def test_a_checkpoint_is_loaded_as_it_was_saved_and_gone_at_the_end(trainings, t
         found = place.load()
         assert (found.epoch, found.spent_s, found.ended) == (4, 12.5, False)
         assert np.array_equal(found.state, kept.state)
+        assert np.array_equal(found.outline, outline)
         for offer, expected in zip(place.offers, offers[:2], strict=True):
             for array, one in zip(offer, expected, strict=True):
                 assert array.dtype == one.dtype
@@ -107,38 +108,53 @@ def test_a_checkpoint_is_loaded_as_it_was_saved_and_gone_at_the_end(trainings, t
     assert [p.suffix for p in (tmp_path / "made").iterdir()] == [".json"]
 
 
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("reporting/tables.py", False), ("analysis/statistics/paired.py", False), ("llm/guided.py", False),
-        ("worker/training.py", True), ("tasks/new/kind.py", True), ("config/schema.py", True),
-        ("sandbox/confinement/limits.py", True), ("seeding.py", True),
-    ],
-)  # fmt: skip
-def test_the_code_that_decides_a_training_is_part_of_its_key_and_no_other(tmp_path, name, changes):
-    package = shutil.copytree(PACKAGE, tmp_path / "harness")
-    before = code_digest(package)
-    assert before == code_digest()
-    code_digest.cache_clear()
-    changed = package / name
-    changed.parent.mkdir(exist_ok=True)
-    with changed.open("a") as file:
-        file.write("# changed\n")
-    assert (code_digest(package) != before) == changes
+def interrupted(place):
+    place.start_over(np.zeros(3, "u1"))
+    place.offers.add(Offer(np.ones(2, "u1"), np.ones(2, "u1"), np.zeros((3, 2), "f4")))
+    raise KeyboardInterrupt
 
 
-def test_the_key_covers_every_module_that_a_training_loads():
-    """What training and scoring import belongs to the key, unless it can change no outcome."""
-    start = ("evaluation.evaluator", "evaluation.training_job", "worker.server", "worker.jobs")
-    loaded, found = list(start), set(start)
-    while loaded:
-        for name in ours(MODULES[loaded.pop()]):
-            if name not in found:
-                found.add(name)
-                loaded.append(name)
-    covered = {".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-               for path in _sources(PACKAGE)}  # fmt: skip
-    assert found - covered <= {"config.paths", "errors", "evolution.pareto"}
+def test_what_other_code_left_unfinished_is_removed_unless_it_goes_on_now(tmp_path):
+    """Its key has the digest of its code, so that this code never finds it."""
+    for n in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            TrainingCache(tmp_path).once({"n": n, "code": "before"}, interrupted)
+    left = sorted(p.name.split(".")[0] for p in tmp_path.glob("*.npz"))
+    with pytest.raises(KeyboardInterrupt):
+        TrainingCache(tmp_path).once({"n": 3, "code": "after"}, interrupted)
+    (own,) = (p.name.split(".")[0] for p in tmp_path.glob("*.npz"))
+    assert own not in left
+    assert {p.suffix for p in tmp_path.iterdir()} == {".npz", ".offers", ".lock"}
+    with creation_lock(tmp_path / f"{own}.json"):
+        TrainingCache(tmp_path).once({"n": 4, "code": "later"}, lambda _: FATE)
+        assert {p.name.split(".")[0] for p in tmp_path.glob("*.offers")} == {own}
+    TrainingCache(tmp_path).once({"n": 5, "code": "later"}, lambda _: FATE)
+    assert {p.suffix for p in tmp_path.iterdir()} == {".json", ".lock"}
+
+
+def test_a_damaged_checkpoint_is_told_in_a_sentence(tmp_path):
+    """Bytes changed at random, and arrays of other shapes and types."""
+    file, random = tmp_path / "t.npz", np.random.default_rng(7)
+    place = CheckpointFile(file, every_s=0)
+    place.start_over(np.arange(9, dtype="u1"))
+    sound = file.read_bytes()
+
+    def told():
+        try:
+            CheckpointFile(file, every_s=0).load()
+        except RecordError as error:
+            return str(error)
+        return "Remove it"
+
+    for _ in range(300):
+        file.write_bytes(mutated(sound, random))
+        assert "Remove it" in told()
+    numbers = np.zeros(4)
+    for arrays in ([np.array(3.0)] * 3, [numbers, numbers], [numbers[:3], numbers, numbers],
+                   [numbers + np.inf, numbers, numbers], [np.array(["a"] * 4), numbers, numbers]):  # fmt: skip
+        np.savez(file, *arrays)
+        assert "Remove it" in told()
+    place.clear()
 
 
 def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tmp_path, executor):
@@ -147,6 +163,8 @@ def test_identical_networks_train_once_across_runs_arms_and_formatting(quick, tm
     (first,) = complete_folders([compose(settings)], executor)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / FOLDER).iterdir()}
     assert len(made) >= 3  # the seed network and what came of it, search and final
+    keys = [json.loads(p.read_text())["training"] for p in made if p.suffix == ".json"]
+    assert {len(key[name]) for key in keys for name in ("genome", "data")} == {64}
     (second,) = complete_folders([compose([*settings, "rates.p_mate=0.34"])], executor)
     assert second != first
     assert told(first) == told(second)
@@ -167,7 +185,7 @@ def test_comments_and_formatting_do_not_make_another_training(network, tiny, tmp
     assert commented.source != network.source
     assert evaluate.search(commented, seed=1) == first
     (path,) = (tmp_path / FOLDER).glob("*.json")
-    assert json.loads(path.read_text())["training"]["genome"] == network.digest
+    assert json.loads(path.read_text())["training"]["genome"] == network.sha256
     evaluate.search(network, seed=2)
     evaluate.search(network, seed=1, epochs=2)
     assert len(list((tmp_path / FOLDER).glob("*.json"))) == 3

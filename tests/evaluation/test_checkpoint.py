@@ -14,12 +14,14 @@ from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.errors import RecordError
 from harness.evaluation.cache import FOLDER
+from harness.evaluation.checkpoint import CheckpointFile
 from harness.evaluation.scoring import Scorer
 from harness.evaluation.training_job import RemoteTraining
 from harness.evolution.candidate import Evaluation
 from harness.evolution.genome import read_network
 from harness.record.journal import find_runs
 from harness.sandbox.job import JobFailed
+from harness.sandbox.sandbox import Sandbox
 from tests.conftest import children_of_worker, told
 from tests.support.backends import complete_folders, open_backend
 from tests.support.jobs import train_job
@@ -77,10 +79,47 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_epoch(cut, uncut, kee
     whole = uncut.train(cut.network, keep_best=keep_best)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, keep_best=keep_best)  # saved after two
-    assert [p.suffix for p in sorted(cut.folder.iterdir())] == [".lock", ".npz", ".offers"]
+    assert sorted(p.suffix for p in cut.folder.iterdir()) == [".lock", ".npz", ".offers"]
     assert cut.train(cut.network, keep_best=keep_best) == whole
     assert cut.heard == [1, 2, 3, 3, 4]
     assert [p.suffix for p in cut.folder.iterdir()] == [".json"]
+
+
+def test_no_process_runs_a_candidate_whose_training_has_ended(cut, monkeypatch):
+    """An outline is made before training; a command that goes on with audits makes no other."""
+    jobs, run, score = [], Sandbox.run, Scorer.__call__
+
+    def observed(sandbox, job, **limits):
+        jobs.append(job.name)
+        return run(sandbox, job, **limits)
+
+    def once(scorer, *given, **more):
+        score(scorer, *given, **more)
+        raise Stopped
+
+    monkeypatch.setattr(Sandbox, "run", observed)
+    monkeypatch.setattr(Scorer, "__call__", once)
+    with pytest.raises(Stopped):
+        cut.train(cut.network, keep_best=True)
+    monkeypatch.setattr(Scorer, "__call__", score)
+    assert jobs[:3] == ["outline", "train", "audit"]
+    jobs.clear()
+    assert isinstance(cut.train(cut.network, keep_best=True), Evaluation)
+    assert set(jobs) == {"audit"}
+
+
+def test_a_training_that_goes_on_has_the_outline_from_before_it(cut, monkeypatch):
+    jobs, run = [], Sandbox.run
+
+    def observed(sandbox, job, **limits):
+        jobs.append(job.name)
+        return run(sandbox, job, **limits)
+
+    monkeypatch.setattr(Sandbox, "run", observed)
+    with pytest.raises(Stopped):
+        cut.train(cut.network, stop_after=3)
+    cut.train(cut.network)
+    assert jobs == ["outline", "train", "train", "audit"]
 
 
 GROWS = """
@@ -127,7 +166,9 @@ def test_a_state_that_is_too_large_is_not_saved_and_not_held_against_it(cut, mon
     assert isinstance(cut.train(cut.network), Evaluation)
     with pytest.raises(Stopped):
         cut.train(cut.network, stop_after=3, lr=0.05)
-    assert not list(cut.folder.glob("*.npz"))
+    (saved,) = cut.folder.glob("*.npz")
+    begun = CheckpointFile(saved, every_s=0).load()
+    assert (begun.epoch, begun.state.size) == (0, 0)
     assert isinstance(cut.train(cut.network, lr=0.05), Evaluation)
 
 

@@ -10,6 +10,7 @@ from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError
 from harness.evolution.candidate import Evaluation, Individual
+from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives
 from harness.evolution.proposer import Context
 from harness.llm.offline import Scripted
@@ -53,8 +54,9 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     assert len(seeds) == 2
     assert not seeds & others
     for step, values in result.confirmed.items():
-        digest = events["reference" if step == "seed" else f"proposal/{step}"]["digest"]
-        measured = [events[f"training/confirm/{digest}/{s}"]["score"] for s in seeds]
+        source = events["reference" if step == "seed" else f"proposal/{step}"]["source"]
+        network = Genome.parse(source).sha256
+        measured = [events[f"training/confirm/{network}/{s}"]["score"] for s in seeds]
         assert sorted(values) == sorted(measured)
     assert result.selected.step in result.confirmed
     row = describe_comparison(compare([result])).tables[1].rows[1]

@@ -4,7 +4,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -119,13 +118,12 @@ def test_a_gpus_memory_that_ran_out_beside_others_is_tried_alone(
 
 
 def test_a_cpu_takes_as_many_as_it_has_threads_for(config, backend, monkeypatch):
-    monkeypatch.setattr(executor, "_cores", lambda: 8)
-    monkeypatch.setattr(executor, "_memory_mib", lambda: 8 * config.limits.memory_mib)
+    monkeypatch.setattr(executor, "cores", lambda: 8)
+    monkeypatch.setattr(executor, "memory_mib", lambda: 8 * config.limits.memory_mib)
     for threads, workers, expected in ((2, None, 4), (3, None, 2), (16, None, 1), (2, 5, 5)):
         limits = replace(config.limits, threads=threads)
         assert (
-            executor._candidates_at_once(replace(config, workers=workers, limits=limits))
-            == expected
+            executor.candidates_at_once(replace(config, workers=workers, limits=limits)) == expected
         )
     assert backend.evaluate._device.slots.n is None
 
@@ -133,23 +131,7 @@ def test_a_cpu_takes_as_many_as_it_has_threads_for(config, backend, monkeypatch)
 @pytest.mark.parametrize(("share", "workers"), [(100, 8), (3.5, 3), (0.5, 1)])
 def test_no_more_at_once_than_there_is_memory_for(config, monkeypatch, share, workers):
     mib = config.limits.memory_mib
-    monkeypatch.setattr(executor, "_cores", lambda: 8)
-    monkeypatch.setattr(executor, "_memory_mib", lambda: int(share * mib))
+    monkeypatch.setattr(executor, "cores", lambda: 8)
+    monkeypatch.setattr(executor, "memory_mib", lambda: int(share * mib))
     one = replace(config, workers=None, limits=replace(config.limits, threads=1))
-    assert executor._candidates_at_once(one) == workers
-
-
-def test_a_containers_memory_is_what_counts(monkeypatch):
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: str(2**30))
-    assert executor._memory_mib() == 1024
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "max")
-    assert executor._memory_mib() > 1024
-
-
-def test_a_containers_share_of_the_processors_is_what_counts(monkeypatch):
-    told = {"text": "250000 100000"}
-    monkeypatch.setattr(executor.os, "sched_getaffinity", lambda _: set(range(64)))
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: told["text"])
-    assert executor._cores() == 2
-    told["text"] = "max 100000"
-    assert executor._cores() == 64
+    assert executor.candidates_at_once(one) == workers

@@ -126,7 +126,7 @@ def test_the_published_recipe_trains_on_resized_images_and_keeps_the_best_epoch(
     ])  # fmt: skip
     dataset = build(config.task).load()
     backend = untrained(config, dataset, network)
-    assert backend.validate(network).refusal is None
+    assert backend.validate(network, seed=0).refusal is None
     outcome = backend.evaluate.search(network, seed=1)
     assert isinstance(outcome, Evaluation)
     assert outcome.flops == pytest.approx(3_508_992 * (48 / 32) ** 2, rel=0.3)
@@ -266,7 +266,7 @@ def test_parameters_of_any_number_of_dimensions_train(backend, network):
         .replace("self.act(self.dw(x))", "self.act(self.dw(x)) * self.gate[0]")
     )
     genome = network.replace("DW", body)
-    assert backend.validate(genome).refusal is None
+    assert backend.validate(genome, seed=0).refusal is None
     assert isinstance(backend.evaluate.search(genome, seed=0), Evaluation)
 
 

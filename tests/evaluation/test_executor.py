@@ -1,5 +1,9 @@
 """The executor that a configuration names opens its backends, and decides no outcome."""
 
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +13,8 @@ import pytest
 from harness.config.compose import compose
 from harness.config.identity import settings_of
 from harness.config.strategies import build
-from harness.errors import InputError
-from harness.evaluation.backend import Backend
+from harness.errors import InputError, MachineError
+from harness.evaluation.backend import Backend, Queue
 from harness.evaluation.cache import FOLDER
 from harness.evaluation.executor import Executors
 from harness.evolution.candidate import Evaluation, Gated
@@ -30,7 +34,7 @@ class Remote:
 
     def open(self, config, dataset, network, *, on_epoch=None):
         self.opened += 1
-        return Backend(validate=lambda _: Gated(), evaluate=self, workers=3, machine={
+        return Backend(validate=lambda _, seed: Gated(), evaluate=self, workers=3, machine={
             "device": "cpu", "torch": "0", "sandbox": "none", "cluster": self.cluster,
         })  # fmt: skip
 
@@ -83,7 +87,7 @@ def test_an_argument_that_it_does_not_take_is_refused():
 
 
 def test_work_is_spread_over_threads_and_comes_back_in_order():
-    backend = Backend(validate=lambda _: Gated(), evaluate=None, workers=3)
+    backend = Backend(validate=lambda _, seed: Gated(), evaluate=None, workers=3)
     assert backend.map(lambda n: n * n, range(10)) == [n * n for n in range(10)]
 
 
@@ -100,3 +104,63 @@ def test_without_the_cache_a_network_is_trained_again(quick, tmp_path):
     assert trained == [1, 1]
     assert replace(first, train_s=0) == replace(second, train_s=0)
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_all_runs_on_a_backend_share_its_slots_until_it_stops():
+    backend = Backend(validate=lambda _, seed: Gated(), evaluate=None, workers=2)
+    inside, most = [], []
+
+    def work(n):
+        with backend.slot():
+            inside.append(n)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.remove(n)
+
+    with ThreadPoolExecutor(3) as runs:
+        list(runs.map(lambda _: backend.map(work, range(4)), range(3)))
+    assert max(most) == 2
+    backend.stop()
+    with pytest.raises(MachineError, match="the same command continues"):
+        work(0)
+
+
+def waits_in(queue, n):
+    """Wait until so many threads wait for a slot."""
+    deadline = time.monotonic() + 60
+    while len(queue._hurried) + len(queue._others) != n:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_gates_go_before_trainings_that_wait_and_each_in_its_turn():
+    backend, order = Backend(validate=None, evaluate=None, workers=1), []
+
+    def work(name, hurried):
+        with backend.slot(hurried=hurried):
+            order.append(name)
+
+    asked = [("training 0", False), ("training 1", False), ("gate 0", True), ("gate 1", True)]
+    with ThreadPoolExecutor(len(asked)) as threads, backend.slot():
+        for k, one in enumerate(asked, start=1):
+            threads.submit(work, *one)
+            waits_in(backend._queue, k)
+    assert order == ["gate 0", "gate 1", "training 0", "training 1"]
+    work("free again", False)
+
+
+def test_who_is_interrupted_while_waiting_leaves_the_line():
+    queue = Queue(1)
+
+    def interrupt():
+        waits_in(queue, 1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as threads:
+        with queue.slot(hurried=False):
+            interrupting = threads.submit(interrupt)
+            with pytest.raises(KeyboardInterrupt), queue.slot(hurried=True):
+                pass
+        interrupting.result()
+    with queue.slot(hurried=False):
+        waits_in(queue, 0)

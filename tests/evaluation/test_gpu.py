@@ -1,5 +1,9 @@
-"""What only a GPU can show; elsewhere each of these is skipped and says so."""
+"""What only a GPU can show; elsewhere each of these is skipped and says so.
 
+``GPU_TESTS_ON=cpu`` tries them without one.
+"""
+
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,15 +16,18 @@ from harness.evaluation.checkpoint import CheckpointFile
 from harness.evolution.candidate import Evaluation
 from tests.support.backends import open_backend
 
+DEVICE = os.environ.get("GPU_TESTS_ON", "cuda")
 pytestmark = pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs a CUDA GPU, this machine has none"
+    DEVICE == "cuda" and not torch.cuda.is_available(),
+    reason="needs a CUDA GPU, this machine has none",
 )
+SIZE = ["recipe.size_px=224"] if DEVICE == "cuda" else ["recipe.size_px=32", "recipe.shift_px=1.6"]
 
 
 @pytest.fixture
 def on_gpu(config, digits, network):
     def opened(**settings):
-        chosen = replace(config, device="cuda", limits=replace(config.limits, memory_mib=32768))
+        chosen = replace(config, device=DEVICE, limits=replace(config.limits, memory_mib=32768))
         return open_backend(replace(chosen, **settings), digits, network)
 
     return opened
@@ -35,6 +42,7 @@ def test_deterministic_gives_the_same_score_and_the_bits_of_the_weights_twice(on
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.skipif(DEVICE != "cuda", reason="candidates share a CPU without limit")
 def test_candidates_share_a_gpu_only_at_the_level_that_allows_it(on_gpu, network, config):
     with on_gpu() as backend:
         backend.evaluate.search(network, seed=1)
@@ -51,8 +59,8 @@ def test_the_published_recipe_goes_on_after_an_interruption_as_if_there_was_none
     tiny, network, tmp_path, monkeypatch
 ):
     config = compose([
-        *tiny, "recipe=ge2024", "recipe.epochs=4", "device=cuda", "limits.memory_mib=32768",
-        "save_every_s=0", "deterministic=true",
+        *tiny, "recipe=ge2024", "recipe.epochs=4", f"device={DEVICE}", "limits.memory_mib=32768",
+        "save_every_s=0", "deterministic=true", *SIZE,
     ])  # fmt: skip
     dataset = build(config.task).load()
     outcomes = []

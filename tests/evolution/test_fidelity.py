@@ -122,7 +122,7 @@ class ImaginedExecutor:
 
     def open(self, config, dataset, network, *, on_epoch=None):
         machine = {"device": "cpu", "torch": "0", "sandbox": "none"}
-        return Backend(validate=lambda _: Gated(), evaluate=self.evaluate, machine=machine)
+        return Backend(validate=lambda _, seed: Gated(), evaluate=self.evaluate, machine=machine)
 
 
 @pytest.fixture

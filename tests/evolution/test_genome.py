@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import GenomeError
-from harness.evolution.genome import MARKER, Genome, Segment
+from harness.errors import GenomeError, InputError
+from harness.evolution.genome import MARKER, Genome, Segment, read_network, read_unjudged
 from harness.sandbox.parser import syntax_tree
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(
@@ -63,6 +63,27 @@ def test_comments_and_formatting_do_not_make_another_genome(network):
 def test_unusable_sources_say_what_was_expected(text, told):
     with pytest.raises(GenomeError, match=told):
         Genome.parse(text, origin="net.py")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"x = 1\n\n\n\n\n# segment: A\ndef A()\n", "SyntaxError: expected ':' (line 7)"),
+        (b"# segment: A\n x = 1\n", "IndentationError: unexpected indent (line 2)"),
+        (b"# segment: A\n# \xff\n", "bytes that are no UTF-8 (line 2)"),
+        (b"# segment: A\n# " + b"x" * 70_000, "at most 65536 bytes of source"),
+    ],
+)
+def test_a_seed_network_that_does_not_parse_is_refused_with_its_file_and_line(
+    tmp_path, content, told
+):
+    file = tmp_path / "net.py"
+    file.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        read_network(file)
+    assert str(refused.value).startswith(f"{file}: expected a network's Python file, found ")
+    assert told in str(refused.value)
+    assert read_unjudged(file).names == ("A",)  # the gates say what is wrong with it
 
 
 def test_sources_are_parsed_in_many_threads_at_once(network):

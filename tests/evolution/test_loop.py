@@ -5,15 +5,13 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from baselines.random_mutation import RandomMutation
+from harness.baselines.random_mutation import RandomMutation
 from harness.config.schema import Budget, Rates, Sizes
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Individual, Rejection, Variation
-from harness.evolution.loop import evolve, pair_up
+from harness.evolution.candidate import Decided, Evaluation, Individual, Rejection, Variation
+from harness.evolution.loop import evolve
 from harness.evolution.selection import EliteTournament
 from harness.seeding import stream
 
@@ -86,7 +84,12 @@ def play(reference):
             selection=EliteTournament(n_elites=n_elites),
             gates=lambda _: None,
             confirm=lambda individual: individual,
-            assess=assess,
+            assess=lambda proposals: [
+                outcome
+                if isinstance(outcome, Decided)
+                else Decided(proposal=proposal, outcome=outcome)
+                for proposal, outcome in zip(proposals, assess(proposals), strict=True)
+            ],
             sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
             rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
             ledger=ledger,
@@ -218,6 +221,32 @@ def test_an_arm_whose_answers_are_all_refused_ends_at_its_proposals(play):
     assert len({p.step for _, p, _ in notes.children}) == 18
 
 
+@pytest.mark.parametrize(
+    ("budget", "n"),
+    [
+        (Budget(evaluations=3, proposals=80), 3),
+        (Budget(evaluations=16, proposals=80, train_s=2.0), 4),
+        (Budget(evaluations=16, proposals=80, seconds=2.0), 4),
+    ],
+)
+@pytest.mark.parametrize("kind", ["refused", "faster"])
+def test_what_was_trained_here_is_charged_whatever_a_study_decided(play, budget, n, kind):
+    """Else a stranger's study makes a run train until its proposals are used up."""
+
+    def assess(proposals):
+        studied = {
+            "refused": Rejection(gate="lint", kind="lint", reason="undefined name x"),
+            "faster": Evaluation(score=0.5, n_params=10, train_s=1e-9),
+        }[kind]
+        return [
+            Decided(proposal=one, outcome=studied, measured=outcome)
+            for one, outcome in zip(proposals, measured(proposals), strict=True)
+        ]
+
+    notes, ledger = play(budget=budget, assess=assess)
+    assert (len(notes.children), ledger.evaluations, ledger.train_s) == (n, n, n)
+
+
 def test_refused_trainings_are_charged_other_refusals_are_not(play):
     def assess(proposals):
         gates = itertools.cycle(["train", "lint"])
@@ -226,40 +255,6 @@ def test_refused_trainings_are_charged_other_refusals_are_not(play):
     _, ledger = play(budget=Budget(evaluations=4, proposals=80), assess=assess)
     assert ledger.evaluations == 4
     assert ledger.proposals in {7, 8}
-
-
-@given(st.integers(1, 9), st.integers(0, 1000), st.floats(0, 1), st.floats(0.01, 1))
-def test_pairs_mate_together_and_nobody_is_left_unchanged(n, seed, p_mate, p_mutate):
-    members = [_member(k) for k in range(n)]
-    rates = Rates(p_mate=p_mate, p_mutate=p_mutate)
-    plans = pair_up(members, members, rates, seed=seed, generation=1)
-    assert [c.parent for c in plans] == members
-    for i, plan in enumerate(plans):
-        assert plan.mutates or plan.mate is not None
-        if plan.mate is not None:
-            assert plan.mate is members[i ^ 1]
-            assert plans[i ^ 1].mate is plan.parent
-
-
-def test_equal_parents_do_not_mate():
-    twin = _member(0)
-    plans = pair_up([twin, twin], [twin], Rates(p_mate=1.0, p_mutate=0.1), seed=0, generation=1)
-    assert all(c.mate is None and c.mutates for c in plans)
-    as_published = Rates(p_mate=1.0, p_mutate=0.0, mate_identical=True)
-    plans = pair_up([twin, twin], [twin], as_published, seed=0, generation=1)
-    assert all(c.mate is twin and not c.mutates for c in plans)
-
-
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(0, 100), st.floats(0, 1))
-def test_without_mutation_whoever_differs_from_somebody_mates(members, seed, p_mate):
-    population = [_member(k) for k in members]
-    rates = Rates(p_mate=p_mate, p_mutate=0.0)
-    plans = pair_up(population, population, rates, seed=seed, generation=1)
-    assert len(plans) == (len(population) if len(set(members)) > 1 else 0)
-    for plan in plans:
-        assert not plan.mutates
-        assert plan.mate in population
-        assert plan.parent.genome.differing(plan.mate.genome)
 
 
 def test_a_proposer_sees_all_that_was_decided_in_earlier_generations(play):
@@ -332,11 +327,3 @@ def test_parents_mate_only_where_the_networks_that_they_build_differ(play):
     assert mated
     assert all(by_step[one] != by_step[other] for one, other in mated)
     assert any(isinstance(outcome, Rejection) for _, _, outcome in notes.children)
-
-
-def _member(k):
-    from harness.evolution.genome import Genome
-
-    genome = Genome.parse(f"# segment: A\nx = {k}\n")
-    evaluation = Evaluation(score=0.5, n_params=k + 1, train_s=1.0)
-    return Individual(step=f"i{k}", genome=genome, evaluation=evaluation)

@@ -12,7 +12,8 @@ from harness.evolution.budget import Demand
 from harness.evolution.candidate import Rejection
 from harness.evolution.proposer import Proposer, demand_of, labels_of
 from harness.llm.offline import Scripted
-from tests.support.proposers import ANSWERS, Listener, ProposerFixtures, guided
+from harness.testing.proposers import ProposerFixtures
+from tests.support.proposers import ANSWERS, Listener, guided
 from tests.support.records import record_run
 
 

@@ -25,6 +25,7 @@ from harness.reporting.html import write_report
 from harness.reporting.lineage import describe_lineage
 from harness.reporting.tables import STYLES, render_all
 from harness.text import visible
+from harness.tidy.files import write_files
 from tests.support.fuzzing import fuzz, mutated
 from tests.support.records import LINT, SLOW, evaluated, identify, record_run
 
@@ -138,6 +139,8 @@ def everything_made_of(folder, out, *, with_page):
     text = io.StringIO()
     for style in STYLES:
         text.write(render_all(documents, style))
+    for style in ("csv", "json"):
+        write_files(below.runs, out, style)
     credit = [one for runs in found for one in contributions(runs)]
     for style in ("markdown", "csv", "json"):
         text.write(render_contributions(credit, style))

@@ -14,7 +14,7 @@ from harness.config.identity import PLANNABLE, role_of
 from harness.config.paths import CONF
 from harness.errors import InputError
 from harness.evolution.genome import read_network
-from harness.runs.cost_estimate import dry_run
+from harness.runs.estimates.dry_run import dry_run
 from tests.support.fuzzing import fuzz
 from tests.support.paper import write_paper
 

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from harness.llm.openai_client import OpenAI
+from harness.record.journal import Journal
 from tests.support.llm_client import KEY
 from tests.support.llm_server import serving
 
@@ -35,3 +36,9 @@ def client(server):
 def model(client, monkeypatch):
     monkeypatch.setenv("SOME_KEY", KEY)
     return partial(client, key_env="SOME_KEY")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / "run", wait_s=0) as opened:
+        yield opened

@@ -14,7 +14,7 @@ from harness.errors import InputError, MachineError
 from harness.evolution.budget import Usage
 from harness.llm.metering import MeteredModel
 from harness.record.events import CallAnswered
-from harness.record.journal import Journal, read_events
+from harness.record.journal import read_events
 from harness.text import INVISIBLE
 from tests.llm.test_metering import PRICE, ledger, request
 from tests.support.llm_client import KEY, OK, Counting
@@ -34,12 +34,6 @@ def model(client, monkeypatch):
         monkeypatch.setenv(name, key)
     quick = {"timeout_s": 10, "attempts": 2, "backoff_s": 0.01, "backoff_max_s": 0.02}
     return partial(client, **quick, name="m", key_env="ODDLY_NAMED", patience_s=20)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with Journal(tmp_path / "run", wait_s=0) as opened:
-        yield opened
 
 
 def head(status=200, **headers):
@@ -184,10 +178,30 @@ def test_a_rest_that_cannot_be_kept_is_told_and_survived(server, model, value):
     assert failure.told.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Thu, 31 Dec 2099 23:59:58 GMT", 1.0),
+        ("Thu, 31 Dec 2099 23:59:58 -9999999999999999999999999", None),
+        ("soon", None),
+    ],
+)
+def test_a_date_until_which_to_rest_is_by_the_servers_clock(server, model, date, seconds):
+    until = "Thu, 31 Dec 2099 23:59:59 GMT"
+    server.script = [raw(head(429, date=date, retry_after=until, content_length=0))]
+    meter = Counting()
+    assert model().complete(request(), meter).text == OK
+    (failure,) = meter.failures
+    assert failure.retry_after_s == seconds
+
+
 ODD_USAGE = {
     "400 digits": '{"prompt_tokens": %s, "completion_tokens": 7}' % ("9" * 400),
     "4000 digits": '{"prompt_tokens": 11, "completion_tokens": %s}' % ("9" * 4000),
     "negative": '{"prompt_tokens": 11, "completion_tokens": -7}',
+    "zero": '{"prompt_tokens": 0, "completion_tokens": 0}',
+    "no prompt": '{"prompt_tokens": 0, "completion_tokens": 1000}',
+    "too few for the answer": '{"prompt_tokens": 11, "completion_tokens": 1}',
     "texts": '{"prompt_tokens": "11", "completion_tokens": "7"}',
     "fractions": '{"prompt_tokens": 1.5, "completion_tokens": NaN}',
     "infinite": '{"prompt_tokens": 1e999, "completion_tokens": 7}',

@@ -11,10 +11,10 @@ from harness.evolution.genome import Genome
 from harness.evolution.proposer import labels_of
 from harness.llm.guided import SHOWN, Guided
 from harness.llm.offline import Scripted
+from harness.testing.proposers import SegmentContract
 from tests.support.proposers import (
     ANSWERS,
     Listener,
-    SegmentContract,
     guided,
     varied,
 )

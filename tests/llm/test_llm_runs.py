@@ -11,14 +11,16 @@ import pytest
 from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
+from harness.errors import InputError
 from harness.record.journal import is_complete, read_events
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.notes.note import texts_of
 from harness.reporting.summary import print_comparison
 from harness.runs.runner import complete_runs
 from tests.conftest import ROOT, told
 from tests.support.backends import complete_folders
 from tests.support.commands import run, run_main
-from tests.support.llm_server import completion, finished, says, serving, thinks
+from tests.support.llm_server import completion, error, finished, models, says, serving, thinks
 
 KEY = {"OPENAI_API_KEY": "sk-not-to-be-kept-0123456789"}
 
@@ -181,13 +183,62 @@ def played(asking, tmp_path, executor, monkeypatch):
 def test_a_cap_ends_the_run_which_finishes_and_reports(played, limit, least, most):
     result, comparison, seen = played(thinks, f"budget.{limit}", "llm_workers=8")
     name = limit.split("=")[0]
-    notes = " ".join(describe_comparison(comparison).notes)
+    notes = " ".join(texts_of(describe_comparison(comparison).notes))
     assert f"full, seed 0: ended by budget.{name}; calls not sent:" in notes
+    told = r"([\d,]+) tokens for the \w[\w ]* not sent; spent: ([\d,]+) of 4,000 tokens\."
+    reserved = re.search(told, notes)
+    assert bool(reserved) == (name == "tokens")
+    if reserved:
+        most_of_a_call, spent = (int(number.replace(",", "")) for number in reserved.groups())
+        assert spent == result.usage.tokens
+        assert most_of_a_call > 4000 - spent
     assert result.complete
     assert len(result.calls) == len(seen)
     assert least <= (len(seen) if name == "llm_calls" else result.usage.tokens) <= most
     assert result.evaluations >= 1
     assert len(result.finals["seed"]) == 1
+
+
+REFUSES = error(400, "context_length_exceeded")
+
+
+def test_a_server_that_refuses_every_prompt_stops_the_run_which_goes_on_once_it_is_repaired(played):
+    seen = []
+
+    def refuses(handler):
+        seen.append(handler.request_seen)
+        REFUSES(handler)
+
+    with pytest.raises(InputError, match=r"has refused each of the 4 .*context_length"):
+        played(refuses, "llm_workers=1", "budget.evaluations=4")
+    assert len(seen) == 4
+    result, comparison, answered = played(thinks, "llm_workers=1", "budget.evaluations=4")
+    assert result.complete
+    assert result.evaluations == 4
+    assert answered[0].prompt == seen[-1].prompt  # the last one counts as never sent
+    notes = " ".join(texts_of(describe_comparison(comparison).notes))
+    assert "prompts that the server refused: 3 of " in notes
+
+
+def test_a_complete_run_without_an_answer_says_so_at_its_end_and_below_the_table(played, capsys):
+    _, comparison, seen = played(REFUSES, "llm_workers=1", "budget.proposals=3")
+    assert len(seen) == 3
+    told = (
+        "no answer to any of 3 requests had text ('refused: context_length' 3 times): the run says "
+        "nothing of the LLM."
+    )
+    assert f"WARNING: {told}" in capsys.readouterr().out
+    assert f"full, seed 0: {told}" in " ".join(texts_of(describe_comparison(comparison).notes))
+
+
+def test_a_run_whose_budget_has_no_room_for_one_request_says_so(played, capsys):
+    _, _, seen = played(thinks, "budget.completion_tokens=100")
+    assert not seen
+    out = capsys.readouterr().out
+    assert "0 of 12 evaluations; nearest limit: budget.completion_tokens, it has no room" in out
+    assert "the search ended after 0 of 12 evaluations: budget.completion_tokens\n" in out
+    assert "WARNING: budget.completion_tokens=100 is less than one answer of 1,400 tokens" in out
+    assert "WARNING: no request was sent to the LLM: the budget has no room" in out
 
 
 def test_near_a_cap_1_and_8_concurrent_calls_end_in_the_same_events(
@@ -227,7 +278,7 @@ def test_a_repaired_answer_is_counted_apart(played):
     assert (
         f"full, seed 0: asked {n} times to repair what a gate refused; {n} of {n} children whose "
         f"last answer was repaired passed the gates."
-    ) in describe_comparison(comparison).notes
+    ) in texts_of(describe_comparison(comparison).notes)
 
 
 def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, asking, monkeypatch):
@@ -236,7 +287,7 @@ def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, aski
     result, comparison, seen = played(
         thinks, "model=ensemble", "model@model.members.first.model=ollama",
         "model.members.first.weight=2", "model.members.second.model.name=other",
-        "budget.evaluations=8", settings=settings,
+        "budget.evaluations=8", "preflight=false", settings=settings,
         where=("model.members.first.model", "model.members.second.model"),
     )  # fmt: skip
     asked = [call.asked for call in result.calls.values()]
@@ -250,7 +301,7 @@ def test_an_ensemble_draws_by_weight_and_shows_what_each_member_did(played, aski
 @pytest.mark.slow
 def test_a_multirun_over_llms_has_a_row_for_each_by_name(asking, tmp_path):
     with serving() as server:
-        server.always = thinks
+        server.always, server.lists = thinks, says(200, models("llama", "qwen"))
         done = run(
             "-m", *(o for o in asking if not o.startswith("model")),
             "model=ollama,vllm", f"++model.base_url={server.url}", f"runs_dir={tmp_path}",

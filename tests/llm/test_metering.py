@@ -9,58 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config.schema import Budget, Price
-from harness.errors import BudgetSpent, InputError, MachineError, RecordError, ReplayMiss
+from harness.config.schema import Budget
+from harness.errors import BudgetSpent, InputError, MachineError
 from harness.evolution.budget import Demand, Ledger, Usage, cost_of
 from harness.llm.metering import MeteredModel
-from harness.llm.model import UNMETERED, Completion, Failure, Request, Settings
+from harness.llm.model import Failure
 from harness.llm.openai_client import OpenAI
 from harness.llm.replies import ReplyReader
 from harness.llm.transport import Reply
-from harness.record import database
-from harness.record.database import MOST_OF_A_TEXT
-from harness.record.events import CallAnswered, RequestSent
+from harness.record.events import CallAnswered
 from harness.record.journal import Journal, read_events
 from tests.support.llm_server import completion, cut, error, finished, says, serving
-
-PRICE = Price(prompt=1_000, completion=10_000)
-UNLIMITED = Budget(evaluations=1, proposals=1)
-
-
-def request(step="g0.c0.mutation", prompt="Write code.", max_tokens=100):
-    settings = Settings(temperature=0.2, top_p=0.1, max_tokens=max_tokens)
-    return Request(step=step, segment="A", prompt=prompt, settings=settings, seed=0)
-
-
-def answer(**more):
-    known = {"text": "code", "model": "m", "date": "2026-01-01", "asked": "m"}
-    return Completion(**known | {"prompt_tokens": 10, "completion_tokens": 5} | more)
-
-
-class Model:
-    """Fails as it is told to, then answers; counts what it is asked."""
-
-    def __init__(self, *failures, reply=None, dies=False):
-        self.failures, self.reply, self.dies = list(failures), reply or answer(), dies
-        self.asked = 0
-
-    def complete(self, request, meter=UNMETERED):
-        for kind in self.failures:
-            meter.sending(asked="m")
-            self.asked += 1
-            meter.failed(Failure(kind=kind, told="", latency_s=0.1))
-        self.failures = []
-        meter.sending(asked="m")
-        self.asked += 1
-        if self.dies:
-            raise MachineError("the process dies here")
-        return self.reply
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with Journal(tmp_path / "run", wait_s=0) as opened:
-        yield opened
+from tests.support.metered import PRICE, Model, answer, ledger, request
 
 
 def client(server, **more):
@@ -70,66 +30,6 @@ def client(server, **more):
         "patience_s": 60, "tokens_field": "max_tokens", "omit": [], "extra": {},
     }  # fmt: skip
     return OpenAI(**settings | more)
-
-
-def ledger(**limits):
-    return Ledger(budget=Budget(evaluations=1, proposals=1, **limits), prices={"m": PRICE})
-
-
-def test_an_answer_is_recorded_with_all_that_is_known_and_never_asked_again(journal):
-    model, books = Model(reply=answer(finish_reason="stop", latency_s=0.5)), ledger()
-    first = MeteredModel(model, journal, books).complete(request())
-    again = MeteredModel(model, journal, ledger()).complete(request())
-    assert first == again == model.reply
-    assert model.asked == 1
-    call = journal.find(CallAnswered, "g0.c0.mutation").content
-    assert set(call) == {
-        "step", "segment", "prompt", "requested", "answer", "model", "date", "asked",
-        "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "headers", "applied",
-        "price",
-    }  # fmt: skip
-    assert call["price"] == {"prompt": 1_000, "completion": 10_000}
-    assert books.spent == Usage(calls=1, prompt_tokens=10, completion_tokens=5, cost=0.06)
-
-
-def test_what_could_not_be_recorded_is_not_asked(journal, monkeypatch):
-    """Else the same command would ask and pay for it again, each time."""
-    model = Model()
-    metered = MeteredModel(model, journal, ledger())
-    with pytest.raises(RecordError, match="shorten the prompts or the network"):
-        metered.complete(request(prompt="\x7f" * MOST_OF_A_TEXT))
-    metered.complete(request())
-    monkeypatch.setitem(database._MOST, "events", 2)
-    with pytest.raises(RecordError, match="a quarter is free, 100% of what can be read is used"):
-        metered.complete(request(step="g0.c1.mutation"))
-    assert model.asked == len(journal.all(RequestSent)) == 1
-
-
-ANSWERS = ["x", "\x7f", "\u00e9", "\u4e2d", "\U0001f600", "\ud800", '\\"', "\ufdfa"]
-
-
-@pytest.mark.parametrize("character", ANSWERS, ids=ascii)
-def test_each_answer_can_be_recorded_and_a_long_one_stays_as_it_is(journal, character):
-    """Of 350,000 characters or more, the first are recorded, whatever they take in JSON."""
-    shown = character.encode("utf-8", "backslashreplace").decode()
-    long = character * (100_000 // len(shown))
-    for step, text in (("g0.c0.mutation", long), ("g0.c1.mutation", character * 400_000)):
-        body = {"choices": [{"message": {"content": text}}], "model": f"{character}\u0378" * 99}
-        sent = json.dumps(body, ensure_ascii=character == "\ud800").encode()
-        reply = Reply(status=200, headers={"server": character * 999}, body=sent)
-        read = ReplyReader(name="m", endpoint="e").read(reply, applied={}, started=0.0)
-        MeteredModel(Model(reply=read), journal, ledger()).complete(request(step=step))
-    calls = [event for event in read_events(journal.folder) if isinstance(event, CallAnswered)]
-    assert calls == journal.all(CallAnswered)
-    assert calls[0].answer == shown * (100_000 // len(shown))
-    assert set(calls[1].answer) == set(shown)
-    assert 300_000 < len(calls[1].answer) < 350_000
-
-
-def test_another_prompt_at_a_recorded_step_is_a_miss(journal):
-    MeteredModel(Model(), journal, ledger()).complete(request())
-    with pytest.raises(ReplayMiss, match=r"g0\.c0\.mutation"):
-        MeteredModel(Model(), journal, ledger()).complete(request(prompt="Other."))
 
 
 def test_what_may_have_been_billed_counts_as_spent_and_the_rest_does_not(journal):
@@ -249,6 +149,55 @@ def test_an_answer_that_stays_without_text_costs_one_call(journal):
         books = ledger(llm_calls=3)
         assert MeteredModel(model, journal, books).complete(request()).text == ""
     assert books.spent.calls == len(server.seen) == 3
+
+
+NO_TEXT = {
+    "refused": says(400, {"error": {"message": "This model's maximum context length is 8192"}}),
+    "filtered": says(200, finished("content_filter", "")),
+}
+
+
+@pytest.mark.parametrize("what", NO_TEXT)
+def test_an_answer_without_text_has_its_seconds_and_is_asked_for_once(journal, what):
+    """Else budget.seconds would end the run for good, and each restart would pay again."""
+    with serving() as server:
+        server.always = NO_TEXT[what]
+        books = ledger(seconds=60.0)
+        assert MeteredModel(client(server), journal, books).complete(request()).text == ""
+        n = len(server.seen)
+        MeteredModel(client(server), journal, ledger(seconds=60.0)).complete(request())
+        assert len(server.seen) == n == (1 if what == "refused" else 3)
+    assert 0 < journal.find(CallAnswered, "g0.c0.mutation").latency_s < 60
+
+
+@given(
+    status=st.sampled_from([200, 204, 301, 400, 401, 403, 429, 500, 504]),
+    body=st.one_of(
+        st.binary(max_size=99),
+        st.sampled_from([json.dumps(finished(r, t)).encode() for r in ("stop", "length",
+            "content_filter", None) for t in ("", "code")]),
+        st.sampled_from([b'{"error": {"message": "context length"}}', b"content policy"]),
+    ),
+)  # fmt: skip
+def test_whatever_a_server_replies_has_a_duration(status, body):
+    read = ReplyReader(name="m", endpoint="e").read(
+        Reply(status=status, headers={}, body=body), prompt="Do.", applied={}, started=-1.0
+    )
+    assert read.latency_s > 0
+
+
+@pytest.mark.parametrize("tokens", [(11, 101), (76, 7), (10**9, 10**9)])
+def test_more_tokens_than_were_reserved_are_charged_and_told_once(journal, tokens, capsys):
+    books = ledger()
+    reply = answer(prompt_tokens=tokens[0], completion_tokens=tokens[1])
+    calls = MeteredModel(Model(reply=reply), journal, books)
+    for k in range(2):
+        calls.complete(request(f"g0.c{k}.mutation"))
+    assert books.spent.tokens == 2 * sum(tokens)
+    told = capsys.readouterr().out
+    assert told.count("expected at most 75 tokens of the prompt and 100 of the answer") == 1
+    MeteredModel(Model(), journal, ledger()).complete(request("g0.c9.mutation"))
+    assert not capsys.readouterr().out
 
 
 def test_a_wrong_key_costs_nothing(journal):

@@ -136,7 +136,7 @@ def test_recorded_serves_exactly_the_prompt_and_step_it_answered(tmp_path):
         assert other.step in told
         assert why in told
         assert "model=openai or model=exchange" in told
-        assert "+ablation=full seed=0" in told
+        assert "ablation=full seed=0" in told
 
 
 def test_pool_answers_for_the_same_segment_whatever_the_prompt(tmp_path):
@@ -237,7 +237,7 @@ def test_names_that_read_alike_are_two_llms(tmp_path):
 
 def test_an_exchange_that_was_interrupted_does_not_count_its_prompt_twice(tmp_path):
     class Counting:
-        n, pending = 0, False
+        n, pending, counts_seconds = 0, False, False
 
         def sending(self, *, asked):
             assert asked == "bob"

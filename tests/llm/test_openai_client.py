@@ -80,7 +80,7 @@ TABLE = {
     "wrong model id": ([says(200, completion(model="quite-another"))], 1, (0, 9), OK, []),
     "no usage": ([says(200, completion(usage=None))], 1, (0, 9), OK, []),
     "odd usage": ([says(200, completion(usage={"prompt_tokens": "many"}))], 1, (0, 9), OK, []),
-    "no such model": ([error(404, "no such model")], 1, (0, 9), (InputError, "no such model"), ["refused"]),
+    "no such model": ([error(404, "no such model")], 1, (0, 9), (InputError, r"'status 404: [^']*'\. Correct"), ["refused"]),
     "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 9),
                                    (InputError, "model.omit"), ["refused"]),
     "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 9), "", []),

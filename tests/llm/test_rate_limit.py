@@ -125,3 +125,23 @@ def test_a_long_rest_asked_of_a_concurrent_request_pauses_the_run_too():
     assert limiter.paused
     with pytest.raises(MachineError, match="within 5 s of the pause"), limiter.turn():
         pass
+
+
+def limited(kind):
+    """A limiter of an hour's patience, after one failure whose server asks for 100 s of rest."""
+    limits = {"concurrency": 2, "backoff_s": 0.01, "backoff_max_s": 0.01, "patience_s": 3600}
+    limiter = RateLimiter("a server", **limits)
+    failed = Failure(kind=kind, told="no route", latency_s=0, retry_after_s=100.0)
+    limiter.attempt(lambda: failed, Random(0), since=time.monotonic())
+    assert limiter.paused
+    return limiter
+
+
+def test_a_server_that_never_replied_is_given_up_after_a_minute():
+    limiter = limited("unreachable")
+    with pytest.raises(MachineError, match=r"within 60 s .* start it first"), limiter.turn():
+        pass
+
+
+def test_a_server_that_replied_is_waited_for_as_long_as_was_asked():
+    assert 90 < limited("server")._wait_s() <= 100

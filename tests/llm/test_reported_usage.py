@@ -64,6 +64,26 @@ def test_a_malformed_report_is_named_and_the_answer_not_lost(tmp_path):
     assert model.complete(REQUEST).prompt_tokens == 800
 
 
+def test_an_answer_without_seconds_waits_for_them_where_the_budget_counts_them(tmp_path):
+    """It is a file, so that nothing is lost: the same command continues once they are reported."""
+    model = exchange(tmp_path / "x", usage='{"model": "some-llm-1"}')
+    ledger = Ledger(budget=Budget(evaluations=1, proposals=1, seconds=60.0))
+    with Journal(tmp_path / "run", wait_s=0) as journal:
+        metered = MeteredModel(model, journal, ledger)
+        with pytest.raises(InputError, match=r"as seconds in .*usage\.json, found none"):
+            metered.complete(REQUEST)
+        assert not journal.all(CallAnswered)
+        (path,) = model._folder.glob("*.usage.json")
+        path.write_text('{"seconds": 12.5}')
+        assert metered.complete(REQUEST).latency_s == 12.5
+
+
+def test_fewer_tokens_than_the_texts_can_have_are_unknown(tmp_path):
+    usage = json.dumps(REPORT | {"prompt_tokens": 0, "completion_tokens": 0})
+    found = exchange(tmp_path, usage=usage).complete(REQUEST)
+    assert (found.prompt_tokens, found.completion_tokens) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

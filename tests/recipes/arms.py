@@ -40,7 +40,7 @@ defaults:
 ablation: coin_flips
 arm: coin_flips
 proposer:
-  _target_: baselines.coin_flips.CoinFlips
+  _target_: harness.baselines.coin_flips.CoinFlips
   segment: ExquisiteNetV2
 """
 PROPOSER_TEST = """
@@ -62,7 +62,7 @@ class Youngest(FromTheSeed):
         return [*elites, *offspring][-1:]
 '''
 SELECTION_YAML = """# The last child is the parent of all.
-_target_: baselines.selection.Youngest
+_target_: harness.baselines.selection.Youngest
 """
 SELECTION_ARM = """# @package _global_
 # GE in which the youngest individual is the parent of all.
@@ -76,7 +76,7 @@ SELECTION_TEST = """
 
 @given(individuals, histories)
 def test_the_youngest_lives(reference, history):
-    from baselines.selection import Youngest
+    from harness.baselines.selection import Youngest
 
     assert list(lived(Youngest(), reference, history)) == [[child] for child in history]
 """

@@ -19,7 +19,7 @@ from harness.reporting.figures.figure import Figure
 
 
 def _draw(comparison: Comparison) -> Any:
-    drawn, axes = plot_style.figure(width=4, height=3)
+    drawn, axes = plot_style.figure(height=3)
     for run in comparison.runs:
         sizes = [c.objectives.n_params for c in run.front if c.objectives]
         axes[0][0].plot(sizes, linestyle="none", marker="o")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 
@@ -14,14 +13,15 @@ from harness.analysis.comparison import compare, comparisons
 from harness.analysis.curves import trajectory
 from harness.analysis.loading import all_below, read_run
 from harness.config.identity import comparison_digest, digest_of, variant_digest
-from harness.errors import InputError, RecordError
+from harness.errors import RecordError
 from harness.record import database
 from harness.record.archive import write_archive
-from harness.record.events import GenerationEnded, RunCompleted
+from harness.record.consistency import problem_of
+from harness.record.events import CallRefused, GenerationEnded, RunCompleted
 from harness.record.journal import JOURNAL_NAME, Journal, is_complete, read_entries, read_events
 from harness.record.study import study_of
-from harness.runs.runner import write_config, write_front
-from tests.support.records import IDENTITY, evaluated, identify, record_run
+from tests.support.damaged_runs import damaged, refused
+from tests.support.records import IDENTITY, evaluated, identify, manifest, record_run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 
@@ -130,39 +130,18 @@ DAMAGES = {
                                              "WHERE key='reference'"),
     "repairs of 5,000 digits": sql("UPDATE event SET json=replace(json, '\"detail\": {}', '\"detail\": "
                                    f"{{\"repairs\": \"{'9' * 5000}\"}}') WHERE key='proposal/g0.c0'"),
+    "a decision that was not measured": sql("UPDATE event SET json=replace(json, '0.97', '0.98') WHERE "
+                                            "key='proposal/g0.c0'", "UPDATE event SET json=json_set("
+                                            "json, '$.measured.score', 0.5) WHERE key='proposal/g0.c0'"),
+    "more evaluations than it was given": setting("budget.evaluations", 1),
+    "more proposals than it was given": setting("budget.proposals", 1),
+    "a gate that trains": sql("UPDATE event SET json='{\"gate\": \"fidelity\", \"kind\": \"outpaced\", "
+                              "\"reason\": \"r\"}' WHERE key='gates/seed'"),
+    "a gate that takes seconds of training": sql("UPDATE event SET json='{\"gate\": \"lint\", \"kind\": "
+                                                 "\"lint\", \"reason\": \"r\", \"train_s\": 1.0}' "
+                                                 "WHERE key='gates/seed'"),
     "a machine without a name": content(lambda stored: stored.update(machine={})),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A folder with one sound run."""
-    folder = tmp_path_factory.mktemp("sound")
-    record_run(folder / "sound", arm="full", seed=0, children=[("g0.c0", evaluated(0.97, 400))])
-    return folder
-
-
-def damaged(sound, tmp_path, damage):
-    """Copy the sound run twice into a folder, and damage one of them."""
-    for name in ("sound", "damaged"):
-        shutil.copytree(sound / "sound", tmp_path / name)
-    db = sqlite3.connect(tmp_path / "damaged" / JOURNAL_NAME)
-    damage(db)
-    db.commit()
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
-    return tmp_path / "damaged"
-
-
-def refused(folder):
-    """Return the sentence that every reader of a damaged run refuses it with."""
-    with pytest.raises(RecordError) as told:
-        read_run(folder)
-    sentence = str(told.value)
-    assert str(folder) in sentence
-    assert len(sentence) < 800
-    assert sentence.isprintable()
-    return sentence
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
@@ -192,7 +171,7 @@ def test_a_front_that_takes_hours_to_follow_is_refused(tmp_path, monkeypatch, li
     """Its last network dominates all others, so that the front is small in the end."""
     children = [(f"g0.c{i}", evaluated(0.5 + i / 100, 400 + i)) for i in range(5)]
     best = ("g1.c0", evaluated(0.99, 10))
-    record_run(tmp_path, arm="full", seed=0, children=[*children, best])
+    record_run(tmp_path, arm="full", seed=0, children=[*children, best], evaluations=6)
     assert len(read_run(tmp_path).front) == 1
     monkeypatch.setattr(trajectory, limit, most)
     assert "a front of 5 networks is too large" in refused(tmp_path)
@@ -218,51 +197,6 @@ def test_a_run_whose_settings_name_no_arm_is_no_study(sound):
         study_of(read_events(sound / "sound"), path=sound)
     with pytest.raises(RecordError, match="expected a recorded study, its events are incomplete"):
         study_of([], path=sound)
-
-
-def replaced(kind):
-    """Return a function that puts something else in the place of a journal."""
-
-    def replace(file):
-        file.unlink()
-        match kind:
-            case "a pipe":
-                os.mkfifo(file)
-            case "an endless device":
-                file.symlink_to("/dev/zero")
-            case "a folder":
-                file.mkdir()
-            case "another database":
-                db = sqlite3.connect(file)
-                db.execute("CREATE TABLE secrets(a, b)")
-                db.close()
-            case _:
-                file.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 16)
-
-    return replace
-
-
-KINDS = ("a pipe", "an endless device", "a folder", "another database", "other bytes")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_no_journal_is_named_and_not_waited_for(sound, tmp_path, kind):
-    folder = damaged(sound, tmp_path, lambda _: None)
-    replaced(kind)(folder / JOURNAL_NAME)
-    sentence = refused(folder)
-    assert all_below(tmp_path).damaged == (sentence,)
-    assert len(all_below(tmp_path).runs) == 1
-    with pytest.raises(RecordError, match="expected a run's journal"):
-        Journal(folder, wait_s=0)
-
-
-@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_no_pipe_beside_a_journal_is_waited_for(sound, tmp_path, suffix):
-    folder = damaged(sound, tmp_path, lambda _: None)
-    os.mkfifo(folder / f"{JOURNAL_NAME}{suffix}")
-    assert f"{suffix} is not a regular file" in refused(folder)
-    with pytest.raises(RecordError, match="is not a regular file"):
-        Journal(folder, wait_s=0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 4096, 8000])
@@ -293,62 +227,6 @@ def test_a_damaged_journal_is_not_resumed_exported_or_shown(
     assert ended.value.code == 2
     assert "expected" in capsys.readouterr().err
     assert (folder / JOURNAL_NAME).read_bytes() == before
-
-
-def test_no_rollback_journal_is_played_back(sound, tmp_path):
-    """It could name a file that SQLite deletes."""
-    folder = damaged(sound, tmp_path, lambda _: None)
-    (folder / f"{JOURNAL_NAME}-journal").write_bytes(
-        b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"x" * 504
-    )
-    with pytest.raises(RecordError, match="it is a link, or has a rollback journal"):
-        Journal(folder, wait_s=0)
-
-
-@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_no_file_beside_a_journal_is_a_link(sound, tmp_path, suffix):
-    folder = damaged(sound, tmp_path, lambda _: None)
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    beside = folder / f"{JOURNAL_NAME}{suffix}"
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(precious)
-    with pytest.raises(RecordError, match="is not a regular file"):
-        read_events(folder)
-    with pytest.raises(RecordError, match="is not a regular file"):
-        Journal(folder, wait_s=0)
-    assert precious.read_text() == "mine"
-
-
-def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "lock").symlink_to(precious)
-    with pytest.raises(InputError, match="expected a folder that can be written"):
-        Journal(tmp_path / "run", wait_s=0)
-    assert precious.read_text() == "mine"
-
-
-def test_networks_for_people_are_written_through_no_link(sound, tmp_path):
-    shutil.copytree(sound / "sound", tmp_path / "run")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "run" / "front").symlink_to(tmp_path / "mine")
-    (tmp_path / "run" / "config.json").symlink_to(tmp_path / "precious")
-    write_front(read_run(tmp_path / "run"))
-    write_config(tmp_path / "run", {})
-    assert not list((tmp_path / "mine").iterdir())
-    assert not (tmp_path / "precious").exists()
-    assert list((tmp_path / "run" / "front").iterdir())
-
-
-def test_no_run_is_resumed_through_a_link(sound, tmp_path):
-    folder = damaged(sound, tmp_path, lambda _: None)
-    (folder / JOURNAL_NAME).unlink()
-    (folder / JOURNAL_NAME).symlink_to(tmp_path / "sound" / JOURNAL_NAME)
-    assert read_run(folder).complete  # harmless
-    with pytest.raises(RecordError, match="it is a link"):
-        Journal(folder, wait_s=0)
 
 
 def test_events_that_are_more_than_their_file_are_not_held(tmp_path, monkeypatch):
@@ -410,6 +288,8 @@ def identified(**changes):
         ({"machine": {"x": ["\x1b[2J"]}}, "machine has a text that is not one printable line"),
         ({"machine": {"x\n": 1}}, "machine has a text that is not one printable line"),
         ({"machine": {str(i): i for i in range(1001)}}, "machine has more than 1,000 entries"),
+        ({"hashes": {"data": "c060ebd" + "0" * 57}}, "the hash of its data is not that of its settings"),
+        ({"hashes": {"other": "0" * 64}}, "the hash of its other is not that of its settings"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_its_settings_do_not_make_is_damaged(sound, tmp_path, forged, told):
@@ -436,3 +316,14 @@ def test_runs_of_other_settings_are_pooled_by_no_digest_that_they_state(sound, t
     damaged(sound, tmp_path / "arm", setting("rates", {"p_mate": 0.5}))
     (table,) = comparisons(all_below(tmp_path / "arm").runs)
     assert len({arm.name for arm in table.arms}) == 2
+
+
+@pytest.mark.parametrize("limit", ["tokens", "seed"])
+def test_a_call_is_refused_by_a_limit_of_calls_alone(limit):
+    problem = problem_of([manifest(), CallRefused(step="g0.c0.mutation", limit=limit)])
+    assert problem == (
+        ""
+        if limit == "tokens"
+        else "refused/g0.c0.mutation names a limit that is none of llm_calls, prompt_tokens, "
+        "completion_tokens, tokens, cost"
+    )

@@ -13,6 +13,7 @@ from harness.evolution.budget import Usage
 from harness.evolution.candidate import Evaluation, Gated, Rejection, Variation
 from harness.record import events as e
 from harness.record.archive import read_archive
+from harness.record.circumstances import CodeChanged
 from harness.record.event import Event
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ROOT
@@ -54,6 +55,8 @@ STORED = [
                      latency_s=0.1, retry_after_s=4.0)),
     ("refused/g0.c1.mutation", {"limit": "tokens"},
      e.CallRefused(step="g0.c1.mutation", limit="tokens")),
+    ("refused/g0.c2.mutation", {"limit": "cost", "reserved": vars(Usage(calls=1, cost=0.5))},
+     e.CallRefused(step="g0.c2.mutation", limit="cost", reserved=Usage(calls=1, cost=0.5))),
     ("call/g0.c1.mutation",
      {**CALL, "step": "g0.c1.mutation", "price": {"prompt": 1.0, "completion": 4.0}},
      e.CallAnswered(step="g0.c1.mutation", price=Price(prompt=1.0, completion=4.0), **CALL)),
@@ -72,6 +75,8 @@ STORED = [
     ("generation/3", {"population": ["g0.c1", "seed"]},
      e.GenerationEnded(number=3, population=("g0.c1", "seed"))),
     ("final/g0.c1/2", GOOD_JSON, e.NetworkRetrained(step="g0.c1", k=2, outcome=GOOD)),
+    ("code/0", {"code": {"harness/evolution/loop.py": "d"}, "commit": "c"},
+     CodeChanged(number=0, code={"harness/evolution/loop.py": "d"}, commit="c")),
     ("complete", {}, e.RunCompleted()),
 ]  # fmt: skip
 

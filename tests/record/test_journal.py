@@ -1,6 +1,7 @@
 """The record: append-only, durable, one writer, refused where it does not fit."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +26,7 @@ from harness.record.journal import (
     read_entries,
     read_events,
 )
+from tests.support.damaged_runs import half_written
 from tests.support.records import manifest
 
 HOLDER = """
@@ -125,6 +127,79 @@ def test_what_was_recorded_survives_a_killed_writer(tmp_path, holder):
     assert keys == [f"generation/{i}" for i in range(len(keys))]
     with Journal(tmp_path / "run", wait_s=0) as journal:  # the dead process holds no lock
         journal.record(RunCompleted())
+
+
+def test_what_a_killed_writer_left_half_written_is_rolled_back_by_reader_and_writer(tmp_path):
+    with Journal(tmp_path, wait_s=0) as journal:
+        for number in range(20):
+            journal.record(GenerationEnded(number=number, population=("g0.c0",) * 50))
+        known = journal.entries
+    half_written(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert read_entries(tmp_path) == known
+    assert not is_complete(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before, "only read"
+    with Journal(tmp_path, wait_s=0) as journal:
+        assert journal.entries == known
+        journal.record(RunCompleted())
+    assert is_complete(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {JOURNAL_NAME, "lock"}
+
+
+def test_an_event_that_is_recorded_is_on_the_disk(tmp_path):
+    code = f"""
+from pathlib import Path
+from harness.record.journal import Journal
+with Journal(Path({str(tmp_path)!r}), wait_s=0) as journal:
+    print(*(journal._db.execute(f"PRAGMA {{name}}").fetchone()[0] for name in ("journal_mode", "synchronous")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout == "delete 3\n"
+    )  # EXTRA: the folder is synced after the rollback journal's end
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from harness.errors import RecordError
+from harness.record.events import GenerationEnded
+from harness.record.journal import Journal
+with Journal(Path(sys.argv[1]), wait_s=0) as journal:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+    for number in range(100):
+        try:
+            journal.record(GenerationEnded(number=number, population=("g0.c0",) * 500))
+        except RecordError as error:
+            print(number, len(journal.entries), error)
+            break
+"""
+
+
+def test_a_full_disk_is_a_sentence_and_costs_no_event(tmp_path):
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    number, known, sentence = done.stdout.split(" ", 2)
+    assert 3 < int(number) == int(known) < 99
+    assert re.search(
+        r"journal that can be written, it cannot \((disk I/O|database or disk)", sentence
+    )
+    assert [event.number for event in read_events(tmp_path)] == list(range(int(number)))
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record(RunCompleted())
+    assert is_complete(tmp_path)
+
+
+def test_a_journal_has_no_file_that_only_one_machine_can_share(tmp_path):
+    """The index of a write-ahead log is shared memory; another host would corrupt it."""
+    db = sqlite3.connect(tmp_path / JOURNAL_NAME)  # as earlier versions made it
+    db.execute("PRAGMA journal_mode=WAL")
+    db.executescript(f"{database._SCHEMA} PRAGMA user_version=4;")
+    db.close()
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record(RunCompleted())
+        assert {file.name for file in tmp_path.iterdir()} == {JOURNAL_NAME, "lock"}
+        assert is_complete(tmp_path)
 
 
 def test_a_second_process_waits_then_is_told_who_holds_the_run(tmp_path, holder, capsys):

@@ -1,19 +1,24 @@
 """Which runs a table holds, and what it says of the others."""
 
+import contextlib
 import csv
 import io
 import json
+import re
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
-from harness.analysis.comparison import compare, comparisons
+from harness.analysis.comparison import compare, comparisons, table_name
 from harness.analysis.loading import read_runs
-from harness.errors import InputError
+from harness.errors import InputError, RecordError
+from harness.record.failure import failure_kept
 from harness.record.journal import JOURNAL_NAME, Journal
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.notes.note import texts_of
 from harness.reporting.tables import STYLES, render_all
+from harness.tidy.run_rows import run_rows
 from tests.support.commands import run_main as command
 from tests.support.records import evaluated, manifest, record_run
 from tests.support.tables import described, row
@@ -44,20 +49,71 @@ def test_a_run_that_has_not_ended_is_no_score(tmp_path, runs):
         tmp_path / "d", arm="late", seed=0, complete=False, children=[("g0.c0", evaluated(0.9, 9))]
     )
     text = described([*runs, *read_runs([tmp_path / "d"])], "markdown")
-    late = row([*runs, *read_runs([tmp_path / "d"])], "late")
-    assert late["seeds"] == "0/1"
-    assert {late[name] for name in ("hypervolume", "test_score", "difference")} == {""}
-    assert "late, seed 0: not complete; the same command resumes it." in text
+    assert "| late " not in text
+    assert (
+        "late: not in the tables, since none of its runs is complete; the same command resumes it."
+    ) in text
+    with contextlib.suppress(ValueError), failure_kept(tmp_path / "d"):
+        raise ValueError("three segments are too few")
+    text = described([*runs, *read_runs([tmp_path / "d"])], "markdown")
+    assert (
+        "late: not in the tables, since none of its runs is complete; the last attempt failed: "
+        "ValueError('three segments are too few')."
+    ) in text
+    assert "the same command" not in text
+    alone = row(read_runs([tmp_path / "d"]), "late")
+    assert (alone["runs_complete"], alone["runs_planned"]) == ("0", "1")
+    assert {alone[name] for name in ("hypervolume", "test_score")} == {""}
+
+
+def test_arms_without_a_pair_are_no_part_of_the_family(tmp_path):
+    """They are named once, and the others are not adjusted for them."""
+    for arm, seeds in {"full": range(6), "width": range(6), "late": range(9, 12)}.items():
+        for seed in seeds:
+            record_run(
+                tmp_path / f"{arm}{seed}", arm=arm, seed=seed,
+                children=[("g0.c0", evaluated(0.98, 500 if arm == "full" else 900))],
+            )  # fmt: skip
+    found = read_runs(sorted(tmp_path.iterdir()))
+    text = described(found, "markdown")
+    assert "adjusted for 1 comparison." in text
+    assert "Not compared, since no seed is completed by the arm and full: late." in text
+    alone = [run for run in found if run.arm != "late"]
+    p = row(alone, "width")["p"]
+    assert p == row(found, "width")["p"] != ""
+
+
+def test_runs_recorded_with_other_code_are_told_by_arm(tmp_path):
+    codes = {"full": {"harness/a.py": "1"}, "width": {"harness/a.py": "1", "harness/w.py": "1"},
+             "nas": {"harness/a.py": "2", "harness/n.py": "1"}}  # fmt: skip
+    for arm in codes:
+        for seed in (0, 1):
+            record_run(tmp_path / f"{arm}{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    runs = [
+        replace(run, manifest=replace(run.manifest, code=codes[run.arm], commit=f"c{len(codes[run.arm])}"))
+        for run in read_runs(sorted(tmp_path.iterdir()))
+    ]  # fmt: skip
+    same = [run for run in runs if run.arm != "nas"]
+    assert "same code" not in described(same, "markdown")
+    notes = texts_of(describe_comparison(compare(runs)).notes)
+    (told,) = [note for note in notes if "Not all runs were recorded with the same code" in note]
+    assert re.search(r"full, width with code \w{12}, commit c1, c2; nas with code \w{12}", told)
+    assert told.endswith("Files that differ: harness/a.py.")
+    (machine, other) = [note for note in notes if "measured on" in note.lower()]
+    assert machine.startswith("full: measured on")
+    assert other.startswith(("nas, width: measured on", "width, nas:"))
 
 
 def test_it_says_what_it_does_not_show(runs):
     document = describe_comparison(compare(runs))
-    notes = " ".join(document.notes)
+    notes = " ".join(texts_of(document.notes))
     assert "One seed: a demonstration, supports no conclusion." in notes
     assert "no evidence of GE" in notes
     assert "which may not happen on another machine: 1." in notes
     assert (
-        "search recorded 2026-01-02 with some_LLM 50%; networks trained here" in document.headings
+        "search recorded 2026-01-02 with some_LLM 50%; networks trained in its own runs"
+        in texts_of(document.headings)
     )
     again = [replace(run, manifest=replace(run.manifest, seed=1)) for run in runs]
     headline = describe_comparison(compare([*runs, *again])).headline
@@ -73,8 +129,8 @@ def test_runs_that_differ_in_more_than_the_arm_share_no_table(tmp_path):
     )
     found = read_runs([tmp_path / "a", tmp_path / "b"])
     first, other = map(describe_comparison, comparisons(found))
-    assert not any("not comparable" in heading for heading in first.headings)
-    assert other.headings[0] == (
+    assert not any("not comparable" in heading for heading in texts_of(first.headings))
+    assert other.headings[0].text == (
         "not comparable with the first table: budget.evaluations is 9, not 3"
     )
     several = [first, other]
@@ -123,7 +179,82 @@ def test_settings_tell_arms_of_one_name_apart_and_seeds_share_a_row(tmp_path):
     assert [(r["arm"], r["seeds"]) for r in describe_comparison(comparison).tables[0].rows[1:]] == [
         ("full (1111)", "2/2"), ("full (2222)", "1/2"),
     ]  # fmt: skip
-    assert "supports no conclusion" not in " ".join(describe_comparison(comparison).notes)
+    assert "supports no conclusion" not in " ".join(texts_of(describe_comparison(comparison).notes))
+
+
+def test_a_search_without_generations_is_told_in_words(tmp_path):
+    schedule = {"_target_": "harness.SteadyState", "under_way": 8, "workers": 4, "answer": 0.3}
+    for name, arm, settings in (
+        ("a", "full", {}),
+        ("b", "full", {"schedule": schedule}),
+        ("c", "width", {"schedule": schedule}),
+    ):
+        record_run(tmp_path / name, arm=arm, seed=0, children=[("g0.c0", evaluated(0.9, 500))],
+                   variant=name * 4, settings=settings)  # fmt: skip
+    (comparison,) = comparisons(read_runs([tmp_path / n for n in "abc"]))
+    notes = texts_of(describe_comparison(comparison).notes)
+    told = "seed 0: no generations: children are decided one by one (schedule=steady_state), up to "
+    assert sum(told + "8 are under way." in note for note in notes) == 2
+    assert "full (aaaa): schedule=generational; recorded in a." in notes
+    assert "full (bbbb): schedule=steady_state; recorded in b." in notes
+
+
+def test_as_many_digits_as_tell_arms_of_one_name_apart_are_shown(tmp_path):
+    """Four digits alone could be searched for in a second: an arm would hide another."""
+    children = [("g0.c0", evaluated(0.9, 500))]
+    for name, variant in (("a", "11112222"), ("b", "11112333"), ("c", "22222222")):
+        record_run(tmp_path / name, arm="full", seed=0, children=children, variant=variant)
+    (comparison,) = comparisons(read_runs([tmp_path / n for n in "abc"]))
+    assert [arm.name for arm in comparison.arms] == [
+        "full (111122)", "full (111123)", "full (222222)",
+    ]  # fmt: skip
+    assert all(arm.by_digest for arm in comparison.arms)
+
+
+SEARCHED_FOR = ((1, 11661058), (30, 18996966))
+"""Epochs, and numbers by which the settings below have hashes that begin with ac3be4f8aaae.
+
+They were found by search in two minutes.
+"""
+
+
+def record_searched(folder, epochs, number):
+    record_run(
+        folder, arm=f"arm{epochs}", seed=0, children=[("g0.c0", evaluated(0.9, 500))], comparison=None,
+        settings={
+            "final": {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9, "measure": "saved",
+                      "margin": 0.02, "useful": 0.05},
+            "network": "4c4196f6", "recipe": {"epochs": epochs, "mixup_seed": number},
+            "search": {"split": "validation"},
+        },
+    )  # fmt: skip
+
+
+def test_runs_whose_settings_were_searched_for_do_not_share_a_table(tmp_path):
+    """Epochs are a setting that all arms of a table share."""
+    for epochs, number in SEARCHED_FOR:
+        record_searched(tmp_path / str(epochs), epochs, number)
+    one, other = read_runs([tmp_path / "1", tmp_path / "30"])
+    assert {table_name(run.manifest) for run in (one, other)} == {table_name(one.manifest)}
+    with pytest.raises(
+        RecordError, match=r"recipe\.epochs is 30, not 1; recipe\.mixup_seed is 18996"
+    ):
+        comparisons([one, other])
+    with pytest.raises(RecordError, match="leave one of the runs out"):
+        list(run_rows([one, other]))
+    assert len(comparisons([one])) == 1
+
+
+@pytest.mark.parametrize("name", ["data", "network"])
+def test_runs_on_data_or_networks_of_one_digest_alone_do_not_share_a_table(tmp_path, runs, name):
+    one, other = (
+        replace(run, manifest=replace(run.manifest, hashes={name: digits * 8}))
+        for run, digits in zip(runs[:2], ("4c4196f6", "4c4196f7"), strict=True)
+    )
+    earlier = replace(one, manifest=replace(one.manifest, hashes={}))
+    assert len(comparisons([one, earlier])) == len(comparisons([one])) == 1
+    with pytest.raises(RecordError, match=f"the hash of its {name} is another"):
+        comparisons([one, other])
 
 
 def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):

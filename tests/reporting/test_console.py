@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.reporting.console import show_sections, show_table
+from harness.reporting.console import Panel, show_sections, show_table
 
 
 @pytest.mark.parametrize(("width", "others"), [(80, ["full"]), (110, ["full", "no_eot", "no_crp"])])
@@ -27,3 +27,47 @@ def test_brackets_are_shown_and_never_taken_for_markup(capsys):
     out = capsys.readouterr().out
     for told in ("[red]found[/]", "p [95 % CI]", "1 [0, 2]", "[b]", "[quartiles]"):
         assert told in out
+
+
+def test_a_notebook_has_plain_lines(monkeypatch, capsys):
+    """Notebooks set FORCE_COLOR, and their output is no terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-color")
+    panel = Panel(lambda: iter([("a", "b")]), mode="auto")
+    assert not panel.live
+    panel.start()
+    panel.print("a line")
+    panel.stop()
+    assert capsys.readouterr().out == "a line\n"
+
+
+ARMS = ["full", "no_eot", "no_crp", "random_mutation", "guided~pool:no_eot", "nas", "width",
+        "iid_sampling", "one_plus_one"]  # fmt: skip
+CELLS = ["518,230", "136,726", "underpowered", "-0.1234 [-0.9876, +0.5432]", "100 / 0 / 0",
+         "98.61 ± 0.56", "1.25e+06", "12 duplicate, 3 train"]  # fmt: skip
+WHOLE = ["518,230", "136,726", "underpowered", "-0.1234", "[-0.9876, +0.5432]", "100 / 0 / 0",
+         "98.61", "± 0.56", "1.25e+06", "12 duplicate,"]  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [1, 4, 6, 9])
+def test_no_number_and_no_name_is_broken_at_80_columns(n, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    header = ["arm", *(f"selected: a measure {k} % [95 % CI]" for k in range(len(CELLS)))]
+    rows = [header, *([arm, *CELLS] for arm in ["seed network", *ARMS[:n]])]
+    show_sections({"Results": rows, "Cost": rows}, title="digits", notes=[])
+    out = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert max(map(len, out.splitlines())) <= 80
+    cells = {cell.strip() for line in out.splitlines() for cell in re.split("[│┃]", line)}
+    for arm in ARMS[:n]:
+        assert arm in cells
+    for whole in WHOLE:
+        assert out.count(f" {whole} ") >= 2 * (n + 1), whole
+
+
+def test_a_word_wider_than_the_terminal_is_shown_all_the_same(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    show_table([["a", "b"], ["x" * 50, "y" * 50]], title="t", notes=[], text=True)
+    out = capsys.readouterr().out
+    assert (out.count("x"), out.count("y")) == (50, 50)

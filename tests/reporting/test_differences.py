@@ -15,6 +15,7 @@ from harness.analysis.metrics import METRICS
 from harness.analysis.statistics.paired import shift, signed_rank
 from harness.errors import InputError
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.notes.note import texts_of
 from harness.reporting.tables import STYLES, render
 from tests.support.commands import run_main as command
 from tests.support.records import evaluated, record_run
@@ -32,7 +33,8 @@ def test_arms_are_compared_at_the_seeds_that_both_finished(study):
     no_eot, random_mutation = (
         row(found, arm, measure="hypervolume") for arm in ("no_eot", "random_mutation")
     )
-    assert (no_eot["seeds"], no_eot["pairs"], no_eot["p"]) == ("6/8", "6", str(signed_rank(pairs)))
+    assert (no_eot["runs_complete"], no_eot["runs_planned"]) == ("6", "8")
+    assert (no_eot["pairs"], no_eot["p"]) == ("6", str(signed_rank(pairs)))
     assert float(no_eot["difference"]) == pytest.approx(shift(pairs).estimate)
     assert float(no_eot["difference_low"]) == pytest.approx(shift(pairs).low)
     assert float(random_mutation["superiority"]) == sum(d > 0 for d in worse) / 8
@@ -51,8 +53,10 @@ def test_reference_and_measure_are_chosen(study):
     with pytest.raises(InputError, match="--reference: expected an arm of the table, one of full"):
         compare(found, reference="none")
     assert mine == row(found, "full", reference="random_mutation", measure="test_accuracy")
-    with pytest.raises(InputError, match="--measure: expected one of saved, test_score, "):
+    with pytest.raises(InputError, match="--measure: expected one of saved, test_score ") as told:
         described(found, "csv", measure="beauty")
+    assert "test_score (or test_accuracy), " in str(told.value)
+    assert "anytime (or anytime_hypervolume), " in str(told.value)
     done = command(study, "--measure", "anytime", "--reference", "no_eot", module="harness.table")
     assert "Against no_eot, exploratory: anytime hypervolume" in done.stdout
 
@@ -84,18 +88,23 @@ def test_a_failed_re_training_counts_as_the_worst_and_is_also_left_out(tmp_path)
     assert worst["verdict"] == "inconclusive"
     assert {name for name, value in known.items() if value is not None} == {
         "arm",
+        "of_arm",
+        "row",
         "pairs",
         "difference",
     }
     assert worst["difference"].low == -math.inf
     assert known["difference"].low == pytest.approx(0.001, abs=1e-3)
-    assert any("one failed, counts as worse than any value; 1 pair here" in n for n in table.notes)
+    assert any("re-trainings that failed: 2 of 3 of the selected network, so saved is 0." in note
+               for note in texts_of(document.notes))  # fmt: skip
+    text = "one failed, counts as worse than any value, and two such runs at one seed as equal"
+    assert any(f"{text}; 1 pair here" in note for note in table.notes)
     texts = {style: render(document, style) for style in STYLES}
     assert "[-∞, " in texts["markdown"]
     assert r"[$-$$\infty$, " in texts["latex"]
     (row_of_json, _) = json.loads(texts["json"])["tables"]["compared"]["rows"]
-    assert row_of_json["difference"]["low"] == "-inf"  # and not null, which would be missing
-    assert float(row_of_json["difference"]["low"]) == worst["difference"].low
+    assert row_of_json["difference_low"] is None  # JSON has no such number, so the reason says it
+    assert "difference_low: -inf" in row_of_json["reasons"]
     rows_of_csv = csv.DictReader(io.StringIO(texts["csv"]))
     assert float(next(r for r in rows_of_csv if r["arm"] == "full")["difference_low"]) == -math.inf
 
@@ -114,6 +123,30 @@ def test_an_interval_within_the_least_relevant_difference_shows_none(tmp_path, l
         "shown to lie within ± 0.150, the least difference that matters" in note
         for note in table.notes
     )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "saving", "verdict"),
+    [(8, 0, "neither saves"), (8, 1, "no relevant difference"), (1, 0, "neither saves"),
+     (2, 1, "inconclusive")],
+)  # fmt: skip
+def test_that_neither_arm_saves_anything_is_no_finding_of_equality(
+    tmp_path, seeds, saving, verdict
+):
+    for seed in range(seeds):
+        for arm in ("full", "other"):
+            size = 999 if seed < saving else 1500
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
+    comparison = compare(read_runs(sorted(tmp_path.iterdir())))
+    (table,) = [t for t in describe_comparison(comparison).tables if t.name == "compared"]
+    assert table.rows[0]["verdict"] == verdict
+    (note,) = [note for note in table.notes if note.startswith("Neither saves: ")]
+    assert note.startswith(
+        f"Neither saves: other and full at {seeds - saving} of {seeds} seeds. Each"
+    )
+    by_score = describe_comparison(comparison, measure="test_score").tables[2]
+    assert not any("Neither" in note for note in by_score.notes)
 
 
 def runs_by_accuracy_alone(folder, seeds=8):
@@ -136,7 +169,7 @@ def test_an_arm_that_ignores_sizes_has_no_verdict_by_a_measure_of_sizes(tmp_path
             compare(found, reference=options.pop("reference", None)), **options
         )
         rows = [row for table in document.tables if table.name == "compared" for row in table.rows]
-        return {row["arm"]: row for row in rows}, " ".join(document.notes)
+        return {row["arm"]: row for row in rows}, " ".join(texts_of(document.notes))
 
     rows, notes = compared()
     assert rows.keys() == {"no_eot"}

@@ -1,28 +1,26 @@
 """Figures: what they draw by hand, bytes that depend on the data alone, nothing cut off."""
 
+import itertools
 import json
-import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from harness.analysis.arm import arms_of
+import harness
 from harness.analysis.comparison import compare
-from harness.analysis.curves.sensitivity import by_evaluations, by_setting
-from harness.analysis.curves.series import band, outcomes, regressions, surface
-from harness.analysis.curves.targets import reached
 from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.loading import read_runs, runs_below
-from harness.analysis.measures import saved
 from harness.analysis.metrics import METRICS
-from harness.evolution import pareto
 from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES, draw, draw_all
+from harness.reporting.figures.looks import look
 from tests.conftest import SEED_NETWORK
-from tests.support.records import LINT, SLOW, child, evaluated, record_run, record_study
+from tests.support.recordings import quickstart
+from tests.support.records import LINT, child, evaluated, record_run, record_study
 
 
 @pytest.fixture(scope="module")
@@ -34,58 +32,6 @@ def study(tmp_path_factory):
         folder, arms=arms, seeds=range(3), proposals=24, source=SEED_NETWORK.read_text(), words=20
     )
     return runs_below(folder).runs
-
-
-@pytest.fixture
-def arm(tmp_path):
-    """Three seeds, the last of which has not ended."""
-    for seed, children in enumerate((
-        [("g0.c0", evaluated(0.9, 800)), ("g0.c1", evaluated(0.95, 900))],
-        [("g0.c0", SLOW), ("g0.c1", evaluated(0.92, 700)), ("g0.c2", LINT)],
-        [("g0.c0", evaluated(0.99, 100))],
-    )):  # fmt: skip
-        record_run(
-            tmp_path / str(seed), arm="full", seed=seed, children=children, complete=seed < 2
-        )
-    (found,) = arms_of(read_runs([tmp_path / str(seed) for seed in range(3)]))
-    return found
-
-
-def test_a_name_of_somebody_else_is_drawn_as_one_short_visible_line():
-    """A warning of matplotlib about a character without a glyph holds that character."""
-    assert plot_style.short("a\x1b[31m\n\u202e") == r"a\u001b[31m \u202e"
-    assert len(plot_style.short("\x07" * 99)) == 40
-
-
-def test_what_a_share_of_fronts_attained():
-    one, other = [(0.9, 1000), (0.8, 100)], [(0.85, 500)]
-    assert pareto.attained([one, other], 0) == [(0.8, 100), (0.85, 500), (0.9, 1000)]
-    assert pareto.attained([one, other], 1) == [(0.8, 500), (0.85, 1000)]
-    assert pareto.attained([one, other, []], 0.5) == [(0.8, 500), (0.85, 1000)]
-    assert pareto.attained([one, other, []], 1) == []  # a run that found nothing attains nothing
-    assert pareto.attained([], 0.5) == []
-
-
-def test_curves_begin_where_every_run_has_a_value_and_hold_to_the_end(arm):
-    found = band(arm, x=METRICS["evaluations"], y=METRICS["best_validation"])
-    assert found.x == (2,)  # one run found nothing before; the third has not ended
-    assert found.median == (pytest.approx((0.95 + 0.92) / 2),)
-    assert (found.low, found.high) == ((pytest.approx(0.9275),), (pytest.approx(0.9425),))
-    volume = band(arm, x=METRICS["evaluations"], y=METRICS["hypervolume"])
-    assert volume.x == (1, 2)
-    assert volume.median[0] == pytest.approx(arm.finished[0].hypervolume_of([(0.9, 800)]) / 2)
-    tokens = band(arm, x=METRICS["tokens"], y=METRICS["hypervolume"])
-    assert tokens.x == (120, 240)
-    assert tokens.x[-1] == 240
-
-
-def test_an_axis_that_one_run_does_not_know_is_no_curve(tmp_path):
-    for seed, tokens in enumerate((100, None)):
-        record_run(tmp_path / str(seed), arm="full", seed=seed, tokens=tokens,
-                   children=[("g0.c0", evaluated(0.9, 800))])  # fmt: skip
-    (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
-    assert band(arm, x=METRICS["tokens"], y=METRICS["hypervolume"]) is None
-    assert band(arm, x=METRICS["train_s"], y=METRICS["hypervolume"]) is not None
 
 
 @pytest.mark.parametrize(
@@ -112,49 +58,6 @@ def test_characters_stand_for_tokens_that_no_llm_reports(tmp_path, tokens, shown
     assert trajectory(full)[-1].characters == METRICS["characters"].value(full)
 
 
-def test_surfaces_ends_and_regressions_of_finished_runs(arm):
-    assert surface(arm, 1) == [(0.9, 800), (0.92, 900)]
-    assert outcomes(arm) == {"mutation": {"valid": 3, "train": 1, "lint": 1}}
-    first, second = regressions(arm)
-    assert (first.seed, first.in_search, second.in_search) == (0, 0.95, 0.92)
-    assert (first.retrained, first.test) == (pytest.approx(0.975), pytest.approx(0.98))
-
-
-def test_targets_are_reached_by_the_evaluation_of_the_first_small_network(tmp_path):
-    """Of 21 sizes, 900 of 1,000 parameters is small enough for the first; 100 for 11."""
-    for seed, children in enumerate((
-        [("g0.c0", evaluated(0.98, 900)), ("g0.c1", LINT), ("g0.c2", evaluated(0.98, 100))],
-        [("g0.c0", evaluated(0.5, 10))],
-    )):  # fmt: skip
-        record_run(tmp_path / str(seed), arm="full", seed=seed, children=children)
-    (arm,) = arms_of(read_runs([tmp_path / "0", tmp_path / "1"]))
-    assert reached(arm) == [(0, 0), (1, 1 / 42), (2, 11 / 42)]
-
-
-def test_differences_by_evaluations_and_by_margin(tmp_path):
-    """At every seed, the other arm finds after two evaluations what the reference has after one."""
-    found = {
-        "full": [evaluated(0.98, 500), evaluated(0.98, 400)],
-        "other": [evaluated(0.98, 800), evaluated(0.98, 500)],
-    }
-    for arm, fates in found.items():
-        for seed in range(6):
-            record_run(
-                tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
-                children=[(f"g0.c{k}", fate) for k, fate in enumerate(fates)],
-            )  # fmt: skip
-    full, other = arms_of(read_runs(sorted(tmp_path.iterdir())))
-    (one, early), (two, late) = by_evaluations(other, full, METRICS["hypervolume"])
-    assert (one, two) == (1, 2)
-    assert early.estimate == early.low == early.high == pytest.approx(0.88 * math.log10(5 / 8))
-    assert late.estimate == pytest.approx(0.88 * math.log10(4 / 5))
-    for run in other.runs:  # 3 points below its seed network
-        run.finals["g0.c1"] = (0.95, 0.95, 0.95)
-    (_, strict), (_, lax) = by_setting(other, full, saved, (0.0, 0.05))
-    assert strict.estimate == pytest.approx(-math.log10(1000 / 400))  # the other saves nothing
-    assert lax.estimate == pytest.approx(math.log10(4 / 5))
-
-
 @pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes(study, tmp_path):
     written = []
@@ -163,18 +66,173 @@ def test_the_same_runs_give_the_same_bytes(study, tmp_path):
         assert draw_all(compare(study), tmp_path / name) == list(FIGURES.values())
         written.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
-    assert len(written[0]) == 2 * len(FIGURES)
+    assert len(written[0]) == 3 * len(FIGURES)
 
 
 def test_arms_are_told_apart_in_colour_and_in_grey(study, tmp_path):
     draw("pareto", compare(study), tmp_path)
     with Image.open(tmp_path / "pareto.png") as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
-    assert {(0, 114, 178), (213, 94, 0), (0, 158, 115)} <= colours
-    looks = [plot_style.look(place) for place in range(24)]
-    for i, one in enumerate(looks):
-        for other in looks[:i]:
-            assert (one["linestyle"], one["marker"]) != (other["linestyle"], other["marker"])
+    arms = ("full", "random_mutation", "no_eot", "no_crp")
+    assert {to_rgb(look(arm).color) for arm in arms} <= colours
+
+
+def to_rgb(color):
+    return tuple(bytes.fromhex(color.removeprefix("#")))
+
+
+SHIPPED = [one.stem for one in Path(harness.__file__).parent.glob("conf/ablation/*.yaml")]
+
+
+@pytest.fixture(scope="module")
+def every_arm(tmp_path_factory):
+    """A run of each arm of the harness, no two alike."""
+    folder = tmp_path_factory.mktemp("every_arm")
+    for k, arm in enumerate(SHIPPED):
+        record_run(folder / arm, arm=arm, seed=0, children=[("g0.c0", evaluated(0.98, 900 - k))])
+    return compare(runs_below(folder).runs)
+
+
+@pytest.mark.parametrize("name", ["pareto", "progress", "cost", "targets", "sensitivity"])
+def test_no_two_arms_look_alike_in_grey(name, every_arm):
+    with plot_style.styled():
+        (legend,) = FIGURES[name].draw(every_arm).legends
+    entries = [
+        (str(line._unscaled_dash_pattern), line.get_marker(), line.get_fillstyle())
+        for line in legend.get_lines()
+        if line.get_label().partition(" (= ")[0] in SHIPPED
+    ]
+    assert len(set(entries)) == len(entries) >= len(SHIPPED) - 1  # without the reference
+
+
+def test_an_arm_has_one_colour_in_every_figure_whatever_the_others(study):
+    """Beside ``full`` and without it, in each figure that has a line or mark for an arm."""
+    color = look("no_crp").color
+    alone = [run for run in study if run.arm in {"no_crp", "random_mutation"}]
+    for runs in (study, alone):
+        with plot_style.styled():
+            for name in ("pareto", "progress", "cost", "targets"):
+                drawn = FIGURES[name].draw(compare(runs))
+                by_label = {
+                    line.get_label(): line.get_color() for axes in drawn.axes for line in axes.lines
+                }
+                assert by_label["no_crp"] == color, name
+
+
+def outlying(folder, worst):
+    """Record two arms, one of which found a network far below all others."""
+    for arm, least in (("full", 0.9795), ("no_eot", worst)):
+        fates = [(f"g0.c{k}", evaluated(0.98 + k / 1000, 500 + 50 * k)) for k in range(4)]
+        record_run(
+            folder / arm, arm=arm, seed=0, children=[*fates, ("g1.c0", evaluated(least, 50))]
+        )
+    return compare(runs_below(folder).runs)
+
+
+def test_a_network_far_below_is_counted_at_the_edge_and_squashes_nothing(tmp_path):
+    comparison = outlying(tmp_path, worst=0.3)
+    with plot_style.styled():
+        drawn = FIGURES["pareto"].draw(comparison)
+    low, high = drawn.axes[0].get_ylim()
+    assert 97 < low < 98
+    assert high < 99
+    (legend,) = drawn.legends
+    assert "1 below the axis" in [text.get_text() for text in legend.get_texts()]
+    assert "marked at its edge: 1, down to 30.00 %." in FIGURES["pareto"].caption_of(comparison)
+
+
+def test_an_axis_is_cut_only_where_outliers_take_half_of_it():
+    assert plot_style.limits([98, 98.2, 98.4, 98.6, 98.8, 90]) == pytest.approx((97.952, 98.848))
+    assert plot_style.limits([98, 98.2, 98.4, 98.6, 98.8, 90], always=[90]) is None
+    assert plot_style.limits([98, 98.2, 98.4, 98.6, 98.8, 97.6]) is None
+    assert plot_style.limits([60, 70, 80, 90, 95, 98]) is None
+    assert plot_style.limits([90, 98]) is None
+    assert plot_style.limits([98] * 9) is None
+
+
+def test_arms_with_the_same_points_say_so_and_those_without_have_no_entry(tmp_path):
+    for arm in ("full", "no_eot"):
+        record_run(tmp_path / arm, arm=arm, seed=0, children=[("g0.c0", evaluated(0.9, 500))])
+    record_run(tmp_path / "nas", arm="nas", seed=0, children=[("g0.c0", LINT)])
+    comparison = compare(runs_below(tmp_path).runs)
+    with plot_style.styled():
+        for name in ("pareto", "cost", "targets"):
+            (legend,) = FIGURES[name].draw(comparison).legends
+            assert "no_eot (= full)" in [text.get_text() for text in legend.get_texts()], name
+        (legend,) = FIGURES["pareto"].draw(comparison).legends
+    assert "nas" not in [text.get_text() for text in legend.get_texts()]
+    assert "Without a network on a front: nas." in FIGURES["pareto"].caption_of(comparison)
+
+
+def test_a_cost_that_no_arm_has_gets_no_panel(tmp_path):
+    record_run(tmp_path / "a", arm="full", seed=0, tokens=0, children=[("g0.c0", evaluated(0.9, 500))])  # fmt: skip
+    with plot_style.styled():
+        comparison = compare(runs_below(tmp_path).runs)
+        assert len(FIGURES["progress"].draw(comparison).axes) == 4
+        assert len(FIGURES["cost"].draw(comparison).axes) == 1
+
+
+@pytest.mark.parametrize("sheet", plot_style.SHEETS)
+def test_in_print_a_figure_is_as_wide_as_its_place_and_its_caption_has_the_title(
+    sheet, study, tmp_path
+):
+    width = plot_style.SHEETS[sheet].width
+    comparison = compare(study)
+    for name in ("pareto", "credit", "sensitivity"):
+        FIGURES[name].write(comparison, tmp_path, plot_style.SHEETS[sheet])
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert picture.width == pytest.approx(width * picture.info["dpi"][0], abs=2)
+            assert picture.info["dpi"][0] == pytest.approx(300, abs=0.1)
+        with plot_style.styled(plot_style.SHEETS[sheet]):
+            assert FIGURES[name].draw(comparison)._suptitle is None
+        text = (tmp_path / f"{name}.tex").read_text()
+        assert text.startswith(f"\\caption{{{FIGURES[name].title}. {comparison.title}. ")
+        assert text.endswith(f"}}\n\\label{{fig:{name}}}\n")
+
+
+@pytest.mark.parametrize("name", ["credit", "validity", "progress", "retrained"])
+def test_labels_of_ticks_are_whole_and_apart_in_a_column(name, tmp_path):
+    with plot_style.styled(plot_style.SHEETS["column"]):
+        drawn = FIGURES[name].draw(compare(quickstart()))
+        drawn.savefig(tmp_path / "drawn.png")
+        for axis in (axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)):
+            labels = [one for one in axis.get_ticklabels() if one.get_visible()]
+            boxes = [one.get_window_extent().padded(1) for one in labels if one.get_text()]
+            for one, other in itertools.pairwise(boxes):
+                assert not one.overlaps(other), [label.get_text() for label in labels]
+        texts = [text for axes in drawn.axes for text in axes.get_yticklabels()]
+        if name != "progress":  # whose ticks may lie beyond the axis, where they are not drawn
+            for box in (text.get_window_extent() for text in texts):
+                assert drawn.bbox.y0 <= box.y0 <= box.y1 <= drawn.bbox.y1
+    if name == "credit":
+        assert "full:\nuncommon_hyperparameters (4)" in [text.get_text() for text in texts]
+
+
+@pytest.mark.parametrize("sheet", [None, "column"])
+def test_evaluations_are_whole_numbers_on_an_axis(sheet, study):
+    with plot_style.styled(*([plot_style.SHEETS[sheet]] if sheet else [])):
+        drawn = FIGURES["targets"].draw(compare(study))
+    (axes,) = drawn.axes
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
+def test_the_caption_of_differences_names_the_arm_at_zero(study):
+    comparison = compare(study)
+    caption = FIGURES["sensitivity"].caption_of(comparison)
+    assert f"The line at 0 is {comparison.reference.label}." in caption
+
+
+def test_long_names_of_arms_are_told_apart_in_a_column(tmp_path):
+    names = [f"guided_evolution_of_networks_without_{what}_prompts" for what in ("eot", "crp")]
+    for name in names:
+        record_run(tmp_path / name, arm=name, seed=0, children=[("g0.c0", evaluated(0.9, 500))])
+    with plot_style.styled(plot_style.SHEETS["column"]):
+        drawn = FIGURES["retrained"].draw(compare(runs_below(tmp_path).runs))
+        drawn.savefig(tmp_path / "drawn.png")
+    (axes,) = drawn.axes
+    assert axes.get_window_extent().width > 0.4 * drawn.bbox.width
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(set(labels)) == len(labels) == 3
 
 
 @pytest.mark.parametrize("n_arms", [1, 4, 24])
@@ -190,6 +248,11 @@ def test_nothing_is_cut_off(figure, n_arms, tmp_path):
             assert drawn is None  # there is no other arm
             return
         drawn.savefig(tmp_path / "drawn.png")
+        for axes in drawn.axes:
+            assert axes.get_window_extent().width > 100
+        if figure.name == "credit":
+            assert not drawn.legends  # each row names its arm
+            return
         (legend,) = drawn.legends
         box = legend.get_window_extent()
         whole = drawn.bbox
@@ -198,7 +261,6 @@ def test_nothing_is_cut_off(figure, n_arms, tmp_path):
         assert whole.y0 <= box.y0
         assert box.y1 <= whole.y1
         for axes in drawn.axes:
-            assert axes.get_window_extent().width > 100
             assert not axes.get_window_extent().overlaps(box)
 
 
@@ -236,17 +298,18 @@ def test_any_number_of_names_on_record_fits_into_a_figure(tmp_path):
         for figure in FIGURES.values():
             drawn = figure.draw(comparison)
             assert drawn.get_figheight() < 40
-            (legend,) = drawn.legends
-            assert len(legend.get_texts()) <= plot_style.MOST_ROWS + 1
+            for legend in drawn.legends:
+                assert len(legend.get_texts()) <= plot_style.MOST_ROWS + 1
             for axes in drawn.axes:
                 assert len(axes.get_yticks()) <= plot_style.MOST_ROWS
                 assert len(axes.patches) <= 14 * plot_style.MOST_ROWS
-            titles[figure.name] = drawn.axes[0].get_title(loc="left")
+            first = drawn.axes[0]
+            titles[figure.name] = first.get_title(loc="left") + first.get_ylabel()
             if figure.name == "targets":
                 assert legend.get_texts()[-1].get_text() == "and 10 others"
             if figure.name == "validity":
                 assert legend.get_texts()[-1].get_text() == "other gates"
-    assert titles["credit"] == f"by category (120 of {n} rows)"
+    assert titles["credit"] == f"acceptedby category (120 of {n} rows)"
     assert titles["validity"].endswith(f"(120 of {n + n_arms - 1} rows)")
     assert titles["retrained"].endswith(f"(120 of {n_arms} rows)")
 
@@ -287,4 +350,4 @@ def test_where_there_is_nothing_to_show_nothing_is_written(tmp_path):
     out.mkdir()
     written = draw_all(compare(read_runs([tmp_path / "run"])), out)
     assert [figure.name for figure in written] == ["pareto"]  # the seed network's star
-    assert sorted(p.name for p in out.iterdir()) == ["pareto.pdf", "pareto.png"]
+    assert sorted(p.name for p in out.iterdir()) == ["pareto.pdf", "pareto.png", "pareto.tex"]

@@ -16,7 +16,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
 from harness.reporting import run_page
-from harness.reporting.html import write_report
+from harness.reporting.html import _folding, write_report
 from harness.reporting.run_page import Colours, _lines
 from harness.reporting.summary import folder_of
 from tests.conftest import SEED_NETWORK
@@ -178,6 +178,13 @@ def test_a_place_that_cannot_be_written_is_one_sentence(hostile):
     assert "Traceback" not in done.stderr
 
 
+def test_a_cell_folds_before_a_range_and_never_in_it():
+    assert _folding("0.46 [0.23, 0.77]") == "0.46 <span>[0.23, 0.77]</span>"
+    assert _folding("33 / 17 / 50") == "<span>33 / 17 / 50</span>"
+    assert _folding("11 build, 4 same function") == "11 build, 4 same function"
+    assert _folding("<b> [<i>]") == "&lt;b&gt; <span>[&lt;i&gt;]</span>"
+
+
 @pytest.fixture
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: nox -s browser")
@@ -220,6 +227,22 @@ def test_in_a_browser_hostile_text_is_shown_and_never_run(browser, hostile):
         "return performance.getEntriesByType('resource').map(e => e.name)"
     )
     assert all(name.startswith("data:") for name in asked)
+
+
+def test_in_a_browser_tables_fit_a_screen_and_else_scroll_in_their_box(browser, tmp_path):
+    arms = ["full", "random_mutation", "random_mutation_as_before"]
+    record_study(
+        tmp_path, arms=arms, seeds=range(4), proposals=8, source=SEED_NETWORK.read_text(), words=9
+    )
+    browser.get(page_of(tmp_path).as_uri())
+    for width, fits in ((1300, True), (600, False)):
+        browser.set_window_size(width, 1500)
+        sizes = browser.execute_script(
+            "return [document.documentElement, ...document.querySelectorAll('.scroll')]"
+            ".map(e => e.scrollWidth <= e.clientWidth)"
+        )
+        assert sizes[0]  # the page itself never scrolls sideways
+        assert all(sizes[1:]) == fits
 
 
 def test_in_a_browser_a_study_of_30_runs_opens_in_two_seconds(browser, tmp_path):

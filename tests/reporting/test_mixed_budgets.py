@@ -1,8 +1,11 @@
 """Arms of different budgets in one table: as they ended, and cut to equal effort."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.analysis.comparison import comparisons
+from harness.analysis.effort.cut import at_equal
 from harness.analysis.loading import runs_below
 from harness.reporting.comparison_tables import describe_comparison
 from tests.conftest import ROOT
@@ -54,7 +57,7 @@ def test_the_heading_says_which_budgets_differ(study):
     (comparison,) = comparisons(runs_below(study).runs)
     document = describe_comparison(comparison)
     assert document.title == "digits: at most 3 to 7 evaluations per run, seeds 0 to 5"
-    assert document.headings[0] == "Budgets differ: nas 7 evaluations, others 3."
+    assert document.headings[0].text == "Budgets differ: nas 7 evaluations, others 3."
     assert "Against full, primary, at unequal budgets" in [t.title for t in document.tables][2]
 
 
@@ -67,7 +70,7 @@ def test_the_heading_says_which_budgets_differ(study):
         ([{"evaluations": 3, "seconds": 60}, {"evaluations": 3}, {"evaluations": 3}],
          "a0 60 seconds of training and LLM, others no limit"),
         ([{"evaluations": 3, "cost": 5.0}, {"evaluations": 9}, {"evaluations": 9}],
-         "a0 5.0 of cost, others no limit; a0 3 evaluations, others 9"),
+         "a0 5.0 in cost, others no limit; a0 3 evaluations, others 9"),
         ([{"evaluations": 3, "proposals": 15}, {"evaluations": 3, "proposals": 30}],
          "a1 30 proposals, a0 15"),
     ],
@@ -103,6 +106,41 @@ def test_what_a_cut_lacks_is_said_and_the_measure_is_another(study):
     named = run_main(study, "--equal", "seconds", "--measure", "saved", module="harness.table")
     assert named.returncode == 2
     assert "--measure: expected a metric that all cut runs have, one of hypervolume" in named.stderr
+
+
+def test_a_cut_says_how_many_savings_rest_on_one_re_training(tmp_path):
+    """Cut at two evaluations, the first is selected, which is on the front to the end."""
+    sizes = (("g0.c0", evaluated(0.98, 500)), ("g0.c1", evaluated(0.9, 900)),
+             ("g0.c2", evaluated(0.975, 100)))  # fmt: skip
+    for arm, n in (("full", 2), ("nas", 3)):
+        for seed in range(3):
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed, children=sizes[:n],
+                       comparison=None, settings={"budget": {"evaluations": n}})  # fmt: skip
+    done = run_main(tmp_path, "--equal", "evaluations", module="harness.table")
+    assert (
+        "nas: 3 of 3 cut runs selected a network that was re-trained once, not 3 times. What they "
+        "save rests on that one score, which is noisier than the chances given for the margin."
+    ) in done.stdout
+    assert "full: 3 of 3" not in done.stdout
+
+
+def test_a_headline_of_unknown_values_alone_is_not_printed(tmp_path):
+    children_of = [("g0.c0", evaluated(0.98, 500)), ("g0.c1", evaluated(0.99, 400))]
+    for arm in ("full", "nas"):  # the first network is dominated later, and not re-trained
+        for seed in range(2):
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed, children=children_of,
+                       comparison=None, settings={"budget": {"evaluations": 2}})  # fmt: skip
+    record_run(tmp_path / "short", arm="short", seed=0, children=[("g0.c0", evaluated(0.98, 990))],
+               comparison=None, settings={"budget": {"evaluations": 1}})  # fmt: skip
+    whole, cut = (
+        run_main(tmp_path, *options, module="harness.table").stdout
+        for options in ((), ("--equal", "evaluations"))
+    )
+    assert "Parameters saved by the selected network" in whole
+    assert "full unknown, nas unknown, short 1.0 %" in cut
+    comparison = at_equal(next(iter(comparisons(runs_below(tmp_path).runs))), "evaluations")
+    unknown = [arm for arm in comparison.arms if arm.name != "short"]
+    assert describe_comparison(replace(comparison, arms=tuple(unknown))).headline == ""
 
 
 def test_runs_of_unknown_cost_hide_no_other_table(tmp_path):

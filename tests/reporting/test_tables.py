@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis import measures
+from harness.analysis.arm import arms_of
 from harness.analysis.comparison import compare, comparisons
 from harness.analysis.curves.trajectory import anytime, evaluations_to_target, trajectory
 from harness.analysis.loading import read_run, read_runs, runs_below
@@ -16,7 +19,9 @@ from harness.analysis.statistics.paired import Shift
 from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import ARM
+from harness.reporting.notes.note import texts_of
 from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, render
+from harness.text import one_line
 from tests.conftest import ROOT
 from tests.support.records import LINT, SLOW, evaluated, record_run
 from tests.support.tables import described, row
@@ -33,9 +38,9 @@ def test_golden(study, style):
 
 def test_numbers_by_hand(runs):
     full = row(runs, "full")
-    assert (full["seeds"], full["valid"]) == ("1/1", "0.5")
+    assert (full["runs_complete"], full["runs_planned"], full["valid"]) == ("1", "1", "0.5")
     assert full["best_validation"] == "0.975"  # 99 % is larger than the seed
-    assert full["parameters"] == "600"  # within one point of the seed's 98 %
+    assert full["parameters"] == "600.0"  # within one point of the seed's 98 %
     assert float(full["test_score"]) == pytest.approx(0.98)
     assert full["test_score_low"] == full["hypervolume_low"] == ""  # of one run
     assert full["evaluations"] == "3.0"  # the one that took too long is charged, the lint one not
@@ -46,16 +51,18 @@ def test_numbers_by_hand(runs):
     assert float(full["hypervolume"]) == pytest.approx(
         (0.975 - 0.1) * 1.2218 + (0.99 - 0.975) * 0.699, abs=1e-3
     )
-    assert full["cost"] == "unknown"  # never zero
+    assert full["cost"] == ""  # never zero
+    assert full["reasons"] == "cost: unknown; search_s: unknown; search_cost: unknown"
     assert (full["to_target"], full["to_target_reached"], full["to_target_of"]) == ("", "0", "1")
     nothing = row(runs, "random_mutation")
     assert (nothing["prompt_tokens"], nothing["cost"]) == ("0.0", "0.0")
     pool = row(runs, "guided~pool:full")
-    assert (pool["prompt_tokens"], pool["completion_tokens"], pool["cost"]) == (
-        "12 characters", "6 characters", "unknown",
-    )  # fmt: skip
+    assert pool["prompt_tokens"] == pool["completion_tokens"] == pool["cost"] == ""
+    assert pool["reasons"].startswith(
+        "prompt_tokens: 12 characters; completion_tokens: 6 characters; cost: unknown"
+    )
     seed = row(runs, "seed network")
-    assert (seed["parameters"], float(seed["test_score"])) == ("1000", pytest.approx(0.98))
+    assert (seed["parameters"], float(seed["test_score"])) == ("1000.0", pytest.approx(0.98))
     assert float(seed["hypervolume"]) == pytest.approx(0.88)
 
 
@@ -98,25 +105,35 @@ def test_evaluations_to_the_target_count_those_of_runs_that_never_reached_it(tmp
     | st.builds(Shift, estimate=st.floats(), low=st.none() | st.floats(), high=st.none() | st.floats())
 )  # fmt: skip
 def test_json_and_csv_tell_what_is_infinite_from_what_is_missing(value):
-    table = Table(
-        name="t", title="t", columns=(ARM,), rows=({"arm": "a", "value": value},), notes=()
-    )
+    row = {"arm": "a", "difference": value}
+    table = Table(name="compared", shows="t", columns=(ARM,), rows=(row,), notes=())
     document = Document(title="a", headings=(), tables=(table,), headline="", notes=())
 
     def refuse(text):
         raise AssertionError(f"{text} is no JSON")
 
     content = json.loads(render(document, "json"), parse_constant=refuse)
-    shown = content["tables"]["t"]["rows"][0]["value"]
+    shown = content["tables"]["compared"]["rows"][0]
     row_of_csv = next(csv.DictReader(io.StringIO(render(document, "csv"))))
-    cells = [row_of_csv[name] for name in row_of_csv if name.startswith("value")]
-    parts = [value] if not isinstance(value, Shift) else list(vars(value).values())
-    known = [shown] if not isinstance(shown, dict) else list(shown.values())
-    for part, in_json, in_csv in zip(parts, known, cells, strict=True):
-        assert (part is None) is (in_json is None)
-        assert part is not None or in_csv == ""
-        if isinstance(part, float):
-            assert str(float(in_json)) == str(float(in_csv)) == str(part)
+    parts = vars(value) if isinstance(value, Shift) else {"estimate": value}
+    for part, mine in parts.items():
+        name = "difference" if part == "estimate" else f"difference_{part}"
+        in_json, in_csv = shown[name], row_of_csv[name]
+        reasons = shown["reasons"] or ""
+        if mine is None:
+            assert (in_json, in_csv) == (None, "")
+            assert f"{name}: " not in reasons
+        elif isinstance(mine, str):  # such as "unknown": no number, and told apart
+            assert (in_json, in_csv) == (None, "")
+            assert reasons == f"difference: {one_line(mine)}"
+            assert row_of_csv["reasons"]
+        else:
+            assert str(float(in_csv)) == str(float(mine))
+            if math.isfinite(mine):
+                assert in_json == float(mine)  # a field of this type
+            else:
+                assert in_json is None
+                assert f"{name}: {float(mine)}" in reasons
 
 
 def test_one_seed_has_no_headline_and_every_table_says_so(runs, study):
@@ -124,7 +141,7 @@ def test_one_seed_has_no_headline_and_every_table_says_so(runs, study):
     assert one.headline == ""
     assert one.title.endswith(": one seed, a demonstration that supports no conclusion")
     captions = [line for line in render(one, "latex").splitlines() if line.startswith(r"\caption")]
-    assert len(captions) == 4
+    assert len(captions) == render(one, "latex").count(r"\begin{tabular}") >= 4
     assert all("one seed, a demonstration" in caption for caption in captions)
     eight = describe_comparison(compare(runs_below(study).runs))
     assert eight.headline.count(" runs)") == 3
@@ -138,7 +155,7 @@ def test_what_is_unknown_of_the_llms_that_answered_is_told(tmp_path):
     def told(**changes):
         calls = {step: replace(call, **changes) for step, call in run.calls.items()}
         return [
-            note for note in describe_comparison(compare([replace(run, calls=calls)])).notes
+            note for note in texts_of(describe_comparison(compare([replace(run, calls=calls)])).notes)
             if "on record" in note or "unknown" in note
         ]  # fmt: skip
 
@@ -157,13 +174,26 @@ def test_training_time_is_that_of_re_trainings(tmp_path):
     assert row(read_runs([tmp_path / "a"]), "full")["time_ratio"] == "1.0"
 
 
-def test_runs_that_save_are_counted(tmp_path):
-    for seed, size in enumerate((100, 2000, 300)):
+def test_runs_that_save_as_much_as_matters_are_counted(tmp_path):
+    for seed, size in enumerate((100, 990, 300)):
         record_run(tmp_path / str(seed), arm="full", seed=seed,
                    children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
     mine = row(read_runs(sorted(tmp_path.iterdir())), "full")
     assert float(mine["saves"]) == pytest.approx(2 / 3)
     assert 0.09 < float(mine["saves_low"]) < 0.1
+    document = describe_comparison(compare(read_runs(sorted(tmp_path.iterdir()))))
+    assert document.headline.endswith(
+        "how many runs save 0.15 decades (29 % fewer parameters) or more: full 70.0 % (2 of 3 runs)."
+    )
+
+
+def test_the_best_network_within_the_seed_size_has_a_spread(tmp_path):
+    for seed, final in enumerate((0.95, 0.97, 0.99)):
+        record_run(tmp_path / str(seed), arm="full", seed=seed, finals=(final,) * 3,
+                   children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    mine = row(read_runs(sorted(tmp_path.iterdir())), "full")
+    ends = [mine[f"small_test_score{end}"] for end in ("", "_low", "_high")]
+    assert list(map(float, ends)) == pytest.approx([0.97, 0.96, 0.98])
 
 
 def cells_of(text):
@@ -190,10 +220,11 @@ def test_no_row_and_no_column_holds_dashes_alone(tmp_path, complete):
         assert all({*row[1:]} - {"–"} for row in rows)
         for name, *column in list(zip(header, *rows, strict=True))[1:]:
             assert {*column} - {"–"}, name
-    assert len(tables) == (3 if complete is False else 4)
+    assert len(tables) == (4 if complete else 3)
     content = json.loads(described(found, "json"))["tables"]
     assert content["took"]["rows"][0].keys() >= {"llm", "refused", "cost"}  # none is lost
-    assert content["compared"]["rows"][0]["p"] is None
+    compared = content["compared"]["rows"]
+    assert [one["p"] for one in compared] == ([] if complete is None else [None])
 
 
 def test_arms_that_proposed_the_same_are_said_to_be_one_search(tmp_path):
@@ -201,7 +232,7 @@ def test_arms_that_proposed_the_same_are_said_to_be_one_search(tmp_path):
         for seed, size in enumerate(sizes):
             record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
                        children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
-    notes = footnotes.on_events(read_runs(sorted(tmp_path.iterdir())))
+    notes = texts_of(footnotes.on_events(arms_of(read_runs(sorted(tmp_path.iterdir())))))
     assert [note for note in notes if "the same proposals" in note] == [
         "full and no_eot, seed 0: the same proposals, so one search; what the arms differ in had no "
         "effect."
@@ -258,17 +289,60 @@ def test_what_was_recorded_of_the_data_for_readers_is_told_below_the_table(tmp_p
     (run,) = read_runs([tmp_path / "a"])
     data = replace(run.manifest.data, details={"notes": ["1 of 4 test images", 5, "a\x1b[2J"]})
     known = replace(run, manifest=replace(run.manifest, data=data))
-    assert "Data: 1 of 4 test images" in footnotes.on_events([known, known])
-    assert sum(note.startswith("Data: ") for note in footnotes.on_events([known, run])) == 1
+    assert "Data: 1 of 4 test images" in texts_of(footnotes.on_events(arms_of([known, known])))
+    assert (
+        sum(note.text.startswith("Data: ") for note in footnotes.on_events(arms_of([known, run])))
+        == 1
+    )
 
 
 def test_what_is_unknown_is_no_failure(tmp_path):
     for seed, name in enumerate("ab"):
         record_run(tmp_path / name, arm="full", seed=seed, finals=(),
                    children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
-    assert (
-        "fails: full unknown."
-        in describe_comparison(
-            compare([read_run(tmp_path / "a"), read_run(tmp_path / "b")])
-        ).headline
+        record_run(tmp_path / f"other {name}", arm="other", seed=seed,
+                   children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    found = read_runs(sorted(tmp_path.iterdir()))
+    assert describe_comparison(compare(found)).headline.endswith(
+        "or more: full unknown, other 50.0 % (2 of 2 runs)."
     )
+    unknown = [run for run in found if run.arm == "full"]
+    assert describe_comparison(compare(unknown)).headline == ""
+
+
+def test_no_parameters_are_saved_against_a_seed_network_that_learnt_nothing(tmp_path):
+    def document(name, finals, n_test):
+        for seed in (0, 1):
+            record_run(
+                tmp_path / name / str(seed), arm="full", seed=seed, finals=finals,
+                data={"n_test": n_test}, children=[("g0.c0", evaluated(0.98, 500))],
+            )  # fmt: skip
+        found = read_runs([tmp_path / name / "0", tmp_path / name / "1"])
+        return found[0], describe_comparison(compare(found))
+
+    told = "the seed network learnt nothing, its score is at chance"
+    for name, finals, n_test in (("at", (0.1, 0.1, 0.1), 360), ("near", (0.12, 0.13, 0.11), 360)):
+        run, found = document(name, finals, n_test)
+        assert measures.saved(run) is None
+        assert found.headline == (
+            "No parameters saved are stated: at seeds 0 to 1 the seed network is at chance, so "
+            "that any network is as good."
+        )
+        assert any(told in note.text for note in found.notes)
+    run, found = document("above", (0.12, 0.13, 0.11), 36_000)
+    assert measures.saved(run) is not None
+    assert "full 50.0 % (2 of 2 runs)" in found.headline
+    assert not any(told in note.text for note in found.notes)
+
+
+def test_a_headline_that_is_not_the_primary_measure_is_exploratory(tmp_path):
+    for seed in (0, 1):
+        record_run(tmp_path / str(seed), arm="full", seed=seed,
+                   children=[("g0.c0", evaluated(0.98, 500))])  # fmt: skip
+    runs = read_runs([tmp_path / "0", tmp_path / "1"])
+    assert describe_comparison(compare(runs)).headline.startswith("Parameters saved by")
+    known = runs[0].manifest.settings
+    other = {**known, "final": {**known["final"], "measure": "hypervolume"}}
+    runs = [replace(r, manifest=replace(r.manifest, settings=other)) for r in runs]
+    headline = describe_comparison(compare(runs)).headline
+    assert headline.startswith("Exploratory, since the primary measure is hypervolume. Parameters")

@@ -13,7 +13,7 @@ import pytest
 from harness.config.compose import compose
 from harness.config.strategies import build
 from harness.evolution.budget import Ledger
-from harness.evolution.candidate import Evaluation, Individual, Rejection
+from harness.evolution.candidate import Decided, Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
 from harness.llm.model import Completion
@@ -58,7 +58,9 @@ class Played:
             selection=build(self.config.selection),
             gates=lambda _: None,
             confirm=lambda individual: individual,
-            assess=lambda proposals: list(map(outcome, proposals)),
+            assess=lambda proposals: [
+                Decided(proposal=one, outcome=outcome(one)) for one in proposals
+            ],
             sizes=self.config.sizes,
             rates=self.config.rates,
             ledger=Ledger(budget=self.config.budget),

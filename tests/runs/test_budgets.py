@@ -147,7 +147,10 @@ def test_a_run_with_a_real_server_is_replayed_with_the_seconds_that_it_took(tmp_
 
 
 @pytest.mark.parametrize("model", ["recorded", "scripted", "ensemble"])
-def test_a_model_that_does_not_know_its_seconds_is_refused_before_the_run(model, tmp_path):
+def test_a_model_that_does_not_know_its_seconds_is_refused_before_the_run(
+    model, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OPENAI_MODEL", "that of each member until it is replaced")
     config = compose([*SHORT, f"model={model}", f"runs_dir={tmp_path}", "budget.seconds=60",
                       *(["model.answers=[x]"] if model == "scripted" else [])])  # fmt: skip
     if model == "ensemble":
@@ -160,12 +163,12 @@ def test_a_model_that_does_not_know_its_seconds_is_refused_before_the_run(model,
     assert not list(tmp_path.rglob("journal*"))
 
 
-def test_an_answer_without_seconds_ends_a_run_that_counts_them(tmp_path):
-    with pytest.raises(InputError, match=r"duration of the answer to g0\.c0\.mutation, scripted"):
-        completed(guided(tmp_path, "budget.seconds=60", seconds=None))
-    (folder,) = completed(guided(tmp_path / "timed", "budget.seconds=60", seconds=5.0))
-    journal = next(tmp_path.glob("full*"))
-    assert not any(isinstance(event, CallAnswered) for event in read_events(journal))
+def test_an_answer_without_seconds_counts_with_those_since_its_request(tmp_path):
+    """It may be paid for: to refuse it would end the run for good, and pay for it at each restart."""
+    (folder,) = completed(guided(tmp_path, "budget.seconds=60", seconds=None))
+    calls = [event for event in read_events(folder) if isinstance(event, CallAnswered)]
+    assert calls
+    assert all(0 < call.latency_s < 60 for call in calls)
     assert read_run(folder).complete
 
 

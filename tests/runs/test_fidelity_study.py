@@ -14,8 +14,9 @@ from harness.config.compose import compose
 from harness.config.identity import identity
 from harness.errors import InputError
 from harness.evaluation.cache import FOLDER
+from harness.evolution.genome import read_network
 from harness.runs.fidelity_study import correlate, kept, rows
-from tests.conftest import ROOT, SMALL
+from tests.conftest import ROOT, SEED_NETWORK, SMALL
 from tests.support.backends import complete_folders
 from tests.support.records import record_run
 
@@ -58,19 +59,32 @@ def test_networks_that_failed_at_either_are_left_out():
     assert table[2] == ["2", "0", "unknown", "–", "–"]
 
 
+def record_seed_only(folder, **limits):
+    """Record a run of the seed network alone, with other limits."""
+    network = read_network(SEED_NETWORK)
+    config = compose([*SMALL, "+ablation=seed_only"])
+    settings = identity(config, data="d", network=network.digest, study=None)
+    settings["limits"] |= limits
+    record_run(
+        folder,
+        arm="seed_only",
+        seed=0,
+        children=[],
+        settings=settings.items(),
+        source=network.source,
+    )
+
+
 @pytest.mark.parametrize("name", ["memory_mib", "threads"])
 def test_a_record_does_not_decide_how_much_of_this_machine_it_takes(tmp_path, name):
-    settings = identity(compose([*SMALL, "+ablation=seed_only"]), data="d", network="n", study=None)
-    settings["limits"][name] = 10**9
-    record_run(tmp_path, arm="seed_only", seed=0, children=[], settings=settings.items())
+    record_seed_only(tmp_path, **{name: 10**9})
     with pytest.raises(InputError, match=rf"limits\.{name}: expected at most .* on this machine"):
         correlate(tmp_path, n_networks=1, epochs=[1], overrides=[])
 
 
 @pytest.mark.parametrize("link", ["mine", f"mine/{FOLDER}"])
 def test_no_link_leads_to_the_cache(tmp_path, link):
-    settings = identity(compose([*SMALL, "+ablation=seed_only"]), data="d", network="n", study=None)
-    record_run(tmp_path / "run", arm="seed_only", seed=0, children=[], settings=settings.items())
+    record_seed_only(tmp_path / "run")
     (tmp_path / "victim").mkdir()
     (tmp_path / link).parent.mkdir(exist_ok=True)
     (tmp_path / link).symlink_to(tmp_path / "victim")

@@ -1,12 +1,15 @@
 """Progress of a run: lines in a pipe, a panel on a terminal."""
 
+from dataclasses import replace
+
+import pytest
 from rich.console import Console
 
 from harness.config.schema import Budget
 from harness.record.events import RunCompleted, read_event
-from harness.runs.live_display import LiveDisplay
+from harness.runs.display.live_display import LiveDisplay
 from harness.tasks.image_classification.wording import WORDING
-from tests.support.records import LINT, call, child, evaluated, reference
+from tests.support.records import LINT, call, child, evaluated, manifest, reference
 
 
 def events():
@@ -39,6 +42,8 @@ def test_plain_lines_name_the_run_and_every_outcome(capsys):
         "full, seed 0: seed network: accuracy 90.00%, 1,234 parameters",
         "full, seed 0: g0.c0 mutation of DW: accuracy 90.00%, 1,234 parameters",
         "full, seed 0: g0.c1 refused by lint: F821",
+        "full, seed 0: generation 0 done: 1 of 4 evaluations; LLM: 1 call, 100 tokens in, 20 out, "
+        "cost unknown",
         "full, seed 0: seed re-trained (1): test accuracy 80.00%",
         "full, seed 0: seed re-trained (2): was killed",
         "full, seed 0: complete",
@@ -61,6 +66,19 @@ def test_the_panel_tells_generation_fates_best_size_and_time_left():
     assert "complete" in shown["complete"]
 
 
+def test_a_search_without_generations_is_told_by_its_children(capsys):
+    steady = manifest()
+    schedule = {"_target_": "harness.SteadyState", "under_way": 8, "workers": 4, "answer": 0.3}
+    with display("plain") as shown:
+        shown.show(replace(steady, settings={**steady.settings, "schedule": schedule}))
+        for event in list(events())[:7]:
+            shown.show(event)
+            assert "generation" not in " ".join(cell for row in shown.rows() for cell in row)
+    out = capsys.readouterr().out
+    assert "full, seed 0: 2 children decided: 1 of 4 evaluations; LLM: 1 call" in out
+    assert "generation" not in out
+
+
 def test_a_resumed_run_shows_what_was_done_before_and_prints_none_of_it_again(capsys):
     resumed = display("plain")
     seed = read_event("training/search/seed/1", evaluated(0.95, 2000))
@@ -70,6 +88,14 @@ def test_a_resumed_run_shows_what_was_done_before_and_prints_none_of_it_again(ca
     assert "1 of 4" in text
     assert "1 lint" in text
     assert "90.00%" in text
+
+
+def test_all_runs_of_the_command_are_told_with_this_one():
+    overall = lambda: "1 of 4 runs complete"  # noqa: E731
+    budget = Budget(evaluations=4, proposals=20)
+    shown = LiveDisplay("full", budget=budget, mode="live", words=WORDING, overall=overall)
+    assert ("all runs", "1 of 4 runs complete") in list(shown.rows())
+    assert "all runs" not in dict(display("live").rows())
 
 
 def test_brackets_are_shown_and_never_taken_for_markup(capsys):
@@ -94,3 +120,56 @@ def test_the_panel_tells_what_limits_on_seconds_and_cost_have_left():
     shown.recall([child("g0.c1", LINT, variations=[change | {"calls": ["g0.c1.mutation"]}])])
     assert dict(shown.rows())["seconds"].startswith("unknown of 60 s")
     assert {"seconds", "cost"}.isdisjoint(dict(display("plain").rows()))
+
+
+def sent(step, tokens):
+    usage = {"calls": 1, "prompt_tokens": tokens, "completion_tokens": 100, "cost": None}
+    return read_event(f"sent/{step}/0", {"asked": "a", "reserved": usage})
+
+
+def test_calls_tokens_cost_and_the_nearest_limit_are_told_as_they_happen():
+    shown, price = display("plain", tokens=1000), {"prompt": 5_000, "completion": 25_000}
+    assert "LLM" not in dict(shown.rows())
+    shown.show(sent("g0.c0.mutation", 300))
+    assert dict(shown.rows())["LLM"].startswith("0 calls (1 in flight), 0 tokens in, 0 out")
+    shown.show(call("g0.c0.mutation", price=price))
+    assert dict(shown.rows())["LLM"] == "1 call, 100 tokens in, 20 out, cost 1"
+    assert dict(shown.rows())["nearest limit"] == "budget.tokens 12%, 120 of 1,000"
+    shown.show(sent("g0.c1.mutation", 300))
+    shown.show(call("g0.c1.mutation", prompt_tokens=None))
+    told = "2 calls, 100 tokens in, 20 out, unknown of 1 call, cost unknown"
+    assert dict(shown.rows())["LLM"] == told
+    # As the ledger: unknown usage counts as it was reserved.
+    assert dict(shown.rows())["nearest limit"] == "budget.tokens 52%, 520 of 1,000"
+
+
+def test_the_line_of_a_generation_tells_a_limit_that_is_nearer_than_evaluations(capsys):
+    with display("plain", llm_calls=2) as shown:
+        for event in list(events())[:7]:
+            shown.show(event)
+    assert capsys.readouterr().out.endswith("; nearest limit: budget.llm_calls 50%, 1 of 2\n")
+
+
+def test_a_server_that_reports_no_usage_is_told_as_unknown():
+    shown = display("plain")
+    shown.show(call("g0.c1.mutation", prompt_tokens=None))
+    assert dict(shown.rows())["LLM"] == "1 call, tokens unknown, cost unknown"
+
+
+def test_calls_of_a_process_that_ended_are_not_in_flight_and_count_as_billed():
+    shown = display("plain", tokens=1000)
+    shown.recall([sent("g0.c0.mutation", 300)])
+    assert "LLM" not in dict(shown.rows())
+    again = replace(sent("g0.c0.mutation", 300), attempt=1)
+    shown.show(again)
+    assert dict(shown.rows())["nearest limit"] == "budget.tokens 40%, 400 of 1,000"
+
+
+@pytest.mark.parametrize(("chance", "warned"), [(0.1, False), (0.9, True), (0.88, True)])
+def test_a_seed_network_that_learnt_nothing_is_warned_of_at_once(capsys, chance, warned):
+    found = manifest()
+    data = replace(found.data, chance=chance, details={"n_validation": 300})
+    with display("plain") as shown:
+        shown.show(replace(found, data=data))
+        shown.show(reference({"score": 0.9, "n_params": 1234, "train_s": 1.0}))
+    assert ("the seed network learnt nothing" in capsys.readouterr().out) == warned

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from baselines.random_mutation import RandomMutation
 from harness.analysis.loading import read_run
+from harness.baselines.random_mutation import RandomMutation
 from harness.config.compose import compose
 from harness.evaluation.backend import Backend
 from harness.evolution.candidate import SAME_FUNCTION, Evaluation, Gated, Variation
@@ -105,7 +105,7 @@ class Imagined:
     def open(self, config, dataset, network, *, on_epoch=None):
         machine = {"device": "cpu", "torch": "0", "sandbox": "none"}
         return Backend(
-            validate=lambda genome: Gated(behaviour=behaviour(genome)), evaluate=self,
+            validate=lambda genome, seed: Gated(behaviour=behaviour(genome)), evaluate=self,
             machine=machine,
         )  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_ends_as_expected(case, strict, network, monkeypatch):
         monkeypatch.setattr(sandbox, "limits", replace(sandbox.limits, build_s=4))
     body = case.body.replace("\nSEED", "\n" + network[case.segment])
     genome = network.replace(case.segment, body)
-    outcome = strict.validate(genome).refusal or strict.evaluate.search(genome, seed=0)
+    outcome = strict.validate(genome, seed=0).refusal or strict.evaluate.search(genome, seed=0)
     if case.expected == "accepted":
         assert isinstance(outcome, Evaluation), outcome
         name, compare, number = case.words.split()
@@ -132,19 +132,19 @@ def test_every_static_gate_has_a_candidate_of_its_kind_and_a_name_of_its_own():
 
 
 def test_the_worker_serves_on_after_all_of_them_and_leaves_no_process(strict, network):
-    assert strict.validate(network).refusal is None
+    assert strict.validate(network, seed=0).refusal is None
     assert children_of_worker(strict.evaluate._sandbox) == []
 
 
 def test_a_source_too_large_is_refused_before_anything_reads_it(strict, network):
-    outcome = strict.validate(network.replace("DW", "x = 1\n" * 20_000)).refusal
+    outcome = strict.validate(network.replace("DW", "x = 1\n" * 20_000), seed=0).refusal
     assert outcome is not None
     assert outcome.gate == "intake"
     assert "65536 bytes" in outcome.reason
 
 
 def test_deep_nesting_is_refused_not_crashed_on(strict, network):
-    outcome = strict.validate(network.replace("DW", "x = " + "[" * 20_000)).refusal
+    outcome = strict.validate(network.replace("DW", "x = " + "[" * 20_000), seed=0).refusal
     assert outcome is not None
     assert outcome.gate == "parse"
 
@@ -153,12 +153,12 @@ def test_the_projects_own_ruff_settings_do_not_reach_candidates(strict, network,
     """Style is nobody's business here: an unused variable and a long line pass."""
     monkeypatch.chdir(ROOT)
     body = network["DW"] + f"\n\n# {'x' * 200}\nUNUSED = 1\n"
-    assert strict.validate(network.replace("DW", body)).refusal is None
+    assert strict.validate(network.replace("DW", body), seed=0).refusal is None
 
 
 def test_reasons_are_printable(strict, network):
     body = 'class DW(nn.Module):\n    raise ValueError("\\x1b[31m red \\n\\u202e" + "x" * 999)\n'
-    outcome = strict.validate(network.replace("DW", body)).refusal
+    outcome = strict.validate(network.replace("DW", body), seed=0).refusal
     assert outcome is not None
     assert outcome.reason.isprintable()
     assert len(outcome.reason) <= 300
@@ -166,5 +166,5 @@ def test_reasons_are_printable(strict, network):
 
 def test_what_candidates_print_goes_nowhere(strict, network, capfd):
     body = 'print("hello")\ntorch.os.write(1, b"hello")\ntorch.os.write(2, b"hello")\n'
-    assert strict.validate(network.replace("DW", body + network["DW"])).refusal is None
+    assert strict.validate(network.replace("DW", body + network["DW"]), seed=0).refusal is None
     assert "hello" not in "".join(capfd.readouterr())

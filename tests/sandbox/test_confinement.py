@@ -106,7 +106,7 @@ def test_the_attacks_are_real_for_without_confinement_they_succeed(sandboxes):
     for name in (
         "read a file", "list a folder", "write a file", "truncate a file", "delete a file",
         "change a mode", "change times", "signal", "TCP", "UDP", "listen",
-        "abstract socket", "fork", "execute", "shared memory", "processes",
+        "abstract socket", "socket file", "fork", "execute", "shared memory", "processes",
         "limits of others", "signal by owner", "links", "page cache", "page out", "cached pages",
         "page faults", "state of the host", "inode numbers", "existence", "process numbers",
         "shared mapping", "access mode 3", "out of band", "process counter", "clocks of others",
@@ -220,7 +220,7 @@ def test_a_worker_that_died_is_started_again_and_the_job_with_it(backends, netwo
     sandbox = backend.evaluate._sandbox
     sandbox._worker._process.kill()
     sandbox._worker._process.wait()
-    assert backend.validate(network).refusal is None
+    assert backend.validate(network, seed=0).refusal is None
     assert isinstance(backend.evaluate.search(network, seed=0), Evaluation)
 
 
@@ -252,7 +252,7 @@ def test_a_gpu_works_from_inside_the_sandbox(sandboxes, config, digits, network)
         pytest.skip("needs a CUDA GPU: jobs run on the CPU here")
     with open_backend(replace(config, device="auto"), digits, network) as backend:
         assert backend.machine["device"] == "cuda"
-        assert backend.validate(network).refusal is None
+        assert backend.validate(network, seed=0).refusal is None
         outcome = backend.evaluate.search(network, seed=0)
     assert isinstance(outcome, Evaluation)
     assert outcome.n_params == 518_230

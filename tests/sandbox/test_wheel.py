@@ -1,13 +1,11 @@
 """Installed from a wheel, the harness lies among the packages that a candidate may read."""
 
-import os
-import subprocess
 import sys
 import sysconfig
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.wheels import built, environment_with, run_there, site_of
 
 pytestmark = [
     pytest.mark.wheel,
@@ -52,30 +50,14 @@ with Sandbox(compose([]).limits, most="contained", device="cpu") as sandbox:
 def installed(tmp_path_factory):
     """A virtual environment with the wheel, and with the packages of this environment in reach."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = ["pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", folder]
-    subprocess.run([sys.executable, "-m", *build, ROOT], check=True)
-    (wheel,) = folder.glob("guided_evolution-*.whl")
-    environment = folder / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    (site,) = environment.glob("lib/python*/site-packages")
-    install = ["pip", "install", "--no-deps", "--no-index", "-q", "--target", site, wheel]
-    subprocess.run([sys.executable, "-m", *install], check=True)
-    (site / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    environment = environment_with(built(folder), folder / "environment")
+    (site_of(environment) / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     return environment
 
 
 def explore(environment):
     """Return the level, the number of the harness's files, and what a candidate opened of them."""
-    hidden = {"PYTHONPATH", "PYTHONHOME"}
-    done = subprocess.run(
-        [environment / "bin" / "python", "-c", EXPLORE],
-        cwd=environment,
-        env={name: value for name, value in os.environ.items() if name not in hidden},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_there(environment, "python", "-c", EXPLORE, cwd=environment)
     first, reason = done.stdout.splitlines()
     level, n_files = first.split()
     if level == "limits":

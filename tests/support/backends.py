@@ -52,7 +52,8 @@ class ImaginedTrainings:
         score = draw.uniform(0.9, 1)
         return Evaluation(score=score, validation=score, n_params=1, train_s=1.0)
 
-    def _gates(self, genome):
+    def _gates(self, genome, *, seed):
+        del seed
         refuses = Random(f"gates {genome.digest}").random() < 0.2
         if refuses and genome != self._seed_network:
             return Gated(refusal=Rejection(gate="lint", kind="lint", reason="refused"))

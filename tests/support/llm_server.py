@@ -32,6 +32,11 @@ def finished(reason, text=""):
     return completion(choices=[{"index": 0, "finish_reason": reason, "message": message}])
 
 
+def models(*names):
+    """A list of models as servers give it."""
+    return {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+
+
 def says(status=200, body=None, *, kind="application/json", **headers):
     """Answer at once."""
 
@@ -124,12 +129,13 @@ class Seen:
 
 
 class Server(ThreadingHTTPServer):
-    """Acts out ``script`` request by request, then ``always``."""
+    """Acts out ``script`` request by request, then ``always``; lists of models aside."""
 
     daemon_threads = True
 
     def __init__(self, port=0):
         self.seen, self.script, self.always = [], [], says()
+        self.listed, self.lists = [], None
         self.under_way = self.most_under_way = 0
         self.stopping, self.mutex = threading.Event(), threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
@@ -140,6 +146,17 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        """List models to whoever has a key, as ``server.lists`` says; by default those of tests."""
+        key = self.headers.get("Authorization")
+        self.server.listed.append((self.path, key))
+        if self.server.lists is not None:
+            self.server.lists(self)
+        elif key is None:
+            error(401, "no key")(self)
+        else:
+            says(200, models("thinker", "asked", "local", "llama", "other", "m"))(self)
+
     def do_POST(self):
         server = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

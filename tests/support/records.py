@@ -6,6 +6,7 @@ import random
 from importlib.metadata import version
 
 from harness.config.identity import comparison_digest, digest_of, variant_digest
+from harness.evolution.candidate import is_charged, outcome_of
 from harness.llm.guided import Guided
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
@@ -30,7 +31,7 @@ def record_run(
     price=None,
     details=(),
     members=(),
-    evaluations=3,
+    evaluations=None,
     finals=(0.97, 0.98, 0.99),
     text="",
     settings=(),
@@ -38,11 +39,16 @@ def record_run(
     at=0.0,
     compares_functions=True,
     data=(),
+    source="",
 ):
     """Write a run's journal by hand; a child is (step, fate).
 
     With ``comparison=None`` the manifest states the digest of its settings, as that of any run.
+    ``source`` is that of its seed network.
+    Without ``evaluations``, its budget has room for three, or for all children where they are more.
     """
+    if evaluations is None:
+        evaluations = max(3, sum(is_charged(outcome_of(outcome)) for _, outcome in children))
     manifest = _manifest(arm, seed, comparison, variant, study, evaluations, split)
     manifest["config"] |= dict(settings)
     manifest["data"] |= dict(data)
@@ -53,33 +59,34 @@ def record_run(
         manifest["comparison"] = comparison_digest(manifest["config"])
     with Journal(folder, wait_s=0) as journal:
         journal.record(read_event("manifest", manifest), at=at)
-        _record_seed(journal, compares_functions=compares_functions)
+        _record_seed(journal, source, compares_functions=compares_functions)
         for k, (step, outcome) in enumerate(children):
             if tokens != 0:
-                told = {
-                    "asked": members[k % len(members)] if members else asked, "price": price,
-                    "prompt_tokens": tokens, "completion_tokens": 20,
-                    "prompt": f"Improve it. {text}", "answer": f"x = {k} {text}",
-                }  # fmt: skip
-                journal.record(call(f"{step}.mutation", **told))
+                by = members[k % len(members)] if members else asked
+                _record_call(journal, step, k, text, asked=by, price=price, prompt_tokens=tokens)
             if "score" in outcome:
                 journal.record(read_event(f"training/search/{step}/1", outcome))
             detail = dict(details[k]) if k < len(details) else {}
             calls = [f"{step}.mutation"] if tokens != 0 else []
             variation = {"operator": "mutation", "segment": "A", "detail": detail, "calls": calls}
-            source = f"# segment: A\nx = {k}  # {text}\n"
-            journal.record(child(step, outcome, variations=[variation], source=source))
+            code = f"# segment: A\nx = {k}  # {text}\n"
+            journal.record(child(step, outcome, variations=[variation], source=code))
         _record_finals(journal, ["seed", *(s for s, f in children if "score" in f)], finals)
         if complete:
             journal.record(RunCompleted())
 
 
-def _record_seed(journal, *, compares_functions):
+def _record_call(journal, step, k, text, **told):
+    texts = {"prompt": f"Improve it. {text}", "answer": f"x = {k} {text}"}
+    journal.record(call(f"{step}.mutation", completion_tokens=20, **texts, **told))
+
+
+def _record_seed(journal, source, *, compares_functions):
     outcome = {"score": 0.98, "n_params": 1000, "train_s": 2.0}
     if compares_functions:
         journal.record(read_event("gates/seed", {"behaviour": "0" * 32}))
     journal.record(read_event("training/search/seed/1", outcome))
-    journal.record(reference(outcome))
+    journal.record(reference(outcome, source=source))
 
 
 def _record_finals(journal, steps, scores):
@@ -134,9 +141,9 @@ def child(step, outcome, **changes):
     return read_event(f"proposal/{step}", content | changes)
 
 
-def manifest(**changes):
+def manifest(*, evaluations=3, **changes):
     """A run's manifest, as an event."""
-    content = _manifest("full", 0, "c", None, None, 3, "validation")
+    content = _manifest("full", 0, "c", None, None, evaluations, "validation")
     return read_event("manifest", content | changes)
 
 

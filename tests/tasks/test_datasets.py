@@ -13,10 +13,23 @@ from harness.config.strategies import build
 from harness.errors import InputError, MachineError, RecordError
 from harness.tasks.image_classification import datasets
 from harness.tasks.image_classification.datasets import read_digits
+from harness.testing.datasets import ImagesContract
 
 
 def load(*overrides):
     return build(compose(overrides).task).load()
+
+
+class TestDigits(ImagesContract):
+    @pytest.fixture
+    def loader(self):
+        return build(compose([]).task)
+
+
+class TestImageFolder(ImagesContract):
+    @pytest.fixture
+    def loader(self, folder):
+        return build(compose(["task=image_folder", f"task.path={folder}", "task.size=8"]).task)
 
 
 def test_digits_are_1797_images_split_60_20_20_by_class(digits):

@@ -11,16 +11,20 @@ OWN = ("tasks.image_classification.", "claims.")
 """The task itself, and claims of papers about it."""
 OF_OTHER_THINGS = {
     "config.foreign": {"classes"},  # Python's
-    "config.moved": {"images"},  # the name of a module of version 0.1.0
+    "config.moved": {"images", "classes"},  # the name of a module of version 0.1.0; Python's
+    "config.plugins": {"classes"},  # Python's
     "config.strategies": {"classes"},  # Python's
+    "record.code.digests": {"classes"},  # Python's
+    "record.code.imports": {"classes"},  # Python's
     "record.study": {"accuracy", "accuracies"},  # the words of records before format 4
     "record.upgrade": {"accuracy", "accuracies", "n_classes"},
-    "record.wandb_mirror": {"image"},  # a figure
+    "reporting.tracking.wandb_process": {"image"},  # a figure
     "reporting.html": {"image"},
     "reporting.run_page": {"classes"},  # CSS's
+    "runs.command_line.usage": {"images"},  # the help on an option of a task
     "sandbox.parser": {"classes"},
-    "worker.behaviour.code_names": {"classes"},  # Python's
-    "worker.behaviour.unseen_code": {"classes"},  # Python's
+    "evaluation.behaviour.plain_code": {"classes"},  # Python's
+    "testing.datasets": {"classes", "images"},  # the contract of data sets of images
     "tasks.base": {"accuracy", "accurate", "image"},  # examples of words
 }
 """Words by module that are about something else."""

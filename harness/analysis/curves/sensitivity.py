@@ -46,6 +46,14 @@ def by_setting(
 ) -> Curve:
     """Return the difference in a measure under each value of a setting.
 
+    Intervals are of each point alone. Of 500 simulated studies of equal arms, compared by
+    hypervolume after each of 24 evaluations, 0 is outside at one point, and anywhere on the curve,
+    in % (``nox -s simulation``), by the number of seeds::
+
+                             6     8    12    20
+        at one point       2.8   3.3   5.1   4.8
+        anywhere          20.0  24.0  28.4  28.6
+
     Args:
         arm: Only its finished runs count, at seeds that the reference finished.
         reference: The arm to subtract.

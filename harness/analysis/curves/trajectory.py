@@ -1,19 +1,21 @@
-"""Anytime performance of a run: the best result after each evaluation, and the cost by then."""
+"""Anytime performance of a run: the best result after each proposal, and the cost by then."""
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.analysis.effort.spent import effort_of
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import RunResult
 from harness.evolution import pareto
-from harness.evolution.budget import Effort, total
+from harness.evolution.budget import Effort, Usage, total
 from harness.evolution.candidate import SHOWN_NETWORKS
 
 TARGET_SIZE = 0.5
 """Largest share of the seed network's parameters that the target network may have."""
 
+_DUPLICATE = "duplicate"
+"""Kind of the refusals of what repeats an earlier network, see ``candidate.CAUSES``."""
 _LARGEST_FRONT = 1_000
 """Largest Pareto front, in networks; truncating it takes time cubic in its size."""
 _MOST_MEMBERS = 2_000_000
@@ -22,25 +24,58 @@ _MOST_MEMBERS = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """State of a run after some of its evaluations.
+    """State of a run after some of its proposals.
 
     Attributes:
+        proposals: Proposals so far.
         evaluations: Evaluations so far.
+        valid: Valid proposals so far.
+        duplicates: Proposals so far that repeat an earlier network, by source or by function.
+        calls: Answered LLM calls so far.
         tokens: Prompt and completion tokens so far; None where an LLM does not report them.
+        cost: Cost of the calls so far; None where tokens or a price are unknown.
         characters: Characters of prompts and answers so far.
         train_s: Seconds of trainings in the search so far, as far as they are known.
         seconds: Seconds of training and LLM so far; None where one is not known.
         best: Best validation score among networks of at most the seed's size; None without one.
         hypervolume: See ``pareto.hypervolume``; 0 before the first evaluated network.
+        front: Networks on the front.
+        parameters: Parameters of the smallest network as good as the seed network, by the one
+            training of the search; None without one.
     """
 
+    proposals: int
     evaluations: int
+    valid: int
+    duplicates: int
+    calls: int
     tokens: int | None
+    cost: float | None
     characters: int
     train_s: float
     seconds: float | None
     best: float | None
     hypervolume: float
+    front: int
+    parameters: int | None
+
+
+_START = Point(
+    proposals=0,
+    evaluations=0,
+    valid=0,
+    duplicates=0,
+    calls=0,
+    tokens=0,
+    cost=0.0,
+    characters=0,
+    train_s=0.0,
+    seconds=0.0,
+    best=None,
+    hypervolume=0.0,
+    front=0,
+    parameters=None,
+)
 
 
 def trajectory(run: RunResult) -> list[Point]:
@@ -49,37 +84,55 @@ def trajectory(run: RunResult) -> list[Point]:
     Raises:
         ValueError: The front was too large after some evaluation.
     """
-    points: list[Point] = []
+    points = zip(run.candidates, progress(run), strict=True)
+    return [point for candidate, point in points if candidate.charged]
+
+
+def progress(run: RunResult) -> Iterator[Point]:
+    """Yield a point after each proposal, in the order in which they were decided.
+
+    Raises:
+        ValueError: The front was too large after some evaluation.
+    """
+    point, effort = _START, Effort()
+    usage: Usage | None = Usage()
     front, room = pareto.Front(), _MOST_MEMBERS
-    tokens: int | None = 0
-    characters, train_s, best, volume = 0, 0.0, None, 0.0
-    effort = Effort()
     for candidate in run.candidates:
-        asked = _tokens(run, candidate)
-        tokens = None if tokens is None or asked is None else tokens + asked
-        characters += sum(run.calls[step].characters for step in _calls(candidate))
-        train_s += candidate.train_s
+        calls = [run.calls[step] for step in _calls(candidate)]
+        usage = total([usage, *(call.usage for call in calls)])
         effort += effort_of(run, candidate)
+        point = replace(
+            point,
+            proposals=point.proposals + 1,
+            evaluations=point.evaluations + candidate.charged,
+            valid=point.valid + candidate.valid,
+            duplicates=point.duplicates + (candidate.kind == _DUPLICATE),
+            calls=point.calls + len(calls),
+            tokens=usage.tokens if usage else None,
+            cost=usage.cost if usage else None,
+            characters=point.characters + sum(call.characters for call in calls),
+            train_s=point.train_s + candidate.train_s,
+            seconds=effort.seconds,
+        )
         new = candidate.objectives
         if new is not None and front.add(new):
             room -= len(front.members)
             if len(front.members) > _LARGEST_FRONT or room < 0:
                 raise ValueError(f"a front of {len(front.members):,} networks is too large")
-            best = front.best_score(run.seed_objectives.n_params)
-            volume = run.hypervolume_of(front.members)
-        if candidate.charged:
-            points.append(
-                Point(
-                    evaluations=len(points) + 1,
-                    tokens=tokens,
-                    characters=characters,
-                    train_s=train_s,
-                    seconds=effort.seconds,
-                    best=best,
-                    hypervolume=volume,
-                )
-            )
-    return points
+            point = _with_front(point, run, front)
+        yield point
+
+
+def _with_front(point: Point, run: RunResult, front: pareto.Front) -> Point:
+    """Return a point with what its front says."""
+    able = (one.n_params for one in front.members if run.as_good_as_the_seed(one.score))
+    return replace(
+        point,
+        best=front.best_score(run.seed_objectives.n_params),
+        hypervolume=run.hypervolume_of(front.members),
+        front=len(front.members),
+        parameters=next(able, None),
+    )
 
 
 def anytime(run: RunResult) -> float | None:
@@ -139,11 +192,6 @@ def evaluations_to_target(run: RunResult, size: float = TARGET_SIZE) -> int | No
         ):
             return charged
     return None
-
-
-def _tokens(run: RunResult, candidate: Candidate) -> int | None:
-    usage = total(run.calls[step].usage for step in _calls(candidate))
-    return None if usage is None else usage.tokens
 
 
 def _calls(candidate: Candidate) -> Iterator[str]:

@@ -8,7 +8,7 @@ from harness.analysis.run_result import RunResult
 
 UNITS = {
     "llm_calls": "LLM calls", "prompt_tokens": "tokens in", "completion_tokens": "tokens out",
-    "train_s": "seconds of training", "seconds": "seconds of training and LLM", "cost": "of cost",
+    "train_s": "seconds of training", "seconds": "seconds of training and LLM", "cost": "in cost",
 }  # fmt: skip
 """Units of limits that are not named after them."""
 _IMPLIED = {"proposals": "evaluations"}
@@ -25,7 +25,7 @@ def limit_text(name: str, limit: float | None) -> str:
     """Return ``106 evaluations``, or ``no limit of evaluations``."""
     unit = UNITS.get(name, name)
     if limit is None:
-        return f"no limit {unit}" if unit.startswith("of ") else f"no limit of {unit}"
+        return f"no limit of {unit.removeprefix('in ')}"
     return f"{limit:,} {unit}"
 
 

@@ -5,7 +5,7 @@ import itertools
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import RunResult
 from harness.errors import InputError
-from harness.evolution.budget import Effort, effort_of_training
+from harness.evolution.budget import Effort, cost_of_training, effort_of_training
 
 EFFORTS = {
     "evaluations": "evaluations",
@@ -39,6 +39,12 @@ def total_effort(run: RunResult) -> Effort:
     return sum((effort_of(run, candidate) for candidate in run.candidates), Effort())
 
 
+def training_cost(run: RunResult) -> float:
+    """Return what the trainings cost that a limit on cost counts: those of all proposals."""
+    seconds = sum(candidate.train_s for candidate in run.candidates)
+    return cost_of_training(training_price(run) or 0, seconds)
+
+
 def efforts_so_far(run: RunResult, by: str) -> list[float]:
     """Return the effort after each proposal.
 
@@ -66,8 +72,8 @@ def efforts_so_far(run: RunResult, by: str) -> list[float]:
 
 _WAYS_OUT = {
     "seconds": "",
-    "cost": " Give the price of an hour of training with --training-price; the prices of a model "
-    "are recorded with its answers.",
+    "cost": " Give the price of an hour of training with --training-price: a run records it only "
+    "where budget.cost is set, the prices of a model with each answer.",
 }
 
 
@@ -76,6 +82,13 @@ def had_room(run: RunResult) -> bool:
 
     More of any budget would not have changed such a run.
     """
+    return run.complete and not limits_reached(run)
+
+
+def limits_reached(run: RunResult) -> list[str]:
+    """Return the limits of its budget that a run has reached, or that refused a call."""
+    if run.unfinished:
+        return sorted(set(run.unfinished.values()))
     budget = run.manifest.settings["budget"]
     generations, effort = budget.get("generations"), total_effort(run)
     spent = {
@@ -85,12 +98,11 @@ def had_room(run: RunResult) -> bool:
         "seconds": effort.seconds,
         "cost": effort.cost,
     }
-    return (
-        run.complete
-        and not run.unfinished
-        and (generations is None or run.generations <= generations)
-        and all(
-            budget.get(name) is None or (amount is not None and amount < budget[name])
-            for name, amount in spent.items()
-        )
-    )
+    reached = [
+        name
+        for name, amount in spent.items()
+        if budget.get(name) is not None and (amount is None or amount >= budget[name])
+    ]
+    if generations is not None and run.generations > generations:
+        reached.append("generations")
+    return reached

@@ -51,6 +51,7 @@ class Difference:
         equivalent: Whether ``equivalence``, adjusted for the family, is at most 5 %; None without a
             margin or where so few pairs cannot show it.
         left_out: The estimate without the pairs that miss a value; None if none does.
+        neither: Number of pairs in which both values are 0, where 0 is a failure.
     """
 
     n: int
@@ -63,10 +64,14 @@ class Difference:
     mean: Interval | None
     equivalent: bool | None
     left_out: Known | None = None
+    neither: int = 0
 
 
 def compared(family: Sequence[Sequence[float]], *, margin: float | None = None) -> list[Difference]:
     """Compare several arms with one reference, as one family of tests.
+
+    Each part has its error beside it: ``shift``, ``superiority``, ``holm``, ``equivalence``,
+    ``power.detectable`` (``nox -s simulation``).
 
     An arm has no p where it has too few pairs to be significant after Holm, given the other arms.
 
@@ -108,6 +113,16 @@ def compared_both_ways(
 ) -> list[Difference]:
     """Compare several arms with one reference, with missing values as the worst and without them.
 
+    A pair that misses both values counts as a difference of zero. That is evidence against a
+    difference, but none of equality: an arm with such a pair is never equivalent, and one that has
+    no other pair has no estimate and no test.
+
+    Error in % of 10,000 simulated studies of equal arms with normal values, of which one in ten is
+    missing (``nox -s simulation``), by the number of pairs::
+
+                                         6     8    12    20
+        one in ten is missing          2.8   3.7   4.2   4.3
+
     Args:
         worst: Differences of each arm from the reference, a missing value as the worst.
         known: The same without the pairs that miss a value.
@@ -116,11 +131,21 @@ def compared_both_ways(
     Returns:
         Comparisons by ``worst``; where ``known`` has fewer pairs, its estimate is ``left_out``.
     """
+    unknown = [
+        len(pairs) - len(some) - sum(map(math.isinf, pairs))
+        for pairs, some in zip(worst, known, strict=True)
+    ]
+    tested = [[] if n == len(pairs) else pairs for n, pairs in zip(unknown, worst, strict=True)]
     return [
-        one
-        if one.n == len(pairs)
-        else replace(one, left_out=Known(n=len(pairs), shift=shift(pairs)))
-        for one, pairs in zip(compared(worst, margin=margin), known, strict=True)
+        replace(
+            one,
+            n=len(pairs),
+            equivalent=False if n and one.equivalent else one.equivalent,
+            left_out=None if len(some) == len(pairs) else Known(n=len(some), shift=shift(some)),
+        )
+        for one, n, pairs, some in zip(
+            compared(tested, margin=margin), unknown, worst, known, strict=True
+        )
     ]
 
 

@@ -12,6 +12,8 @@ from harness.typing import Array
 
 LEVEL = 0.05
 """Significance level of one family of tests; intervals have a confidence of one minus it."""
+ROUNDING = 1e-9
+"""Values that differ by less are equal; sums of fractions are not exact in binary."""
 _FEWEST_PAIRS = 5
 _PERFECT = 1 - 1e-9
 """A perfect correlation, up to the rounding of sums of squares."""
@@ -38,7 +40,14 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the quartiles, interpolated between values; of one value, that value three times."""
+    """Return the quartiles, interpolated between values; of one value, that value three times.
+
+    They describe these values. In % of 20,000 simulated studies (``nox -s simulation``), one
+    further value lies between them, by the number of values::
+
+                             3     5    10    20
+        between           27.5  33.3  41.3  45.0
+    """
     if len(values) == 1:
         return values[0], values[0], values[0]
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -46,7 +55,9 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Return Student's t interval of the mean (Student 1908), None below two values.
+    """Return Student's t interval of the mean (Student 1908), None without two unequal values.
+
+    Equal values tell no spread: an interval of no width would claim that they are exact.
 
     Assumes independent values whose mean is close to normal. Coverage in % of 40,000 simulated
     studies (``nox -s simulation``), by the number of values::
@@ -59,12 +70,13 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         scores            94.3  94.6  95.0  94.8
         one in ten fails  26.8  41.1  65.0  87.6
 
-    Scores are shares of 359 examples, 98 % of them right. The percentile bootstrap covers 83.8 %
+    Scores are shares of 359 examples, 98 % of them right. Studies of equal values, which have no
+    interval, count as misses. The percentile bootstrap covers 83.8 %
     of normal means with five values and is not used.
     """
     from scipy.stats import t
 
-    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+    if len(values) < 2 or max(values) - min(values) < ROUNDING:  # noqa: PLR2004 - one has no spread
         return None
     centre = statistics.fmean(values)
     reach = float(t.ppf(1 - LEVEL / 2, len(values) - 1))
@@ -75,8 +87,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 def mean_within(values: Sequence[float], margin: float) -> float:
     """Return p of two one-sided t tests that a mean lies within a margin of 0 (Schuirmann 1987).
 
-    It is two-sided: at most 5 % exactly where Student's 95 % interval lies within the margin. 1
-    where there is no such interval.
+    It is two-sided: at most 5 % exactly where Student's 95 % interval lies within the margin, of
+    which ``mean_interval`` has the coverage (``nox -s simulation``). 1 where there is no interval.
     """
     from scipy.stats import t
 
@@ -90,7 +102,7 @@ def mean_within(values: Sequence[float], margin: float) -> float:
 
 
 def prediction_interval(values: Sequence[float]) -> Interval | None:
-    """Return the 95 % prediction interval of one further value (Whitmore 1986), None below two.
+    """Return the 95 % prediction interval of one further value (Whitmore 1986), None as for a mean.
 
     Assumes independent normal values. Share in % of 40,000 simulated studies in which one further
     value lay in it (``nox -s simulation``), by the number of values::
@@ -100,6 +112,8 @@ def prediction_interval(values: Sequence[float]) -> Interval | None:
         scores            94.8  95.2  94.9  95.1
         exponential       92.1  92.5  92.6  92.9
         one in ten fails  89.3  91.3  93.0  91.0
+
+    Studies of equal values, which have no interval, count as misses.
     """
     mean_of = mean_interval(values)
     if mean_of is None:
@@ -112,7 +126,14 @@ def prediction_interval(values: Sequence[float]) -> Interval | None:
 def share_interval(part: int, whole: int) -> Interval:
     """Return the 95 % interval of a share (Clopper 1934), for independent cases of one chance.
 
-    It covers every chance in 95 % of studies or more, however few the cases.
+    It covers every chance in 95 % of studies or more, however few the cases. Coverage in %,
+    computed from the binomial distribution (``nox -s simulation``), by the number of cases::
+
+                             5    10    20    50
+        chance 2 %        99.6  98.4  99.3  98.2
+        chance 10 %       99.1  98.7  98.9  97.0
+        chance 30 %       99.8  98.9  97.5  96.9
+        chance 50 %      100.0  97.9  95.9  96.7
     """
     from scipy.stats import binomtest
 
@@ -158,6 +179,14 @@ def clustered_share(parts: Sequence[int], wholes: Sequence[int]) -> Interval | N
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
     """Return Spearman's rank correlation and its 95 % interval (Bonett 2000).
+
+    Coverage in % of 2,000 simulated studies of normal pairs that have an interval (``nox -s
+    simulation``), by the number of pairs and Pearson's correlation::
+
+                             6    10    20    50
+        correlation 0     96.9  97.2  96.2  95.5
+        correlation 0.5   98.8  95.9  95.9  95.5
+        correlation 0.9   97.3  94.6  95.7  95.8
 
     Returns:
         Correlation, lower and upper end. NaN with fewer than five pairs, or where all values of

@@ -76,6 +76,15 @@ def signed_rank(pairs: Sequence[float]) -> float:
                              6     8    12    20
         normal             3.1   3.9   4.4   4.9
         scores             1.6   2.6   2.2   2.3
+        saved              1.9   3.4   4.0   4.4
+        test_score         2.7   3.6   3.9   3.8
+        small_test_score   3.2   3.6   4.1   4.8
+        test_hypervolume   3.0   3.8   4.0   5.2
+        hypervolume        3.2   4.0   4.0   4.7
+        anytime            3.2   4.1   4.3   4.9
+
+    The last six are the measures by which arms are compared, in 10,000 studies of runs of 24
+    evaluations drawn at random, in which one re-training in twenty fails.
 
     Scores are shares of 359 examples, 98 % of them right, in single trainings: few values, many
     ties. There, a difference of one standard deviation is found in 5 to 8 points fewer studies than
@@ -133,7 +142,8 @@ def shift(pairs: Sequence[float]) -> Shift | None:
 def shift_within(pairs: Sequence[float], margin: float) -> float:
     """Return p of two one-sided signed-rank tests that a difference lies within a margin of 0.
 
-    It is two-sided: at most 5 % exactly where the interval of ``shift`` lies within the margin.
+    It is two-sided: at most 5 % exactly where the interval of ``shift`` lies within the margin. Its
+    error is in the last row of the first table of ``family.equivalence`` (``nox -s simulation``).
     """
     averages = _walsh(pairs)
     seen = min(int((averages > -margin).sum()), int((averages < margin).sum()))
@@ -163,7 +173,7 @@ def _tail(n: int) -> Array:
 
 
 def signed_ranks(studies: Array) -> Array:
-    """Return the p of the signed-rank test of many studies without ties.
+    """Return the p of the signed-rank test of many studies without ties, see ``signed_rank``.
 
     Args:
         studies: Differences, (studies, pairs).
@@ -194,7 +204,13 @@ def seeds_needed(comparisons: int) -> int:
 def holm(ps: Sequence[float]) -> list[float]:
     """Return the p values of one family adjusted, in their order (Holm 1979).
 
-    Under any dependence, the chance of one or more false rejections at 5 % is at most 5 %.
+    Under any dependence, the chance of one or more false rejections at 5 % is at most 5 %. At least
+    one of several arms like the reference is called different in % of 2,000 simulated studies with
+    20 pairs (``nox -s simulation``), by the number of arms, alone and adjusted::
+
+                         1     4     8
+        alone          4.2  14.5  26.5
+        adjusted       4.2   4.2   4.4
     """
     adjusted, least = [0.0] * len(ps), 0.0
     for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):

@@ -75,7 +75,11 @@ def detectable(n: int, *, comparisons: int) -> float | None:
 
 @lru_cache
 def seeds_to_find(size: float, *, comparisons: int, power: float) -> int | None:
-    """Return the fewest seeds that find a difference with this probability, None beyond 200."""
+    """Return the fewest seeds that find a difference with this probability, None beyond 200.
+
+    By ``power_of``; ``detectable`` has how often a difference of another shape is found (``nox -s
+    simulation``).
+    """
     enough = (
         n
         for n in range(seeds_needed(comparisons), MOST_SEEDS + 1)

@@ -40,7 +40,14 @@ def interquartile_mean(tasks: Sequence[Sequence[float]], rng: np.random.Generato
         normal            89.0  93.0  93.7
         exponential       88.9  93.2  93.0
 
-    The interval is for these tasks: it has no error of their choice.
+    The interval is for these tasks: it has no error of their choice. It is no mean: it cuts off
+    failures that are rare. Of three tasks with 12 runs each that have 0.7, with a standard
+    deviation of 0.05, or 0 where they fail, means in hundredths of 300 simulated studies, by the
+    share of runs that fail::
+
+                          10 %  20 %  30 %
+        mean              63.4  56.1  49.0
+        interquartile     69.2  67.0  59.0
 
     Args:
         tasks: Values of the runs of each task, in one unit; at least two runs of each.
@@ -117,6 +124,11 @@ def bayesian_signed_rank(
 
                              3     5    10
         equal arms        23.4  21.2  12.4
+        fails at 25 %     26.5  18.5  11.0
+
+    In the last row, one of two arms that save 0.7, with a standard deviation of 0.05, fails and
+    saves 0 at one of 12 seeds in four, so that it saves 0.175 less on average. Of 200 studies, so
+    many have 95 % or more for no difference beyond 0.15: the medians of differences do not see it.
 
     Args:
         differences: One difference for each task, in one unit.

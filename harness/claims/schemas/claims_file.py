@@ -9,19 +9,13 @@ from typing import Any
 from harness.analysis.metric import Within
 from harness.claims.claim import Claim
 from harness.claims.schemas.arms_file import ARMS, NAME, ArmsFile, Plan, problems_of_plans
-from harness.claims.statement import ABOUT, MEAN, Statement
+from harness.claims.statement import ABOUT, ACCURACY, MEAN, Statement
 from harness.config.schema import MISSING
 from harness.config.yaml_files import read_yaml
 from harness.errors import InputError
 from harness.text import one_line, reason_of
 
 CLAIMS = "claims.yaml"
-MEASURES_OF_ACCURACY: Mapping[str | None, str] = {
-    "best_accuracy": "best_score",
-    "test_accuracy": "test_score",
-    "seed_test_accuracy": "seed_test_score",
-}
-"""Names of metrics in papers on classification, which ``claims.yaml`` may use as well."""
 FIGURES = ("generations", "fronts", "sizes")
 _LONGEST_REASON = 1_000
 
@@ -211,10 +205,10 @@ def _claim(entry: ClaimEntry, section: SectionEntry) -> Claim:
         key: getattr(section if getattr(entry, key) is None else entry, key)
         for key in ("comparison", "arm", "measure", "relation", "tolerance", "of")
     }
-    shared["measure"] = MEASURES_OF_ACCURACY.get(shared["measure"], shared["measure"])
     for key, value in shared.items():
         if value is None:
             raise InputError(f"{where}: expected {key}, here or in its section.")
+    shared["measure"] = shared["measure"].replace(ACCURACY, "score")
     shared |= {"source": _line(section.source), "minus": entry.minus}
     points = [
         Claim(

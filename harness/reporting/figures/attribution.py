@@ -7,7 +7,8 @@ from harness.analysis.attribution import Contribution, contributions, counts_by_
 from harness.analysis.comparison import Comparison
 from harness.analysis.statistics.intervals import Interval, clustered_share
 from harness.reporting import plot_style
-from harness.reporting.figures.figure import Figure, titled
+from harness.reporting.figures.figure import Figure
+from harness.reporting.figures.looks import look
 
 _MOST_LABELS = 2
 """Labels of a proposer that fit into the figure."""
@@ -21,46 +22,54 @@ def _draw(comparison: Comparison) -> Any:
             by_label.setdefault(one.by, []).append(one)
     if not by_label:
         return None
-    by_run = counts_by_run(comparison)
-    panels = {
+    groups = {
         by: plot_style.fitting(found, lambda one: one.proposed)
         for by, found in sorted(by_label.items())
     }
-    most = max(len(found) for found, _ in panels.values())
-    drawn, axes = plot_style.figure(width=9.5, height=1.6 + 0.2 * most, columns=len(panels))
-    for panel, (by, (found, part)) in zip(axes[0], panels.items(), strict=True):
-        _draw_shares(panel, found, by_run)
-        panel.set(xlabel="% of the requested children", title=f"by {plot_style.short(by)}{part}")
-    titled(drawn, comparison)
-    plot_style.legend(drawn, axes[0][0], 3)
+    rows = sum(len(found) for found, _ in groups.values())
+    drawn, axes = plot_style.figure(
+        height=0.9 * len(groups) + plot_style.height_of(rows),
+        rows=len(groups),
+        columns=len(_MEASURES),
+        share="row",
+        heights=[len(found) + 1 for found, _ in groups.values()],
+    )
+    by_run = counts_by_run(comparison)
+    names = {arm.name: arm.label for arm in comparison.arms}
+    for axis, (title, _) in zip(axes[0], _MEASURES, strict=True):
+        axis.set_title(title, fontweight="normal", fontsize="small")
+    for row, (by, (found, part)) in zip(axes, groups.items(), strict=True):
+        for axis, (_, field) in zip(row, _MEASURES, strict=True):
+            _draw_shares(axis, found, [_share(by_run[o.arm, o.by, o.name], field) for o in found])
+        row[0].set_yticks(
+            _places(found),
+            [plot_style.row_label(names[o.arm], f"{o.name} ({o.proposed})") for o in found],
+        )
+        row[0].set_ylabel(f"by {plot_style.short(by)}{part}", fontweight="bold")
+        row[1].set_xlabel("% of children")
     return drawn
 
 
-def _draw_shares(
-    axes: Any,
-    found: Sequence[Contribution],
-    by_run: Mapping[tuple[str, str, str], Sequence[Mapping[str, int]]],
-) -> None:
-    """Mark the share of children that were accepted, improved on a parent, are on the front."""
-    places = range(len(found) - 1, -1, -1)
-    for name, field, marker, colour in _MARKS:
-        known = [_share(by_run[one.arm, one.by, one.name], field) for one in found]
-        reach = [[100 * (i.mean - i.low) for i in known], [100 * (i.high - i.mean) for i in known]]
-        axes.errorbar([100 * i.mean for i in known], places, xerr=reach, linestyle="none",
-                      marker=marker, color=colour, markeredgecolor="black", markersize=7,
-                      elinewidth=1, alpha=0.9, label=name)  # fmt: skip
-    axes.set_yticks(
-        places,
-        [f"{plot_style.short(c.arm)}: {plot_style.short(c.name)} ({c.proposed})" for c in found],
+_MEASURES = (("accepted", "accepted"), ("improved", "improving"), ("on front", "on_front"))
+"""Title and counts of each column of panels."""
+
+
+def _places(found: Sequence[Contribution]) -> range:
+    return range(len(found) - 1, -1, -1)
+
+
+def _draw_shares(axes: Any, found: Sequence[Contribution], shares: Sequence[Interval]) -> None:
+    """Mark the share of each row, with its interval where there is one."""
+    for y, one, share in zip(_places(found), found, shares, strict=True):
+        drawn = look(one.arm)
+        axes.plot([100 * share.low, 100 * share.high], [y, y], color=drawn.color, linewidth=1)
+        axes.plot(100 * share.mean, y, clip_on=False, zorder=3,
+                  **drawn.mark | {"fillstyle": "full"})  # fmt: skip
+    axes.set(
+        xlim=(-3, 103),
+        xticks=(0, 100) if plot_style.is_narrow() else (0, 50, 100),
+        ylim=(-0.7, len(found) - 0.3),
     )
-    axes.set(xlim=(-3, 103), ylim=(-0.7, len(found) - 0.3))
-
-
-_MARKS = (
-    ("accepted", "accepted", "o", "#BDBDBD"),
-    ("improved on its parent", "improving", "s", "#0072B2"),
-    ("on the final front", "on_front", "*", "#D55E00"),
-)
 
 
 def _share(runs: Sequence[Mapping[str, int]], field: str) -> Interval:

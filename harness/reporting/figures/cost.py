@@ -8,7 +8,8 @@ from harness.analysis.comparison import Comparison
 from harness.analysis.metric import Metric
 from harness.analysis.metrics import METRICS
 from harness.reporting import plot_style
-from harness.reporting.figures.figure import Figure, titled
+from harness.reporting.figures.figure import Figure
+from harness.reporting.figures.looks import look
 from harness.reporting.formatting import fill
 
 _REACHED = "hypervolume"
@@ -18,21 +19,34 @@ def _draw(comparison: Comparison) -> Any:
     arms = [arm for arm in comparison.arms if arm.finished]
     if not arms:
         return None
-    drawn, axes = plot_style.figure(width=8, height=3.9, columns=2)
+    costs = _costs(arms)
+    drawn, axes = plot_style.panels(len(costs), height=3.4)
     reached = METRICS[_REACHED]
-    for one, spent in zip(axes[0], (_cost_of_llm(arms), METRICS["train_s"]), strict=True):
-        for place, arm in enumerate(comparison.arms):
-            look = plot_style.look(place)
+    label = plot_style.named({arm.label: _points(arm, costs) for arm in arms})
+    for one, spent in zip(axes, costs, strict=True):
+        for arm in arms:
             one.plot([spent.value(run) or 0 for run in arm.finished],
                      [reached.value(run) for run in arm.finished],
-                     linestyle="none", marker=look["marker"], color=look["color"],
-                     markersize=6, alpha=0.8, label=plot_style.short(arm.name))  # fmt: skip
+                     label=label.get(arm.label), clip_on=False, **look(arm.name).mark)  # fmt: skip
         one.set(xlabel=f"{fill(spent.phrase, comparison.wording)}, per run")
+        one.set(ylabel=fill(reached.phrase, comparison.wording))
         plot_style.from_zero(one)
-    axes[0][0].set(ylabel=fill(reached.phrase, comparison.wording))
-    titled(drawn, comparison)
-    plot_style.legend(drawn, axes[0][0], len(arms))
+    plot_style.legend(drawn, *axes)
     return drawn
+
+
+def _points(arm: Arm, costs: Sequence[Metric]) -> list[tuple[float | None, ...]]:
+    return sorted(
+        tuple(one.value(run) for one in (METRICS[_REACHED], *costs)) for run in arm.finished
+    )
+
+
+def _costs(arms: Sequence[Arm]) -> list[Metric]:
+    """Return the metrics of cost that are above zero in a run, at least that of training."""
+    runs = [run for arm in arms for run in arm.finished]
+    llm = _cost_of_llm(arms)
+    asked = [llm] if any(llm.value(run) for run in runs) else []
+    return [*asked, METRICS["train_s"]]
 
 
 def _cost_of_llm(arms: Sequence[Arm]) -> Metric:
@@ -48,8 +62,9 @@ FIGURE = Figure(
     name="cost",
     title="Cost",
     caption="Each point is a run: its hypervolume against the cost of its LLM (money where prices "
-    "are known, else tokens, else characters of prompts and answers) and against the seconds of "
-    "all its trainings.",
+    "are known, else tokens, else characters of prompts and answers; no panel where no run asked "
+    "one) and against the seconds of all its trainings. An arm whose points are those of another "
+    "says so in the legend.",
     draw=_draw,
     position=6,
 )

@@ -6,28 +6,29 @@ from harness.analysis.comparison import Comparison
 from harness.analysis.curves.targets import reached
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure
+from harness.reporting.figures.looks import look
 
 
 def _draw(comparison: Comparison) -> Any:
-    curves = {
-        place: curve
-        for place, arm in enumerate(comparison.arms)
-        if (curve := reached(arm)) is not None
-    }
-    if not curves:
+    drawn, ((axes,),) = plot_style.figure(height=3.4)
+    if not _draw_on(axes, comparison):
         return None
-    drawn, ((axes,),) = plot_style.figure(width=7, height=4)
-    for place, curve in curves.items():
-        look = plot_style.look(place)
-        axes.plot(
-            [at for at, _ in curve], [100 * share for _, share in curve], drawstyle="steps-post",
-            color=look["color"], linestyle=look["linestyle"],
-            label=plot_style.short(comparison.arms[place].name),
-        )  # fmt: skip
-    axes.set(xlabel="evaluations", ylabel="% of runs and targets", title=comparison.title)
-    plot_style.from_zero(axes)
-    plot_style.legend(drawn, axes, len(curves))
+    plot_style.legend(drawn, axes)
     return drawn
+
+
+def _draw_on(axes: Any, comparison: Comparison) -> bool:
+    curves = {arm.label: reached(arm) or [] for arm in comparison.arms}
+    label = plot_style.named(curves)
+    for arm in comparison.arms:
+        if curve := curves[arm.label]:
+            axes.plot(
+                [at for at, _ in curve], [100 * share for _, share in curve],
+                drawstyle="steps-post", label=label[arm.label], **look(arm.name).marked_line,
+            )  # fmt: skip
+    axes.set(xlabel="evaluations", ylabel="targets reached, % of all targets of all runs")
+    plot_style.from_zero(axes)
+    return bool(label)
 
 
 FIGURE = Figure(
@@ -38,5 +39,6 @@ FIGURE = Figure(
     "steps of their logarithm, of a network within the tolerance of the seed network's "
     "{task.validation_score}, by the score of the search, luck included.",
     draw=_draw,
+    draw_on=_draw_on,
     position=7,
 )

@@ -15,7 +15,7 @@ _MOST_GATES = 12
 
 def _draw(comparison: Comparison) -> Any:
     rows = [
-        (f"{plot_style.short(arm.name)}: {plot_style.short(operators) or 'nothing'}", counts)
+        (plot_style.row_label(arm.label, f"{operators or 'nothing'} ({counts.total()})"), counts)
         for arm in comparison.arms
         for operators, counts in outcomes(arm).items()
     ]
@@ -23,11 +23,10 @@ def _draw(comparison: Comparison) -> Any:
         return None
     rows, part = plot_style.fitting(rows, lambda row: row[1].total())
     parts = _shares([counts for _, counts in rows])
-    drawn, ((axes,),) = plot_style.figure(width=8, height=1.4 + 0.26 * len(rows))
-    labels = [f"{name} ({counts.total()})" for name, counts in rows]
-    plot_style.bars(axes, labels, parts)
-    axes.set(xlabel="% of proposals", xlim=(0, 100), title=comparison.title + part)
-    plot_style.legend(drawn, axes, min(len(parts), plot_style.MANY))
+    drawn, ((axes,),) = plot_style.figure(height=0.9 + plot_style.height_of(len(rows)))
+    plot_style.bars(axes, [name for name, _ in rows], parts)
+    axes.set(xlabel="% of proposals", xlim=(0, 100), title=part)
+    plot_style.legend(drawn, axes)
     return drawn
 
 
@@ -52,8 +51,8 @@ FIGURE = Figure(
     title="Outcomes of proposals",
     caption="For each arm and operator (numbers of proposals in brackets): the share that passed "
     "every gate and trained, and the gates that refused the others. Duplicates have the source of "
-    "an earlier network of the run; 'same function' is another source that computes the same. Of "
-    "more rows than fit, those of the most proposals are shown.",
+    "an earlier network of the run; 'same function' is another source that was recognised as the "
+    "same function. Of more rows than fit, those of the most proposals are shown.",
     draw=_draw,
     position=3,
 )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from harness.config.schema import AT_LEAST_0, AT_LEAST_1, MISSING, SHARE, Recipe, setting
+from harness.config.arguments import AT_LEAST_0, AT_LEAST_1, SHARE
+from harness.config.schema import MISSING, Recipe, setting
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,1 @@
+"""An arm and a task of a study: ``ablation=one_width``, ``task=stripes``."""

@@ -1,0 +1,1 @@
+"""Digests of behaviour: the code of a network without what never acts."""

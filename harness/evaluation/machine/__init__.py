@@ -1,0 +1,1 @@
+"""The machine that trainings run on: what this process may use of it."""

@@ -1,0 +1,1 @@
+"""Gates and trainings on other processes and machines; ``evaluation.executor`` does them here."""

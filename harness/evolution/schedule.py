@@ -1,0 +1,90 @@
+"""Schedules: when children are conceived and when their outcomes count; generations, or neither."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from harness.config.schema import Rates, Sizes
+from harness.config.strategies import TARGET
+from harness.errors import InputError
+from harness.evolution.budget import Ledger
+from harness.evolution.candidate import Individual
+from harness.evolution.loop import evolve
+from harness.evolution.proposer import Confirm, Gates, Proposer
+from harness.evolution.search import Assess, Recorder
+from harness.evolution.selection import Selection
+from harness.evolution.steady_state import Course
+
+
+class Schedule(Protocol):
+    """Searches with the strategies of one arm, until its budget is spent."""
+
+    def __call__(
+        self,
+        reference: Individual,
+        *,
+        proposer: Proposer,
+        selection: Selection,
+        gates: Gates,
+        confirm: Confirm,
+        assess: Assess,
+        sizes: Sizes,
+        rates: Rates,
+        ledger: Ledger,
+        record: Recorder,
+        seed: int,
+        llm_workers: int,
+    ) -> None:
+        """Search; see ``loop.evolve``."""
+        ...
+
+
+class Generational:
+    """Generations (Morris 2024, algorithm 1): all children of one are decided before the next."""
+
+    def __call__(self, reference: Individual, **arm: Any) -> None:
+        """Search; see ``loop.evolve``."""
+        evolve(reference, **arm)
+
+
+class SteadyState:
+    """Steady state: a child joins the population when it is decided, and another is conceived.
+
+    The order in which children are decided is that of a simulated clock, on which a training takes
+    as long as its FLOPs predict. So a run depends neither on the speed of a machine nor on the
+    number of its workers.
+
+    Args:
+        under_way: Children that are conceived and not yet decided.
+        workers: Trainings at once on the simulated clock.
+        answer: Time that an LLM's answer takes on that clock, in trainings of the seed network.
+    """
+
+    def __init__(self, *, under_way: int, workers: int, answer: float) -> None:
+        if not (1 <= workers <= under_way <= _MOST and answer >= 0):
+            raise InputError(
+                f"schedule: expected workers from 1 to under_way, at most {_MOST} under way, and "
+                f"an answer of at least 0, got workers={workers}, under_way={under_way} and "
+                f"answer={answer}."
+            )
+        self._under_way, self._workers, self._answer = under_way, workers, answer
+
+    def __call__(self, reference: Individual, **arm: Any) -> None:
+        """Search; see ``loop.evolve``."""
+        course = Course(
+            reference, under_way=self._under_way, workers=self._workers, answer=self._answer, **arm
+        )
+        course.run()
+
+
+def is_steady(schedule: object) -> bool:
+    """Return whether a schedule of a configuration or record has no generations.
+
+    Args:
+        schedule: Its class and arguments; None for one that is not recorded, which has them.
+    """
+    target = schedule.get(TARGET) if isinstance(schedule, Mapping) else None
+    return str(target).endswith(f".{SteadyState.__name__}")
+
+
+_MOST = 1000
+"""Most children under way: each has a thread."""

@@ -1,0 +1,1 @@
+"""The code that decides results: which files it is, and their digests."""

@@ -1,0 +1,1 @@
+"""What only papers need: tables in LaTeX, and the choice of arms, columns and labels."""

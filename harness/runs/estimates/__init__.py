@@ -1,0 +1,1 @@
+"""What a command would cost, and how long it would take, before it runs."""

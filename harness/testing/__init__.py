@@ -1,0 +1,1 @@
+"""Tests that proposers, selections and data sets inherit; they need pytest."""

@@ -1,0 +1,1 @@
+"""Recorded runs as tidy data: fixed columns of fixed types, as frames and as files."""

@@ -1,1 +1,0 @@
-"""Digests of what a network computes and how it learns."""

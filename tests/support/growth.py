@@ -1,0 +1,150 @@
+"""Runs of many candidates: a scripted proposer, and what a process holds at points of a run."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.evolution.candidate import Variation
+
+NETWORK = '''"""A network of a few hundred parameters."""
+
+import torch
+from torch import nn
+
+
+# segment: get_optimizer
+def get_optimizer(model, lr, weight_decay, nesterov):
+    return torch.optim.SGD(model.parameters(), lr=lr * 0.1, momentum=0.9)
+
+
+# segment: Net
+class Net(nn.Module):
+    def __init__(self, class_num, img_channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(img_channels, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.head = nn.Linear(16, class_num)
+
+    def forward(self, x):
+        return self.head(self.body(x).mean(dim=(2, 3)))
+
+
+# segment: notes
+def notes():
+    pass
+'''
+
+
+class Numbered:
+    """Proposes the parent with the child's own step in it: a new source each time."""
+
+    max_calls = 0
+
+    def mutate(self, genome, context):
+        child = genome.replace("notes", f'def notes():\n    return "{context.step}"')
+        return child, Variation(operator="mutation", segment="notes")
+
+    def mate(self, genome, mate, context):
+        raise AssertionError("rates.p_mate is 0")
+
+
+def numbered(folder, n, *more):
+    """Return settings for a run of so many proposals of ``Numbered``, in a folder of its own."""
+    network = Path(folder) / "network.py"
+    network.write_text(NETWORK)
+    return [
+        "ablation=random_mutation", "compare=[]", "proposer=none", "rates.p_mate=0",
+        f"+proposer._target_={__name__}.Numbered", f"network.path={network}",
+        f"budget.evaluations={n}", f"budget.proposals={n}", "final.seeds=1",
+        "final.hall_of_fame=1", "display=plain", f"runs_dir={Path(folder) / 'runs'}", *more,
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What this process holds at a moment, and what it has taken so far."""
+
+    candidates: int
+    wall_s: float
+    cpu_s: float
+    mib: float
+    descriptors: int
+    threads: int
+    processes: int
+    """Descendants of this process."""
+    worker_mib: float
+    """Of the worker's server, 0 where there is none."""
+    temporary: int
+    """Entries of the folder of temporary files."""
+
+
+class Watched:
+    """An executor whose backend is that of another; looks at what is held between candidates.
+
+    Args:
+        executor: The other.
+        every: How many candidates lie between two looks.
+        temporary: The folder of temporary files.
+    """
+
+    def __init__(self, executor, *, every, temporary):
+        self._executor, self._every, self._temporary = executor, every, temporary
+        self._n, self._mutex, self._server = 0, threading.Lock(), None
+        self.looks = []
+
+    def open(self, *what, **how):
+        backend = self._executor.open(*what, **how)
+        sandbox = getattr(backend.evaluate, "_sandbox", None)
+        self._server = sandbox and _server_of(sandbox)
+
+        def validate(genome, *, seed):
+            with self._mutex:
+                if self._n % self._every == 0:
+                    self.look()
+                self._n += 1
+            return backend.validate(genome, seed=seed)
+
+        return replace(backend, validate=validate)
+
+    def look(self):
+        """Take a look."""
+        self.looks.append(
+            Held(
+                candidates=self._n,
+                wall_s=time.perf_counter(),
+                cpu_s=time.process_time(),
+                mib=mib_of(os.getpid()),
+                descriptors=len([*Path("/proc/self/fd").iterdir()]),
+                threads=threading.active_count(),
+                processes=len(descendants(os.getpid())),
+                worker_mib=mib_of(self._server) if self._server else 0.0,
+                temporary=len([*Path(self._temporary).iterdir()]),
+            )
+        )
+
+
+def mib_of(pid):
+    """Return the resident memory of a process."""
+    return (
+        int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+    )
+
+
+def descendants(pid):
+    """Return the processes below a process."""
+    found, left = [], [pid]
+    while left:
+        for task in Path(f"/proc/{left.pop()}/task").glob("*/children"):
+            children = [int(child) for child in task.read_text().split()]
+            found += children
+            left += children
+    return found
+
+
+def _server_of(sandbox):
+    """Return the worker's server; within namespaces its first process only waits."""
+    pid = sandbox._worker.pid
+    return descendants(pid)[0] if sandbox.level == "isolated" else pid
