@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from threading import RLock
 from typing import Any
 
 from harness.secrets import beginning_without_secrets, without_secrets
@@ -12,6 +13,12 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 REASON_CHARACTERS = 300
 """Maximum length of a reason; longer ones are truncated."""
 _FOUR_DIGITS = 0xFFFF
+TREES = RLock()
+"""Lock of whoever builds a syntax tree in the harness: ``ast.parse``, ``inspect.signature`` of a
+class without a constructor of its own, and ``numpy.load``, which parses a file's header. CPython
+keeps one depth for all threads that build trees. Where a garbage collection during a parse lets
+another thread parse, one of them fails with a SystemError (seen with 3.11.7; compare
+cpython#106905)."""
 
 
 def visible(text: str) -> str:

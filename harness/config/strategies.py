@@ -26,7 +26,7 @@ from harness.config.paths import CONF
 from harness.config.plugins import third_party_arms, yaml_texts
 from harness.config.problems import nearest
 from harness.errors import InputError
-from harness.text import reason_of
+from harness.text import TREES, reason_of
 
 TARGET = "_target_"
 _GLOBAL = "# @package _global_"
@@ -81,7 +81,7 @@ def build(node: Mapping[str, Any], **parts: Any) -> Any:
     """
     constructor = strategy_class(node[TARGET])
     hints = argument_types(constructor)
-    parameters = inspect.signature(constructor).parameters
+    parameters = _parameters(constructor)
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     given = {k: _built(v, hints.get(k)) for k, v in node.items() if k != TARGET and k not in parts}
     for key in given:
@@ -124,7 +124,7 @@ def check_arguments(name: str, node: Any) -> None:
     if not isinstance(node, Mapping) or not isinstance(node.get(TARGET), str):
         raise InputError(f"{name}: expected an arm that sets {name}._target_, this one does not.")
     constructor = strategy_class(node[TARGET])
-    known, hints = set(inspect.signature(constructor).parameters), argument_types(constructor)
+    known, hints = set(_parameters(constructor)), argument_types(constructor)
     for key in sorted(known & set(node)):
         if node[key] is None and key in _SUPPLIED:
             continue
@@ -167,9 +167,14 @@ def _is_as_declared(name: str, value: Any) -> bool:
     return all(isinstance(text, str) for text in texts)
 
 
+def _parameters(constructor: type[Any]) -> Mapping[str, inspect.Parameter]:
+    with TREES:
+        return inspect.signature(constructor).parameters
+
+
 def missing_arguments(node: Mapping[str, Any]) -> list[str]:
     """Return the arguments without default that a node does not set."""
-    parameters = inspect.signature(strategy_class(node[TARGET])).parameters
+    parameters = _parameters(strategy_class(node[TARGET]))
     return [
         name
         for name, parameter in parameters.items()

@@ -11,6 +11,7 @@ import numpy as np
 from harness.errors import RecordError
 from harness.evaluation.offers import OfferFile
 from harness.files import write_atomically
+from harness.text import TREES
 from harness.typing import Array
 
 _DAMAGES = (
@@ -71,7 +72,7 @@ class CheckpointFile:
             self.offers.clear()
             return None
         try:
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            with TREES, self._path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 numbers, state, outline = (held[f"arr_{i}"] for i in range(3))
             epoch, spent_s, n_bytes, ended = numbers.tolist()
             self.offers.keep(int(n_bytes))

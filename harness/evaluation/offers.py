@@ -9,6 +9,7 @@ import numpy as np
 from harness.errors import RecordError
 from harness.evaluation.scoring import Offer
 from harness.files import appended, only_regular
+from harness.text import TREES
 
 
 class OfferFile:
@@ -34,7 +35,9 @@ class OfferFile:
         try:
             with open(self._path, "rb", opener=only_regular) as file:
                 while file.peek():
-                    yield Offer(*(np.load(file, allow_pickle=False) for _ in Offer._fields))
+                    with TREES:
+                        offer = Offer(*(np.load(file, allow_pickle=False) for _ in Offer._fields))
+                    yield offer
         except (OSError, ValueError, EOFError) as error:
             raise RecordError(
                 f"{self._path}: expected the networks of a training, they cannot be read "

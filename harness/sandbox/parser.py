@@ -14,12 +14,12 @@ import subprocess
 import sys
 from functools import lru_cache
 from subprocess import PIPE
-from threading import RLock
 from types import MappingProxyType
 
 from harness.config.paths import PACKAGE, ROOT
 from harness.errors import MachineError
 from harness.sandbox.confinement.starting import patiently
+from harness.text import TREES
 
 MAX_SOURCE_BYTES = 64 * 1024
 """A longer source is refused unread: 10 MB held the parser for more than a minute."""
@@ -37,10 +37,6 @@ _BOOT = (
 )
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
 Definition = ast.ClassDef | ast.FunctionDef
-_TURN = RLock()
-"""CPython counts the depth of the tree that it builds once per process. Where a garbage
-collection amid a parse lets another thread parse, one fails with a SystemError (seen with 3.11.7;
-compare cpython#106905)."""
 
 
 def syntax_tree(source: str) -> ast.Module:
@@ -54,7 +50,7 @@ def syntax_tree(source: str) -> ast.Module:
     size = len(source.encode(errors="surrogatepass"))
     if size > MAX_SOURCE_BYTES:
         raise ValueError(f"expected at most {MAX_SOURCE_BYTES} bytes of source, got {size}")
-    with _TURN:
+    with TREES:
         error, message, line = _tried(source)
         if error:
             if error in _SYNTAX_ERRORS:

@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.errors import RecordError
 from harness.files import creation_lock, write_atomically
+from harness.text import TREES
 from harness.typing import Array
 
 _UNREADABLE = (
@@ -51,7 +52,7 @@ def cached_arrays(
                 arrays: dict[str, Any] = dict(decode())
                 write_atomically(cached, lambda file: np.savez(file, **arrays))
     try:
-        with cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
+        with TREES, cached.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return dict(held)
     except _UNREADABLE as error:
         raise RecordError(
