@@ -23,6 +23,7 @@ from harness.evolution.candidate import Decided, Evaluation, Gated, Individual
 from harness.evolution.genome import Genome
 from harness.evolution.pareto import Objectives
 from harness.evolution.schedule import Generational, SteadyState
+from harness.evolution.search import Method
 from harness.record.events import read_event
 from harness.record.journal import Journal, read_entries
 from harness.runs.display.live_display import LiveDisplay
@@ -85,17 +86,19 @@ def test_a_search_decides_its_last_candidates_as_fast_as_its_first(schedule):
     n, trained = 2400, Trained()
     schedule(
         Individual(step="seed", genome=Genome.parse(NETWORK), evaluation=Trained.OUTCOME),
-        proposer=Numbered(),
-        selection=FromTheSeed(),
+        Method(
+            proposer=Numbered(),
+            selection=FromTheSeed(),
+            sizes=Sizes(founders=8, offspring=8, elites=4),
+            rates=Rates(p_mate=0.0, p_mutate=1.0),
+            ledger=Ledger(budget=Budget(evaluations=n, proposals=n)),
+            seed=0,
+            llm_workers=2,
+        ),
         gates=lambda _: None,
         confirm=lambda one: one,
         assess=trained,
-        sizes=Sizes(founders=8, offspring=8, elites=4),
-        rates=Rates(p_mate=0.0, p_mutate=1.0),
-        ledger=Ledger(budget=Budget(evaluations=n, proposals=n)),
         record=trained,
-        seed=0,
-        llm_workers=2,
     )
     assert len(trained.at) == n
     marks = trained.at[:: n // 12]

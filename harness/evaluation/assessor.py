@@ -116,7 +116,9 @@ class Assessor:
     ) -> Generator[Training, Outcome | None, Outcome]:
         """Train for as many epochs as the fidelity grants."""
         child, step, whole = proposal.child, proposal.step, self._config.recipe.epochs
-        relative = (gated.flops or 1) / (self._seed_flops or 1) if self._seed_flops else 1.0
+        relative = 1.0
+        if gated.flops is not None and self._seed_flops:
+            relative = gated.flops / self._seed_flops
         train_s = 0.0
         for epochs in [*self._fidelity.rungs(whole), None]:
             outcome = yield Training(

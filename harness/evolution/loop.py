@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from harness.config.schema import Rates, Sizes
+from harness.config.schema import Rates
 from harness.errors import BudgetSpent
-from harness.evolution.budget import Ledger
 from harness.evolution.candidate import (
     Decided,
     Evaluation,
@@ -24,8 +23,7 @@ from harness.evolution.candidate import (
 )
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Confirm, Context, Gates, Proposer, demand_of
-from harness.evolution.search import Assess, Recorder
-from harness.evolution.selection import Selection
+from harness.evolution.search import Assess, Method, Recorder
 from harness.seeding import stream
 
 
@@ -40,34 +38,25 @@ class MatingPlan:
 
 def evolve(
     reference: Individual,
+    method: Method,
     *,
-    proposer: Proposer,
-    selection: Selection,
     gates: Gates,
     confirm: Confirm,
     assess: Assess,
-    sizes: Sizes,
-    rates: Rates,
-    ledger: Ledger,
     record: Recorder,
-    seed: int,
-    llm_workers: int,
 ) -> None:
-    """Evolve until the budget is spent; the recorder gets every proposal and generation.
-
-    The arguments that ``search.Search`` lacks belong to the arm: how it varies and selects, its
-    sizes, rates and budget, its seed, and how many children may ask an LLM at once.
-    """
+    """Evolve by a method until its budget is spent; see ``search.Search``."""
+    seed, selection, sizes = method.seed, method.selection, method.sizes
     population = selection.start(reference)
     history: list[Decided] = []
     for generation in itertools.count():
-        if ledger.generations_spent(generation):
+        if method.ledger.generations_spent(generation):
             return
         rng = stream(seed, "elites", generation)
         elites = selection.elites(population, rng=rng) if population else []
         rng = stream(seed, "parents", generation)
         parents = selection.parents(population, n=sizes.offspring, rng=rng) if population else []
-        plans = pair_up(parents, population, rates, seed=seed, generation=generation)
+        plans = pair_up(parents, population, method.rates, seed=seed, generation=generation)
         founding = not plans  # the first generation, or no parent has a mate
         plans = plans or [MatingPlan(parent=reference, mate=None, mutates=True)] * sizes.founders
         context = partial(
@@ -85,11 +74,9 @@ def evolve(
                 (plan, context(step=f"g{generation}.c{child}", parent=plan.parent))
                 for child, plan in enumerate(plans)
             ],
-            proposer=proposer,
+            method,
             assess=assess,
-            ledger=ledger,
             record=partial(record.proposal, generation),
-            llm_workers=llm_workers,
         )
         if decided is None:
             return
@@ -102,12 +89,10 @@ def evolve(
 
 def decide(
     waiting: Sequence[tuple[MatingPlan, Context]],
+    method: Method,
     *,
-    proposer: Proposer,
     assess: Assess,
-    ledger: Ledger,
     record: Callable[[Proposal, Outcome], None],
-    llm_workers: int,
 ) -> list[Decided] | None:
     """Propose and assess the children of a generation while the budget has room.
 
@@ -118,9 +103,10 @@ def decide(
         The proposals with their outcomes; None if there was no room for one.
     """
     decided: list[Decided] | None = None
+    ledger, proposer = method.ledger, method.proposer
     while admitted := list(itertools.takewhile(lambda _: ledger.admit(), waiting)):
         waiting = waiting[len(admitted) :]
-        at_once = ledger.side_by_side(len(admitted), llm_workers, demand_of(proposer))
+        at_once = ledger.side_by_side(len(admitted), method.llm_workers, demand_of(proposer))
         proposals = propose(admitted, proposer, at_once)
         decided = decided or []
         for one in assess(proposals):

@@ -1,49 +1,22 @@
 """Schedules: when children are conceived and when their outcomes count; generations, or neither."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from harness.config.schema import Rates, Sizes
 from harness.config.strategies import TARGET
 from harness.errors import InputError
-from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Individual
 from harness.evolution.loop import evolve
-from harness.evolution.proposer import Confirm, Gates, Proposer
-from harness.evolution.search import Assess, Recorder
-from harness.evolution.selection import Selection
+from harness.evolution.search import Method
 from harness.evolution.steady_state import Course
-
-
-class Schedule(Protocol):
-    """Searches with the strategies of one arm, until its budget is spent."""
-
-    def __call__(
-        self,
-        reference: Individual,
-        *,
-        proposer: Proposer,
-        selection: Selection,
-        gates: Gates,
-        confirm: Confirm,
-        assess: Assess,
-        sizes: Sizes,
-        rates: Rates,
-        ledger: Ledger,
-        record: Recorder,
-        seed: int,
-        llm_workers: int,
-    ) -> None:
-        """Search; see ``loop.evolve``."""
-        ...
 
 
 class Generational:
     """Generations (Morris 2024, algorithm 1): all children of one are decided before the next."""
 
-    def __call__(self, reference: Individual, **arm: Any) -> None:
-        """Search; see ``loop.evolve``."""
-        evolve(reference, **arm)
+    def __call__(self, reference: Individual, method: Method, **run: Any) -> None:
+        """Search; see ``search.Schedule``."""
+        evolve(reference, method, **run)
 
 
 class SteadyState:
@@ -68,10 +41,15 @@ class SteadyState:
             )
         self._under_way, self._workers, self._answer = under_way, workers, answer
 
-    def __call__(self, reference: Individual, **arm: Any) -> None:
-        """Search; see ``loop.evolve``."""
+    def __call__(self, reference: Individual, method: Method, **run: Any) -> None:
+        """Search; see ``search.Schedule``."""
         course = Course(
-            reference, under_way=self._under_way, workers=self._workers, answer=self._answer, **arm
+            reference,
+            method,
+            under_way=self._under_way,
+            workers=self._workers,
+            answer=self._answer,
+            **run,
         )
         course.run()
 

@@ -1,11 +1,14 @@
-"""The protocol between a run and its search: what proposes candidates until the budget is spent."""
+"""The protocols between a run, its schedule and its search, and what an arm brings to them."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.config.schema import Rates, Sizes
+from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Decided, Gated, Individual, Outcome, Proposal
-from harness.evolution.proposer import Confirm, Gates
+from harness.evolution.proposer import Confirm, Gates, Proposer
+from harness.evolution.selection import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,23 @@ class Recorder(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What an arm brings to its search: how it varies and selects, and what it may spend."""
+
+    proposer: Proposer
+    selection: Selection
+    sizes: Sizes
+    rates: Rates
+    ledger: Ledger
+    """The budget, and what is spent of it."""
+    seed: int
+    llm_workers: int
+    """How many children may ask an LLM at once."""
+
+
 class Search(Protocol):
-    """Searches for networks; ``loop.evolve`` is one, its strategies and budget bound to it."""
+    """Searches for networks by the method that is bound to it; a bound ``Schedule`` is one."""
 
     def __call__(
         self,
@@ -77,4 +95,21 @@ class Search(Protocol):
             assess: Returns proposals with their outcomes. An evaluation is charged to the budget.
             record: Records proposals and generations; a run's result is read from there.
         """
+        ...
+
+
+class Schedule(Protocol):
+    """Decides when children are conceived and when their outcomes count."""
+
+    def __call__(
+        self,
+        reference: Individual,
+        method: Method,
+        *,
+        gates: Gates,
+        confirm: Confirm,
+        assess: Assess,
+        record: Recorder,
+    ) -> None:
+        """Search by a method until its budget is spent; see ``Search``."""
         ...

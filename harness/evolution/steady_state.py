@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from threading import Semaphore
 from typing import Any
 
-from harness.config.schema import Rates, Sizes
-from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Decided, Gated, Individual, Proposal
 from harness.evolution.loop import MatingPlan, evaluated, pair_up, reproduce
-from harness.evolution.proposer import Confirm, Context, Gates, Proposer, demand_of
-from harness.evolution.search import Assess, Recorder, Stages, Twin
-from harness.evolution.selection import Selection
+from harness.evolution.proposer import Confirm, Context, Gates, demand_of
+from harness.evolution.search import Assess, Method, Recorder, Stages, Twin
 from harness.seeding import stream
 
 _PARENTS = 2
@@ -44,38 +41,33 @@ class Course:
     def __init__(
         self,
         reference: Individual,
+        method: Method,
         *,
-        proposer: Proposer,
-        selection: Selection,
         gates: Gates,
         confirm: Confirm,
         assess: Assess,
-        sizes: Sizes,
-        rates: Rates,
-        ledger: Ledger,
         record: Recorder,
-        seed: int,
-        llm_workers: int,
         under_way: int,
         workers: int,
         answer: float,
     ) -> None:
-        self._reference, self._proposer, self._selection = reference, proposer, selection
-        self._gates, self._confirm, self._assess = gates, confirm, assess
-        self._rates, self._ledger, self._record, self._seed = rates, ledger, record, seed
-        self._llm_workers, self._most = llm_workers, under_way
-        self._demand = demand_of(proposer)
+        self._reference, self._method, self._most = reference, method, under_way
+        self._gates, self._confirm = gates, confirm
+        self._assess, self._record = assess, record
+        self._seed, self._selection, self._ledger = method.seed, method.selection, method.ledger
+        self._demand = demand_of(method.proposer)
         self._answer = 0.0 if self._demand.calls == 0 else answer
-        self._population = selection.start(reference)
-        self._founders = 0 if self._population else sizes.founders
-        self._groups = Groups(self._founders or sizes.offspring, sizes.offspring)
+        self._population = self._selection.start(reference)
+        self._founders = 0 if self._population else method.sizes.founders
+        offspring = method.sizes.offspring
+        self._groups = Groups(self._founders or offspring, offspring)
         self._history: list[Decided] = []
         self._conceived, self._is_over = 0, False
         self._now, self._free_at = 0.0, [0.0] * workers
         self._ends: list[tuple[float, int]] = []
         self._children: dict[int, Child] = {}
         self._waiting: defaultdict[str, list[Child]] = defaultdict(list)
-        self._asking = Semaphore(llm_workers)
+        self._asking = Semaphore(method.llm_workers)
         self._threads = ThreadPoolExecutor(under_way)
 
     def run(self) -> None:
@@ -117,7 +109,7 @@ class Course:
             gates=self._gates,
             confirm=self._confirm,
         )
-        alone = self._ledger.side_by_side(self._most, self._llm_workers, self._demand) == 1
+        alone = self._ledger.side_by_side(self._most, self._method.llm_workers, self._demand) == 1
         asking = [child.work for child in self._children.values() if child.stages is None]
         if alone:  # which call is refused must not depend on threads
             wait(asking)
@@ -133,13 +125,14 @@ class Course:
             return None
         rng = stream(self._seed, "parents", number)
         parents = self._selection.parents(self._population, n=_PARENTS, rng=rng)
-        plans = pair_up(parents, self._population, self._rates, seed=self._seed, generation=number)
+        rates = self._method.rates
+        plans = pair_up(parents, self._population, rates, seed=self._seed, generation=number)
         return plans[0] if plans else None
 
     def _proposed(self, plan: MatingPlan, context: Context) -> tuple[Proposal, Gated] | None:
         """Propose a child and pass it through the gates; None if the budget ends within it."""
         with self._asking:
-            proposal = reproduce(plan, self._proposer, context)
+            proposal = reproduce(plan, self._method.proposer, context)
         return None if proposal is None else (proposal, self._assess.gate(proposal))
 
     def _go_on(self, child: Child) -> None:

@@ -7,7 +7,7 @@ from harness.config.schema import Config
 from harness.config.strategies import build
 from harness.evolution.budget import Ledger
 from harness.evolution.fidelity import Fidelity
-from harness.evolution.search import Search
+from harness.evolution.search import Method, Schedule, Search
 from harness.llm.metering import MeteredModel
 from harness.llm.model import Model
 from harness.record.events import Data
@@ -42,8 +42,7 @@ def compose_arm(
         budget=config.budget, prices=config.prices, training_price=config.training_price
     )
     asked = {"model": MeteredModel(model, journal, ledger)} if model else {}
-    search = partial(
-        build(config.schedule),
+    method = Method(
         proposer=build(config.proposer, wording=wording_of(data.kind), **asked),
         selection=build(config.selection),
         sizes=config.sizes,
@@ -52,5 +51,8 @@ def compose_arm(
         seed=config.seed,
         llm_workers=config.llm_workers,
     )
+    schedule: Schedule = build(config.schedule)
     fidelity = build(config.fidelity, chance=data.chance)
-    return ComposedArm(search=search, fidelity=fidelity, decisions=decisions)
+    return ComposedArm(
+        search=partial(schedule, method=method), fidelity=fidelity, decisions=decisions
+    )

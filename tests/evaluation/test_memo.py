@@ -58,6 +58,24 @@ def test_a_source_that_was_searched_for_does_not_get_the_verdict_of_another(tmp_
     assert REFUSABLE.sha256 in keys
 
 
+@pytest.mark.parametrize(
+    ("seed_flops", "flops", "duration"),
+    [(200, 100, 0.5), (200, None, 1.0), (None, 100, 1.0), (0, 100, 1.0), (200, 0, 0.0)],
+)
+def test_a_training_is_predicted_by_its_flops_and_otherwise_as_long_as_the_seed_networks(
+    tmp_path, config, seed_flops, flops, duration
+):
+    def validate(genome, *, seed):
+        return Gated(refusal=None, flops=seed_flops)
+
+    backend = Backend(validate=validate, evaluate=Scores(), workers=1)
+    child = Proposal(step="g0.c0", parents=("seed",), variations=(), child=INNOCENT)
+    with Journal(tmp_path, wait_s=0) as journal:
+        assess = Assessor(Memo(backend, journal, seed=0), NETWORK, config, Decisions(), Full())
+        assess.reference(NETWORK)
+        assert next(assess.stages(child, Gated(refusal=None, flops=flops))).duration == duration
+
+
 class Namesake(Genome):
     """A network whose name is that of all others: two with one name can be searched for."""
 

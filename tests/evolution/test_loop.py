@@ -12,6 +12,7 @@ from harness.errors import BudgetSpent, InputError
 from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Decided, Evaluation, Individual, Rejection, Variation
 from harness.evolution.loop import evolve
+from harness.evolution.search import Method
 from harness.evolution.selection import EliteTournament
 from harness.seeding import stream
 
@@ -80,8 +81,15 @@ def play(reference):
         notes, ledger = Notes(), Ledger(budget=budget or Budget(evaluations=16, proposals=80))
         evolve(
             reference,
-            proposer=proposer or RandomMutation(edits=(1, 1)),
-            selection=EliteTournament(n_elites=n_elites),
+            Method(
+                proposer=proposer or RandomMutation(edits=(1, 1)),
+                selection=EliteTournament(n_elites=n_elites),
+                sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
+                rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
+                ledger=ledger,
+                seed=seed,
+                llm_workers=llm_workers,
+            ),
             gates=lambda _: None,
             confirm=lambda individual: individual,
             assess=lambda proposals: [
@@ -90,12 +98,7 @@ def play(reference):
                 else Decided(proposal=proposal, outcome=outcome)
                 for proposal, outcome in zip(proposals, assess(proposals), strict=True)
             ],
-            sizes=Sizes(founders=sizes[0], offspring=sizes[1]),
-            rates=Rates(p_mate=p_mate, p_mutate=p_mutate),
-            ledger=ledger,
             record=notes,
-            seed=seed,
-            llm_workers=llm_workers,
         )
         return notes, ledger
 

@@ -16,6 +16,7 @@ from harness.evolution.budget import Ledger
 from harness.evolution.candidate import Decided, Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.evolution.loop import evolve
+from harness.evolution.search import Method
 from harness.llm.model import Completion
 from harness.seeding import stream
 from harness.tasks.image_classification.wording import WORDING
@@ -54,19 +55,21 @@ class Played:
         evaluation = Evaluation(score=0.5, n_params=518_230, train_s=1.0)
         evolve(
             Individual(step="seed", genome=NETWORK, evaluation=evaluation),
-            proposer=build(self.config.proposer, wording=WORDING, **parts),
-            selection=build(self.config.selection),
+            Method(
+                proposer=build(self.config.proposer, wording=WORDING, **parts),
+                selection=build(self.config.selection),
+                sizes=self.config.sizes,
+                rates=self.config.rates,
+                ledger=Ledger(budget=self.config.budget),
+                seed=0,
+                llm_workers=1,
+            ),
             gates=lambda _: None,
             confirm=lambda individual: individual,
             assess=lambda proposals: [
                 Decided(proposal=one, outcome=outcome(one)) for one in proposals
             ],
-            sizes=self.config.sizes,
-            rates=self.config.rates,
-            ledger=Ledger(budget=self.config.budget),
             record=self,
-            seed=0,
-            llm_workers=1,
         )
         self.asked, self.answers = model.asked, model.answers
 

@@ -34,7 +34,7 @@ from harness.evolution.candidate import (
 )
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import demand_of
-from harness.evolution.search import Stages
+from harness.evolution.search import Method, Stages
 from harness.llm.model import Completion, Ensemble, Member, Model, Request, is_paid, today
 from harness.runs.spec import most_trainings
 from harness.seeding import stream
@@ -215,20 +215,23 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
     outcomes = DrawnOutcomes(seed=config.seed, share=share)
     proposer = build(config.proposer, wording=wording_of(_kind(config.task)), **parts)
     seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
-    search, generations = build(config.schedule), Generations()
-    search(
-        Individual(step="seed", genome=network, evaluation=seed),
+    method = Method(
         proposer=proposer,
         selection=build(config.selection),
-        gates=outcomes.gates,
-        confirm=lambda individual: individual,
-        assess=outcomes,
         sizes=config.sizes,
         rates=config.rates,
         ledger=ledger,
-        record=generations,
         seed=config.seed,
         llm_workers=1,
+    )
+    schedule, generations = build(config.schedule), Generations()
+    schedule(
+        Individual(step="seed", genome=network, evaluation=seed),
+        method,
+        gates=outcomes.gates,
+        confirm=lambda individual: individual,
+        assess=outcomes,
+        record=generations,
     )
     return DryRun(
         arm=config.arm,
