@@ -66,6 +66,8 @@ class Net(nn.Module):
 # segment: notes
 notes = "not a class"
 '''
+OWN_FUNCTIONS = OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass")
+"""The same, as operators that edit functions and classes want it."""
 
 LONGEST = (
     "test_commands", "test_replay", "test_llm_runs", "test_recipes", "test_run", "test_reproductions",
@@ -144,7 +146,7 @@ def tiny(tmp_path_factory):
 def quick(tmp_path_factory, tiny):
     """The same with a network of a few hundred parameters."""
     own = tmp_path_factory.mktemp("own") / "own.py"
-    own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
+    own.write_text(OWN_FUNCTIONS)
     return (*tiny, f"network.path={own}")
 
 

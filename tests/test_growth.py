@@ -29,9 +29,9 @@ from harness.record.journal import Journal, read_entries
 from harness.runs.display.live_display import LiveDisplay
 from harness.runs.runner import complete_runs
 from harness.tasks.image_classification.wording import WORDING
-from tests.conftest import ROOT, SEED_NETWORK
+from tests.conftest import OWN_FUNCTIONS, ROOT, SEED_NETWORK
 from tests.support.backends import ImaginedTrainings
-from tests.support.growth import NETWORK, Numbered, Watched, numbered
+from tests.support.growth import Numbered, Watched, numbered
 from tests.support.records import call, child, evaluated, record_study
 
 MOST = 4
@@ -85,7 +85,7 @@ class Trained:
 def test_a_search_decides_its_last_candidates_as_fast_as_its_first(schedule):
     n, trained = 2400, Trained()
     schedule(
-        Individual(step="seed", genome=Genome.parse(NETWORK), evaluation=Trained.OUTCOME),
+        Individual(step="seed", genome=Genome.parse(OWN_FUNCTIONS), evaluation=Trained.OUTCOME),
         Method(
             proposer=Numbered(),
             selection=FromTheSeed(),

@@ -201,9 +201,9 @@ def _ran(
         output, _ = child.communicate(timeout=max(0.0, left_s))
     except subprocess.TimeoutExpired:
         return None, _end(child)
-    except BaseException:
-        _end(child)
-        raise
+    finally:
+        if child.returncode is None:  # interrupted
+            _end(child)
     return child.returncode, output
 
 

@@ -200,10 +200,12 @@ def _each(
         try:
             for one in as_completed(begun):
                 one.result()
-        except BaseException:  # an interrupt: the runs end before their next candidate
-            backend.stop()
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            if not all(
+                one.done() for one in begun
+            ):  # interrupted: they end before a next candidate
+                backend.stop()
+                threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Failures:

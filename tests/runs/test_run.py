@@ -28,7 +28,7 @@ from harness.reporting.tables import render
 from harness.runs.manifest import manifest_of
 from harness.runs.runner import complete_runs
 from harness.runs.spec import specify
-from tests.conftest import OWN_NETWORK, SEED_NETWORK, told
+from tests.conftest import OWN_FUNCTIONS, SEED_NETWORK, told
 from tests.support.backends import complete_folders
 from tests.support.commands import run as command
 
@@ -195,7 +195,7 @@ def check_sharing(executor, config, digits, network):
 
 def test_a_users_own_network_evolves(composed, tmp_path, executor):
     own = tmp_path / "own.py"
-    own.write_text(OWN_NETWORK.replace('notes = "not a class"', "def notes():\n    pass"))
+    own.write_text(OWN_FUNCTIONS)
     config = composed(tmp_path / "runs", "+ablation=random_mutation", f"network.path={own}")
     (folder,) = complete_folders([config], executor)
     assert read_run(folder).evaluations == 3

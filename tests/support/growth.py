@@ -7,35 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evolution.candidate import Variation
-
-NETWORK = '''"""A network of a few hundred parameters."""
-
-import torch
-from torch import nn
-
-
-# segment: get_optimizer
-def get_optimizer(model, lr, weight_decay, nesterov):
-    return torch.optim.SGD(model.parameters(), lr=lr * 0.1, momentum=0.9)
-
-
-# segment: Net
-class Net(nn.Module):
-    def __init__(self, class_num, img_channels):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(img_channels, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU()
-        )
-        self.head = nn.Linear(16, class_num)
-
-    def forward(self, x):
-        return self.head(self.body(x).mean(dim=(2, 3)))
-
-
-# segment: notes
-def notes():
-    pass
-'''
+from tests.conftest import OWN_FUNCTIONS
 
 
 class Numbered:
@@ -54,7 +26,7 @@ class Numbered:
 def numbered(folder, n, *more):
     """Return settings for a run of so many proposals of ``Numbered``, in a folder of its own."""
     network = Path(folder) / "network.py"
-    network.write_text(NETWORK)
+    network.write_text(OWN_FUNCTIONS)
     return [
         "ablation=random_mutation", "compare=[]", "proposer=none", "rates.p_mate=0",
         f"+proposer._target_={__name__}.Numbered", f"network.path={network}",
