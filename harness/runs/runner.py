@@ -201,9 +201,7 @@ def _each(
             for one in as_completed(begun):
                 one.result()
         finally:
-            if not all(
-                one.done() for one in begun
-            ):  # interrupted: they end before a next candidate
+            if not all(one.done() for one in begun):  # interrupted: no run begins another child
                 backend.stop()
                 threads.shutdown(wait=False, cancel_futures=True)
 
