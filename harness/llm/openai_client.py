@@ -20,7 +20,7 @@ from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
 from harness.llm.preflight import ONE_TOKEN, refused_key, try_model
 from harness.llm.rate_limit import RateLimiter
 from harness.llm.replies import ReplyReader, failure, plain
-from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask, list_models
+from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask, list_models, load_client
 from harness.secrets import keep_secret, without_secrets
 from harness.seeding import stream
 from harness.text import each_text
@@ -200,6 +200,7 @@ class OpenAI:
         self, send: Callable[[], Coroutine[Any, Any, Reply]], *, timeout_s: float
     ) -> Reply | Failure:
         """Return the reply to one request, or why there is none within the deadline."""
+        load_client()
         started = time.monotonic()
         pending = asyncio.run_coroutine_threadsafe(_by_deadline(send, timeout_s), self._loop)
         try:

@@ -35,6 +35,7 @@ _TOO_FEW = re.compile(
 )
 """Matches the complaint that one token is too few, of models that think first."""
 _NAMES_SHOWN = 3
+_ASKED = "one token of {}"
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ def try_model(
     """
     listed = _tried(lists)
     if isinstance(listed, Failure) and listed.kind == "unreachable":
-        raise _no_answer(endpoint, listed)
+        raise _no_answer(endpoint, listed, asked="its list of models")
     names = _names(listed)
     known = any(_same(name, one) for one in names)
     if known and not (lists_without_key and _names(lists_without_key())):
@@ -102,18 +103,21 @@ def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> None:
     if answer.kind == "refused":
         near = [reason_of(one, 100) for one in get_close_matches(name, names, _NAMES_SHOWN)]
         hint = f" Did you mean model.name={' or '.join(near)}?" if near else ""
-        raise InputError(answer.told + hint)
+        raise InputError(f"{answer.told}{hint} (It refused a request for {_ASKED.format(name)}.)")
     if answer.kind in _BUSY:
-        say(f"{endpoint}: key and name could not be tried ({answer.kind}: {answer.told}).")
+        say(
+            f"{endpoint}: key and name could not be tried, by a request for {_ASKED.format(name)} "
+            f"({answer.kind}: {answer.told})."
+        )
     elif answer.kind != "empty":
-        raise _no_answer(endpoint, answer)
+        raise _no_answer(endpoint, answer, asked=_ASKED.format(name))
 
 
-def _no_answer(endpoint: str, failure: Failure) -> MachineError:
+def _no_answer(endpoint: str, failure: Failure, *, asked: str) -> MachineError:
     return MachineError(
-        f"model: expected {endpoint} to answer, it does not ({failure.kind}: {failure.told}). "
-        f"Nothing was trained. Start the server or correct model.base_url, and run the same "
-        f"command; preflight=false starts without this test."
+        f"model: expected {endpoint} to answer a request for {asked}, it does not "
+        f"({failure.kind}: {failure.told}). Nothing was trained. Start the server or correct "
+        f"model.base_url, and run the same command; preflight=false starts without this test."
     )
 
 

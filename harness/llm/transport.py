@@ -44,6 +44,15 @@ class NoReply(Exception):  # noqa: N818 - a value of the protocol, no defect
         super().__init__(message)
 
 
+@functools.cache
+def load_client() -> None:
+    """Import the client, which takes seconds that are no part of a request's time limit."""
+    import openai.resources.chat.completions
+    import openai.resources.models  # noqa: F401 - imported late by their clients
+
+    _client_class()
+
+
 async def ask(
     fields: Mapping[str, Any], prompt: str, *, base_url: str, key: str, timeout_s: float
 ) -> Reply:

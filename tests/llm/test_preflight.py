@@ -1,12 +1,15 @@
 """Server, key and name of a model are tried before a run, at the least cost."""
 
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
 from harness.errors import InputError, MachineError
 from harness.llm.model import Ensemble
+from tests.conftest import ROOT
 from tests.support.llm_client import KEY
 from tests.support.llm_server import completion, error, finished, hangs, models, raw, says
 
@@ -67,7 +70,10 @@ def test_any_sign_that_the_model_is_there_is_enough(server, model, says_little):
     ("refuses", "told"),
     [
         (error(401, "bad key"), "expected a key that .* accepts, it says 'status 401: told: bad"),
-        (error(404, "no asked"), r"no asked.* Did you mean model.name=asked2\?"),
+        (
+            error(404, "no asked"),
+            r"no asked.* model.name=asked2\? \(It refused a request for one token",
+        ),
         (error(400, "Unsupported parameter: max_tokens, use max_completion_tokens"), "Correct"),
     ],
 )
@@ -84,14 +90,19 @@ def test_an_unreachable_server_is_an_error_within_seconds_whatever_the_patience(
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         began = time.monotonic()
-        with pytest.raises(MachineError, match=r"expected http.* to answer.*preflight=false"):
+        with pytest.raises(
+            MachineError,
+            match=r"expected http.* to answer a request for its list of models, it.*preflight=false",
+        ):
             client(base_url=url, patience_s=3600).preflight()
     assert time.monotonic() - began < 20
 
 
 def test_a_server_that_only_fails_is_asked_three_times(server, client):
     server.lists = server.always = error(503, "loading")
-    with pytest.raises(MachineError, match="server: status 503: told: loading"):
+    with pytest.raises(
+        MachineError, match=r"one token of asked, .*server: status 503: told: loading"
+    ):
         client().preflight()
     assert len(server.seen) == 3
 
@@ -100,6 +111,34 @@ def test_a_server_that_comes_back_at_once_is_no_error(server, client):
     server.lists, server.script = error(501), [error(503, "restarting")]
     client().preflight()
     assert len(server.seen) == 2
+
+
+SLOW_DISK = """
+import importlib.abc, sys, time
+from harness.llm.openai_client import OpenAI
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in {"openai", "openai.resources.models", "openai.resources.chat.completions"}:
+            time.sleep(1.5)
+
+sys.meta_path.insert(0, Slow())
+OpenAI(
+    name="asked", server="a server", base_url=sys.argv[1], key_env=None, timeout_s=4, attempts=1,
+    concurrency=1, backoff_s=0.05, backoff_max_s=0.2, patience_s=4, tokens_field="max_tokens",
+    omit=[], extra={},
+).preflight()
+"""
+
+
+def test_importing_the_client_is_no_part_of_the_time_limit(server):
+    server.lists = says(200, models("asked"))
+    command = [sys.executable, "-c", SLOW_DISK, server.url]
+    found = subprocess.run(
+        command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert server.seen == []
 
 
 def test_a_server_that_hangs_ends_at_the_deadline(server, client):
