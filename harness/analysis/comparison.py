@@ -274,7 +274,7 @@ def _reference(arms: Sequence[Arm], name: str | None, default: str | None) -> Ar
     able = {arm.name: arm for arm in arms if not arm.saw_test_data}
     if name is not None and name not in able:
         raise InputError(
-            f"--reference: expected an arm of the table, one of {', '.join(able)}, got {name}."
+            f"reference: expected an arm of the table, one of {', '.join(able)}, got {name}."
         )
     if name is not None or REFERENCE in able:
         return able[name or REFERENCE]

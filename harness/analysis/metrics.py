@@ -135,8 +135,8 @@ _RESULTS = (
         comparable=True,
         of_whole=True,
         note="test {task.short} {task.unit}: mean over runs of the mean over re-trainings, with "
-        "Student's 95 % interval over runs. For the seed network: over all its re-trainings. One "
-        "run has no interval, nor have equal values.",
+        "Student's 95 % interval over runs. For the seed network: over all its re-trainings. No "
+        "interval is given for one run or for equal values.",
     ),
     Metric(
         name="parameters",

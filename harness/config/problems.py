@@ -47,6 +47,8 @@ _LAUNCHERS = frozenset({"joblib", "submitit_local", "submitit_slurm"})
 """Launchers of the extra ``sweeps``."""
 _NO_OPTION = re.compile(r"Could not find '([^']+)/([^'/]+)'")
 """What Hydra says of an unknown option, above a list of the options, one a line."""
+_SEVERAL = re.compile(r"Ambiguous value for argument '([^'=]+)=")
+"""What Hydra says of ``seed=0,1`` without ``--multirun``."""
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -188,6 +190,8 @@ def reason(error: Exception, arms: Sequence[Config] = ()) -> str:
         group, name = found.groups()
         options = [line.strip() for line in str(error)[found.end() :].splitlines()]
         return no_such_option(group, name, filter(_WORD.fullmatch, options))
+    if found := _SEVERAL.search(str(error)):
+        return f"{found[1]}: expected one value, got several. Add -m to run a job for each of them."
     return one_sentence(error)
 
 

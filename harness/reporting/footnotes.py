@@ -44,7 +44,7 @@ def on_results(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterat
         "training counts as a failure, never as a score."
     )
     yield from _notes_of(metrics_of(RESULTS), runs, columns)
-    if (measured := retraining_noise(runs)) is not None:
+    if not all(map(learnt_nothing, runs)) and (measured := retraining_noise(runs)) is not None:
         yield on_margin(runs[0], measured, retraining_noise(runs, seed_alone=True))
 
 
@@ -52,7 +52,7 @@ def on_search(runs: Sequence[RunResult], columns: Collection[Column]) -> Iterato
     """Yield the definitions of these columns of the search."""
     yield "Scores of the search are of one training each; the best of several is lucky."
     yield from _notes_of(metrics_of(SEARCH), runs, columns)
-    if (measured := selection_noise(runs)) is not None:
+    if not all(map(learnt_nothing, runs)) and (measured := selection_noise(runs)) is not None:
         yield on_tolerance(runs[0], measured, selection_noise(runs, seed_alone=True))
 
 
@@ -258,7 +258,8 @@ def _events(run: RunResult) -> Iterator[str]:
     if learnt_nothing(run):
         yield (
             "the seed network learnt nothing, its score is at chance: no comparison with it says "
-            "anything. Train longer (recipe.epochs), or choose another seed network."
+            "anything, and neither do hypervolume and evaluations to half size. Train longer "
+            "(recipe.epochs), or choose another seed network."
         )
     yield from _budget_events(run)
     yield from on_answers_of(run)

@@ -50,7 +50,7 @@ def test_reference_and_measure_are_chosen(study):
     gaps = [scores["full", s] - scores["random_mutation", s] for s in range(8)]
     means = [(a + b) / 2 for i, a in enumerate(gaps) for b in gaps[i:]]
     assert float(mine["difference"]) == pytest.approx(statistics.median(means))
-    with pytest.raises(InputError, match="--reference: expected an arm of the table, one of full"):
+    with pytest.raises(InputError, match="reference: expected an arm of the table, one of full"):
         compare(found, reference="none")
     assert mine == row(found, "full", reference="random_mutation", measure="test_accuracy")
     with pytest.raises(InputError, match="--measure: expected one of saved, test_score ") as told:

@@ -22,10 +22,10 @@ def limits_of(run: RunResult) -> dict[str, float]:
 
 
 def limit_text(name: str, limit: float | None) -> str:
-    """Return ``106 evaluations``, or ``no limit of evaluations``."""
+    """Return ``106 evaluations``, or ``no limit on evaluations``."""
     unit = UNITS.get(name, name)
     if limit is None:
-        return f"no limit of {unit.removeprefix('in ')}"
+        return f"no limit on {unit.removeprefix('in ')}"
     return f"{limit:,} {unit}"
 
 
