@@ -24,7 +24,7 @@ Values = Mapping[tuple[str, str], Mapping[int, float | None]]
 def values_of(runs: Sequence[harness.RunResult]) -> Values:
     """Values by arm and measure, then by seed; those that hardly vary compare nothing."""
     values = {
-        (arm, name): {run.seed: METRICS[name].value(run) for run in runs if run.arm == arm}
+        (arm, name): {run.seed: METRICS[name].value_if_whole(run) for run in runs if run.arm == arm}
         for arm in sorted({run.arm for run in runs})
         for name in comparable_metrics()
     }

@@ -8,7 +8,7 @@ from harness.analysis.arm import Arm, arms_of, differing, states_its_settings
 from harness.analysis.effort.budgets import describe_differing
 from harness.analysis.metric import Metric
 from harness.analysis.run_result import Cut, RunResult
-from harness.analysis.statistics.family import Difference, compared_both_ways
+from harness.analysis.statistics.family import Difference, are_equal, compared_both_ways
 from harness.analysis.statistics.paired import differences
 from harness.config.identity import (
     comparison_hash,
@@ -98,6 +98,15 @@ class Comparison:
             return ()
         return tuple(
             arm for arm in self.arms if arm is not self.reference and not arm.saw_test_data
+        )
+
+    @property
+    def reference_is_declared(self) -> bool:
+        """Whether the reference is ``full`` or the first arm of a command, not of all that ran."""
+        if self.reference is None:
+            return False
+        return REFERENCE in {self.reference.name, _ablation(self.reference)} or (
+            self.reference.name == self.default
         )
 
     @property
@@ -227,7 +236,8 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
     An arm without a pair is no member of the family, unless no arm has one.
     Pairs are runs at one seed that both arms finished. A finished run without a value, or with one
     that lacks a failed re-training, counts as worse than any value; where there is one,
-    ``left_out`` is the estimate without it.
+    ``left_out`` is the estimate without it. A pair that both fail is no evidence that two arms are
+    equal: the other pairs have to show that by themselves.
 
     Args:
         comparison: Runs that may be compared.
@@ -250,8 +260,16 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
         margin=comparison.relevant(metric),
     )
     for arm, values, one in zip(paired, family, found, strict=True):
-        neither = sum(values[seed] == 0 == reference[seed] for seed in values.keys() & reference)
-        yield arm, replace(one, neither=neither if metric.neither else 0)
+        either = {
+            seed: value
+            for seed, value in values.items()
+            if not (metric.neither and value == 0 == reference.get(seed))
+        }
+        pairs = differences(either, reference, missing=worst)
+        equivalent = one.equivalent
+        if equivalent and len(pairs) < one.n:
+            equivalent = are_equal(pairs, comparison.relevant(metric), tests=len(family))
+        yield arm, replace(one, equivalent=equivalent, neither=one.n - len(pairs))
 
 
 def declared_measure(run: RunResult) -> str | None:

@@ -141,7 +141,7 @@ class Metric:
         return f"{self.name} (or {also})" if also else self.name
 
     def value_within(self, run: RunResult, within: Within) -> float | None:
-        """Return its value in a run under limits, None where the run has none."""
+        """Return its value in a run under limits, None where the run has none or lacks a part."""
         if within.generation is not None:
             if run.generations <= within.generation:
                 return None
@@ -149,7 +149,7 @@ class Metric:
         if within.parameters is not None:
             assert self.within_size is not None
             return self.within_size(run, within.parameters)
-        return self.value(run)
+        return self.value_if_whole(run)
 
     def value_if_whole(self, run: RunResult) -> float | None:
         """Return its value in a run, None also where some re-trainings behind it failed."""

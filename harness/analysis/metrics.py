@@ -136,7 +136,8 @@ _RESULTS = (
         of_whole=True,
         note="test {task.short} {task.unit}: mean over runs of the mean over re-trainings, with "
         "Student's 95 % interval over runs. For the seed network: over all its re-trainings. No "
-        "interval is given for one run or for equal values.",
+        "interval is given for one run or for equal values. A failed re-training is left out of "
+        "the mean; where arms are compared, its run counts as worse than any.",
     ),
     Metric(
         name="parameters",

@@ -113,6 +113,12 @@ def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]
             "exploratory",
             "Exploratory: the reference was chosen for this table (--reference).",
         )
+    if not all(task.reference_is_declared for task in tasks):
+        return (
+            "exploratory",
+            "Exploratory: no arm is full, and the reference is the arm that started first, which "
+            "no run declares.",
+        )
     if all(name and comparable_metric(name, task.wording) is measure for task, name in declared):
         return "primary", "Primary: the measure that these runs are configured with."
     names = ", ".join(f"{name or 'none'} on {data_of(task)}" for task, name in declared)
@@ -296,8 +302,8 @@ def _on_neither(
     if counts:
         yield (
             f"{measure.neither.capitalize()}: {', '.join(counts)}. Each of these is a difference "
-            f"of 0. Where that is so at every seed, the verdict is not {EQUIVALENT}, but "
-            f"{measure.neither}."
+            f"of 0, and no evidence of equality: {EQUIVALENT} is the verdict only where the other "
+            f"seeds show it by themselves. Where that is so at every seed, it is {measure.neither}."
         )
 
 
@@ -318,7 +324,8 @@ def _on_verdicts(comparison: Comparison, measure: Metric) -> str:
         f"{text}; {EQUIVALENT} where both the median of all means of two and the mean are shown to "
         f"lie within {within}, the least difference that matters, whatever p is (two one-sided "
         f"tests each, signed-rank and Student's, at 2.5 % adjusted for all comparisons by Holm's "
-        f"method); else {INCONCLUSIVE}. The mean counts rare failures, which the median may not."
+        f"method); else {INCONCLUSIVE}. The mean counts rare failures, which the median "
+        f"may not; with few seeds none may occur."
     )
 
 

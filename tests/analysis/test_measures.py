@@ -308,7 +308,7 @@ def test_the_chances_behind_margin_and_tolerance_are_told(tmp_path):
     assert (
         f"standard error of 0.408 points (from 6 re-trainings of all networks, with a standard "
         f"deviation of 0.5 points; that of half of the networks is at most 0.5 points, and one "
-        f"network has 50.0 % of the variance; 0.5 points from the seed network's 3 alone). With "
+        f"network has 50.0 % of the variance; the seed network's 3 alone have a standard deviation of 0.5 points). With "
         f"this noise, "
         f"{100 * equal:.1f} % of networks as good as the seed network fail the margin; of networks "
         f"that are truly 2 points worse, 50.0 % pass, and of those 3 points worse, "

@@ -127,8 +127,8 @@ def test_an_interval_within_the_least_relevant_difference_shows_none(tmp_path, l
 
 @pytest.mark.parametrize(
     ("seeds", "saving", "verdict"),
-    [(8, 0, "neither saves"), (8, 1, "no relevant difference"), (1, 0, "neither saves"),
-     (2, 1, "inconclusive")],
+    [(8, 0, "neither saves"), (8, 1, "inconclusive"), (20, 5, "inconclusive"),
+     (9, 8, "no relevant difference"), (1, 0, "neither saves"), (2, 1, "inconclusive")],
 )  # fmt: skip
 def test_that_neither_arm_saves_anything_is_no_finding_of_equality(
     tmp_path, seeds, saving, verdict

@@ -21,6 +21,7 @@ from harness.errors import InputError
 from harness.record.events import read_event
 from harness.record.failure import failure_kept, failure_of
 from harness.record.journal import Journal, find_runs, holder_of, read_events
+from harness.reporting.comparison_tables import describe_comparison
 from harness.runs.spec import Expected
 from harness.runs.sweeps.ownership import Owner
 from harness.runs.sweeps.progress import Progress, duration
@@ -262,7 +263,14 @@ def compared(tmp_path, *arms, default=None):
     runs = read_runs([tmp_path / f"{number}-{arm}" for number, (arm, _) in enumerate(arms)])
     (comparison,) = comparisons(runs, default=default)
     assert comparison.reference_is_default
-    return comparison.reference.name
+    name = comparison.reference.name
+    declared = "full" in dict(arms).values() or default is not None
+    assert comparison.reference_is_declared is declared
+    (table,) = [t for t in describe_comparison(comparison).tables if t.name == "compared"]
+    assert table.title.startswith(
+        f"Against {name}, {'primary' if declared else 'exploratory'}: decades"
+    )
+    return name
 
 
 def test_the_reference_is_full_under_any_name_or_else_the_first_arm_of_the_command(tmp_path):

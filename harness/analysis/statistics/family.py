@@ -149,6 +149,19 @@ def compared_both_ways(
     ]
 
 
+def are_equal(pairs: Sequence[float], margin: float | None, *, tests: int) -> bool:
+    """Return whether pairs show that a difference is no larger than a margin.
+
+    Args:
+        pairs: Differences.
+        margin: Largest difference that does not matter; None where there is none.
+        tests: How many tests p is adjusted for (Bonferroni).
+    """
+    if margin is None or least_p(len(pairs)) > LEVEL:
+        return False
+    return tests * equivalence(pairs, margin) <= LEVEL
+
+
 def equivalence(pairs: Sequence[float], margin: float) -> float:
     """Return p of the test that a difference is no larger than a margin, for one comparison alone.
 

@@ -68,7 +68,10 @@ def _on_source(run: RunResult, measured: Noise, of_seed: Noise | None) -> str:
     )
     if of_seed is None:
         return text
-    return f"{text}; {points(run, of_seed.deviation)} from the seed network's {of_seed.n} alone"
+    return (
+        f"{text}; the seed network's {of_seed.n} alone have a standard deviation of "
+        f"{points(run, of_seed.deviation)}"
+    )
 
 
 def _on_chances(run: RunResult, measured: Noise, size: float, *, limit: str) -> str:
