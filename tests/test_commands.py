@@ -253,7 +253,7 @@ class TestBadInput:
 
     def test_an_arm_that_does_not_fit_the_seed_network_before_anything_runs(self, tmp_path):
         command = (f"runs_dir={tmp_path}", "network=own")
-        self.refused(*command, told=r"Or leave the arm nas out \(compare=\[NAMES\]\)")
+        self.refused(*command, told=r"Or leave the arm nas out \(ablation=NAME compare=\[NAMES\]\)")
         assert not list(tmp_path.glob("full-*"))
 
     def test_missing_seed_file(self, tmp_path):

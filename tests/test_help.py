@@ -124,6 +124,9 @@ def test_a_refused_import_comes_with_what_may_be_imported():
     assert " A network may import __future__, abc, " in advice(refused)
     assert ", torch, typing" in advice(refused)
     assert advice(replace(refused, gate="lint")) == ""
+    slow = replace(refused, gate="train", kind="timeout")
+    assert "Use a larger limits.train_s;" in advice(slow)
+    assert advice(replace(slow, gate="lint")) == ""
 
 
 def test_more_threads_than_cores_are_refused_by_name():

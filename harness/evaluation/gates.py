@@ -36,6 +36,8 @@ from harness.text import INVISIBLE
 
 _RUFF_TIMEOUT_S = 20
 _MOST_FLOPS = 10**15
+_LIMITED = frozenset({"build", "train"})
+"""Gates with a limit of time in ``limits``."""
 """Upper limit of a number on record; a larger claim predicts nothing."""
 
 # Rules by which code cannot run as written; none is about style.
@@ -152,6 +154,8 @@ def imports(genome: Genome) -> str | None:
 
 def advice(rejection: Rejection) -> str:
     """Return a sentence on what would pass the gate that refused a network, "" where none helps."""
+    if rejection.kind == "timeout" and rejection.gate in _LIMITED:
+        return f" Use a larger limits.{rejection.gate}_s; a training is shorter with fewer epochs."
     if rejection.gate != "imports":
         return ""
     return f" A network may import {', '.join(sorted(ALLOWED_IMPORTS))}, and their submodules."

@@ -253,7 +253,7 @@ def _require_fitting(spec: RunSpec) -> None:
             check(spec.network)
     except InputError as error:
         raise InputError(
-            f"{error} Or leave the arm {spec.config.ablation} out (compare=[NAMES])."
+            f"{error} Or leave the arm {spec.config.ablation} out (ablation=NAME compare=[NAMES])."
         ) from None
 
 

@@ -28,7 +28,7 @@ from tests.support.records import LINT, child, evaluated, record_run
 from tests.support.wandb_files import offline_runs
 
 WANDB = {
-    "mode": "wandb", "project": "some-project", "entity": None, "finish_s": 60,
+    "mode": "wandb", "project": "some-project", "entity": None, "finish_s": 240,
     "network": "/some/where/slim.py", "profile": "ge2024", "tags": ["mine"],
 }  # fmt: skip
 CHILDREN = [("g0.c0", evaluated(0.9, 500)), ("g0.c1", LINT), ("g1.c0", evaluated(0.8, 90))]
