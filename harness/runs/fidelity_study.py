@@ -34,8 +34,8 @@ from harness.tasks.base import wording_of
 HEADER = ["epochs", "networks", "rank correlation", "95 % interval", "of the best quarter, kept"]
 _NOTE = (
     "Rank correlation: Spearman's, of networks drawn from those that the run trained, all with the "
-    "run's training seed. 1: few epochs give the same order; 0: they tell nothing; unknown: fewer than "
-    "five networks, or equal scores."
+    "run's training seed. 1: few epochs give the same order; 0: they tell nothing; unknown: fewer "
+    "than five networks, or equal scores."
 )
 OUT = Path("runs")
 """Folder of a user's runs, as ``conf/config.yaml`` names it."""
