@@ -23,7 +23,7 @@ from harness.record.events import read_event
 from harness.record.journal import Journal, find_runs, read_entries
 from harness.runs.runner import complete_runs
 from tests.support.backends import ImaginedTrainings
-from tests.support.growth import Watched, numbered
+from tests.support.growth import Watched, numbered, table_of
 
 SCHEDULES = ["generational", "steady_state"]
 MANY, TRAINED, WORKERS, MEAN_S = 10_000, 200, 256, 12.0
@@ -117,6 +117,17 @@ def test_hundreds_trained(benchmark, tmp_path, temporary):
     benchmark.extra_info |= told_of(watched.looks) | {
         "memory of the worker's server, a candidate more": f"{slope:.1f} KiB",
         "memory of the worker's server at the end": f"{late.worker_mib:.0f} MiB",
+    }
+
+
+def test_the_table_of_three_hundred_runs(benchmark, tmp_path):
+    """Six arms at fifty seeds, with two hundred proposals each, beside a tenth of them."""
+    few = table_of(tmp_path, 5)
+    many = benchmark.pedantic(lambda: table_of(tmp_path, 50), rounds=1)
+    benchmark.extra_info |= {
+        "processor time of the table of 30 runs": f"{few:.1f} s",
+        "of 300 runs": f"{many:.1f} s",
+        "load of the machine": f"{os.getloadavg()[0]:.1f}",
     }
 
 

@@ -4,11 +4,6 @@ Costs are processor time, compared within one test with a wide margin, so that a
 on which other programs run, judge alike.
 """
 
-import os
-import resource
-import shutil
-import subprocess
-import sys
 import time
 from random import Random
 
@@ -29,10 +24,10 @@ from harness.record.journal import Journal, read_entries
 from harness.runs.display.live_display import LiveDisplay
 from harness.runs.runner import complete_runs
 from harness.tasks.image_classification.wording import WORDING
-from tests.conftest import OWN_FUNCTIONS, ROOT, SEED_NETWORK
+from tests.conftest import OWN_FUNCTIONS
 from tests.support.backends import ImaginedTrainings
-from tests.support.growth import Numbered, Watched, numbered
-from tests.support.records import call, child, evaluated, record_study
+from tests.support.growth import Numbered, Watched, numbered, table_of
+from tests.support.records import call, child, evaluated
 
 MOST = 4
 """How many times as much the last may take as the first: twice is noise, linear growth is tenfold."""
@@ -159,27 +154,8 @@ def test_a_run_holds_no_more_after_many_candidates_than_after_few(schedule, tmp_
 
 
 @pytest.mark.slow
-def test_a_table_of_three_hundred_runs_takes_at_most_ten_times_as_long_as_one_of_thirty(tmp_path):
-    """Under ten seconds on an idle machine; six times that where it is slow and others use it."""
-    arms = ["full", "no_eot", "no_crp", "only_expert", "shuffled_eot", "random_mutation"]
-    source, times = SEED_NETWORK.read_text(), []
-    try:
-        for seeds in (5, 50):
-            folder = tmp_path / f"{seeds} seeds"
-            record_study(folder, arms=arms, seeds=range(seeds), proposals=200, source=source)
-            times.append(table_s(folder))
-    finally:
-        shutil.rmtree(tmp_path, ignore_errors=True)  # more than a gigabyte
-    few, many = times
-    print(f"table of 30 runs {few:.1f} s, of 300 runs {many:.1f} s of processor time")
+def test_a_table_takes_at_most_as_much_longer_as_it_has_more_runs(tmp_path):
+    """``bench/test_growth.py`` measures ten times as many."""
+    few, many = (table_of(tmp_path, seeds) for seeds in (2, 20))
+    print(f"table of 12 runs {few:.1f} s, of 120 runs {many:.1f} s of processor time")
     assert many < 10 * few
-    assert many < 60
-
-
-def table_s(folder):
-    """Return the processor time of the command that prints the table of the runs in a folder."""
-    began = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "harness.table", str(folder)]
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT, env=os.environ)
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime

@@ -1,13 +1,18 @@
 """Runs of many candidates: a scripted proposer, and what a process holds at points of a run."""
 
 import os
+import resource
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evolution.candidate import Variation
-from tests.conftest import OWN_FUNCTIONS
+from tests.conftest import OWN_FUNCTIONS, ROOT, SEED_NETWORK
+from tests.support.records import record_study
 
 
 class Numbered:
@@ -120,3 +125,21 @@ def _server_of(sandbox):
     """Return the worker's server; within namespaces its first process only waits."""
     pid = sandbox._worker.pid
     return descendants(pid)[0] if sandbox.level == "isolated" else pid
+
+
+ARMS = ("full", "no_eot", "no_crp", "only_expert", "shuffled_eot", "random_mutation")
+
+
+def table_of(folder, seeds):
+    """Return the processor time of the command that prints the table of six arms, in seconds."""
+    study = Path(folder) / f"{seeds} seeds"
+    source = SEED_NETWORK.read_text()
+    try:
+        record_study(study, arms=ARMS, seeds=range(seeds), proposals=200, source=source)
+        began = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "harness.table", str(study)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finally:
+        shutil.rmtree(study, ignore_errors=True)  # three hundred runs take more than a gigabyte
+    return ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime

@@ -12,6 +12,8 @@ from harness.worker.operations import GROUPS, OPERATIONS
 N = 1024
 MOST = 20
 """Times the processor time that an ordinary function takes for a counted operation."""
+ROUNDS = 10
+"""How often a slow operation is measured again, each time beside an ordinary one."""
 FLOATS = (0.3, 1.7, -1.5, 0.999999, -700.5, 1e15, 1e38, 1.7e308, 1e-30, 1e-300, math.nan)
 """None near the subnormal numbers, which cost more on some processors, whatever is computed."""
 WHOLE = (2, 7, -1, 2**63 - 1, -(2**63), 3)
@@ -88,9 +90,9 @@ def per_operation(op, rule, named, repeats):
 
 
 def ordinary():
-    """Nanoseconds per element of an exponential function, and of a product of integers."""
+    """Nanoseconds per element of a function without vector instructions, and of a whole product."""
     x, k = (filled(v, d, gaps=True) for v, d in ((0.3, torch.float64), (3, torch.int64)))
-    return nanoseconds(x.exp, 50) / N, nanoseconds(lambda: k * k, 50) / N
+    return nanoseconds(x.lgamma, 50) / N, nanoseconds(lambda: k * k, 50) / N
 
 
 def slowest(name):
@@ -101,11 +103,14 @@ def slowest(name):
         found = per_operation(op, rule, named, 2)
         if found is None:
             continue
-        if found[0] / allowance(found[1]) > MOST / 4:  # it may have been interrupted
-            found = per_operation(op, rule, named, 20)
+        ratio = found[0] / allowance(found[1])
+        for _ in range(ROUNDS if ratio > MOST / 4 else 0):  # the machine may do other work
+            ORDINARY.clear()
+            took, output = per_operation(op, rule, named, 5)
+            ratio = min(ratio, took / allowance(output))
         told = {k: v if not isinstance(v, torch.Tensor) else (v[0].item(), v.dtype, v.stride())
                 for k, v in named.items()}  # fmt: skip
-        worst = max(worst, (found[0] / allowance(found[1]), str(told)), key=lambda w: w[0])
+        worst = max(worst, (ratio, str(told)), key=lambda w: w[0])
     return worst
 
 
