@@ -26,7 +26,7 @@ _NETWORK, _BLOCK, _OPTIMIZER = "ExquisiteNetV2", "DFSEBV2", "get_optimizer"
 _HALVINGS = ("FCT", "EVE", "ME")
 _WIDTH = re.compile(rf"(?:{'|'.join(_HALVINGS)})\(\w+, (\d+)\)")
 """The call of a halving block, with the channels that come out."""
-_MOST_CROSSINGS = 200
+_MOST_DRAWS = 200
 """Draws after which a crossover of parents that differ in one gene has almost surely shown it."""
 STAGES = 5
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25)
@@ -97,15 +97,17 @@ class TypedSearch:
     def mutate(self, genome: Genome, context: Context) -> tuple[Genome | Rejection, Variation]:
         """Resample each gene with probability 1/n, and at least one; all genes of a founder.
 
-        Repeats while the change has no effect, such as a kernel of a stage without blocks.
+        Repeats while the change has no effect, such as a kernel of a stage without blocks, but only
+        so often: a seed network may have all of its places in comments.
         """
         old = decoded(genome)
         rng = context.rng("mutation")
-        while True:
+        for _ in range(_MOST_DRAWS):
             new = sampled(rng) if context.founding else mutated(old, rng)
             child = encoded(new, context.reference.genome)
             if child.differing(genome):
                 return child, variation_of("mutation", old, new)
+        return _copy(), variation_of("mutation", old, old)
 
     def mate(
         self, genome: Genome, mate: Genome, context: Context
@@ -116,13 +118,16 @@ class TypedSearch:
         """
         old, theirs = decoded(genome), decoded(mate)
         rng = context.rng("mating")
-        for _ in range(_MOST_CROSSINGS):
+        for _ in range(_MOST_DRAWS):
             new = crossed(old, theirs, rng)
             child = encoded(new, context.reference.genome)
             if child.differing(genome):
                 return child, variation_of("mating", old, new)
-        same = Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
-        return same, variation_of("mating", old, old)
+        return _copy(), variation_of("mating", old, old)
+
+
+def _copy() -> Rejection:
+    return Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
 
 
 def sampled(rng: Random) -> Architecture:

@@ -15,6 +15,7 @@ from harness.errors import InputError
 from harness.evolution.candidate import Rejection, Variation
 from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
+from harness.sandbox.parser import MAX_SOURCE_BYTES
 
 _MOST_EDITS = 1_000
 
@@ -48,6 +49,10 @@ class RandomMutation:
             drawn = self.drawn(sources, rng, context)
             if drawn is not None:
                 segment, source, edit = drawn
+                if len(source.encode()) > MAX_SOURCE_BYTES:
+                    reason = f"edited, {segment} has more than {MAX_SOURCE_BYTES} bytes"
+                    refused = Rejection(gate="extract", kind="extract", reason=reason)
+                    return refused, Variation(operator="mutation", segment=segment)
                 child = child.replace(segment, source)
                 edits.append((segment, edit))
         segments = {segment for segment, _ in edits}

@@ -28,13 +28,17 @@ MIN_WIDTH = 8
 """Smallest width: smaller integers in a constructor are kernel sizes and ratios."""
 
 
+Text = str | Callable[[], str]
+"""A new text, or what writes it: all texts together may be as long as the square of a source."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """One possible edit: its kind, its site in words, and the new text of each changed node."""
 
     kind: str
     site: str
-    changes: tuple[tuple[ast.expr, str], ...]
+    changes: tuple[tuple[ast.expr, "Text"], ...]
     shrinks: bool = False
     """Whether it narrows layers, or drops one with weights."""
 
@@ -214,11 +218,7 @@ def layers(tree: ast.Module) -> Iterator[Edit]:
             texts = [ast.unparse(layer) for layer in call.args]
             for i, layer in enumerate(call.args):
                 if isinstance(layer, ast.Call) and _keeps_shape(layer):
-                    dropped, doubled = (
-                        f"{ast.unparse(call.func)}"
-                        f"({', '.join([*texts[:i], *[texts[i]] * times, *texts[i + 1 :]])})"
-                        for times in (0, 2)
-                    )
+                    dropped, doubled = (partial(_repeated, call, texts, i, n) for n in (0, 2))
                     yield from _dropped_and_doubled(layer, texts[i], call, dropped, doubled)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
@@ -238,7 +238,7 @@ MATCHED: tuple[Finder, ...] = (
 """The same, with widths that can halve and kernels that change by one step."""
 
 
-def rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
+def rewritten(source: str, changes: Sequence[tuple[ast.expr, Text]]) -> str:
     """Replace the text of nodes; all other text, comments included, stays."""
     lines = source.encode().splitlines(keepends=True)
     begins = [0, *itertools.accumulate(map(len, lines))]
@@ -248,12 +248,19 @@ def rewritten(source: str, changes: Sequence[tuple[ast.expr, str]]) -> str:
         assert node.end_col_offset is not None
         start = begins[node.lineno - 1] + node.col_offset
         end = begins[node.end_lineno - 1] + node.end_col_offset
-        text = text[:start] + new.encode() + text[end:]
+        written = new if isinstance(new, str) else new()
+        text = text[:start] + written.encode() + text[end:]
     return text.decode()
 
 
+def _repeated(call: ast.Call, texts: Sequence[str], i: int, n: int) -> str:
+    """Return a call with one of its arguments n times."""
+    arguments = [*texts[:i], *[texts[i]] * n, *texts[i + 1 :]]
+    return f"{ast.unparse(call.func)}({', '.join(arguments)})"
+
+
 def _dropped_and_doubled(
-    layer: ast.Call, name: str, changed: ast.Call, dropped: str, doubled: str
+    layer: ast.Call, name: str, changed: ast.Call, dropped: Text, doubled: Text
 ) -> Iterator[Edit]:
     """Yield the edits that drop and double a layer, as new texts of the node that changes."""
     weighted = _name(layer) == "Conv2d" or _is_block(layer)

@@ -20,12 +20,14 @@ from harness.baselines.nsga_net import (
     sampled,
 )
 from harness.baselines.random_mutation import MatchedMutation
+from harness.baselines.syntax_edits import Edit
 from harness.baselines.width import WidthMultiplier, scaled
 from harness.config.compose import compose
 from harness.errors import BudgetSpent, InputError
 from harness.evolution.candidate import Evaluation, Individual, Rejection
 from harness.evolution.genome import Genome
 from harness.llm.offline import Scripted
+from harness.sandbox.parser import MAX_SOURCE_BYTES
 from harness.testing.proposers import ProposerContract, SegmentContract
 from tests.support.proposers import (
     ANSWERS,
@@ -35,6 +37,14 @@ from tests.support.proposers import (
     guided,
     varied,
 )
+
+IN_COMMENTS = {
+    "get_optimizer": '# momentum=0.9 lr=lr "weight_decay": weight_decay',
+    **dict.fromkeys(("FCT", "EVE", "ME"), "# nn.BatchNorm2d(cout)"),
+    "DFSEBV2": "# nn.BatchNorm2d(c) nn.SiLU() nn.Hardswish()",
+    "ExquisiteNetV2": "# FCT(x, 12) EVE(x, 12) ME(x, 12) ME(x, 12) ME(x, 12)",
+}
+"""All that the typed space varies, where it changes nothing."""
 
 
 class TestRandomMutation(ProposerContract):
@@ -72,6 +82,16 @@ class TestRandomMutation(ProposerContract):
         small = Genome.parse("# segment: A\nact = nn.ReLU()\n")
         child, _ = MatchedMutation(edits=(1, 1), shrinking=1).mutate(small, context)
         assert child.differing(small) == ("A",)
+
+    def test_a_segment_that_edits_make_too_long_is_refused(self, network, context):
+        class Longer(MatchedMutation):
+            def drawn(self, sources, rng, context):
+                edit = Edit(kind="layer", site="double", changes=())
+                return "ME", sources["ME"] + "#" * MAX_SOURCE_BYTES, edit
+
+        refused, variation = Longer(edits=(2, 2), shrinking=0).mutate(network, context)
+        assert refused.reason == "edited, ME has more than 65536 bytes"
+        assert variation.segment == "ME"
 
 
 class TestRandomMutationAsBefore(SegmentContract):
@@ -203,6 +223,17 @@ class TestNas(ProposerContract):
         seed = replace(context.reference, genome=mine)
         with pytest.raises(InputError, match="expected ExquisiteNetV2 as the seed network"):
             proposer.mutate(mine, replace(context, reference=seed))
+
+    def test_a_seed_network_with_its_places_in_comments_has_no_child(self, proposer, context):
+        bare = (
+            Genome.parse("".join(f"# segment: {name}\n{comments}\nclass {name}:\n    pass\n\n\n"
+                                 for name, comments in IN_COMMENTS.items()))
+        )  # fmt: skip
+        proposer.require(bare)
+        seed = replace(context.reference, genome=bare)
+        for founding in (True, False):
+            child, _ = proposer.mutate(bare, replace(context, reference=seed, founding=founding))
+            assert (child.kind, child.reason) == ("duplicate", "a copy of its first parent")
 
     @pytest.mark.parametrize(
         "told",

@@ -1,6 +1,7 @@
 """The baseline's edits: of every kind, always a change, and as valid as arithmetic can make them."""
 
 import ast
+import tracemalloc
 from collections import Counter
 from random import Random
 
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.baselines.syntax_edits import FINDERS, MATCHED, MIN_WIDTH, edits_of, mutated
+from harness.baselines.syntax_edits import FINDERS, MATCHED, MIN_WIDTH, edits_of, layers, mutated
 from harness.evolution.genome import Genome, normalised
 from tests.conftest import SEED_NETWORK
 
@@ -138,3 +139,16 @@ def test_kinds_are_drawn_equally_and_sizes_change_both_ways():
     sites = [edit.site.split() for _, _, edit in drawn if edit.kind == "width"]
     narrower = sum(int(new) < int(old) for old, _, new, _ in sites)
     assert 0.3 < narrower / len(sites) < 0.7
+
+
+def test_a_container_of_many_layers_takes_little_memory():
+    source = f"def never():\n    return 'é' * 9, Sequential({'ELU(),' * 10_000})\n"
+    tracemalloc.start()
+    try:
+        name, changed, edit = mutated({"never": source}, rng=Random(1), finders=[layers])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (name, edit.kind) == ("never", "layer")
+    assert changed.count("ELU()") in {9_999, 10_001}
+    assert peak < 300 * 2**20

@@ -166,6 +166,19 @@ def test_classes_with_many_bases_take_little_time():
     assert time.process_time() - start < 30
 
 
+def test_many_calls_of_a_function_with_many_arguments_take_little_time():
+    names = ",".join(f"a{k}" for k in range(3000))
+    links = "".join(f"def L{k}(q):\n    return L{k + 1}(1 if q else ())\n\n" for k in range(20))
+    calls = ";".join(["Q()"] * 8000)
+    source = (
+        f"{NETWORK}\ndef Q({names}):\n    return 1\n\n{links}def never():\n    L0(1)\n    {calls}\n"
+    )
+    assert len(source) < MAX_SOURCE_BYTES
+    start = time.process_time()
+    assert behaviour_of(source, (*ROOTS, "never")) is not None
+    assert time.process_time() - start < 60
+
+
 @pytest.mark.slow
 def test_the_largest_sources_take_little_time():
     links = "".join(

@@ -185,8 +185,15 @@ def test_it_ends_soon_whatever_comes(lines):
 
 @pytest.mark.parametrize(
     "text",
-    ["<think>" * 200_000, "    ```\n" * 100_000, "(" * 10**6, "`" * 10**6, "\r" * 10**6],
-    ids=["thoughts", "deep fences", "brackets", "ticks", "returns"],
+    [
+        "<think>" * 200_000,
+        "    ```\n" * 100_000,
+        "(" * 10**6,
+        "`" * 10**6,
+        "\r" * 10**6,
+        "```\n" + "\\'" * 10**5 + "\n```",
+    ],
+    ids=["thoughts", "deep fences", "brackets", "ticks", "returns", "quotes"],
 )
 def test_extraction_takes_bounded_time(text):
     began = time.process_time()

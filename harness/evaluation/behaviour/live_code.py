@@ -12,7 +12,8 @@ three steps change nothing that the network does:
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -231,7 +232,7 @@ class _Called:
             return None
         return cls(node.name, member, 1) if member.name == "__init__" else None
 
-    def truths(self, calls: Iterable[ast.Call]) -> dict[str, bool]:
+    def truths(self, calls: Sequence[ast.Call]) -> dict[str, bool]:
         """Return the arguments whose value is true, or false, in all calls."""
         given = self.function.args
         names = [one.arg for one in given.args]
@@ -242,21 +243,30 @@ class _Called:
             one.arg: value
             for one, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value
         }  # fmt: skip
+        places = names[self.first :]
         found: dict[str, set[bool | None]] = {}
+        times: Counter[str] = Counter()
         for call in calls:
-            places = names[self.first :]
-            keywords = {one.arg: one.value for one in call.keywords}
-            spread = None in keywords or any(isinstance(one, ast.Starred) for one in call.args)
-            if spread or len(call.args) > len(places):
+            keywords = {one.arg: one.value for one in call.keywords if one.arg}
+            spread = len(keywords) < len(call.keywords)
+            if spread or len(call.args) > len(places) or any(map(_is_spread, call.args)):
                 return {}
-            values = defaults | dict(zip(places, call.args, strict=False)) | keywords
-            for name in {*places, *(one.arg for one in given.kwonlyargs)}:
-                found.setdefault(name, set()).add(_truth(values.get(name), {}))
-        binds = bound(self.function)
-        return {
-            name: bool(*values) for name, values in found.items()
-            if len(values) == 1 and None not in values and binds[name] == 1
-        }  # fmt: skip
+            values = dict(zip(places, call.args, strict=False)) | keywords
+            times.update(values.keys())
+            for name, value in values.items():
+                found.setdefault(name, set()).add(_truth(value, {}))
+        binds, known = bound(self.function), {}
+        for name in (*places, *(one.arg for one in given.kwonlyargs)):
+            truths = found.get(name, set())
+            if times[name] < len(calls):  # others leave it to the default
+                truths |= {_truth(defaults.get(name), {})}
+            if len(truths) == 1 and None not in truths and binds[name] == 1:
+                known[name] = bool(*truths)
+        return known
+
+
+def _is_spread(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Starred)
 
 
 def _truth(node: ast.expr | None, known: Mapping[str, bool]) -> bool | None:

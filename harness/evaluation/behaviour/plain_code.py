@@ -32,10 +32,12 @@ _OTHER_BUILTINS = frozenset(
 _ATTRIBUTES = re.compile(
     r"(gi|tb)_\w+|f_(back|builtins|code|globals|locals)|mro|format|format_map|compile|ctypes|numpy"
     r"|_?all_weights|_\w*flat_weights\w*|_weights_have_changed|_?\w*evaluate"
+    r"|_(inst|name|getitem|nparams|special|paramspec_tvars|typevar_types|is_protocol)"
 )
 """Attributes by which an object leads to frames, code, classes, or attributes named in a text.
 
-Of RNNs, those that look up names in a list; of typing, those that evaluate a text."""
+Of RNNs, those that look up names in a list; of typing, those that evaluate a text or decide what
+an annotation does when it is evaluated."""
 _NODES = (
     ast.Module, ast.FunctionDef, ast.ClassDef, ast.Return, ast.Delete, ast.Assign, ast.AugAssign,
     ast.AnnAssign, ast.For, ast.While, ast.If, ast.With, ast.Raise, ast.Try, ast.Assert, ast.Import,
@@ -100,7 +102,7 @@ _MEMBERS: Mapping[str, re.Pattern[str]] = {
     "copy": re.compile("copy|deepcopy"),
     "collections": re.compile("Counter|OrderedDict|defaultdict|deque"),
     "typing": re.compile(
-        "Any|Callable|Dict|Iterable|Iterator|List|Optional|Sequence|Set|Tuple|Type|Union"
+        "Any|Callable|Dict|Iterable|Iterator|List|Optional|Sequence|Set|Tuple|Union"
     ),
     "__future__": re.compile("annotations"),
 }

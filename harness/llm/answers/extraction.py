@@ -138,10 +138,12 @@ def _renamed(block: str, segment: str, current: str) -> Extracted | None:
     found = [d.name for d in definitions(block) if type(d) in kinds]
     alike = [name for name in found if segment.lower() in name.lower()]
     names = alike or found
-    words = _words(block)
-    if len(names) != 1 or segment in {word.string for word in words}:
+    if len(names) != 1:  # nor has a block that does not parse, whose quotes may never end
         return None
     (name,) = names
+    words = _words(block)
+    if segment in {word.string for word in words}:
+        return None
     rows = block.split("\n")
     for row, column in reversed([word.start for word in words if word.string == name]):
         line = rows[row - 1]

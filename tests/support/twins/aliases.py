@@ -1,5 +1,6 @@
 """Pairs of networks that differ in orders of bases, in aliases, and in what torch is."""
 
+from tests.support.twins.choices import CHOICE
 from tests.support.twins.networks import MIXED, NETWORK, later
 
 N = "self.n = 0\n        "
@@ -69,7 +70,33 @@ class Grow:
 GROWING = later(held="self.epoch = 0", top=GROW).replace(
     "class Net(nn.Module)", "class Net(Grow, nn.Module)"
 )
+TYPED = later(
+    held="self.gate = Gate(6, True)\n        self.late = Type(self.gate)(6, False)",
+    runs="        x = self.late(self.mix(x))\n",
+    top=f"\nType._inst = True\n{CHOICE}",
+).replace("import torch\n", "import torch\nfrom typing import Type\n", 1)
+ANNOTATED = later(
+    held="self.n = len(SEEN)",
+    runs="        x = self.mix(x) * self.n\n",
+    top="""
+SEEN = []
+
+
+def note(form, what):
+    SEEN.append(what)
+
+
+Optional._getitem = note
+
+
+def dead(x: Optional[int]):
+    return x
+
+""",
+).replace("import torch\n", "import torch\nfrom typing import Optional\n", 1)
 PAIRS = {
+    "typing.Type that builds": (TYPED, "nn.Linear(c, 7)", "nn.Linear(c, 8)"),
+    "an annotation that acts": (ANNOTATED, "x: Optional[int]", "x: Optional"),
     "order of bases": (MIXIN, "class Net(Anneal, nn.Module)", "class Net(nn.Module, Anneal)"),
     "a group, or a copy": (OPT, "self.first = self.param_groups[0]", "self.first = dict(self.param_groups[0])"),
     "parameters of a group, or a copy": (OPT3, 'self.param_groups[0]["params"]', 'list(self.param_groups[0]["params"])'),
