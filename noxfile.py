@@ -26,7 +26,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the fast suite: on the CPU, offline, under five minutes; arguments go to pytest.
+    """Run the fast suite: on the CPU, offline, in ten minutes on two cores; arguments go to pytest.
 
     ``nox -s tests -- -m slow`` runs what takes minutes.
     """
