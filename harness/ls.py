@@ -59,7 +59,12 @@ def _show(kept: Sequence[Kept], runs_dir: Path) -> None:
         [r.name, r.arm, r.seed, r.state, r.evaluations, duration(r.age_s), _size([r])] for r in runs
     ]
     notes = [f"{one.name}, {one.state}: {one.detail}" for one in runs if one.detail]
-    show_table([header, *rows], title=f"{len(runs)} runs in {runs_dir}", notes=notes, turned=False)
+    show_table(
+        [header, *rows],
+        title=f"{counted(len(runs), 'run')} in {runs_dir}",
+        notes=notes,
+        turned=False,
+    )
     for one in others:
         say(f"{one.name}, {_size([one])}: {one.state}")
     say(f"In all: {_size(kept)}")

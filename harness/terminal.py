@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.text import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
+_CUT_OFF = 128 + signal.SIGPIPE
 
 
 def say(*lines: str, error: bool = False) -> None:
@@ -51,8 +52,12 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
     escape_unencodable()
     try:
         yield
+        sys.stdout.flush()
     except HarnessError as error:
         fail(error, status)
+    except BrokenPipeError:  # as of ``| head``; what is left would fail again at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(_CUT_OFF) from None
 
 
 def fail(error: HarnessError, status: int | None = None) -> NoReturn:

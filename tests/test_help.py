@@ -134,3 +134,22 @@ def test_more_threads_than_cores_are_refused_by_name():
     require_cores(replace(limits, threads=1))
     with pytest.raises(InputError, match=r"^limits\.threads: expected at most \d+, the cores"):
         require_cores(replace(limits, threads=9999))
+
+
+LONG = """
+from harness.terminal import exit_on_error, say
+with exit_on_error():
+    for _ in range(100_000):
+        say("x" * 100)
+"""
+
+
+def test_whoever_reads_no_further_ends_a_command_without_a_traceback():
+    command = [sys.executable, "-c", LONG]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as writes:
+        assert writes.stdout.readline() == b"x" * 100 + b"\n"
+        writes.stdout.close()
+        assert writes.stderr.read() == b""
+    assert writes.returncode == 128 + signal.SIGPIPE

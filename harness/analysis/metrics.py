@@ -33,7 +33,7 @@ def comparable_metrics() -> list[str]:
     return [name for name, one in METRICS.items() if one.comparable]
 
 
-def comparable_metric(name: str, wording: Wording, *, setting: str = "--measure") -> Metric:
+def comparable_metric(name: str, wording: Wording, *, setting: str = "measure") -> Metric:
     """Return a metric that arms can be compared by.
 
     Args:

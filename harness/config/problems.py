@@ -217,6 +217,8 @@ def no_such_option(group: str, name: str, known: Iterable[str]) -> str:
             f"{group}={name}: expected that launcher to be installed, it is not. Install it: "
             f"pip install 'guided-evolution[sweeps]'."
         )
+    if group == "network" and name.endswith(".py"):
+        return f"network={name}: expected an option, found a file. Use network.path={name}."
     known = list(known)
     near = f" Did you mean {near}?" if (near := nearest(name, known)) else ""
     return f"{group}={name}: there is no such option.{near} Expected one of {', '.join(known)}."

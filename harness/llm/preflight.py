@@ -69,8 +69,7 @@ def try_model(
     if known and not (lists_without_key and _names(lists_without_key())):
         return
     answer = _tried(asks)
-    if isinstance(answer, Failure):
-        _judge(answer, name, endpoint, names)
+    if isinstance(answer, Failure) and not _judge(answer, name, endpoint, names):
         return
     why = "needs no key" if known else f"does not have {name}" if names else "cannot be read"
     say(
@@ -87,8 +86,11 @@ def refused_key(endpoint: str, told: str) -> InputError:
     )
 
 
-def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> None:
+def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> bool:
     """Raise the error of a failure, unless it says that the server would answer a longer request.
+
+    Returns:
+        Whether the server has answered; else it is busy, which is told.
 
     Args:
         answer: The failure of ``ONE_TOKEN``.
@@ -99,9 +101,11 @@ def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> None:
     if answer.kind == "key":
         raise refused_key(endpoint, answer.told)
     if answer.kind == "refused" and _TOO_FEW.search(answer.told):
-        return
+        return True
     if answer.kind == "refused":
-        near = [reason_of(one, 100) for one in get_close_matches(name, names, _NAMES_SHOWN)]
+        known = any(_same(name, one) for one in names)
+        near = [] if known else get_close_matches(name, names, _NAMES_SHOWN)
+        near = [reason_of(one, 100) for one in near]
         hint = f" Did you mean model.name={' or '.join(near)}?" if near else ""
         raise InputError(f"{answer.told}{hint} (It refused a request for {_ASKED.format(name)}.)")
     if answer.kind in _BUSY:
@@ -109,15 +113,18 @@ def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> None:
             f"{endpoint}: key and name could not be tried, by a request for {_ASKED.format(name)} "
             f"({answer.kind}: {answer.told})."
         )
-    elif answer.kind != "empty":
+        return False
+    if answer.kind != "empty":
         raise _no_answer(endpoint, answer, asked=_ASKED.format(name))
+    return True
 
 
 def _no_answer(endpoint: str, failure: Failure, *, asked: str) -> MachineError:
     return MachineError(
         f"model: expected {endpoint} to answer a request for {asked}, it does not "
-        f"({failure.kind}: {failure.told}). Nothing was trained. Start the server or correct "
-        f"model.base_url, and run the same command; preflight=false starts without this test."
+        f"({failure.kind}: {failure.told}). Nothing was trained. Start the server, correct "
+        f"model.base_url or wait longer (model.timeout_s), and run the same command; "
+        f"preflight=false starts without this test."
     )
 
 

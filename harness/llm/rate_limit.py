@@ -1,6 +1,7 @@
 """Rate limiter with AIMD and a circuit breaker, one per endpoint, shared by all calls."""
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -162,6 +163,6 @@ class RateLimiter:
         self._why = f"{failure.kind}: {failure.told}"
         self._paused_at = self._paused_at or time.monotonic()
         say(
-            f"{self.endpoint}: paused ({self._why}); trying again in {wait:.0f} s. Ctrl-C "
+            f"{self.endpoint}: paused ({self._why}); trying again in {math.ceil(wait)} s. Ctrl-C "
             f"ends the run; run the same command to continue."
         )

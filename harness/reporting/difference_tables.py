@@ -303,7 +303,7 @@ def _on_neither(
         yield (
             f"{measure.neither.capitalize()}: {', '.join(counts)}. Each of these is a difference "
             f"of 0, and no evidence of equality: {EQUIVALENT} is the verdict only where the other "
-            f"seeds show it by themselves. Where that is so at every seed, it is {measure.neither}."
+            f"seeds show it by themselves. With no other seed, the verdict is {measure.neither}."
         )
 
 

@@ -40,6 +40,7 @@ UNKNOWN = {
     "prices={a:{promt:1,completion:2}}": "Did you mean prices.a.prompt?",
     "prices.a.prompt=1": "expected prices={NAME:{prompt:PRICE,completion:PRICE}}",
     "seed=0,1": "seed: expected one value, got several. Add -m to run a job for each of them.",
+    "network=mine.py": "network=mine.py: expected an option, found a file. Use network.path=mine.py.",
     "task.siz=3": "task.siz",
     "fidelity.nope=3": "fidelity.nope",
 }

@@ -53,7 +53,7 @@ def test_reference_and_measure_are_chosen(study):
     with pytest.raises(InputError, match="reference: expected an arm of the table, one of full"):
         compare(found, reference="none")
     assert mine == row(found, "full", reference="random_mutation", measure="test_accuracy")
-    with pytest.raises(InputError, match="--measure: expected one of saved, test_score ") as told:
+    with pytest.raises(InputError, match="measure: expected one of saved, test_score ") as told:
         described(found, "csv", measure="beauty")
     assert "test_score (or test_accuracy), " in str(told.value)
     assert "anytime (or anytime_hypervolume), " in str(told.value)

@@ -48,10 +48,11 @@ def on_unanswered(run: RunResult) -> Iterator[str]:
     elif (asked := [c for c in run.candidates if any(v.calls for v in c.variations)]) and all(
         c.gate == "extract" for c in asked
     ):
-        why, n = Counter(c.reason or "" for c in asked).most_common(1)[0]
+        (kind, n), *_ = Counter(c.kind for c in asked).most_common(1)
+        why = next(c.reason for c in asked if c.kind == kind) or ""
         yield (
-            f"none of {counted(len(run.calls), 'answer')} was usable (most often, {n} times: "
-            f"{reason_of(why)}): the run says nothing but that."
+            f"none of {counted(len(run.calls), 'answer')} was usable (most often, "
+            f"{counted(n, 'time')}, such as: {reason_of(why)}): the run says nothing but that."
         )
 
 
