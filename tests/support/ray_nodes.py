@@ -19,10 +19,12 @@ class Nodes:
     """A cluster whose processes can be found, and killed by their number."""
 
     def __init__(self):
+        from ray._common.utils import get_default_ray_temp_dir
         from ray.cluster_utils import Cluster
 
-        # Ray opens its own folder to everybody.
+        # Ray opens its own folder to everybody, and writes an address into that of all clusters.
         self.folder = tempfile.mkdtemp(prefix="ray")
+        Path(get_default_ray_temp_dir()).mkdir(exist_ok=True)
         own = {"include_dashboard": False, "temp_dir": f"{self.folder}/ray"}
         head = {"node_ip_address": HOST, **own, **_NODE}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
