@@ -1,20 +1,34 @@
 """Print how many seeds a comparison needs: ``python -m harness.power --comparisons 4``."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from harness.analysis.comparison import Comparison, comparisons, paired_differences
+from harness.analysis.loading import runs_below
+from harness.analysis.metric import Metric
+from harness.analysis.metrics import comparison_metric
 from harness.analysis.statistics.intervals import LEVEL
 from harness.analysis.statistics.paired import seeds_needed
-from harness.analysis.statistics.power import MOST_SEEDS, STUDIES, seeds_by_size
+from harness.analysis.statistics.power import MOST_SEEDS, STUDIES, seeds_by_size, seeds_to_find
 from harness.reporting.console import show_table
+from harness.reporting.formatting import format_of
 from harness.terminal import exit_on_error
 
 
 def main() -> None:
-    """Print how many seeds a comparison of arms with one reference needs."""
+    """Print how many seeds a comparison of arms with one reference needs.
+
+    With a folder of runs, such as a pilot, also how far their differences vary between seeds.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m harness.power", description=main.__doc__, allow_abbrev=False
     )
+    parser.add_argument(
+        "runs_dir", type=Path, nargs="?", help="runs whose differences are planned with (optional)"
+    )
+    parser.add_argument("--reference", metavar="ARM", help="arm that they are compared with")
+    parser.add_argument("--measure", metavar="METRIC", help="metric that they are compared by")
     parser.add_argument(
         "--comparisons", type=int, default=1,
         help="arms to compare with the reference (default: 1)",
@@ -26,7 +40,12 @@ def main() -> None:
     wanted = {"comparisons": arguments.comparisons, "power": arguments.power}
     with exit_on_error():
         sizes = list(seeds_by_size(**wanted))
-    _show(sizes, **wanted)
+        _show(sizes, **wanted)
+        if arguments.runs_dir is not None:
+            runs = runs_below(arguments.runs_dir).runs
+            for one in comparisons(runs, reference=arguments.reference):
+                measure = comparison_metric(arguments.measure, one.primary, one.runs, one.wording)
+                _show_spread(one, measure, **wanted)
 
 
 def _show(sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power: float) -> None:
@@ -38,7 +57,7 @@ def _show(sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power:
         power: Probability of finding the difference.
     """
     header = ["mean difference, in standard deviations", "seeds"]
-    rows = [[f"{size:g}", str(n or f"more than {MOST_SEEDS}")] for size, n in sizes]
+    rows = [[f"{size:g}", _seeds(n)] for size, n in sizes]
     least = seeds_needed(comparisons)
     notes = [
         f"With fewer than {least} seeds nothing can be significant: the signed-rank test of n "
@@ -51,6 +70,40 @@ def _show(sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power:
     ]
     show_table([header, *rows], title=f"Seeds to compare {comparisons} with a reference arm",
                notes=notes)  # fmt: skip
+
+
+def _show_spread(
+    comparison: Comparison, measure: Metric, *, comparisons: int, power: float
+) -> None:
+    """Print how far the differences of these runs vary, and the seeds that this asks for."""
+    notation, relevant = format_of(measure, comparison.wording), comparison.relevant(measure)
+
+    def rows() -> Iterator[list[str]]:
+        for arm, found in paired_differences(comparison, measure):
+            spread, seeds = "unknown", "unknown"
+            if found.deviation is not None:
+                spread = notation.text(found.deviation)
+            if found.deviation and relevant is not None:
+                size = relevant / found.deviation
+                seeds = _seeds(seeds_to_find(size, comparisons=comparisons, power=power))
+            yield [arm.name, str(found.n), spread, seeds]
+
+    reference = comparison.reference.name if comparison.reference else "none"
+    least = "no least difference" if relevant is None else notation.text(relevant)
+    header = ["arm", "seeds in common", "standard deviation", f"seeds to find {least}"]
+    notes = [
+        "Standard deviation: of the arm's value less that of the reference at the same seed; runs "
+        "without a value are left out. Of few seeds it is uncertain itself: of 6, the true one may "
+        "be 0.6 to 2.5 times as large (95 %, normal differences). Unknown: fewer than two seeds, "
+        "or no difference at all.",
+        "Runs that planned a study are no part of it: use other seeds.",
+    ]
+    title = f"Spread of {measure.phrase}, less {reference}. {comparison.title}"
+    show_table([header, *rows()], title=title, notes=notes, turned=False)
+
+
+def _seeds(n: int | None) -> str:
+    return str(n or f"more than {MOST_SEEDS}")
 
 
 if __name__ == "__main__":

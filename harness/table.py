@@ -64,7 +64,7 @@ def main() -> None:
             found, unequal = each_at_equal(found, arguments.equal, training_price=price)
             left_out += unequal
         documents = described(found, choice, measure=arguments.measure)
-    print(render_all(documents, arguments.style, place=arguments.width), end="")
+        print(render_all(documents, arguments.style, place=arguments.width), end="")
     sys.exit(print_left_out(left_out))
 
 

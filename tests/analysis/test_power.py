@@ -1,11 +1,14 @@
 """How many seeds a comparison needs, told before any is spent."""
 
+import statistics
+
 import pytest
 from scipy.stats import binom
 
 from harness.analysis.statistics.paired import seeds_needed
 from harness.analysis.statistics.power import detectable, power_of, seeds_to_find
 from tests.support.commands import run_main
+from tests.support.records import evaluated, record_run
 
 
 def told(*arguments):
@@ -21,6 +24,32 @@ def test_the_command_names_the_fewest_seeds_and_those_for_each_size():
     assert list(seeds) == sorted(seeds)
     assert list(seeds.values()) == sorted(seeds.values(), reverse=True)
     assert seeds[3.0] == seeds_needed(4) == 8
+
+
+def test_with_runs_it_also_tells_their_spread_and_the_seeds_for_what_matters(tmp_path):
+    savings = {
+        "full": (0.3, 0.5, 0.4, 0.3),
+        "nas": (0.1, 0.4, 0.6, 0.2),
+        "width": (0.3, 0.5, 0.4, 0.3),
+    }
+    for arm, saved in savings.items():
+        for seed, decades in enumerate(saved):
+            size = round(1000 / 10**decades)
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
+    done = told(str(tmp_path), "--comparisons", "2")
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines()]
+    deviation = statistics.stdev([0.2, 0.1, -0.2, 0.1])
+    seeds = seeds_to_find(0.15 / deviation, comparisons=2, power=0.8)
+    assert ["nas", "4", f"{deviation:.3f}", str(seeds)] in rows
+    assert ["width", "4", "0.000", "unknown"] in rows
+    assert "seeds to find 0.150" in done.stdout
+
+
+def test_runs_that_are_not_there_are_one_sentence(tmp_path):
+    done = told(str(tmp_path / "none"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize("wrong", [["--comparisons", "0"], ["--power", "1.5"]])
