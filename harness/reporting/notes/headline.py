@@ -21,6 +21,8 @@ def parameters_saved(comparison: Comparison, only: Collection[str]) -> str:
         only: Names of the arms to which it is restricted, empty for all.
     """
     run = comparison.arms[0].runs[0]
+    if not any(arm.finished for arm in comparison.arms):
+        return "No run is complete yet."
     if without := sorted({run.seed for run in comparison.runs if learnt_nothing(run)}):
         return (
             f"No parameters saved are stated: at {seeds_text(without)} the seed network is at "
@@ -33,7 +35,7 @@ def parameters_saved(comparison: Comparison, only: Collection[str]) -> str:
         exploratory = f"Exploratory, since the primary measure is {comparison.primary}. "
     finished = [arm for arm in comparison.arms if arm.finished and (not only or arm.name in only)]
     if not any(map(_knows_saved, finished)):
-        return "" if finished else "No run is complete yet."
+        return ""
     return (
         f"{exploratory}Parameters saved by the selected network with a {run.wording.test_score} "
         f"at most {points(run, margin_of(run))} below the seed network's, both re-trained on "
