@@ -152,6 +152,9 @@ def compared_both_ways(
 def are_equal(pairs: Sequence[float], margin: float | None, *, tests: int) -> bool:
     """Return whether pairs show that a difference is no larger than a margin.
 
+    By ``equivalence``; for one test, its error is that of the tables there (``nox -s simulation``),
+    and Bonferroni's adjustment lowers it.
+
     Args:
         pairs: Differences.
         margin: Largest difference that does not matter; None where there is none.
