@@ -139,11 +139,8 @@ def kernels(tree: ast.Module, *, stepwise: bool = False) -> Iterator[Edit]:
         for new in _neighbours(size, call) if stepwise else _kernel_family(size):
             if new != _integer(size):
                 change = (call, _padded(call, new)) if _name(call) == "Conv2d" else (size, str(new))
-                yield Edit(
-                    kind="kernel",
-                    site=f"{_name(call)}: {_integer(size)} -> {new}",
-                    changes=(change,),
-                )
+                site = f"{_name(call)}: {_integer(size)} -> {new}"
+                yield Edit(kind="kernel", site=site, changes=(change,))
 
 
 def activations(tree: ast.Module) -> Iterator[Edit]:
@@ -153,11 +150,8 @@ def activations(tree: ast.Module) -> Iterator[Edit]:
             for new in family:
                 if new != call.func.attr:
                     text = f"{ast.unparse(call.func.value)}.{new}"
-                    yield Edit(
-                        kind="activation",
-                        site=f"{call.func.attr} -> {new}",
-                        changes=((call.func, text),),
-                    )
+                    site = f"{call.func.attr} -> {new}"
+                    yield Edit(kind="activation", site=site, changes=((call.func, text),))
 
 
 def normalisations(tree: ast.Module) -> Iterator[Edit]:
@@ -204,11 +198,8 @@ def optimiser_constants(tree: ast.Module) -> Iterator[Edit]:
             for new in RATE_FACTORS:
                 scaled = passed if new == 1 else f"{passed} * {new}"
                 if str(new) != (factor or "1.0"):
-                    yield Edit(
-                        kind="optimiser",
-                        site=f"{name}: {text} -> {scaled}",
-                        changes=((value, scaled),),
-                    )
+                    site = f"{name}: {text} -> {scaled}"
+                    yield Edit(kind="optimiser", site=site, changes=((value, scaled),))
 
 
 def layers(tree: ast.Module) -> Iterator[Edit]:

@@ -75,7 +75,7 @@ def _bench_step(plan: Plan, name: str, test: str, guess_s: float) -> Step:
         options = [f"--images={plan.images}", f"--confinement={plan.confinement}"]
         options += ["--dry-run"] if plan.dry_run else []
         measured = ["-rs", "--timeout=3600", f"--benchmark-json={file}"]
-        quiet = ["-W", "ignore:Not saving anything"]  # else a failure is told before a traceback
+        quiet = ["-W", "ignore:Not saving anything"]  # its warning would hide a traceback
         return [*_PYTEST, *measured, *quiet, f"bench/test_gpu.py::{test}", *options]
 
     return Step(name=name, guess_s=guess_s, command=command, read=read_bench)

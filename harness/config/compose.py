@@ -347,5 +347,4 @@ def expanded(arguments: Sequence[str]) -> Iterator[list[str]]:
         ]
     except HydraException as error:
         raise InputError(one_sentence(error)) from None
-    for combination in itertools.product(*choices):
-        yield list(combination)
+    yield from map(list, itertools.product(*choices))

@@ -70,8 +70,8 @@ class Difference:
 def compared(family: Sequence[Sequence[float]], *, margin: float | None = None) -> list[Difference]:
     """Compare several arms with one reference, as one family of tests.
 
-    Each part has its error beside it: ``shift``, ``superiority``, ``holm``, ``equivalence``,
-    ``power.detectable`` (``nox -s simulation``).
+    The docstring of each part states its error: ``shift``, ``superiority``, ``holm``,
+    ``equivalence``, ``power.detectable`` (``nox -s simulation``).
 
     An arm has no p where it has too few pairs to be significant after Holm, given the other arms.
 

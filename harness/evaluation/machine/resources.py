@@ -21,7 +21,7 @@ def cores() -> int:
 
 
 def memory_mib() -> int:
-    """Return the memory in MiB that this process may use, whoever uses it now."""
+    """Return the memory in MiB that this process may use, in use or not."""
     n = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
     return min([min([n, *_memory_limits()]) // 2**20, *_memory_of_job()])
 

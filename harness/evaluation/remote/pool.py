@@ -98,7 +98,7 @@ class Pool:
                 self._give_back(number)
         raise MachineError(
             f"expected a node that answers, each of {', '.join(names)} was lost while it worked on "
-            f"the same network. The same command goes on from here."
+            f"the same network. The same command continues the run."
         )
 
     def _taken(self) -> int:
