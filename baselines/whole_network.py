@@ -142,7 +142,7 @@ class _WholeFile(CallSequence):
             completion.text, segment=self.segment, current=self.genome[self.segment]
         )
         if extracted is None:
-            return no_answer(f"a Python file that defines {self.segment}", completion)
+            return no_answer(f"a Python file that defines {self.segment}")
         if extracted.note:
             self.detail["extraction"] = extracted.note
         try:

@@ -97,7 +97,7 @@ def parse(genome: Genome) -> str | None:
         return str(error)
     for segment in genome.segments:
         if segment.name not in defined_names(segment.source):
-            return f"segment {segment.name} does not define {segment.name} any more"
+            return f"segment {segment.name} does not define {segment.name}"
     return None
 
 

@@ -50,7 +50,7 @@ class CallSequence:
         )
         call = Call(request=request, completion=self._model.complete(request))
         self.made.append(call)
-        child = self._cut_off(call) or self.read(call.completion)
+        child = _refused(call) or self.read(call.completion)
         if isinstance(child, Genome) and not child.differing(self.genome):
             reason = self.unchanged.format(segment=self.segment)
             return Rejection(gate="extract", kind="duplicate", reason=reason)
@@ -75,22 +75,26 @@ class CallSequence:
             others=self.genome.names,
         )
         if extracted is None:
-            return no_answer(f"code that defines {self.segment}", completion)
+            return no_answer(f"code that defines {self.segment}")
         if extracted.note:
             self.detail["extraction"] = extracted.note
         return self.genome.replace(self.segment, extracted.code)
 
-    def _cut_off(self, call: Call) -> Rejection | None:
-        if call.completion.finish_reason != "length":
-            return None
+
+def no_answer(expected: str) -> Rejection:
+    """Return the rejection of an answer that does not hold what was asked for."""
+    reason = f"expected {expected}, found none in the answer"
+    return Rejection(gate="extract", kind="extract", reason=reason)
+
+
+def _refused(call: Call) -> Rejection | None:
+    """Refuse an answer that was cut off or is empty."""
+    completion = call.completion
+    if completion.finish_reason == "length":
         limit = call.request.settings.max_tokens
         reason = f"the answer was cut off at {limit} tokens"
         return Rejection(gate="extract", kind="truncated", reason=reason)
-
-
-def no_answer(expected: str, completion: Completion) -> Rejection:
-    """Return the rejection of an answer that does not hold what was asked for."""
-    reason = f"expected {expected}, found none in the answer"
     if not completion.text.strip():
-        reason += f" (finish reason {completion.finish_reason})"
-    return Rejection(gate="extract", kind="extract", reason=reason)
+        reason = f"the answer is empty: {completion.finish_reason}"
+        return Rejection(gate="extract", kind="extract", reason=reason)
+    return None

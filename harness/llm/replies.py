@@ -78,7 +78,7 @@ class ReplyReader:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return failure("malformed", f"no chat completion: {text}", started)
         if not answer and reason != "length":
-            message = f"a completion without text (finish reason {reason})"
+            message = f"a completion without text, finish reason {reason}"
             return failure("empty", message, started)
         headers = {name: reply.headers.get(name) for name in _IDENTIFYING_HEADERS}
         return Completion(

@@ -66,10 +66,10 @@ def complete_runs(
         specs = specify_all(configs)
         if overall is None:
             overall = Progress({spec.folder: spec.expected for spec in specs})
+            preflight(specs)
             done = [spec.title for spec in specs if spec.folder in overall.at_start]
             if done:
                 say(f"complete already: {'; '.join(done)}")
-            preflight(specs)
         return complete(specs, executor, wait=wait, overall=overall)
 
 

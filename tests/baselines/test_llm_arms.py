@@ -161,6 +161,8 @@ def test_every_call_is_at_temperature_1_and_within_what_the_proposer_declares(ar
     assert "accuracy 98.61%, 518,230 parameters" in request.prompt
     cut_off, _, _ = asked(arm, WHOLE, start, finish_reason="length")
     assert cut_off.kind == "truncated"
+    empty, _, _ = asked(arm, " ", start, finish_reason="refused: content_filter")
+    assert empty.reason == "the answer is empty: refused: content_filter"
 
 
 class TestTyped:

@@ -216,10 +216,13 @@ def test_evaluations_are_whole_numbers_on_an_axis(sheet, study):
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
 
 
-def test_the_caption_of_differences_names_the_arm_at_zero(study):
+def test_the_caption_and_the_axes_of_differences_name_the_arm_at_zero(study):
     comparison = compare(study)
-    caption = FIGURES["sensitivity"].caption_of(comparison)
-    assert f"The line at 0 is {comparison.reference.label}." in caption
+    name = comparison.reference.label
+    assert f"The line at 0 is {name}." in FIGURES["sensitivity"].caption_of(comparison)
+    with plot_style.styled():
+        drawn = FIGURES["sensitivity"].draw(comparison)
+    assert all(axes.get_ylabel().endswith(f"difference from {name}") for axes in drawn.axes)
 
 
 def test_long_names_of_arms_are_told_apart_in_a_column(tmp_path):

@@ -20,7 +20,8 @@ _PANELS = ("evaluations", "margin", "useful")
 
 def _draw(comparison: Comparison) -> Any:
     others = [arm for arm in comparison.compared_by(METRICS["saved"]) if arm.finished]
-    if comparison.reference is None or not comparison.reference.finished or not others:
+    reference = comparison.reference
+    if reference is None or not reference.finished or not others:
         return None
     drawn, panels = plot_style.panels(len(_PANELS), height=2.9)
     for axes, panel in zip(panels, _PANELS, strict=True):
@@ -28,10 +29,12 @@ def _draw(comparison: Comparison) -> Any:
         for arm in others:
             curve, times = _curve(panel, arm, comparison)
             _draw_curve(axes, curve, times, arm, shaded=len(others) <= plot_style.MOST_SHADED)
-        below = plot_style.in_lines(fill(_LABELS[panel][1], comparison.wording))
-        axes.set(xlabel=plot_style.in_lines(
-                     _LABELS[panel][0].format(unit=comparison.wording.short_points)),
-                 ylabel=f"difference in\n{below}")  # fmt: skip
+        along, measured = _LABELS[panel]
+        axes.set(
+            xlabel=plot_style.in_lines(along.format(unit=comparison.wording.short_points)),
+            ylabel=f"{plot_style.in_lines(fill(measured, comparison.wording))},\n"
+            f"difference from {plot_style.short(reference.label)}",
+        )
     plot_style.legend(drawn, *panels)
     return drawn
 

@@ -31,9 +31,9 @@ def complete_all(jobs: Sequence[Sequence[Config]], executor: Executor) -> list[R
     """
     plan = planned(jobs)
     overall = progress_of(plan)
+    preflight(runs_of(plan).values())
     if overall.at_start:
         say(f"complete already: {len(overall.at_start)} runs")
-    preflight(runs_of(plan).values())
     for failure in filter(None, complete_planned(jobs, plan, executor, overall)):
         raise failure
     return [one for arms in jobs for one in complete_runs(arms, executor, overall=overall)]
