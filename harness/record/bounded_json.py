@@ -31,7 +31,7 @@ def parse_json(text: str | bytes) -> Any:
 def parse_counted(text: str) -> tuple[Any, int]:
     """Parse a JSON text as ``parse_json`` does; return the value, and how many values it holds."""
     n = count_values(text)
-    return json.loads(text, parse_constant=_refuse, parse_float=_finite), n
+    return _DECODER.decode(text), n
 
 
 def count_values(text: str) -> int:
@@ -39,27 +39,28 @@ def count_values(text: str) -> int:
     outside = _outside_strings(text)
     if _LONG_NUMBER.search(outside):
         raise ValueError("a number has more than 40 characters")
-    n = sum(outside.count(mark) for mark in "[{,:") + 1
+    opened = outside.count("[") + outside.count("{")
+    n = opened + outside.count(",") + outside.count(":") + 1
     if n > MOST_VALUES:
         raise ValueError(f"it has more than {MOST_VALUES:,} values")
-    brackets = _NOT_BRACKETS.sub("", outside)
-    if max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0) > MOST_DEPTH:
+    if opened > MOST_DEPTH and _depth(outside) > MOST_DEPTH:
         raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels")
     return n
+
+
+def _depth(outside: str) -> int:
+    brackets = _NOT_BRACKETS.sub("", outside)
+    return max(itertools.accumulate(map(_STEP.__getitem__, brackets)))
 
 
 def _outside_strings(text: str) -> str:
     """Return a JSON text without its strings; one that does not end reaches to the end.
 
-    Cutting at the quotes takes half the time of a regular expression.
+    Quotes that a backslash escapes are removed first. A backslash outside a string ends the
+    parsing, so what is removed after it does not matter.
     """
-    outside, inside = [], False
-    for part in text.split('"'):
-        if not inside:
-            outside.append(part)
-        quoted = inside and (len(part) - len(part.rstrip("\\"))) % 2  # the quote after it
-        inside = not inside or bool(quoted)
-    return "".join(outside)
+    unescaped = text.replace(r"\\", "").replace(r"\"", "")
+    return "".join(unescaped.split('"')[::2])
 
 
 def _finite(text: str) -> float:
@@ -69,3 +70,6 @@ def _finite(text: str) -> float:
 
 def _refuse(text: str) -> NoReturn:
     raise ValueError(f"expected a finite number, got {text}")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
