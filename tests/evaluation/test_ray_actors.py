@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,13 +15,13 @@ from random import Random
 
 import pytest
 
-from harness.config.compose import compose
+from harness.config.compose import compose, compose_jobs
 from harness.config.strategies import build
 from harness.errors import InputError, MachineError
 from harness.evaluation.executor import Executors
 from harness.evolution.genome import read_network
 from harness.record.events import Manifest, NetworkTrained
-from harness.record.journal import read_kind
+from harness.record.journal import is_complete, read_kind
 from tests.conftest import ROOT, told
 from tests.support.backends import complete_folders
 from tests.support.drivers import KILLS, SEED
@@ -72,17 +73,17 @@ def on_ray(cluster, settings, runs):
 
 
 class Running(threading.Thread):
-    """A run in a thread."""
+    """The runs of a command, in a thread."""
 
     def __init__(self, overrides):
         super().__init__(daemon=True)
-        self._config = compose(overrides)
-        self.folder, self.error = None, None
+        (self._configs,) = compose_jobs([overrides])
+        self.folders, self.error = [], None
         self.start()
 
     def run(self):
         try:
-            (self.folder,) = complete_folders([self._config])
+            self.folders = complete_folders(self._configs)
         except Exception as error:  # noqa: BLE001 - raised in the other thread
             self.error = error
 
@@ -90,7 +91,7 @@ class Running(threading.Thread):
         self.join(900)
         if self.error:
             raise self.error
-        return self.folder
+        return self.folders
 
 
 def trained(runs):
@@ -122,15 +123,38 @@ def test_a_killed_actor_costs_no_event(nodes, settings, local, tmp_path):
     running = Running(on_ray(nodes, settings, tmp_path))
     pid = until(lambda: working(nodes, tmp_path), 600)[0]
     os.kill(pid, signal.SIGKILL)
-    assert told(running.end()) == told(local)
+    assert [told(folder) for folder in running.end()] == [told(local)]
 
 
 def test_a_killed_node_costs_no_event(nodes, settings, local, tmp_path):
     running = Running(on_ray(nodes, settings, tmp_path))
     until(lambda: working(nodes, tmp_path), 600)
     nodes.kill_second()
-    assert told(running.end()) == told(local)
+    assert [told(folder) for folder in running.end()] == [told(local)]
     until(lambda: not actors(nodes.address))
+
+
+def test_runs_at_once_share_the_actors_one_of_which_is_killed(nodes, settings, tmp_path, executor):
+    arms = [*settings, "compare=[one_plus_one,width]", "budget.evaluations=2", "recipe.epochs=60"]
+    (alone,) = compose_jobs([[*arms, f"runs_dir={tmp_path / 'alone'}"]])
+    expected = complete_folders(alone, executor)
+    running = Running([*on_ray(nodes, arms, tmp_path / "ray"), "runs_at_once=3"])
+    seen, at_once, killed = set(), 0, None
+    while running.is_alive():
+        found = actors(nodes.address)
+        seen |= found.keys()
+        begun = [*(tmp_path / "ray").glob("*/journal.sqlite")]
+        at_once = max(at_once, len(begun) - sum(is_complete(path.parent) for path in begun))
+        if killed is None and len(begun) == 3 and len(found) == 2:
+            killed = max(found)
+            os.kill(killed, signal.SIGKILL)
+        time.sleep(0.1)
+    folders = running.end()
+    assert [folder.name for folder in folders] == [folder.name for folder in expected]
+    assert [*map(told, folders)] == [*map(told, expected)]
+    assert at_once == 3
+    assert killed
+    assert len(seen) == 3, "two actors, and one in place of that which was killed"
 
 
 def test_after_a_killed_driver_the_same_command_goes_on(nodes, settings, local, tmp_path):

@@ -18,6 +18,10 @@ _TRIES = 3
 """Nodes that a candidate may lose before the command ends, as for a lost worker."""
 
 
+_ENDS_S = 10.0
+"""Seconds for a call to a node that has ended."""
+
+
 class NodeLostError(MachineError):
     """The node ended before it answered; what was asked may be asked of another one."""
 
@@ -56,6 +60,7 @@ class Pool:
         self._free = deque(n for k in rounds for n in range(len(nodes)) if k < places[n])
         self._lost: set[int] = set()
         self._gone: dict[int, str] = {}
+        self._reopening: list[threading.Thread] = []
         self._changed = threading.Condition()
 
     def validate(self, genome: Genome, *, seed: int) -> Gated:
@@ -72,6 +77,11 @@ class Pool:
     def final(self, genome: Genome, *, seed: int) -> Outcome:
         """Train on a node and score on the test split."""
         return self._asked("final", genome, outcome_of, Outcome, seed=seed)  # type: ignore[no-any-return]
+
+    def wait(self) -> None:
+        """Wait until no lost node is being opened, after the nodes have ended."""
+        for thread in self._reopening:
+            thread.join(_ENDS_S)
 
     def _asked(self, method: str, genome: Genome, parse: Any, hint: Any, **arguments: Any) -> Any:
         network = json.loads(genome_as_json(genome))
@@ -126,7 +136,9 @@ class Pool:
         with self._changed:
             if number not in self._lost and number not in self._gone:
                 self._lost.add(number)
-                threading.Thread(target=self._reopen, args=[number], daemon=True).start()
+                thread = threading.Thread(target=self._reopen, args=[number], daemon=True)
+                self._reopening.append(thread)
+                thread.start()
 
     def _reopen(self, number: int) -> None:
         node, gone = self._nodes[number], f"{self._nodes[number].name} did not come back"

@@ -8,10 +8,10 @@ import logging
 import os
 import re
 import socket
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class RayActors:
         self._address, self._cache = address, cache
         self._room_s, self._restarts = room_s, restarts
         self._actors: list[_Actor] = []
+        self._pools: list[Pool] = []
         self._device = ""
 
     def open(
@@ -82,6 +83,7 @@ class RayActors:
                 f"{max(node.memory_mib for node in nodes)} MiB."
             )
         pool = Pool(nodes, places, expected | {"decisive": first["decisive"]})
+        self._pools.append(pool)
         machine = {"cpu": first["decisive"].get("processor", ""), "actors": len(nodes)}
         return Backend(
             validate=pool.validate,
@@ -97,9 +99,12 @@ class RayActors:
             import ray
 
             for actor in self._actors:
+                actor.ended.set()
                 ray.kill(actor.handle)
+            for pool in self._pools:  # a call to Ray after its shutdown would join a cluster again
+                pool.wait()
             ray.shutdown()
-        self._actors, self._device = [], ""
+        self._actors, self._pools, self._device = [], [], ""
 
     def _start(self, config: Config) -> None:
         """Start an actor for each GPU or node, unless they are there; wait until some are."""
@@ -186,6 +191,8 @@ class _Actor:
     one_at_a_time: bool
     settings: tuple[Any, ...] = ()
     """Arguments of ``Node.open``."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when the executor closes."""
 
     def places(self, limits: Limits) -> int:
         """Return how many candidates it works on at once."""
@@ -204,9 +211,9 @@ class _Actor:
             try:
                 return self.answer(self.handle.open.remote(*self.settings))
             except NodeLostError as lost:
-                if not isinstance(lost.__cause__, ActorUnavailableError):
+                ended = self.ended.wait(_PAUSE_S)
+                if ended or not isinstance(lost.__cause__, ActorUnavailableError):
                     raise
-            time.sleep(_PAUSE_S)
 
     def answer(self, reference: Any) -> str:
         """Return the answer to a call; NodeLostError where the actor died."""
