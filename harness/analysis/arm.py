@@ -30,15 +30,17 @@ class Arm:
 
     Attributes:
         name: Distinguishes it from the other arms of its comparison.
-        runs: Its runs, finished or not.
+        runs: Its runs, finished or not, one at each seed.
         planned: Number of seeds of its comparison.
         shown_as: What readers see in place of its name, None for the name.
+        repeats: Further runs at these seeds, which do not count.
     """
 
     name: str
     runs: tuple[RunResult, ...]
     planned: int
     shown_as: str | None = None
+    repeats: tuple[RunResult, ...] = ()
 
     @property
     def label(self) -> str:
@@ -88,7 +90,8 @@ class Arm:
 def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     """Group runs by arm, in their order; arms of one name are distinguished by their settings.
 
-    Runs that follow a record are another arm than those that decide themselves.
+    Runs that follow a record are another arm than those that decide themselves. Of several runs at
+    one seed, one counts, see ``first_of_each``.
     """
     variants: dict[tuple[str, str, bool], list[RunResult]] = {}
     for run in runs:
@@ -122,10 +125,26 @@ def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
         return f"{marked} ({digest[: _digits_for(digests[marked])]})"
 
     planned = len({run.seed for run in runs})
-    return [
-        Arm(name=name(variant, settings, group[0]), runs=tuple(group), planned=planned)
-        for (variant, settings, _), group in variants.items()
-    ]
+    arms = []
+    for (variant, settings, _), group in variants.items():
+        counted = first_of_each(group)
+        repeats = tuple(run for run in group if not any(run is one for one in counted))
+        arms.append(Arm(name=name(variant, settings, group[0]), runs=tuple(counted),
+                        planned=planned, repeats=repeats))  # fmt: skip
+    return arms
+
+
+def first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Keep one run of each arm and seed, so that no seed counts twice and no repetition is chosen.
+
+    It is the finished run that began first; where none has finished, the run that began last.
+    """
+    kept: dict[tuple[str, int], RunResult] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        before = kept.get((run.arm, run.seed))
+        if before is None or not before.complete:
+            kept[run.arm, run.seed] = run
+    return [run for run in runs if kept[run.arm, run.seed] is run]
 
 
 def _digits_for(digests: set[str]) -> int:

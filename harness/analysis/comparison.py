@@ -105,9 +105,15 @@ class Comparison:
         """Whether the reference is ``full`` or the first arm of a command, not of all that ran."""
         if self.reference is None:
             return False
-        return REFERENCE in {self.reference.name, _ablation(self.reference)} or (
-            self.reference.name == self.default
-        )
+        return self.reference_is_full or self.reference.name == self.default
+
+    @property
+    def reference_is_full(self) -> bool:
+        """Whether the reference is ``full``, under whatever name."""
+        return self.reference is not None and REFERENCE in {
+            self.reference.name,
+            _ablation(self.reference),
+        }
 
     @property
     def reference_is_default(self) -> bool:
@@ -273,7 +279,7 @@ def paired_differences(comparison: Comparison, metric: Metric) -> Iterator[tuple
 
 
 def declared_measure(run: RunResult) -> str | None:
-    """Return the primary measure that a run declared before it started, None without one."""
+    """Return the primary measure that a run is configured with, None without one."""
     measure: str | None = run.manifest.settings["final"].get("measure")
     return measure
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.arm import Arm, differing
+from harness.analysis.arm import Arm, differing, first_of_each
 from harness.analysis.comparison import table_key
 from harness.analysis.loading import Below
 from harness.analysis.run_result import RunResult
@@ -85,7 +85,7 @@ def collect_evidence(
 
     Matching runs may fall into groups that cannot share a table, such as those of two versions of
     torch. The first complete group counts, or the last one begun if none is complete. Of two runs
-    of an arm at one seed, the first that finished counts. Both rules prevent re-running until a
+    of an arm at one seed, one counts, see ``first_of_each``. Both rules prevent re-running until a
     favourable result appears.
 
     Args:
@@ -103,7 +103,7 @@ def collect_evidence(
     begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
     chosen = whole[0] if whole else begun
     others = [group for group in groups.values() if group is not chosen]
-    counted = _first_of_each(chosen)
+    counted = first_of_each(chosen)
     again = (run for run in chosen if run not in counted)
     return Evidence(
         planned=planned,
@@ -137,16 +137,6 @@ def matches(run: RunResult, config: Config, wanted: Mapping[str, object]) -> boo
 def _is_complete(group: Sequence[RunResult], planned: Mapping[str, tuple[int, ...]]) -> bool:
     done = {(run.arm, run.seed) for run in group if run.complete}
     return all((arm, seed) in done for arm, seeds in planned.items() for seed in seeds)
-
-
-def _first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Keep one run of each arm and seed: the first that finished, or else the last."""
-    kept: dict[tuple[str, int], RunResult] = {}
-    for run in runs:
-        before = kept.get((run.arm, run.seed))
-        if before is None or not before.complete:
-            kept[run.arm, run.seed] = run
-    return list(kept.values())
 
 
 def _describe_left_out(others: Sequence[RunResult], chosen: Sequence[RunResult]) -> str:

@@ -67,6 +67,7 @@ def describe_comparison(
         notes=(
             *_missing_runs(comparison),
             *_left_out(comparison),
+            *_repeated(comparison.arms),
             *on_digests(comparison.arms),
             *map(Note, footnotes.on_score_only(comparison, chosen)),
             *footnotes.on_cut(comparison),
@@ -300,6 +301,14 @@ def _missing_runs(comparison: Comparison) -> Iterator[Note]:
     for arm in comparison.arms:
         if missing := every - {run.seed for run in arm.runs}:
             yield from notes_on(arm.name, [f"no run at {seeds_text(sorted(missing))}."])
+
+
+def _repeated(arms: Sequence[Arm]) -> Iterator[Note]:
+    """Yield which runs do not count, since their arm ran at the same seed before."""
+    for arm in arms:
+        for run in arm.repeats:
+            text = f"seed {run.seed} ran again; the first complete run counts, not {run.folder}."
+            yield from notes_on(arm.name, [text])
 
 
 def _left_out(comparison: Comparison) -> Iterator[Note]:

@@ -261,3 +261,41 @@ def test_a_run_that_has_not_begun_is_left_out(tmp_path, runs):
     with Journal(tmp_path / "begun", wait_s=0) as journal:
         journal.record(manifest())
     assert read_runs([tmp_path / "begun"]) == []
+
+
+def test_of_two_runs_of_an_arm_at_one_seed_the_first_that_is_complete_counts(tmp_path):
+    """The others are no further seeds, and no result replaces an earlier one."""
+    begun = {"c": (3.0, 200, True), "b": (2.0, 300, True), "a": (1.0, 400, False)}
+    for name, (at, size, complete) in begun.items():
+        for arm in ("full", "width"):
+            record_run(tmp_path / name / arm, arm=arm, seed=0, at=at, complete=complete,
+                       children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
+    runs = read_runs([tmp_path / name / arm for name in begun for arm in ("full", "width")])
+    comparison = compare(runs)
+    assert [run.folder.parent.name for run in comparison.runs] == ["b", "b"]
+    assert [arm.planned for arm in comparison.arms] == [1, 1]
+    notes = texts_of(describe_comparison(comparison).notes)
+    last = tmp_path / "c" / "width"
+    assert f"width: seed 0 ran again; the first complete run counts, not {last}." in notes
+    assert sum("ran again" in note for note in notes) == 4
+
+
+def on_machine(run, **machine):
+    manifest = run.manifest
+    return replace(run, manifest=replace(manifest, machine={**manifest.machine, **machine}))
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_runs_of_two_processors_or_gpus_are_told_apart(tmp_path, device):
+    for arm in ("full", "width"):
+        record_run(tmp_path / arm, arm=arm, seed=0, children=[("g0.c0", evaluated(0.98, 500))])
+    here, there = read_runs([tmp_path / "full", tmp_path / "width"])
+    runs = [on_machine(here, device=device, **{device: "One"}),
+            on_machine(there, device=device, **{device: "Another"})]  # fmt: skip
+    notes = texts_of(describe_comparison(compare(runs)).notes)
+    assert any(note.startswith(f"full: measured on {device} (One) with") for note in notes)
+    assert any(note.startswith(f"width: measured on {device} (Another) with") for note in notes)
+    assert not any("different scores" in note for note in notes)
+    other = replace(there, finals=there.finals | {"seed": (0.9, 0.9, 0.9)})
+    notes = texts_of(describe_comparison(compare([here, other])).notes)
+    assert any(note.startswith("At seed 0 the seed network has different") for note in notes)

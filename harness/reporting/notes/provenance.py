@@ -1,6 +1,6 @@
 """Notes on where numbers come from: who answered and trained, machines, versions, code."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import seeds_text
@@ -38,6 +38,12 @@ def on_machines(arms: Sequence[Arm]) -> Iterator[Note]:
     for arm in arms:
         for run in arm.runs:
             by_text.setdefault(measured_on(run), []).append((arm, run))
+    if seeds := _seeds_that_differ(arms):
+        yield Note(
+            f"At {seeds_text(sorted(seeds))} the seed network has different scores in different "
+            f"runs: they were trained on machines that round differently, or on a GPU without "
+            f"deterministic=true, and a difference between arms may be the machine's."
+        )
     for text, runs in by_text.items():
         if len(by_text) == 1:
             yield Note(text)
@@ -46,6 +52,16 @@ def on_machines(arms: Sequence[Arm]) -> Iterator[Note]:
             yield Note(
                 f"{_named(runs)}: {text[0].lower()}{text[1:]}", of.pop() if len(of) == 1 else None
             )
+
+
+def _seeds_that_differ(arms: Sequence[Arm]) -> list[int]:
+    """Return the seeds at which the seed network scored differently in two complete runs."""
+    scores: dict[int, set[Hashable]] = {}
+    for arm in arms:
+        for run in arm.finished:
+            found = run.seed_objectives, run.finals.get("seed")
+            scores.setdefault(run.seed, set()).add(found)
+    return [seed for seed, found in scores.items() if len(found) > 1]
 
 
 def on_code(arms: Sequence[Arm]) -> Iterator[str]:
@@ -103,18 +119,20 @@ def _named(runs: Sequence[tuple[Arm, RunResult]]) -> str:
 def measured_on(run: RunResult) -> str:
     """Return the machine and the versions that a run was measured with, as recorded."""
     machine, packages = run.manifest.machine, run.manifest.packages
+    kind = machine.get("cuda" if machine["device"] == "cuda" else "cpu")
     versions = "".join(
         f", {name} {packages[name]}" for name in ("torchvision", "numpy") if name in packages
     )
+    device = machine["device"] + (f" ({kind})" if kind else "")
     return (
-        f"Measured on {machine['device']} with torch {machine['torch']}{versions}, Python "
+        f"Measured on {device} with torch {machine['torch']}{versions}, Python "
         f"{machine['python']}, sandbox {machine['sandbox']}, by guided-evolution "
         f"{packages['guided-evolution']}, commit {run.manifest.commit or 'unknown'}."
     )
 
 
 def provenance(arms: Mapping[str, Sequence[RunResult]]) -> str:
-    """Return the digests of all that these numbers depend on: equal digests, equal experiment."""
+    """Return the digests of what these numbers depend on beside the machine."""
     runs = [run for its_runs in arms.values() for run in its_runs]
     manifest = runs[0].manifest
     settings = dict.fromkeys(run.manifest.comparison for run in runs)
