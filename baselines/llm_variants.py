@@ -3,7 +3,7 @@
 Each overrides one method of ``Guided`` and shares everything else with the full method.
 """
 
-import difflib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -68,8 +68,9 @@ def _changed_lines(shown: Example) -> int:
 
 
 def _differing_lines(before: str, after: str) -> int:
-    changes = difflib.ndiff(before.splitlines(), after.splitlines())
-    return sum(line.startswith(("+ ", "- ")) for line in changes)
+    """Return how many lines only one of two texts has; a line that moved is in both."""
+    ours, theirs = Counter(before.splitlines()), Counter(after.splitlines())
+    return (ours - theirs).total() + (theirs - ours).total()
 
 
 class CrossoverAsPublished(Guided):

@@ -28,6 +28,8 @@ _WIDTH = re.compile(rf"(?:{'|'.join(_HALVINGS)})\(\w+, (\d+)\)")
 """The call of a halving block, with the channels that come out."""
 _MOST_DRAWS = 200
 """Draws after which a crossover of parents that differ in one gene has almost surely shown it."""
+_MOST_WITHOUT_EFFECT = 20
+"""Draws of other genes that change no network; a seed network may have its places in comments."""
 STAGES = 5
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25)
 ACTIVATIONS = ("SiLU", "ReLU", "GELU", "Hardswish", "Mish", "ELU")
@@ -98,16 +100,16 @@ class TypedSearch:
         """Resample each gene with probability 1/n, and at least one; all genes of a founder.
 
         Repeats while the change has no effect, such as a kernel of a stage without blocks, but only
-        so often: a seed network may have all of its places in comments.
+        so often.
         """
         old = decoded(genome)
         rng = context.rng("mutation")
-        for _ in range(_MOST_DRAWS):
-            new = sampled(rng) if context.founding else mutated(old, rng)
-            child = encoded(new, context.reference.genome)
-            if child.differing(genome):
-                return child, variation_of("mutation", old, new)
-        return _copy(), variation_of("mutation", old, old)
+
+        def draw() -> Architecture:
+            return sampled(rng) if context.founding else mutated(old, rng)
+
+        child, new = _varied(draw, old, genome, context)
+        return child, variation_of("mutation", old, new)
 
     def mate(
         self, genome: Genome, mate: Genome, context: Context
@@ -118,16 +120,26 @@ class TypedSearch:
         """
         old, theirs = decoded(genome), decoded(mate)
         rng = context.rng("mating")
-        for _ in range(_MOST_DRAWS):
-            new = crossed(old, theirs, rng)
-            child = encoded(new, context.reference.genome)
-            if child.differing(genome):
-                return child, variation_of("mating", old, new)
-        return _copy(), variation_of("mating", old, old)
+        child, new = _varied(lambda: crossed(old, theirs, rng), old, genome, context)
+        return child, variation_of("mating", old, new)
 
 
-def _copy() -> Rejection:
-    return Rejection(gate="extract", kind="duplicate", reason="a copy of its first parent")
+def _varied(
+    draw: Callable[[], Architecture], old: Architecture, genome: Genome, context: Context
+) -> tuple[Genome | Rejection, Architecture]:
+    """Draw until an architecture gives another network than its parent's."""
+    without_effect = 0
+    for _ in range(_MOST_DRAWS):
+        if (new := draw()) == old:
+            continue
+        child = encoded(new, context.reference.genome)
+        if child.differing(genome):
+            return child, new
+        without_effect += 1
+        if without_effect == _MOST_WITHOUT_EFFECT:
+            break
+    reason = "a copy of its first parent"
+    return Rejection(gate="extract", kind="duplicate", reason=reason), old
 
 
 def sampled(rng: Random) -> Architecture:

@@ -17,7 +17,7 @@ from harness.evolution.genome import Genome
 from harness.evolution.proposer import Context
 from harness.sandbox.parser import MAX_SOURCE_BYTES
 
-_MOST_EDITS = 1_000
+_MOST_EDITS = 100
 
 
 class RandomMutation:

@@ -149,7 +149,7 @@ def activations(tree: ast.Module) -> Iterator[Edit]:
         if isinstance(call.func, ast.Attribute) and call.func.attr in family:
             for new in family:
                 if new != call.func.attr:
-                    text = f"{ast.unparse(call.func.value)}.{new}"
+                    text = partial(_member, call.func.value, new)
                     site = f"{call.func.attr} -> {new}"
                     yield Edit(kind="activation", site=site, changes=((call.func, text),))
 
@@ -242,6 +242,10 @@ def rewritten(source: str, changes: Sequence[tuple[ast.expr, Text]]) -> str:
         written = new if isinstance(new, str) else new()
         text = text[:start] + written.encode() + text[end:]
     return text.decode()
+
+
+def _member(owner: ast.expr, name: str) -> str:
+    return f"{ast.unparse(owner)}.{name}"
 
 
 def _repeated(call: ast.Call, texts: Sequence[str], i: int, n: int) -> str:

@@ -37,6 +37,9 @@ _BOOT = (
 )
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
 Definition = ast.ClassDef | ast.FunctionDef
+MOST_DEPTH = 150
+"""Levels of a syntax tree. Printing it recurses, so beyond some hundred levels the stack of the
+caller would decide whether a source can be printed, and with that what its digest is."""
 
 
 def syntax_tree(source: str) -> ast.Module:
@@ -44,7 +47,8 @@ def syntax_tree(source: str) -> ast.Module:
 
     Raises:
         SyntaxError: As from ``ast.parse``.
-        ValueError: The source is too large, or parsing it takes too much time or memory.
+        ValueError: The source is too large or nested too deeply, or parsing it takes too much time
+            or memory.
         MachineError: The confined process does not answer.
     """
     size = len(source.encode(errors="surrogatepass"))
@@ -57,9 +61,22 @@ def syntax_tree(source: str) -> ast.Module:
                 raise _SYNTAX_ERRORS[error](message, ("<unknown>", line, 0, None))
             raise ValueError(message)
         try:
-            return ast.parse(source)
+            tree = ast.parse(source)
         except (RecursionError, MemoryError) as exhausted:
             raise ValueError(f"the source cannot be parsed ({type(exhausted).__name__})") from None
+    if (depth := _depth(tree)) > MOST_DEPTH:
+        raise ValueError(
+            f"code nested {depth} levels deep, more than {MOST_DEPTH}: each term of a sum and each "
+            f"elif is a level"
+        )
+    return tree
+
+
+def _depth(tree: ast.AST) -> int:
+    level, depth = [tree], 0
+    while level := [child for node in level for child in ast.iter_child_nodes(node)]:
+        depth += 1
+    return depth
 
 
 def definitions(source: str) -> "list[Definition]":

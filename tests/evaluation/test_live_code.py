@@ -179,6 +179,18 @@ def test_many_calls_of_a_function_with_many_arguments_take_little_time():
     assert time.process_time() - start < 60
 
 
+@pytest.mark.parametrize("kept", ["g(b)", "(b := 1)"])
+def test_nested_choices_take_little_time(kept):
+    """In each round one choice is found, and each unknown one has all others within."""
+    links = "".join(f"def L{k}(q):\n    return L{k + 1}(1 if q else 0)\n\n" for k in range(20))
+    choices = f"{'(' * 100}g({'b,' * 25_000}{kept}){' if b else 0)' * 50}{' if 1 else 0)' * 50}"
+    source = f"{NETWORK}\n{links}def L20(b):\n    return {choices}\n\n\ndef never():\n    L0(1)\n"
+    assert len(source) < MAX_SOURCE_BYTES
+    start = time.process_time()
+    assert behaviour_of(source, (*ROOTS, "never")) is not None
+    assert time.process_time() - start < 60
+
+
 @pytest.mark.slow
 def test_the_largest_sources_take_little_time():
     links = "".join(

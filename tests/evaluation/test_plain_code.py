@@ -33,6 +33,7 @@ NOT_PLAIN = [
     "from torch.nn.functional import has_torch_function", "torch.fft.common_args",
     "def f(n):\n    try:\n        yield n\n    finally:\n        n.late = 1",
     "def f(n):\n    with torch.no_grad():\n        yield n",
+    "n = [*{0, 8}]", "for k in {0, 8, 16}:\n    n = k", "n = (1, {2}) in {3}", "n = {1, 2} == {2, 1}",
 ]  # fmt: skip
 
 
@@ -46,6 +47,7 @@ def test_code_that_may_get_at_code_is_not_plain(code):
     "import torch", "from torch.nn import functional as F", "from torch import Tensor, fft",
     "n = torch.nn.functional.relu(torch.fft.rfft(n))", "n.modules = n.functional",
     "class A(nn.Module):\n    def __init__(self):\n        super().__init__()", "n = getattr(n, 'late', 1)",
+    "n = n in {1, 2} or n not in {'a', 'b'}",
     "n = {id(m) for m in n.modules() if isinstance(m, nn.Conv2d)}", "n = f'{n:.3f} of n'", "raise ValueError(n)",
     "class A(nn.Module):\n    def _init_weights(self, n):\n        self._late = n\n        self._init_weights(self._late)",
 ])  # fmt: skip

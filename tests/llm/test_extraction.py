@@ -192,13 +192,22 @@ def test_it_ends_soon_whatever_comes(lines):
         "`" * 10**6,
         "\r" * 10**6,
         "```\n" + "\\'" * 10**5 + "\n```",
+        f"```\nclass B:\n    x ={' ' * 60_000}\u2118\n```",
+        "\n".join(["import a"] * 32 + [f"x = [{'a,' * 27_000}]", "y = ("] + ["", "or so"] * 33),
     ],
-    ids=["thoughts", "deep fences", "brackets", "ticks", "returns", "quotes"],
+    ids=["thoughts", "deep fences", "brackets", "ticks", "returns", "quotes", "letter", "no fence"],
 )
 def test_extraction_takes_bounded_time(text):
     began = time.process_time()
     extract(text, segment="A", current="class A: pass", others=("B",))
     assert time.process_time() - began < 10
+
+
+def test_a_name_with_a_letter_that_the_tokenizer_lacks_is_not_renamed():
+    block = "class Net2:\n    size\u2118 = 1"
+    assert (
+        extract(f"```\n{block}\n```", segment="Net", current="class Net:\n    pass").code == block
+    )
 
 
 def test_thoughts_are_removed_and_what_is_left_open_stays():

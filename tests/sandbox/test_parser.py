@@ -1,13 +1,14 @@
 """Sources are parsed in a confined process first, and come out as ``ast.parse`` says."""
 
 import ast
+import contextlib
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.sandbox.parser import MAX_SOURCE_BYTES, _Reader, read_outcome, syntax_tree
+from harness.sandbox.parser import MAX_SOURCE_BYTES, MOST_DEPTH, _Reader, read_outcome, syntax_tree
 from tests.conftest import children_of
 
 PIECES = st.sampled_from(
@@ -39,6 +40,33 @@ def test_as_ast_parse(source):
 def test_what_is_hard_to_parse_is_an_error_and_no_crash(source):
     with pytest.raises((SyntaxError, ValueError)):
         syntax_tree(source)
+
+
+NESTED = {
+    "sum": lambda n: f"x{' + x' * n}",
+    "calls": lambda n: f"{'f(' * n}x{')' * n}",
+    "chain": lambda n: f"x{'.f()' * n}",
+    "lists": lambda n: f"{'[' * n}x{']' * n}",
+    "choices": lambda n: f"{'(' * n}x{' if x else x)' * n}",
+    "functions": lambda n: f"{'lambda: ' * n}x",
+    "signs": lambda n: f"{'not ' * n}x",
+    "elif": lambda n: "if x:\n    x\n" + "elif x:\n    x\n" * n,
+}
+
+
+def below(frames, function):
+    return below(frames - 1, function) if frames else function()
+
+
+@pytest.mark.parametrize("kind", NESTED.values(), ids=NESTED)
+def test_what_is_read_can_be_printed_however_deep_the_stack_is(kind):
+    deepest = None
+    for n in range(1, 200):
+        with contextlib.suppress(SyntaxError, ValueError):
+            deepest = syntax_tree(kind(n))
+    assert ast.unparse(deepest) == below(300, lambda: ast.unparse(deepest))
+    with pytest.raises((SyntaxError, ValueError)):
+        syntax_tree(kind(4 * MOST_DEPTH))
 
 
 def test_a_source_too_large_is_not_read():

@@ -3,6 +3,7 @@
 Below a certain number of seeds no difference can be significant, however large.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -80,12 +81,13 @@ def seeds_to_find(size: float, *, comparisons: int, power: float) -> int | None:
     By ``power_of``; ``detectable`` has how often a difference of another shape is found (``nox -s
     simulation``).
     """
-    enough = (
-        n
-        for n in range(seeds_needed(comparisons), MOST_SEEDS + 1)
-        if power_of(size, n, comparisons=comparisons) >= power
+    found = bisect_left(
+        range(MOST_SEEDS + 1),
+        True,
+        lo=seeds_needed(comparisons),
+        key=lambda n: power_of(size, n, comparisons=comparisons) >= power,
     )
-    return next(enough, None)
+    return found if found <= MOST_SEEDS else None
 
 
 def seeds_by_size(*, comparisons: int, power: float) -> Iterator[tuple[float, int | None]]:

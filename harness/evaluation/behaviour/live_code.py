@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.evaluation.behaviour.plain_code import bound, imported, mentioned, path_of
+from harness.evaluation.behaviour.plain_code import binds, bound, imported, mentioned, path_of
 from harness.sandbox.parser import syntax_tree
 
 _DIGEST_CHARACTERS = 32
@@ -290,6 +290,7 @@ class _Chooser(ast.NodeTransformer):
 
     def __init__(self, known: Mapping[str, bool]) -> None:
         self._known = known
+        self._staying: dict[ast.AST, bool] = {}
         self.found = False
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
@@ -318,9 +319,17 @@ class _Chooser(ast.NodeTransformer):
         """
         truth = _truth(test, self._known)
         taken, left = (body, orelse) if truth else (orelse, body)
-        inner = [one for node in left for one in ast.walk(node)]
-        yields = any(isinstance(one, (ast.Yield, ast.YieldFrom)) for one in inner)
-        if truth is None or yields or bound(*left):
+        if truth is None or any(map(self._has_to_stay, left)):
             return None
         self.found = True
         return taken
+
+    def _has_to_stay(self, node: ast.AST) -> bool:
+        """Return whether a node binds or yields; remembered, since choices are nested."""
+        if node not in self._staying:
+            self._staying[node] = (
+                isinstance(node, (ast.Yield, ast.YieldFrom))
+                or binds(node)
+                or any(map(self._has_to_stay, ast.iter_child_nodes(node)))
+            )
+        return self._staying[node]

@@ -137,6 +137,11 @@ def path_of(node: ast.expr, paths: Mapping[str, str]) -> str | None:
     return None
 
 
+def binds(node: ast.AST) -> bool:
+    """Return whether a node itself binds a name, in any scope."""
+    return bool(_binds(node))
+
+
 def bound(*trees: ast.AST) -> Counter[str]:
     """Return how often trees bind each name, in any scope."""
     return Counter(name for tree in trees for node in ast.walk(tree) for name in _binds(node))
@@ -211,6 +216,8 @@ class _Places:
     """``super`` without arguments, and ``getattr`` and the like with a plain text for the name."""
     constructors: frozenset[int]
     """``super().__init__``."""
+    sets: frozenset[int]
+    """Displays of sets in which a value is looked up."""
     own: frozenset[str]
     """Names that the source itself gives to attributes and methods."""
 
@@ -224,6 +231,13 @@ class _Places:
             owners=frozenset(id(one.value) for one in attributes),
             called=frozenset(id(one.func) for one in calls if _is_plain_call(one)),
             constructors=frozenset(id(one) for one in attributes if _is_constructor(one)),
+            sets=frozenset(
+                id(within)
+                for one in nodes
+                if isinstance(one, ast.Compare)
+                for operator, within in zip(one.ops, one.comparators, strict=True)
+                if isinstance(operator, (ast.In, ast.NotIn))
+            ),
             own=frozenset(one.attr for one in attributes if isinstance(one.ctx, ast.Store))
             | frozenset(bound(tree)),
         )
@@ -262,7 +276,9 @@ def _is_plain(node: ast.AST, paths: Mapping[str, str], places: _Places) -> bool:
         as_owner = paths.get(node.id) not in _MEMBERS or id(node) in places.owners
         return known and as_owner and (node.id not in _BY_PLACE or id(node) in places.called)
     has_metaclass = isinstance(node, ast.ClassDef) and bool(node.keywords)
-    return not (has_metaclass or _may_end_late(node))
+    # The order of a set of constants is that of an equal one in any code before it.
+    has_order = isinstance(node, ast.Set) and id(node) not in places.sets
+    return not (has_metaclass or has_order or _may_end_late(node))
 
 
 def _may_end_late(node: ast.AST) -> bool:

@@ -30,8 +30,8 @@ _THOUGHT, _THOUGHT_ENDS = re.compile(r"<think(?:ing)?>"), re.compile(r"</think(?
 _BEGINS_CODE = re.compile(r"(?:import|from|class|def|@)[ \w]")
 _MOST_TRIES = 32
 """Most ends tried for one block; each try is a parse."""
-_MOST_PARSES = 256
-"""Most ends tried for all blocks together."""
+_MOST_PARSED = 16 * MAX_SOURCE_BYTES
+"""Most characters that are parsed to find the ends of all blocks together."""
 _MOST_FENCES = 64
 """Most fences tried as the start of a block; each takes a pass over the answer."""
 _MOST_CHARACTERS = 4 * MAX_SOURCE_BYTES
@@ -74,15 +74,16 @@ def extract(
 def _extracted(answer: str, segment: str, current: str, others: Sequence[str]) -> Extracted | None:
     text = without_thoughts(answer)[:_MOST_CHARACTERS]
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    fenced = list(_blocks(lines))
-    blocks = fenced or list(_bare(lines))
+    lines, parser = text.split("\n"), _Parser()
+    fenced = list(_blocks(lines, parser))
+    blocks = fenced or list(_bare(lines, parser))
     # A block with the name is the answer even if it does not parse; a sound one without it is not.
     named = re.compile(rf"^(?:class|def)\s+{re.escape(segment)}\b", re.MULTILINE)
+    known = _unparsed(current)
     readings = [_as_asked] if any(map(named.search, blocks)) else [_as_asked, _renamed]
     for reading in readings:
         codes = [code for block in blocks if (code := reading(block, segment, current)) is not None]
-        new = [one for one in codes if _unparsed(one.code) != _unparsed(current)]
+        new = [one for one in codes if _unparsed(one.code) != known]
         if codes:
             longest = max(new or codes, key=lambda extracted: len(extracted.code))
             return _alone(longest, segment, others)
@@ -142,7 +143,7 @@ def _renamed(block: str, segment: str, current: str) -> Extracted | None:
         return None
     (name,) = names
     words = _words(block)
-    if segment in {word.string for word in words}:
+    if words is None or segment in {word.string for word in words}:
         return None
     rows = block.split("\n")
     for row, column in reversed([word.start for word in words if word.string == name]):
@@ -151,12 +152,20 @@ def _renamed(block: str, segment: str, current: str) -> Extracted | None:
     return Extracted(code="\n".join(rows), note=reason_of(f"{name} is called {segment} again"))
 
 
-def _words(block: str) -> list[tokenize.TokenInfo]:
-    """Return the tokens of names in a source, except attributes and keywords of calls."""
+def _words(block: str) -> list[tokenize.TokenInfo] | None:
+    """Return the tokens of names in a source, except attributes and keywords of calls.
+
+    None for a source that ``tokenize`` cannot read, though it may parse: from the first character
+    that it does not know, Python 3.11's looks at the rest of the line again for each one.
+    """
+    tokens = []
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(block).readline))
+        for token in tokenize.generate_tokens(io.StringIO(block).readline):
+            if token.type == tokenize.ERRORTOKEN:
+                return None
+            tokens.append(token)
     except (tokenize.TokenError, IndentationError):
-        return []
+        return None
     depth, words = 0, []
     for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         depth += (token.string in _OPENING) - (token.string in _CLOSING)
@@ -183,15 +192,28 @@ def _alone(extracted: Extracted, segment: str, others: Sequence[str]) -> Extract
     return replace(extracted, code="\n\n".join(kept), note=note)
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[str]:
+class _Parser:
+    """Says what is Python, of so many characters of one answer: parsing takes microseconds each."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_PARSED
+
+    def is_python(self, source: str) -> bool:
+        if len(source) > min(self._left, MAX_SOURCE_BYTES):
+            return False
+        self._left -= len(source)
+        return _tried(source, lambda tree: bool(tree.body), otherwise=False)
+
+
+def _blocks(lines: Sequence[str], parser: _Parser) -> Iterator[str]:
     """Yield the fenced blocks.
 
     A block ends at the first closing fence that makes it Python, since a string may contain fences;
     if there is none, at the first closing fence. A block that is never closed ends with its code. A
     fence beyond the margin is text in a string, unless it encloses Python.
     """
-    start, fences, parses = 0, 0, _MOST_PARSES
-    while start < len(lines) and fences < _MOST_FENCES and parses > 0:
+    start, fences = 0, 0
+    while start < len(lines) and fences < _MOST_FENCES:
         opening = opening_fence(lines[start])
         if opening is None:
             start += 1
@@ -199,37 +221,36 @@ def _blocks(lines: Sequence[str]) -> Iterator[str]:
         body, fences = start + 1, fences + 1
         inside = [opening.outdented(line) for line in lines[body:]]
         closings = [i for i, line in enumerate(inside) if opening.is_closed_by(line)]
-        tried = islice(closings, min(_MOST_TRIES, parses))
-        end = next((i for i in tried if _is_python("\n".join(inside[:i]))), None)
-        parses -= closings.index(end) + 1 if end is not None else min(len(closings), _MOST_TRIES)
+        tried = islice(closings, _MOST_TRIES)
+        end = next((i for i in tried if parser.is_python("\n".join(inside[:i]))), None)
         if end is None and opening.indent > MARGIN:
             start += 1
             continue
         if not closings:
-            yield _to_its_end(inside)
+            yield _to_its_end(inside, parser)
             return
         end = closings[0] if end is None else end
         yield "\n".join(inside[:end]).strip("\n")
         start = body + end + 1
 
 
-def _bare(lines: Sequence[str]) -> Iterator[str]:
+def _bare(lines: Sequence[str], parser: _Parser) -> Iterator[str]:
     """Yield the code of an answer without fences, without the prose around it."""
-    if _is_python(whole := "\n".join(lines)):
+    if parser.is_python(whole := "\n".join(lines)):
         yield whole.strip("\n")
         return
     begins = (i for i, line in enumerate(lines) if _BEGINS_CODE.match(line))
     for start in list(begins)[:_MOST_TRIES]:
-        block = _to_its_end(lines[start:])
-        if _is_python(block):
+        block = _to_its_end(lines[start:], parser)
+        if parser.is_python(block):
             yield block
             return
 
 
-def _to_its_end(lines: Sequence[str]) -> str:
+def _to_its_end(lines: Sequence[str], parser: _Parser) -> str:
     """Remove prose that follows code after an empty line; incomplete code stays as it is."""
     block = "\n".join(lines).strip("\n")
-    if _is_python(block):
+    if parser.is_python(block):
         return block
     ends = [
         i
@@ -238,17 +259,13 @@ def _to_its_end(lines: Sequence[str]) -> str:
     ]
     for end in ends[:_MOST_TRIES]:
         shorter = "\n".join(lines[:end]).strip("\n")
-        if _is_python(shorter):
+        if parser.is_python(shorter):
             return shorter
     return block
 
 
 def _unparsed(source: str) -> str:
     return _tried(source, ast.unparse, otherwise=source)
-
-
-def _is_python(source: str) -> bool:
-    return _tried(source, lambda tree: bool(tree.body), otherwise=False)
 
 
 def _tried(source: str, read: Callable[[ast.Module], _T], *, otherwise: _T) -> _T:

@@ -233,6 +233,11 @@ UNSHOWN = {
        for path in ("nn.ReLU", "nn.ELU", "nn.SiLU", "nn.GELU", "nn.Tanh", "nn.Mish")},
 }  # fmt: skip
 DISTINCT = {
+    "the order of a set, which is that of an equal one in code that never acts": (
+        NETWORK.replace("class Mix", "def unused(x):\n    return x in {8, 0}\n\n\nclass Mix").replace(
+            "        self.drop = nn.Dropout(0.2)\n",
+            "        for n in {0, 8}:\n            self.drop = nn.Dropout(n / 10)\n"),
+        "{8, 0}", "{0, 8}"),
     "a dead branch of the graph": (NETWORK, "        x = self.mix(x)\n",
                                    "        x = self.mix(x)\n        unused = torch.sigmoid(x) * 3\n"),
     "a dead change in place": (NETWORK, "        x = self.mix(x)\n",
