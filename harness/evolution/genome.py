@@ -8,7 +8,7 @@ import ast
 import hashlib
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from harness.errors import GenomeError, InputError
@@ -102,6 +102,7 @@ class Genome:
         return self.sha256[:16]
 
 
+@lru_cache(maxsize=128)
 def normalised(source: str) -> str:
     """Return a source printed from its syntax tree, or unchanged if it does not parse."""
     try:
