@@ -51,7 +51,7 @@ def test_noise_margin_and_seeds_of_a_pilot(tmp_path):
     assert f"standard deviation {statistics.stdev(differences):.3f} [" in pairs
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_the_benchmarks_of_overhead_run():
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "--benchmark-disable"]
     done = subprocess.run(

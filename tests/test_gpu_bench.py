@@ -232,7 +232,7 @@ def images(tiny):
     return next(s for s in tiny if s.startswith("task.path=")).removeprefix("task.path=")
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.timeout(2400)
 def test_it_runs_dry_in_pieces(images, tmp_path):
     kept, moved, dry = tmp_path / "kept", tmp_path / "moved", ("--images", images, "--dry-run")

@@ -19,9 +19,9 @@ def proposer_of(arm):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tiny, tmp_path):
+def test_all_arms_at_an_equal_budget_end_in_one_table(tiny, tmp_path):
     done = run(
-        "-m", f"+ablation={','.join(ARMS)}", "seed=0,1", "compare=[]", "model=pool",
+        "-m", f"+ablation={','.join(ARMS)}", "compare=[]", "model=pool",
         "search.acknowledge_test_selection=true", f"runs_dir={tmp_path}", *tiny,
         "budget.evaluations=3", timeout_s=1500,
     )  # fmt: skip
@@ -31,7 +31,7 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tiny, tmp_pa
     assert asks["iid_sampling"]
     names = {f"guided~pool:{arm}" if asks[arm] else arm for arm in ARMS}
     runs = [read_run(folder) for folder in find_runs(tmp_path)]
-    assert {(r.arm, r.seed) for r in runs} == {(name, seed) for name in names for seed in (0, 1)}
+    assert {(r.arm, r.seed) for r in runs} == {(name, 0) for name in names}
     assert {r.manifest.comparison for r in runs} == {runs[0].manifest.comparison}
     assert all(r.complete and r.evaluations <= 3 for r in runs)
     table = run_main(tmp_path, "--format", "csv", module="harness.table").stdout
@@ -41,4 +41,4 @@ def test_all_arms_at_two_seeds_and_an_equal_budget_end_in_one_table(tiny, tmp_pa
         assert not rows.pop(name)["runs_complete"]
     marked = "guided~pool:test_selection"
     assert rows.keys() == {"seed network", f"{marked} (selected on test data)"} | names - {marked}
-    assert {(row["runs_complete"], row["runs_planned"]) for row in rows.values()} == {("2", "2")}
+    assert {(row["runs_complete"], row["runs_planned"]) for row in rows.values()} == {("1", "1")}
