@@ -74,11 +74,11 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def slurm(session: nox.Session) -> None:
-    """Run a sweep on a Slurm of two nodes, which the test starts on this machine.
+    """Run a sweep, and Ray within a job, on a Slurm of two nodes that the test starts here.
 
     It needs Debian's packages slurmctld, slurmd, slurm-client and munge, and no systemd.
     """
-    session.install("-e", ".[dev]")
+    session.install("-e", ".[dev,ray]")
     session.run("pytest", "-n0", "-s", "-rs", "-m", "slurm", *session.posargs)
 
 

@@ -1,15 +1,25 @@
-"""A sweep on a real Slurm of two nodes: a cancelled job, a requeued one, the table of a local sweep."""
+"""On a real Slurm of two nodes: a sweep with a cancelled and a requeued job, and a job that runs Ray."""
 
 import csv
 import importlib.util
+import os
+import secrets
+import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from harness.analysis.metrics import TIME_COLUMNS
-from tests.conftest import ROOT, SMALL
+from harness.config.compose import compose
+from harness.record.journal import find_runs
+from tests.conftest import ROOT, SMALL, told
 from tests.support import slurm
+from tests.support.backends import complete_folders
 from tests.support.commands import run
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3600)]
@@ -113,3 +123,49 @@ def cancel_and_requeue(environment, sweep, cancelled, requeued):
 def number_of(environment, index):
     """Return the name of a job of the first sweep."""
     return min((name for name in slurm.states(environment) if name.endswith(f"_{index}")), key=len)
+
+
+def job_of_the_page(**replaced):
+    """Return the job that ``docs/ray.md`` shows, with parts of it replaced."""
+    page = (ROOT / "docs" / "ray.md").read_text()
+    shown = page[page.index("## In a job of Slurm") :].split("\n\n")[2]
+    script = "#!/bin/bash\n" + textwrap.dedent(shown) + "\n"
+    for part, other in replaced.items():
+        assert part in script
+        script = script.replace(part, other)
+    return script
+
+
+def test_the_job_that_the_page_shows_runs_on_ray_within_its_allocation(
+    environment, tmp_path, quick, executor
+):
+    """On one node: two nodes of this Slurm have one address, where Ray expects one node."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+    settings = [*quick, "ablation=random_mutation", "compare=[]"]
+    (local,) = complete_folders([compose([*settings, f"runs_dir={tmp_path / 'here'}"])], executor)
+    token, ray = tmp_path / "token", Path(tempfile.mkdtemp(prefix="ray"))
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
+    script = job_of_the_page(**{
+        "--nodes=4": "--nodes=1",
+        "--min-nodes 4": "--min-nodes 1 --num-cpus=1",
+        "~/.ray/guided-evolution": str(token),
+        "/tmp/$USER-ray": str(ray),
+        '$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "127.0.0.1",
+        "runs_dir=/SHARED/runs": " ".join([*map(shlex.quote, settings), f"runs_dir={tmp_path / 'there'}"]),
+    })  # fmt: skip
+    path = os.pathsep.join((str(Path(sys.executable).parent), environment["PATH"]))
+    try:
+        done = subprocess.run(
+            ["sbatch", "--wait", "--time=15", f"--output={tmp_path / 'out'}"],
+            input=script, env=environment | {"PATH": path}, cwd=ROOT, capture_output=True, text=True,
+            check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+        told_by_job = (tmp_path / "out").read_text()
+        print(done.stdout, done.stderr, told_by_job)
+    finally:
+        shutil.rmtree(ray, ignore_errors=True)
+    assert done.returncode == 0
+    (folder,) = find_runs(tmp_path / "there")
+    assert folder.name == local.name
+    assert told(folder) == told(local)
