@@ -21,10 +21,12 @@ from harness.errors import InputError, MachineError
 from harness.evaluation.executor import Executors
 from harness.evolution.genome import read_network
 from harness.record.events import Manifest, NetworkTrained
-from harness.record.journal import is_complete, read_kind
+from harness.record.journal import find_runs, is_complete, read_kind
 from tests.conftest import ROOT, told
 from tests.support.backends import complete_folders
 from tests.support.drivers import KILLS, SEED
+from tests.support.killed_runs import KEY, answers, assert_counted, assert_same, overrides_of
+from tests.support.llm_server import serving
 from tests.support.ray_nodes import Nodes, actors, token, until
 
 pytestmark = [
@@ -205,6 +207,33 @@ def test_drivers_and_actors_are_killed_at_random_again_and_again(nodes, settings
         (journal,) = runs.glob("*/journal.sqlite")
         assert told(journal.parent) == told(local)
     print(f"\n{sum(kills)} kills of drivers, after actors or alone, {max(kills)} of one run")
+
+
+@pytest.mark.parametrize("kind", ["full", "steady state, random edits", "at once"])
+def test_other_kinds_of_runs_survive_kills_on_ray(
+    nodes, kind, quick, executor, tmp_path, monkeypatch
+):
+    """As ``tests/kills`` on one machine; here with trainings in the sandbox, on two nodes."""
+    monkeypatch.setenv(*KEY)
+    rng, done = Random(f"{SEED} {kind}"), []
+    with serving() as server:
+        server.always = answers(kind)
+        overrides = [
+            *overrides_of(kind, quick, server.url), "budget.evaluations=6", "budget.proposals=12",
+            "recipe.epochs=60", "limits.train_s=900",
+        ]  # fmt: skip
+        (configs,) = compose_jobs([[*overrides, f"runs_dir={tmp_path / 'whole'}"]])
+        complete_folders(configs, executor)
+        whole = find_runs(tmp_path / "whole")
+        while sum(done) < KILLS // 6:
+            again, left = tmp_path / f"killed {len(done)}", KILLS // 6 - sum(done)
+            command = [sys.executable, "-m", "harness", *on_ray(nodes, overrides, again)]
+            server.seen.clear()
+            with (tmp_path / "log").open("ab") as log:
+                done.append(killed_at_random(nodes, command, rng, log, left))
+            assert_same(whole, find_runs(again))
+            assert_counted(find_runs(again), [seen.prompt for seen in server.seen])
+    print(f"\n{kind}: {sum(done)} kills survived, {max(done)} of one run")
 
 
 def opened(cluster, settings, runs, *more, change=lambda dataset: dataset):

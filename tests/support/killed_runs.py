@@ -38,13 +38,17 @@ KINDS = {
 
 def composed(kind, tiny, url, *more):
     """Return the runs of a kind, which ask the server at this address."""
-    overrides = (
+    return compose_jobs([[*overrides_of(kind, tiny, url), *more]])[0]
+
+
+def overrides_of(kind, tiny, url):
+    """Return the settings of a kind."""
+    return (
         *tiny, "compare=[]", "sizes.founders=4", "sizes.offspring=4", "budget.evaluations=16",
         "budget.proposals=40", "model=openai", "model.name=thinker", f"model.base_url={url}",
         "model.backoff_s=0.01", "model.backoff_max_s=0.1", "model.attempts=1000", "llm_workers=3",
-        *KINDS[kind], *more,
+        *KINDS[kind],
     )  # fmt: skip
-    return compose_jobs([overrides])[0]
 
 
 def _point(prompt):
