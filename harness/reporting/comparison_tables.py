@@ -17,6 +17,7 @@ from harness.analysis.search_metrics import EFFORT_METRICS
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table, standing_of
 from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns, restricted
+from harness.reporting.notes.declarations import on_declarations
 from harness.reporting.notes.digests import on_digests
 from harness.reporting.notes.headline import has_one_seed, parameters_saved
 from harness.reporting.notes.note import Note, notes_on
@@ -68,6 +69,7 @@ def describe_comparison(
             *_missing_runs(comparison),
             *_left_out(comparison),
             *_repeated(comparison.arms),
+            *map(Note, on_declarations(comparison)),
             *on_digests(comparison.arms),
             *map(Note, footnotes.on_score_only(comparison, chosen)),
             *footnotes.on_cut(comparison),

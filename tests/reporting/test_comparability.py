@@ -16,6 +16,7 @@ from harness.errors import InputError, RecordError
 from harness.record.failure import failure_kept
 from harness.record.journal import JOURNAL_NAME, Journal
 from harness.reporting.comparison_tables import describe_comparison
+from harness.reporting.notes.declarations import on_declarations
 from harness.reporting.notes.note import texts_of
 from harness.reporting.tables import STYLES, render_all
 from harness.tidy.run_rows import run_rows
@@ -299,3 +300,27 @@ def test_runs_of_two_processors_or_gpus_are_told_apart(tmp_path, device):
     other = replace(there, finals=there.finals | {"seed": (0.9, 0.9, 0.9)})
     notes = texts_of(describe_comparison(compare([here, other])).notes)
     assert any(note.startswith("At seed 0 the seed network has different") for note in notes)
+
+
+def test_runs_of_the_same_search_that_declare_otherwise_are_told(tmp_path):
+    """Whoever looks at a table can declare another measure, and the trainings are shared."""
+    children = [("g0.c0", evaluated(0.98, 500))]
+    final = {"seeds": 3, "tolerance": 0.01, "hall_of_fame": 9, "margin": 0.02}
+    others = {
+        "aa": {}, "bb": {"margin": 0.0}, "cc": {"margin": 0.0, "measure": "test_score"},
+    }  # fmt: skip
+    for name, changed in others.items():
+        record_run(tmp_path / f"full-s0-{name}", arm="full", seed=0, children=children,
+                   settings={"final": final | changed})  # fmt: skip
+    record_run(tmp_path / "full-s0-dd", arm="full", seed=0, children=children,
+               settings={"final": final, "recipe": {"epochs": 9}})  # fmt: skip
+    (tmp_path / "full-s0-ee").mkdir()
+    (tmp_path / "full-s0-ee" / JOURNAL_NAME).write_text("damaged")
+    (run,) = read_runs([tmp_path / "full-s0-aa"])
+    (told,) = on_declarations(compare([run]))
+    assert told.startswith(
+        "The folder has runs of the same searches with other settings: final.margin=0.0 (1 run); "
+        "final.margin=0.0, final.measure=test_score (1 run). Their trainings are shared"
+    )
+    (run,) = read_runs([tmp_path / "full-s0-dd"])
+    assert not [*on_declarations(compare([run]))]
