@@ -1,7 +1,7 @@
 """Print how many seeds a comparison needs: ``python -m harness.power --comparisons 4``."""
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.analysis.comparison import Comparison, comparisons, paired_differences
@@ -30,32 +30,34 @@ def main() -> None:
     parser.add_argument("--reference", metavar="ARM", help="arm that they are compared with")
     parser.add_argument("--measure", metavar="METRIC", help="metric that they are compared by")
     parser.add_argument(
-        "--comparisons", type=int, default=1,
-        help="arms to compare with the reference (default: 1)",
+        "--comparisons", type=int,
+        help="arms to compare with the reference (default: those of the runs, or else 1)",
     )  # fmt: skip
     parser.add_argument(
         "--power", type=float, default=0.8, help="probability of finding it (default: 0.8)"
     )
     arguments = parser.parse_args()
-    wanted = {"comparisons": arguments.comparisons, "power": arguments.power}
+    power, given = arguments.power, arguments.comparisons
     with exit_on_error():
-        sizes = list(seeds_by_size(**wanted))
-        _show(sizes, **wanted)
-        if arguments.runs_dir is not None:
-            runs = runs_below(arguments.runs_dir).runs
-            for one in comparisons(runs, reference=arguments.reference):
-                measure = comparison_metric(arguments.measure, one.primary, one.runs, one.wording)
-                _show_spread(one, measure, **wanted)
+        if arguments.runs_dir is None:
+            _show(1 if given is None else given, power=power)
+            return
+        runs = runs_below(arguments.runs_dir).runs
+        for one in comparisons(runs, reference=arguments.reference):
+            measure = comparison_metric(arguments.measure, one.primary, one.runs, one.wording)
+            others = max(1, len(one.compared_by(measure))) if given is None else given
+            _show(others, power=power)
+            _show_spread(one, measure, comparisons=others, power=power)
 
 
-def _show(sizes: Iterable[tuple[float, int | None]], *, comparisons: int, power: float) -> None:
+def _show(comparisons: int, *, power: float) -> None:
     """Print the fewest seeds for each size of a difference, and how to read them.
 
     Args:
-        sizes: Differences in standard deviations, each with its seeds, None beyond the most.
         comparisons: Number of arms that are compared with the reference.
         power: Probability of finding the difference.
     """
+    sizes = list(seeds_by_size(comparisons=comparisons, power=power))
     header = ["mean difference, in standard deviations", "seeds"]
     rows = [[f"{size:g}", _seeds(n)] for size, n in sizes]
     least = seeds_needed(comparisons)

@@ -6,9 +6,10 @@ import re
 import pytest
 
 from harness.evolution.candidate import Evaluation
+from harness.evolution.genome import Genome
 from harness.record.events import Data
-from harness.runs.single_network import tell
-from tests.conftest import SEED_NETWORK
+from harness.runs.single_network import in_lines_of, tell
+from tests.conftest import OWN_FUNCTIONS, SEED_NETWORK
 from tests.support.commands import run
 
 
@@ -25,6 +26,20 @@ def test_a_network_that_may_be_guessing_is_said_to_be_so_and_no_more(score, at_c
     assert "learnt nothing" not in last  # 36 of 300 may well be above chance
     tell(outcome, data, as_json=True)
     assert json.loads(capsys.readouterr().out)["at_chance"] == at_chance
+
+
+@pytest.mark.parametrize("spaces", [0, 1, 2, 3, 9])
+def test_a_reason_has_the_lines_of_the_file_and_not_of_the_genome(spaces):
+    """In a genome's source two empty lines precede each segment."""
+    text = "\n" * spaces + "import torch\n" + "".join(
+        f"{' ' * 4}\n" * spaces + f"# segment: {name}\nclass {name}:\n\n    x = '{name}'\n"
+        for name in "ABC"
+    )  # fmt: skip
+    source = Genome.parse(text).source
+    for line in ("import torch", "# segment: A", "    x = 'B'", "class C:", "    x = 'C'"):
+        n, place = (one.splitlines().index(line) + 1 for one in (source, text))
+        told = in_lines_of(text, source, f"it fails here (line {n}), not in line 99999")
+        assert told == f"it fails here (line {place}), not in line 99999"
 
 
 class TestOneFile:
@@ -61,3 +76,11 @@ class TestOneFile:
         done = run(bad, module="harness.validate", env={"PYTHONIOENCODING": "ascii"})
         assert (done.returncode, done.stderr) == (1, "")
         assert "\\u03c0" in done.stdout
+
+    def test_a_network_without_an_optimizer_is_told_so(self, tmp_path):
+        lacks = tmp_path / "lacks.py"
+        lacks.write_text(OWN_FUNCTIONS.replace("def get_optimizer", "def make_optimizer").replace(
+            "# segment: get_optimizer", "# segment: make_optimizer"))  # fmt: skip
+        done = run(lacks, module="harness.validate")
+        assert done.returncode == 1
+        assert "expected a function get_optimizer(model, lr, weight_decay, nesterov)" in done.stdout

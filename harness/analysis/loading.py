@@ -37,7 +37,7 @@ from harness.record.events import (
     ScoreConfirmed,
 )
 from harness.record.failure import failure_of
-from harness.record.journal import find_runs, read_entries
+from harness.record.journal import JOURNAL_NAME, find_runs, read_entries
 from harness.text import reason_of
 
 E = TypeVar("E", bound=Event)
@@ -96,6 +96,8 @@ def read_runs(folders: Sequence[Path]) -> list[RunResult]:
 
 def read_run(folder: Path) -> RunResult:
     """Read the run in a folder; RecordError where it has not evaluated its seed network."""
+    if not (folder / JOURNAL_NAME).exists():
+        raise RecordError(f"{folder}: expected a run's folder, it holds no {JOURNAL_NAME}.")
     run = _read(folder)
     if run is None:
         raise RecordError(

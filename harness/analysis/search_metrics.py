@@ -64,7 +64,8 @@ SEARCH_METRICS = (
         note="hypervolume: the area of {task.score} and size that a run's front dominates, in "
         "{task.score} above chance times decades of parameters, up to the reference point of "
         "{chance} and {most_params} parameters. Higher is better. Tiny networks of little "
-        "{task.score} add much to it. Median over runs [quartiles].",
+        "{task.score} add much to it. The seed network itself is no part of the front. Median over "
+        "runs [quartiles].",
     ),
     Metric(
         name="founders_share",

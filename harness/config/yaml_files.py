@@ -37,6 +37,8 @@ def read_yaml(schema: Any, path: Path) -> Any:
         raise InputError(f"{path}: expected {error.full_key}, it is missing.") from None
     except OmegaConfBaseException as error:
         reason = str(error.msg or error).splitlines()[0].rstrip(".")
+        if "is not a ListConfig" in reason:
+            reason = "expected a list, such as [0, 1], got a single value"
         raise InputError(f"{path}: {error.full_key or 'as a whole'}: {reason}.") from None
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path}: {one_sentence(error)}") from None

@@ -43,7 +43,7 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         tables=(_table(rows, tasks, metric, reference),) if rows else (),
         headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
         if rows
-        else f"No table over these tasks, since {reference} is not the same arm on each of them.",
+        else "No table over these tasks, for the reasons below.",
         notes=tuple(map(Note, [*_on_selection(tasks, found), *on_score_only(tasks[0], metric)])),
         reference=reference,
         measure=metric.name,

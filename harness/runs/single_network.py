@@ -5,8 +5,10 @@ Exit status 0: accepted; 1: rejected; 2: could not run.
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -96,7 +98,28 @@ def _judge(
     with closing(Executors()) as executors:
         on_epoch = partial(_print_epoch, wording_of(dataset.kind))
         backend = executors.open(config, dataset, network, on_epoch=on_epoch)
-        return judge(backend, network, config.seed), data_of(dataset)
+        outcome = judge(backend, network, config.seed)
+        if isinstance(outcome, Rejection):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            outcome = replace(outcome, reason=in_lines_of(text, network.source, outcome.reason))
+        return outcome, data_of(dataset)
+
+
+def in_lines_of(text: str, source: str, reason: str) -> str:
+    """Return a reason with the lines of a file in place of those of its genome's source.
+
+    The two differ in the number of empty lines before a segment.
+    """
+    ours, theirs = (
+        [n for n, line in enumerate(one.splitlines(), start=1) if line.strip()]
+        for one in (source, text)
+    )
+    places = dict(zip(ours, theirs, strict=False))
+
+    def there(found: re.Match[str]) -> str:
+        return f"line {places.get(int(found[1]), found[1])}"
+
+    return re.sub(r"\bline (\d{1,5})\b", there, reason)
 
 
 def _print_epoch(wording: Wording, epoch: int, spent_s: float, score: float | None) -> None:

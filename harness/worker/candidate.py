@@ -77,6 +77,10 @@ def construct(
         kind.lay_out(network)
         network(kind.blank(2, signature, device))
         kind.lay_out(network)  # parameters that got their shapes only now
+        if not hasattr(module, "get_optimizer"):
+            raise TypeError(
+                "expected a function get_optimizer(model, lr, weight_decay, nesterov), found none"
+            )
         optimizer = module.get_optimizer(network, recipe.lr, recipe.weight_decay, True)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError("get_optimizer did not return a torch.optim.Optimizer")

@@ -238,3 +238,5 @@ def test_an_unknown_individual_is_named_with_those_there_are(folder):
     with pytest.raises(RecordError, match=r"from g0\.c0 to g1\.c1, got g9"):
         list(describe_lineage(read_run(folder), "g9"))
     assert command(folder, "g9", module="harness.lineage").returncode == 2
+    above = command(folder.parent, "g0.c0", module="harness.lineage")
+    assert "expected a run's folder, it holds no journal.sqlite" in above.stderr

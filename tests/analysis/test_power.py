@@ -37,8 +37,10 @@ def test_with_runs_it_also_tells_their_spread_and_the_seeds_for_what_matters(tmp
             size = round(1000 / 10**decades)
             record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
                        children=[("g0.c0", evaluated(0.98, size))])  # fmt: skip
-    done = told(str(tmp_path), "--comparisons", "2")
+    done = told(str(tmp_path))
     assert done.returncode == 0, done.stderr
+    assert "Seeds to compare 2 with a reference arm" in done.stdout
+    assert told(str(tmp_path), "--comparisons", "2").stdout == done.stdout
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines()]
     deviation = statistics.stdev([0.2, 0.1, -0.2, 0.1])
     seeds = seeds_to_find(0.15 / deviation, comparisons=2, power=0.8)

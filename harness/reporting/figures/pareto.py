@@ -140,12 +140,12 @@ def _blind(comparison: Comparison) -> Sequence[RunResult]:
 FIGURE = Figure(
     name="pareto",
     title="Fronts of each arm",
-    caption="Each point is a network on the front of one run: no other network of that run is "
-    "at least as small and {task.as_good}, and better in one of the two. The line is what half of "
-    "an arm's runs attained (with one run, its front). The shaded area reaches from the worst run "
-    "to the best (from the arm's lowest point, where the worst has found nothing); it is drawn "
-    "with three runs or more, of up to four arms. Up and left is better. Each star is the seed "
-    "network in the search of a run.",
+    caption="Each point is a network on the front of one run: no other network that this run "
+    "proposed is at least as small and {task.as_good}, and better in one of the two. The line is "
+    "what half of an arm's runs attained (with one run, its front). The shaded area reaches from "
+    "the worst run to the best (from the arm's lowest point, where the worst has found nothing); "
+    "it is drawn with three runs or more, of up to four arms. Up and left is better. Each star is "
+    "the seed network in the search of a run, which is no part of the front.",
     draw=_draw,
     notes=_notes,
     draw_on=_draw_on,

@@ -29,6 +29,8 @@ def _draw(comparison: Comparison) -> Any:
         for arm in others:
             curve, times = _curve(panel, arm, comparison)
             _draw_curve(axes, curve, times, arm, shaded=len(others) <= plot_style.MOST_SHADED)
+        if panel == "evaluations":
+            plot_style.whole_numbers(axes.xaxis)
         along, measured = _LABELS[panel]
         axes.set(
             xlabel=plot_style.in_lines(along.format(unit=comparison.wording.short_points)),

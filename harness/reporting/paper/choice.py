@@ -51,7 +51,7 @@ class Choice:
             if unknown := [name for name in names if name not in known]:
                 raise InputError(
                     f"{option}: expected arms on record, some of {', '.join(known)}, got "
-                    f"{', '.join(unknown)}."
+                    f"{', '.join(unknown)}. What is in brackets is part of a name."
                 )
         shown = [self.labels.get(name, name) for name in known]
         if twice := [label for label in shown if shown.count(label) > 1]:

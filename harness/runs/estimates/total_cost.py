@@ -153,6 +153,10 @@ def _notes(dry_runs: Sequence[DryRun]) -> Iterator[str]:
         f"every answer as long as its limit. Nothing was sent. Retries of requests that get no "
         f"answer are not included, but count against the limits of the budget."
     )
+    yield (
+        "Each run is counted in full: what is complete or begun in runs_dir costs less. "
+        "python -m harness.ls RUNS_DIR lists that."
+    )
     if any(run.spent.calls and not run.paid for run in dry_runs):
         yield f"{FREE}: calls to this model cost nothing."
     unpriced = {name for run in dry_runs if run.paid for name in run.unpriced}
