@@ -15,7 +15,7 @@ from harness.analysis.metrics import comparable_metrics
 from harness.errors import InputError
 from harness.reporting.paper.choice import add_choice, choice_of, described, names_of
 from harness.reporting.paper.floats import PLACES
-from harness.reporting.summary import print_left_out
+from harness.reporting.summary import print_left_out, print_tables
 from harness.reporting.tables import STYLES, render_all
 from harness.terminal import add_runs_dir, exit_on_error
 
@@ -26,7 +26,10 @@ def main() -> None:
         prog="python -m harness.table", description=main.__doc__, allow_abbrev=False
     )
     add_runs_dir(parser)
-    parser.add_argument("--format", choices=STYLES, default="markdown", dest="style")
+    parser.add_argument(
+        "--format", choices=STYLES, dest="style",
+        help="default: a table that fits the terminal, and markdown in a file or a pipe",
+    )  # fmt: skip
     parser.add_argument(
         "--reference", metavar="ARM", help="arm that the others are compared with (default: full)"
     )
@@ -59,12 +62,17 @@ def main() -> None:
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)
         left_out = list(below.damaged)
-        choice = choice_of(arguments, names_of(found), style=arguments.style)
+        style = arguments.style or "markdown"
+        choice = choice_of(arguments, names_of(found), style=style)
         if arguments.equal is not None:
             found, unequal = each_at_equal(found, arguments.equal, training_price=price)
             left_out += unequal
         documents = described(found, choice, measure=arguments.measure)
-        print(render_all(documents, arguments.style, place=arguments.width), end="")
+        if arguments.style is None and sys.stdout.isatty():
+            for document in documents:
+                print_tables(document)
+        else:
+            print(render_all(documents, style, place=arguments.width), end="")
     sys.exit(print_left_out(left_out))
 
 

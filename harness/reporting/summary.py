@@ -48,7 +48,7 @@ def print_comparison(
         with file_lock(runs_dir / _LOCK):  # another process may end at the same time
             write_tables(document, folder)
             draw("pareto", comparison, folder)
-        _print_tables(document)
+        print_tables(document)
         _print_places(comparison, folder)
         if tracking is not None:
             publish(tracking, [run.folder for run in comparison.runs], folder)
@@ -69,7 +69,8 @@ def print_left_out(sentences: Sequence[str]) -> int:
     return InputError.exit_status if sentences else 0
 
 
-def _print_tables(document: Document) -> None:
+def print_tables(document: Document) -> None:
+    """Print the tables of a document as one that fits the terminal, and its notes."""
     tables = {table.title: table.cells for table in document.shown}
     notes = [note for table in document.shown for note in table.notes]
     headline = [document.headline] if document.headline else []

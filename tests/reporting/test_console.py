@@ -1,10 +1,18 @@
 """Tables that fit a terminal and show every character."""
 
+import contextlib
+import os
+import pty
 import re
+import subprocess
+import sys
 
 import pytest
 
 from harness.reporting.console import Panel, show_sections, show_table
+from tests.conftest import ROOT
+from tests.support.commands import run_main
+from tests.support.records import evaluated, record_run
 
 
 @pytest.mark.parametrize(("width", "others"), [(80, ["full"]), (110, ["full", "no_eot", "no_crp"])])
@@ -71,3 +79,25 @@ def test_a_word_wider_than_the_terminal_is_shown_all_the_same(monkeypatch, capsy
     show_table([["a", "b"], ["x" * 50, "y" * 50]], title="t", notes=[], text=True)
     out = capsys.readouterr().out
     assert (out.count("x"), out.count("y")) == (50, 50)
+
+
+def test_tables_fit_a_terminal_and_are_markdown_in_a_pipe(tmp_path):
+    for arm in ("full", "random_mutation"):
+        record_run(tmp_path / arm, arm=arm, seed=0, children=[("g0.c0", evaluated(0.98, 500))])
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "harness.table", tmp_path]
+    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=its_end, env=environment, cwd=ROOT) as process:
+        os.close(its_end)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while part := os.read(terminal, 1 << 16):
+                shown += part
+    os.close(terminal)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+    assert any(line.startswith("┃ arm") for line in lines)
+    assert max(map(len, lines)) <= 80
+    piped = run_main(tmp_path, module="harness.table").stdout
+    assert piped.startswith("**digits")
+    assert piped == run_main(tmp_path, "--format", "markdown", module="harness.table").stdout
