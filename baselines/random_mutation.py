@@ -80,8 +80,22 @@ class RandomMutation:
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Take the mate's version of one segment at which the two differ."""
-        segment = context.rng("mating segment").choice(genome.differing(mate))
-        return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)
+        return with_a_segment_of(mate, genome, context)
+
+
+def with_a_segment_of(
+    mate: Genome, genome: Genome, context: Context
+) -> tuple[Genome | Rejection, Variation]:
+    """Return a genome with its mate's version of one segment at which the two differ.
+
+    Equal parents, which are mated with ``rates.mate_identical``, have no such segment.
+    """
+    names = genome.differing(mate)
+    if not names:
+        same = Rejection(gate="extract", kind="duplicate", reason="the parents are equal")
+        return same, Variation(operator="mating", segment="several")
+    segment = context.rng("mating segment").choice(names)
+    return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)
 
 
 class MatchedMutation(RandomMutation):

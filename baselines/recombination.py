@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 
+from harness.baselines.random_mutation import with_a_segment_of
 from harness.config.paths import REPRODUCTIONS
 from harness.errors import InputError, RecordError
 from harness.evolution.candidate import Evaluation, Rejection, Variation
@@ -78,8 +79,7 @@ class Recombination:
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
         """Take the mate's version of one segment at which the two differ."""
-        segment = context.rng("mating segment").choice(genome.differing(mate))
-        return genome.replace(segment, mate[segment]), Variation(operator="mating", segment=segment)
+        return with_a_segment_of(mate, genome, context)
 
     def versions(self, seed: Genome) -> dict[str, list[str]]:
         """Return the distinct versions of each segment, the seed network's first.

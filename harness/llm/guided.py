@@ -157,8 +157,12 @@ class Guided:
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        """Have two versions merged of a random segment in which the parents differ."""
-        segment = context.rng("mating segment").choice(genome.differing(mate))
+        """Have two versions merged of a random segment in which the parents differ.
+
+        Of equal parents, which are mated with ``rates.mate_identical``, it is any segment.
+        """
+        names = genome.differing(mate) or genome.names
+        segment = context.rng("mating segment").choice(names)
         return self.merge(genome, mate, context, segment=segment)
 
     def merge(

@@ -143,7 +143,7 @@ def test_a_reference_that_is_not_the_same_arm_is_said_to_be_none(tmp_path):
         record_arm(tmp_path, task, "width", 200, seeds=(0,))
     table, document = across(tmp_path)
     assert table is None
-    assert document["headline"].startswith("No table over these tasks, since full is not the same")
+    assert document["headline"] == "No table over these tasks, for the reasons below."
     assert document["notes"] == [
         "Arms left out: full, of which tasks have different settings (proposer.model.name); width, "
         "without 2 completed runs on each task."

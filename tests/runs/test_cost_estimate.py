@@ -29,6 +29,16 @@ def test_every_arm_can_be_estimated_without_key_server_or_training(arm):
         assert few.unpriced == {"some-model"}
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_may_mate_equal_parents(arm):
+    """As ``rates.mate_identical`` lets it, which the published crossover needs."""
+    overrides = [f"ablation={arm}", "compare=[]", "budget.evaluations=8", "budget.proposals=24"]
+    overrides += ["model=pool", "rates.mate_identical=true", "rates.p_mate=1", "rates.p_mutate=0"]
+    if arm == "test_selection":
+        overrides.append("search.acknowledge_test_selection=true")
+    assert dry_runs(overrides)
+
+
 def test_prices_give_costs_and_caps_end_it():
     priced = [
         "compare=[]", "model=openai", "model.name=some-model",
