@@ -85,14 +85,18 @@ def _show_spread(
             spread, seeds = "unknown", "unknown"
             if found.deviation is not None:
                 spread = notation.text(found.deviation)
-            if found.deviation and relevant is not None:
+            if relevant is None:
+                yield [arm.name, str(found.n), spread]
+                continue
+            if found.deviation:
                 size = relevant / found.deviation
                 seeds = _seeds(seeds_to_find(size, comparisons=comparisons, power=power))
             yield [arm.name, str(found.n), spread, seeds]
 
     reference = comparison.reference.name if comparison.reference else "none"
-    least = "no least difference" if relevant is None else notation.text(relevant)
-    header = ["arm", "seeds in common", "standard deviation", f"seeds to find {least}"]
+    header = ["arm", "seeds in common", "standard deviation"]
+    if relevant is not None:
+        header.append(f"seeds to find {notation.text(relevant)}")
     notes = [
         "Standard deviation: of the arm's value less that of the reference at the same seed; runs "
         "without a value are left out. Of few seeds it is uncertain itself: of 6, the true one may "
@@ -100,6 +104,11 @@ def _show_spread(
         "or no difference at all.",
         "Runs that planned a study are no part of it: use other seeds.",
     ]
+    if relevant is None:
+        notes.append(
+            "This measure has no least difference that matters: divide the one that matters to you "
+            "by the standard deviation, and find the seeds in the table above."
+        )
     title = f"Spread of {measure.phrase}, less {reference}. {comparison.title}"
     show_table([header, *rows()], title=title, notes=notes, turned=False)
 

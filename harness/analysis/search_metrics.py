@@ -266,7 +266,7 @@ COST_METRICS = (
         by_llm=True,
         spec=".4g",
         note="cost: of all answers, in the currency of conf/prices; unknown where an LLM reports "
-        "no tokens or has no price there.",
+        "no tokens or had no price there when it answered.",
     ),
     Metric(
         name="train_s",

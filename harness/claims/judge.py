@@ -103,8 +103,10 @@ def _decide(
         return _decide_each(claim, values)
     interval = interval_of(claim, values)
     if interval is None:
-        why = "one run has" if len(values) == 1 else "equal values have"
-        return INCONCLUSIVE, values[0], f"{why} no interval"
+        if len(values) == 1:
+            return INCONCLUSIVE, values[0], "one run has no interval"
+        why = "equal values have no interval; a value that is not random is claimed of: every run"
+        return INCONCLUSIVE, values[0], why
     return side(claim, interval.low, interval.high), interval, ""
 
 

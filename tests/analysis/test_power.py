@@ -84,3 +84,14 @@ def test_what_is_detectable_is_found_in_80_percent_of_studies_and_less_is_not(n,
 @pytest.mark.slow
 def test_a_difference_too_small_for_200_seeds_says_so():
     assert seeds_to_find(0.05, comparisons=3, power=0.99) is None
+
+
+def test_a_measure_without_a_least_difference_has_no_column_of_seeds(tmp_path):
+    for arm, size in (("full", 400), ("nas", 300)):
+        for seed in range(3):
+            record_run(tmp_path / f"{arm}-{seed}", arm=arm, seed=seed,
+                       children=[("g0.c0", evaluated(0.98, size + seed))])  # fmt: skip
+    done = told(str(tmp_path), "--measure", "test_hypervolume")
+    assert done.returncode == 0, done.stderr
+    assert "seeds to find" not in done.stdout
+    assert "This measure has no least difference that matters" in " ".join(done.stdout.split())

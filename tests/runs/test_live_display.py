@@ -172,4 +172,4 @@ def test_a_seed_network_that_learnt_nothing_is_warned_of_at_once(capsys, chance,
     with display("plain") as shown:
         shown.show(replace(found, data=data))
         shown.show(reference({"score": 0.9, "n_params": 1234, "train_s": 1.0}))
-    assert ("the seed network learnt nothing" in capsys.readouterr().out) == warned
+    assert ("the score of the seed network is at chance" in capsys.readouterr().out) == warned

@@ -186,8 +186,9 @@ class LiveDisplay:
         ):
             return ""
         return (
-            "the seed network learnt nothing, its score is at chance. No comparison with it will "
-            "say anything. Interrupt, and train longer (recipe.epochs) or choose another."
+            "the score of the seed network is at chance. Unless its re-trainings score better, no "
+            "comparison with it will say anything: interrupt, and train longer (recipe.epochs) or "
+            "choose another."
         )
 
     @property
