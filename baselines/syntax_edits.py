@@ -169,9 +169,8 @@ def normalisations(tree: ast.Module) -> Iterator[Edit]:
             }
         for new, text in news.items():
             if new != _name(call):
-                yield Edit(
-                    kind="normalisation", site=f"{_name(call)} -> {new}", changes=((call, text),)
-                )
+                site = f"{_name(call)} -> {new}"
+                yield Edit(kind="normalisation", site=site, changes=((call, text),))
 
 
 def dropouts(tree: ast.Module) -> Iterator[Edit]:
@@ -260,12 +259,8 @@ def _dropped_and_doubled(
     """Yield the edits that drop and double a layer, as new texts of the node that changes."""
     weighted = _name(layer) == "Conv2d" or _is_block(layer)
     for verb, text in (("drop", dropped), ("double", doubled)):
-        yield Edit(
-            kind="layer",
-            site=f"{verb} {name}",
-            changes=((changed, text),),
-            shrinks=weighted and verb == "drop",
-        )
+        site, shrinks = f"{verb} {name}", weighted and verb == "drop"
+        yield Edit(kind="layer", site=site, changes=((changed, text),), shrinks=shrinks)
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:

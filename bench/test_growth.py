@@ -20,7 +20,7 @@ from harness.evaluation.executor import LocalThreads
 from harness.evolution.candidate import Evaluation, Gated
 from harness.record import database
 from harness.record.events import read_event
-from harness.record.journal import Journal, find_runs, read_entries
+from harness.record.journal import Journal, find_runs, is_complete, read_entries
 from harness.runs.runner import complete_runs
 from tests.support.backends import ImaginedTrainings
 from tests.support.growth import Watched, numbered, table_of
@@ -87,6 +87,8 @@ def test_ten_thousand_candidates(benchmark, tmp_path, temporary, no_wait, schedu
     benchmark.pedantic(lambda: complete_runs([config], watched), rounds=1)
     benchmark.extra_info |= told_of(watched.looks)
     (folder,) = find_runs(tmp_path)
+    assert is_complete(folder)
+    assert watched.looks[-1].candidates == MANY
     began = time.process_time()
     n = len(read_entries(folder))
     took = time.process_time() - began
@@ -113,6 +115,7 @@ def test_hundreds_trained(benchmark, tmp_path, temporary):
         watched = Watched(executor, every=TRAINED // 10, temporary=temporary)
         benchmark.pedantic(lambda: complete_runs([config], watched), rounds=1)
     early, late = watched.looks[2], watched.looks[-1]
+    assert late.candidates == TRAINED
     slope = 1024 * (late.worker_mib - early.worker_mib) / (late.candidates - early.candidates)
     benchmark.extra_info |= told_of(watched.looks) | {
         "memory of the worker's server, a candidate more": f"{slope:.1f} KiB",

@@ -85,13 +85,10 @@ def _show_spread(
             spread, seeds = "unknown", "unknown"
             if found.deviation is not None:
                 spread = notation.text(found.deviation)
-            if relevant is None:
-                yield [arm.name, str(found.n), spread]
-                continue
-            if found.deviation:
+            if found.deviation and relevant is not None:
                 size = relevant / found.deviation
                 seeds = _seeds(seeds_to_find(size, comparisons=comparisons, power=power))
-            yield [arm.name, str(found.n), spread, seeds]
+            yield [arm.name, str(found.n), spread, *([] if relevant is None else [seeds])]
 
     reference = comparison.reference.name if comparison.reference else "none"
     header = ["arm", "seeds in common", "standard deviation"]

@@ -91,7 +91,7 @@ def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     """Group runs by arm, in their order; arms of one name are distinguished by their settings.
 
     Runs that follow a record are another arm than those that decide themselves. Of several runs at
-    one seed, one counts, see ``first_of_each``.
+    one seed, one counts, see ``without_repeats``.
     """
     variants: dict[tuple[str, str, bool], list[RunResult]] = {}
     for run in runs:
@@ -127,24 +127,25 @@ def arms_of(runs: Sequence[RunResult]) -> list[Arm]:
     planned = len({run.seed for run in runs})
     arms = []
     for (variant, settings, _), group in variants.items():
-        counted = first_of_each(group)
-        repeats = tuple(run for run in group if not any(run is one for one in counted))
+        counted, repeats = without_repeats(group)
         arms.append(Arm(name=name(variant, settings, group[0]), runs=tuple(counted),
-                        planned=planned, repeats=repeats))  # fmt: skip
+                        planned=planned, repeats=tuple(repeats)))  # fmt: skip
     return arms
 
 
-def first_of_each(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Keep one run of each arm and seed, so that no seed counts twice and no repetition is chosen.
+def without_repeats(runs: Sequence[RunResult]) -> tuple[list[RunResult], list[RunResult]]:
+    """Return one run of each arm and seed, and the others.
 
-    It is the finished run that began first; where none has finished, the run that began last.
+    No seed counts twice, and nobody chooses among repetitions: it is the complete run that began
+    first; where none is complete, the run that began last.
     """
     kept: dict[tuple[str, int], RunResult] = {}
     for run in sorted(runs, key=lambda run: run.started):
         before = kept.get((run.arm, run.seed))
         if before is None or not before.complete:
             kept[run.arm, run.seed] = run
-    return [run for run in runs if kept[run.arm, run.seed] is run]
+    counted = [run for run in runs if kept[run.arm, run.seed] is run]
+    return counted, [run for run in runs if kept[run.arm, run.seed] is not run]
 
 
 def _digits_for(digests: set[str]) -> int:

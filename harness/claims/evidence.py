@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.arm import Arm, differing, first_of_each
+from harness.analysis.arm import Arm, differing, without_repeats
 from harness.analysis.comparison import table_key
 from harness.analysis.loading import Below
 from harness.analysis.run_result import RunResult
@@ -85,8 +85,8 @@ def collect_evidence(
 
     Matching runs may fall into groups that cannot share a table, such as those of two versions of
     torch. The first complete group counts, or the last one begun if none is complete. Of two runs
-    of an arm at one seed, one counts, see ``first_of_each``. Both rules prevent re-running until a
-    favourable result appears.
+    of an arm at one seed, one counts, see ``without_repeats``. Both rules prevent re-running until
+    a favourable result appears.
 
     Args:
         below: All runs in the folder.
@@ -103,8 +103,7 @@ def collect_evidence(
     begun = max(groups.values(), key=lambda group: group[-1].started, default=[])
     chosen = whole[0] if whole else begun
     others = [group for group in groups.values() if group is not chosen]
-    counted = first_of_each(chosen)
-    again = (run for run in chosen if run not in counted)
+    counted, again = without_repeats(chosen)
     return Evidence(
         planned=planned,
         found=tuple(counted),

@@ -157,10 +157,7 @@ class Guided:
     def mate(
         self, genome: Genome, mate: Genome, context: Context
     ) -> tuple[Genome | Rejection, Variation]:
-        """Have two versions merged of a random segment in which the parents differ.
-
-        Of equal parents, which are mated with ``rates.mate_identical``, it is any segment.
-        """
+        """Have two versions merged of a random segment that differs; of any, for equal parents."""
         names = genome.differing(mate) or genome.names
         segment = context.rng("mating segment").choice(names)
         return self.merge(genome, mate, context, segment=segment)

@@ -120,10 +120,9 @@ def standing_of(tasks: Sequence[Comparison], measure: Metric) -> tuple[str, str]
             "no run declares.",
         )
     if all(name and comparable_metric(name, task.wording) is measure for task, name in declared):
-        why = "Primary: the measure that these runs are configured with."
-        if not all(task.reference_is_full for task in tasks):
-            why += " The reference is the first arm, which no run declares."
-        return "primary", why
+        is_full = all(task.reference_is_full for task in tasks)
+        against = "" if is_full else " The reference is the first arm, which no run declares."
+        return "primary", f"Primary: the measure that these runs are configured with.{against}"
     names = ", ".join(f"{name or 'none'} on {data_of(task)}" for task, name in declared)
     if len({name for _, name in declared}) == 1:
         names = known[0][1]

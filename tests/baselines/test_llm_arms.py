@@ -159,10 +159,8 @@ def test_every_call_is_at_temperature_1_and_within_what_the_proposer_declares(ar
     assert request.settings.max_tokens <= proposer.max_tokens
     assert proposer.max_calls >= len(variation.calls) == 1
     assert "accuracy 98.61%, 518,230 parameters" in request.prompt
-    cut_off, _, _ = asked(arm, WHOLE, start, finish_reason="length")
-    assert cut_off.kind == "truncated"
-    empty, _, _ = asked(arm, " ", start, finish_reason="refused: content_filter")
-    assert empty.reason == "the answer is empty: refused: content_filter"
+    assert asked(arm, WHOLE, start, finish_reason="length")[0].kind == "truncated"
+    assert asked(arm, " ", start, finish_reason="no")[0].reason == "the answer is empty: no"
 
 
 class TestTyped:

@@ -71,6 +71,11 @@ class TestRandomMutation(ProposerContract):
         assert refused.reason == "edited, ME has more than 65536 bytes"
         assert variation.segment == "ME"
 
+    def test_equal_parents_have_no_segment_to_swap(self, proposer, network, context):
+        child, variation = proposer.mate(network, network, context)
+        assert (child.kind, child.reason) == ("duplicate", "the parents are equal")
+        assert (variation.operator, variation.segment) == ("mating", "several")
+
 
 class TestRandomMutationAsBefore(SegmentContract):
     @pytest.fixture

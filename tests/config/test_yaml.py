@@ -66,6 +66,7 @@ def test_a_text_that_two_parsers_read_differently_is_one_sentence(
     [
         ("seeds: [3, 5, 8]", "seeds: [3, {a: 1}]", "comparisons.mine.seeds: expected list[int], got"),
         ("seeds: [3, 5, 8]", "seeds: [3, [1]]", "comparisons.mine.seeds: expected list[int], got"),
+        ("seeds: [3, 5, 8]", "seeds: 0", "comparisons.mine.seeds: expected a list, such as [0, 1], got"),
         ("arms: [full]", "arms: [{a: b}]", "comparisons.dear.arms: expected list[str], got"),
         ("published: 0.93", "published: 1, within: {parameters: [1]}", "within: expected dict[str, int]"),
         ("title: Best", "notes: [{a: b}]\n    title: Best", "sections.best.notes: expected list[str]"),

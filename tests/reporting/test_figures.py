@@ -205,11 +205,12 @@ def test_labels_of_ticks_are_whole_and_apart_in_a_column(name, tmp_path):
         assert "full:\nuncommon_hyperparameters (4)" in [text.get_text() for text in texts]
 
 
+@pytest.mark.parametrize("name", ["targets", "sensitivity"])
 @pytest.mark.parametrize("sheet", [None, "column"])
-def test_evaluations_are_whole_numbers_on_an_axis(sheet, study):
+def test_evaluations_are_whole_numbers_on_an_axis(name, sheet, study):
     with plot_style.styled(*([plot_style.SHEETS[sheet]] if sheet else [])):
-        drawn = FIGURES["targets"].draw(compare(study))
-    (axes,) = drawn.axes
+        axes, *_ = FIGURES[name].draw(compare(study)).axes
+    assert axes.get_xlabel() == "evaluations"
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
 
 

@@ -61,7 +61,7 @@ def below(frames, function):
 @pytest.mark.parametrize("kind", NESTED.values(), ids=NESTED)
 def test_what_is_read_can_be_printed_however_deep_the_stack_is(kind):
     deepest = None
-    for n in range(1, 200):
+    for n in range(1, 400):
         with contextlib.suppress(SyntaxError, ValueError):
             deepest = syntax_tree(kind(n))
     assert ast.unparse(deepest) == below(300, lambda: ast.unparse(deepest))

@@ -78,7 +78,8 @@ def detectable(n: int, *, comparisons: int) -> float | None:
 def seeds_to_find(size: float, *, comparisons: int, power: float) -> int | None:
     """Return the fewest seeds that find a difference with this probability, None beyond 200.
 
-    By ``power_of``; ``detectable`` has how often a difference of another shape is found (``nox -s
+    By bisection of ``power_of``, which grows with the seeds but for the error of its simulation;
+    ``detectable`` has how often a difference of another shape is found (``nox -s
     simulation``).
     """
     found = bisect_left(

@@ -16,10 +16,8 @@ from harness.record.values import require
 
 _TRIES = 3
 """Nodes that a candidate may lose before the command ends, as for a lost worker."""
-
-
 _ENDS_S = 10.0
-"""Seconds for a call to a node that has ended."""
+"""Most seconds that a call to a node takes to return once the node has ended."""
 
 
 class NodeLostError(MachineError):

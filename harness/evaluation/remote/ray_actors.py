@@ -211,8 +211,8 @@ class _Actor:
             try:
                 return self.answer(self.handle.open.remote(*self.settings))
             except NodeLostError as lost:
-                ended = self.ended.wait(_PAUSE_S)
-                if ended or not isinstance(lost.__cause__, ActorUnavailableError):
+                restarts = isinstance(lost.__cause__, ActorUnavailableError)
+                if not restarts or self.ended.wait(_PAUSE_S):
                     raise
 
     def answer(self, reference: Any) -> str:

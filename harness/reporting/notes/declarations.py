@@ -1,10 +1,10 @@
-"""Notes on declarations that can be made after a look: what counts once a search has ended."""
+"""Notes on runs that can be declared again after a look: same search, other measure or margin."""
 
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.record.journal import read_kind
 from harness.text import counted
 
 _NAME = re.compile(r"(.+-s\d+-)[0-9a-f]+")
+"""Name of a run's folder: arm and seed, then the digest of its settings."""
 _LATER = "final"
 """Settings of what is done with the networks of a search; a search does not depend on them."""
 
@@ -26,11 +27,10 @@ def on_declarations(comparison: Comparison) -> Iterator[str]:
 
     Their trainings are reused, so a measure or a margin can be declared again in seconds.
     """
-    beside = cache(_names_in)
-    declared: dict[str, int] = {}
-    for run in comparison.runs:
-        for other in _of_the_same_search(run, beside(run.folder.parent)):
-            declared[other] = declared.get(other, 0) + 1
+    names = {folder: _names_in(folder) for folder in {run.folder.parent for run in comparison.runs}}
+    declared = Counter(
+        text for run in comparison.runs for text in _otherwise(run, names[run.folder.parent])
+    )
     if declared:
         others = "; ".join(f"{text} ({counted(n, 'run')})" for text, n in sorted(declared.items()))
         yield (
@@ -45,24 +45,23 @@ def _names_in(folder: Path) -> list[str]:
     return []
 
 
-def _of_the_same_search(run: RunResult, names: list[str]) -> Iterator[str]:
-    """Yield the settings after the search that other runs of it have, where they differ."""
+def _otherwise(run: RunResult, names: Sequence[str]) -> Iterator[str]:
+    """Yield how other runs of the same search differ in what follows it."""
     named = _NAME.fullmatch(run.folder.name)
-    if named is None:
-        return
+    alike = [name for name in names if named and name.startswith(named[1])]
     ours = run.manifest.settings
-    for name in names:
-        if name == run.folder.name or not name.startswith(named[1]):
-            continue
-        with contextlib.suppress(RecordError):  # it is told where its own table is made
-            for other in read_kind(run.folder.parent / name, Manifest):
-                theirs = other.settings
-                if _without_later(ours) == _without_later(theirs) and run.arm == other.arm:
-                    was, now = (leaves_of({_LATER: one.get(_LATER)}) for one in (ours, theirs))
-                    changed = [f"{n}={now[n]}" for n in sorted(now) if now[n] != was.get(n)]
-                    if changed:
-                        yield ", ".join(changed)
+    for other in (one for name in alike for one in _manifests(run.folder.parent / name)):
+        if other.arm == run.arm and _of_the_search(other.settings) == _of_the_search(ours):
+            was, now = (leaves_of({_LATER: one.get(_LATER, {})}) for one in (ours, other.settings))
+            if changed := [f"{name}={now[name]}" for name in now if now[name] != was.get(name)]:
+                yield ", ".join(sorted(changed))
 
 
-def _without_later(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _manifests(folder: Path) -> list[Manifest]:
+    with contextlib.suppress(RecordError):  # harness.table reports a damaged run
+        return read_kind(folder, Manifest)
+    return []
+
+
+def _of_the_search(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != _LATER}

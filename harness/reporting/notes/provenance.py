@@ -40,7 +40,7 @@ def on_machines(arms: Sequence[Arm]) -> Iterator[Note]:
             by_text.setdefault(measured_on(run), []).append((arm, run))
     if seeds := _seeds_that_differ(arms):
         yield Note(
-            f"At {seeds_text(sorted(seeds))} the seed network has different scores in different "
+            f"At {seeds_text(seeds)} the seed network has different scores in different "
             f"runs: they were trained on machines that round differently, or on a GPU without "
             f"deterministic=true, and a difference between arms may be the machine's."
         )
@@ -55,13 +55,15 @@ def on_machines(arms: Sequence[Arm]) -> Iterator[Note]:
 
 
 def _seeds_that_differ(arms: Sequence[Arm]) -> list[int]:
-    """Return the seeds at which the seed network scored differently in two complete runs."""
-    scores: dict[int, set[Hashable]] = {}
-    for arm in arms:
-        for run in arm.finished:
-            found = run.seed_objectives, run.finals.get("seed")
-            scores.setdefault(run.seed, set()).add(found)
-    return [seed for seed, found in scores.items() if len(found) > 1]
+    """Return the seeds at which the seed network scored differently in two complete runs.
+
+    Runs in which another number of its re-trainings failed are not compared.
+    """
+    scores: dict[tuple[int, int], set[Hashable]] = {}
+    for run in (run for arm in arms for run in arm.finished):
+        finals = run.finals.get("seed", ())
+        scores.setdefault((run.seed, len(finals)), set()).add((run.seed_objectives, finals))
+    return sorted({seed for (seed, _), found in scores.items() if len(found) > 1})
 
 
 def on_code(arms: Sequence[Arm]) -> Iterator[str]:
