@@ -4,8 +4,8 @@ import argparse
 import sys
 from dataclasses import replace
 
-from harness.analysis.attribution import contributions
 from harness.analysis.comparison import comparisons
+from harness.analysis.contribution.attribution import contributions
 from harness.analysis.loading import runs_below
 from harness.reporting.attribution_table import STYLES, render_contributions
 from harness.reporting.paper.choice import add_choice, choice_of, names_of

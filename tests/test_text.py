@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.attribution import Contribution
+from harness.analysis.contribution.attribution import Contribution
 from harness.errors import InputError, RecordError
 from harness.evaluation.gates import STATIC_GATES
 from harness.evolution.candidate import Rejection

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from harness.analysis.aggregation import UNKNOWN
-from harness.analysis.attribution import Contribution
+from harness.analysis.contribution.attribution import Contribution
 from harness.reporting.formatting import markdown, spreadsheet
 from harness.reporting.tables import aligned
 from harness.text import each_text, one_line

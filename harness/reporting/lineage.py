@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.ancestry import ancestry, unified_diff
+from harness.analysis.contribution.ancestry import ancestry, unified_diff
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import SAW_TEST_DATA, RunResult
 from harness.evolution.candidate import Variation

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.analysis.ancestry import ancestry, changed_segments, comparable
+from harness.analysis.contribution.ancestry import ancestry, changed_segments, comparable
 from harness.analysis.proposals import Candidate
 from harness.analysis.run_result import RunResult
 from harness.record.events import CallAnswered

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.attribution import contributions, counts_by_run
 from harness.analysis.comparison import compare
+from harness.analysis.contribution.attribution import contributions, counts_by_run
 from harness.analysis.loading import read_run
 from harness.errors import RecordError
 from harness.evolution.candidate import Variation

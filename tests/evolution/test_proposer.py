@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from harness.analysis.attribution import contributions
 from harness.analysis.comparison import compare
+from harness.analysis.contribution.attribution import contributions
 from harness.analysis.loading import read_runs
 from harness.evolution.budget import Demand
 from harness.evolution.candidate import Rejection

@@ -10,8 +10,8 @@ import warnings
 
 import pytest
 
-from harness.analysis.attribution import contributions
 from harness.analysis.comparison import comparisons
+from harness.analysis.contribution.attribution import contributions
 from harness.analysis.effort.cut import at_equal
 from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.loading import all_below

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from harness.analysis.ancestry import unified_diff
 from harness.analysis.comparison import comparisons
+from harness.analysis.contribution.ancestry import unified_diff
 from harness.analysis.loading import runs_below
 from harness.record.journal import JOURNAL_NAME
 from harness.reporting import run_page

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.analysis.attribution import Contribution, contributions, counts_by_run
 from harness.analysis.comparison import Comparison
+from harness.analysis.contribution.attribution import Contribution, contributions, counts_by_run
 from harness.analysis.statistics.intervals import Interval, clustered_share
 from harness.reporting import plot_style
 from harness.reporting.figures.figure import Figure
