@@ -55,6 +55,8 @@ def exit_on_error(status: int | None = None) -> Iterator[None]:
         sys.stdout.flush()
     except HarnessError as error:
         fail(error, status)
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
     except BrokenPipeError:  # as of ``| head``; what is left would fail again at the exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(_CUT_OFF) from None

@@ -25,7 +25,7 @@ DOORS = {
         "runs.command_line.launch",
     },
     "openai": {"llm.transport"}, "wandb": {"reporting.tracking.wandb_process"},
-    "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
+    "joblib": {"analysis.parallel"}, "moocore": {"evolution.pareto"}, "sqlite3": {"record.database"}, "rich": {"reporting.console"},
     "pandas": {"tidy.frames", "api.study"}, "pyarrow": {"tidy.files"},
     "matplotlib": {"reporting.plot_style", "api.study"}, "pygments": {"reporting.run_page"},
     "ray": {"evaluation.remote.ray_actors"},

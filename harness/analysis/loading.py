@@ -11,6 +11,7 @@ from harness.analysis.comparison import compare
 from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.effort.spent import had_room
 from harness.analysis.metrics import comparable_metric
+from harness.analysis.parallel import map_in_processes
 from harness.analysis.proposals import Call, Candidate
 from harness.analysis.run_result import RunResult
 from harness.config.identity import digest_of
@@ -43,6 +44,8 @@ from harness.text import reason_of
 E = TypeVar("E", bound=Event)
 _NOT_AT_ONCE = frozenset({"hall_of_fame"})
 """Values of a run that take time to compute."""
+_SMALL_BYTES = 50 * 2**20
+"""Journals of this size together are read in less time than processes take to start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +61,30 @@ def all_below(folder: Path) -> Below:
     """Read all runs below a folder, of which there may be none."""
     runs: list[RunResult] = []
     damaged: list[str] = []
-    for path in find_runs(folder):
-        try:
-            runs += read_runs([path])
-        except RecordError as error:
-            damaged.append(str(error))
+    folders = find_runs(folder)
+    large = sum(_size_of(path / JOURNAL_NAME) for path in folders) > _SMALL_BYTES
+    for found in (map_in_processes if large else map)(_read_or_say, folders):
+        if isinstance(found, RunResult):
+            runs.append(found)
+        elif found is not None:
+            damaged.append(found)
     return Below(runs=tuple(runs), damaged=tuple(damaged))
+
+
+def _size_of(path: Path) -> int:
+    """Return a file's size in bytes, 0 where it cannot be told, which reading it explains."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read_or_say(folder: Path) -> RunResult | str | None:
+    """Read a run as ``_read`` does; return the sentence that says why it cannot be read."""
+    try:
+        return _read(folder)
+    except RecordError as error:
+        return str(error)
 
 
 def runs_below(folder: Path) -> Below:
