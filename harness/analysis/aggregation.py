@@ -133,6 +133,12 @@ def share_of_proposals(_: Sequence[float | None], runs: Sequence[RunResult]) -> 
     return sum(c.valid for c in proposals) / len(proposals) if proposals else None
 
 
+LEAVING_OUT = frozenset(
+    {mean, mean_with_interval, share_with_interval, median, median_with_quartiles}
+)
+"""Aggregates that leave out the runs without a value, and do not say of how many they are."""
+
+
 def parts_of(aggregate: Aggregate) -> tuple[str, ...]:
     """Return the names of the parts that an aggregate's values may have besides the number."""
     if aggregate in {mean_with_interval, share_with_interval, median_with_quartiles}:

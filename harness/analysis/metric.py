@@ -172,6 +172,11 @@ class Metric:
             return None
         return self._aggregated([self.value(run) for run in runs], runs)
 
+    def known_of(self, runs: Sequence[RunResult]) -> int | None:
+        """Return of how many runs its aggregate is; None where it is of all or has no value."""
+        n = sum(self.value(run) is not None for run in runs)
+        return n if self.aggregate in aggregation.LEAVING_OUT and 0 < n < len(runs) else None
+
     def over_seed_networks(self, runs: Sequence[RunResult]) -> Value:
         """Return its aggregate over the seed networks of runs, None where it has none."""
         if self.of_seed is None:

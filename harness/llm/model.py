@@ -312,9 +312,9 @@ def credible(count: int | None, text: str) -> int | None:
 
     Args:
         count: The number, None if none is reported.
-        text: The prompt, or the answer. The least is 1, and one for every 16 characters.
+        text: The prompt, or the answer. One for every 16 characters is the least, 0 without any.
     """
-    least = max(1, math.ceil(len(text) / _LONGEST_TOKEN))
+    least = math.ceil(len(text) / _LONGEST_TOKEN)
     return count if count is not None and count >= least else None
 
 

@@ -107,8 +107,8 @@ class ReplyReader:
             say(
                 f"{self._endpoint}: expected prompt_tokens and completion_tokens in usage as "
                 f"numbers of tokens, found '{plain(repr(usage), _LABEL_CHARACTERS)}' for a prompt "
-                f"of {len(prompt):,} characters and an answer of {len(answer):,}. Such calls are "
-                f"charged at the most that they may cost."
+                f"of {len(prompt):,} characters and an answer of {len(answer):,}. In a run, such "
+                f"calls are charged at the most that they may cost."
             )
         return counts
 

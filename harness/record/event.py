@@ -47,7 +47,7 @@ class Event:
     @property
     def content(self) -> dict[str, Any]:
         """The content as JSON values."""
-        fields = {n: v for n, v in vars(self).items() if v or n not in self.ADDED}
+        fields = {n: v for n, v in vars(self).items() if n not in self.ADDED or v not in (None, {})}
         stored = {n: plain(v) for n, v in fields.items() if n not in self.PLACE}
         return stored[self.WHOLE] or {} if self.WHOLE else stored
 

@@ -38,7 +38,7 @@ class Manifest(Event):
     """How a run was set up. Its first event."""
 
     KIND = "manifest"
-    ADDED = ("code", "hashes")
+    ADDED = ("code", "hashes", "training_price")
 
     arm: str
     seed: int
@@ -65,6 +65,8 @@ class Manifest(Event):
     """Digest of each file that decides the run, see ``record.code``; earlier records have none."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of ``data``, ``network`` and ``study``, whose shorter digests ``settings`` have."""
+    training_price: float | None = None
+    """Price of an hour of training; earlier records have it in ``settings``, if at all."""
 
     @property
     def content(self) -> dict[str, Any]:

@@ -16,7 +16,15 @@ from harness.analysis.run_result import RunResult
 from harness.analysis.search_metrics import EFFORT_METRICS
 from harness.reporting import footnotes
 from harness.reporting.difference_tables import differences_table, standing_of
-from harness.reporting.formatting import ARM, Column, Values, column_of, known_columns, restricted
+from harness.reporting.formatting import (
+    ARM,
+    Column,
+    Values,
+    column_of,
+    known_columns,
+    partly,
+    restricted,
+)
 from harness.reporting.notes.declarations import on_declarations
 from harness.reporting.notes.digests import on_digests
 from harness.reporting.notes.headline import has_one_seed, parameters_saved
@@ -164,7 +172,11 @@ def _table(
         shows=title,
         columns=shown,
         rows=tuple(rows),
-        notes=(*notes(shown), *footnotes.on_left_out(columns, shown, why=why)),
+        notes=(
+            *notes(shown),
+            *footnotes.on_partly_known(shown, rows),
+            *footnotes.on_left_out(columns, shown, why=why),
+        ),
     )
 
 
@@ -264,7 +276,11 @@ def _asking(run: RunResult, model: str) -> RunResult:
 
 
 def _over(runs: Sequence[RunResult], metrics: Sequence[Metric]) -> Values:
-    return {one.name: one.over(runs) for one in metrics}
+    values = {one.name: one.over(runs) for one in metrics}
+    known = {one.name: one.known_of(runs) for one in metrics if values[one.name] is not None}
+    return values | {
+        partly(name): f"of {n} of {len(runs)} runs" for name, n in known.items() if n is not None
+    }
 
 
 def _models(runs: Sequence[RunResult]) -> str | None:

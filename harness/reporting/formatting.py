@@ -165,6 +165,11 @@ def flat(values: Values) -> dict[str, Any]:
     return cells
 
 
+def partly(name: str) -> str:
+    """Return the name under which a row says of how many runs the value of a column is."""
+    return f"{name}_partly"
+
+
 def _joined(name: str, part: str) -> str:
     return name if part in {"mean", "median", "estimate", "evaluations"} else f"{name}_{part}"
 

@@ -77,6 +77,7 @@ def manifest_of(spec: RunSpec, machine: Mapping[str, Any]) -> Manifest:
         score_only=getattr(build(config.selection), "score_only", Selection.score_only),
         code=spec.code,
         hashes=spec.hashes,
+        training_price=config.training_price,
     )
     if problem := problem_of([manifest]):  # before any work, since tables would refuse it later
         raise InputError(

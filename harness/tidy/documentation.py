@@ -29,8 +29,8 @@ the same fields by table, and the first five once: a document has `title` (the c
 of documents, `table.json` has one.
 
 A number column holds numbers or is empty. `reasons` says why a number is not known, such as
-`cost: unknown`, and which one is infinite in JSON, which has no such number; CSV has `inf` and
-`-inf`.
+`cost: unknown`, which one is of some of the completed runs alone, such as `saved: of 1 of 2 runs`,
+and which one is infinite in JSON, which has no such number; CSV has `inf` and `-inf`.
 """
 
 

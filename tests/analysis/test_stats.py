@@ -197,6 +197,8 @@ def test_pairs_that_miss_both_values_show_no_equality():
     assert alone.equivalent is True
     assert with_two.equivalent is False
     assert (with_two.n, with_two.left_out.n) == (14, 12)
+    assert alone.mean is not None
+    assert with_two.mean is None
 
 
 def test_an_arm_without_a_known_pair_has_no_estimate_and_no_test():

@@ -76,6 +76,18 @@ def _planned(config):
     dry_run(config, read_network(SEED_NETWORK), share=1.0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_an_estimate_has_no_luck_with_its_share_of_valid_networks(seed):
+    """By draws, five of eighteen proposals were valid at one in five."""
+    config = compose([
+        "ablation=iid_sampling", f"seed={seed}", "budget.evaluations=5", "model=openai",
+        "model.name=some_LLM",
+    ])  # fmt: skip
+    network = read_network(SEED_NETWORK)
+    assert dry_run(config, network, share=0.2).spent.calls == 25
+    assert dry_run(config, network, share=1.0).spent.calls == 5
+
+
 @pytest.mark.parametrize("override", ["budget=[null]", "task=0", "task=[]", "network=null"])
 def test_an_option_of_conf_is_a_name(override):
     with pytest.raises(InputError, match="an option must be one of the names in conf/"):

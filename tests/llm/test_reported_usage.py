@@ -10,7 +10,7 @@ from harness.config.schema import Budget, Price
 from harness.errors import InputError
 from harness.evolution.budget import Ledger
 from harness.llm.metering import MeteredModel
-from harness.llm.model import Request, Settings
+from harness.llm.model import Request, Settings, credible
 from harness.llm.offline import Exchange
 from harness.llm.reported_usage import MOST_BYTES, ReportedUsage, parse_usage
 from harness.record.events import CallAnswered
@@ -82,6 +82,12 @@ def test_fewer_tokens_than_the_texts_can_have_are_unknown(tmp_path):
     usage = json.dumps(REPORT | {"prompt_tokens": 0, "completion_tokens": 0})
     found = exchange(tmp_path, usage=usage).complete(REQUEST)
     assert (found.prompt_tokens, found.completion_tokens) == (None, None)
+
+
+def test_no_tokens_are_enough_for_no_text():
+    assert credible(0, "") == 0
+    assert credible(0, "x") is None
+    assert credible(1, 17 * "x") is None
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ COVERED = {
 }
 TRAINS = ("evaluation.evaluator", "evaluation.training_job", "worker.server", "worker.jobs")
 READS = {
+    "analysis.parallel",
     "record.archive", "record.bounded_json", "record.circumstances", "record.code.digests",
     "record.code.imports", "record.consistency", "record.database", "record.failure",
     "record.sealed_zip", "record.upgrade",

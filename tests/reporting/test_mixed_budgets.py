@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.comparison import comparisons
+from harness.analysis.comparison import compare, comparisons
 from harness.analysis.effort.cut import at_equal
 from harness.analysis.loading import runs_below
+from harness.analysis.metrics import METRICS
+from harness.errors import InputError
+from harness.record.events import read_event
 from harness.reporting.comparison_tables import describe_comparison
 from tests.conftest import ROOT
 from tests.support.commands import run_main
@@ -156,6 +159,34 @@ def test_runs_of_unknown_cost_hide_no_other_table(tmp_path):
     alone = run_main(tmp_path / "unknown", "--equal", "cost", module="harness.table")
     assert (alone.returncode, alone.stdout) == (2, "")
     assert alone.stderr.startswith("error: --equal cost: expected runs with the cost")
+
+
+def test_a_price_of_training_is_recorded_without_a_limit_on_cost(tmp_path):
+    record_run(tmp_path, arm="full", seed=0, price=PRICE, children=children(3, 0, from_size=500))
+    (run,) = runs_below(tmp_path).runs
+    assert "training_price" not in run.manifest.content
+    assert METRICS["search_cost"].value(run) is None
+    seconds = sum(candidate.train_s for candidate in run.candidates)
+    assert seconds > 0
+    for hour in (0.0, 3.6):
+        priced = replace(run.manifest, training_price=hour)
+        assert read_event("manifest", priced.content).training_price == hour
+        cost = METRICS["search_cost"].value(replace(run, manifest=priced))
+        assert cost == pytest.approx(run.usage.cost + hour * seconds / 3600)
+
+
+def test_runs_of_two_prices_are_not_cut_at_equal_cost_without_one(tmp_path):
+    for arm in ("full", "other"):
+        record_run(
+            tmp_path / arm, arm=arm, seed=0, price=PRICE, children=children(3, 0, from_size=500)
+        )
+    runs = [
+        replace(run, manifest=replace(run.manifest, training_price=price))
+        for run, price in zip(runs_below(tmp_path).runs, (0.4, 2.0), strict=True)
+    ]
+    with pytest.raises(InputError, match=r"found 0\.4 and 2\. Give it with --training-price"):
+        at_equal(compare(runs), "cost")
+    assert at_equal(compare(runs), "cost", training_price=1.0).cut is not None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.comparison import Comparison, seeds_text
+from harness.analysis.effort import spent
 from harness.analysis.effort.spent import EFFORTS, efforts_so_far, had_room
 from harness.analysis.run_result import Cut, RunResult
 from harness.errors import InputError
@@ -81,10 +82,12 @@ def at_equal(comparison: Comparison, by: str, *, training_price: float | None = 
         training_price: Price of an hour of training; by default the recorded one.
 
     Raises:
-        InputError: The effort of a run is not recorded, or a run took none.
+        InputError: The effort of a run is not recorded, a run took none, or runs have other prices.
     """
     reference = comparison.reference
     compared = [*([reference] if reference else []), *comparison.others]
+    if by == "cost" and training_price is None:
+        _require_one_price([run for arm in compared for run in arm.finished])
     reached: list[tuple[float, bool, RunResult]] = []
     for run in (run for arm in compared for run in arm.finished):
         priced = cut(run, by, float("inf"), training_price=training_price)
@@ -116,6 +119,15 @@ def at_equal(comparison: Comparison, by: str, *, training_price: float | None = 
         arms=tuple(arms.values()),
         reference=arms[reference.name] if reference else None,
     )
+
+
+def _require_one_price(runs: Sequence[RunResult]) -> None:
+    prices = sorted({price for run in runs if (price := spent.training_price(run)) is not None})
+    if len(prices) > 1:
+        raise InputError(
+            f"--equal cost: expected runs with one price of an hour of training, found "
+            f"{' and '.join(f'{price:g}' for price in prices)}. Give it with --training-price."
+        )
 
 
 def _amount(reached: tuple[float, bool, RunResult]) -> float:

@@ -19,8 +19,8 @@ def training_price(run: RunResult) -> float | None:
     """Return the price of an hour of training: that of the comparison, or else the recorded one."""
     if run.cut is not None and run.cut.training_price is not None:
         return run.cut.training_price
-    price: float | None = run.manifest.settings.get("training_price")
-    return price
+    recorded: float | None = run.manifest.settings.get("training_price")
+    return run.manifest.training_price if recorded is None else recorded
 
 
 def effort_of(run: RunResult, candidate: Candidate) -> Effort:
@@ -72,8 +72,8 @@ def efforts_so_far(run: RunResult, by: str) -> list[float]:
 
 _WAYS_OUT = {
     "seconds": "",
-    "cost": " Give the price of an hour of training with --training-price: a run records it only "
-    "where budget.cost is set, the prices of a model with each answer.",
+    "cost": " Give the price of an hour of training with --training-price where a run has none on "
+    "record; the prices of a model are recorded with each answer.",
 }
 
 

@@ -114,8 +114,8 @@ def compared_both_ways(
     """Compare several arms with one reference, with missing values as the worst and without them.
 
     A pair that misses both values counts as a difference of zero. That is evidence against a
-    difference, but none of equality: an arm with such a pair is never equivalent, and one that has
-    no other pair has no estimate and no test.
+    difference, but none of equality: an arm with such a pair is never equivalent and has no mean
+    difference, and one that has no other pair has no estimate and no test.
 
     Error in % of 10,000 simulated studies of equal arms with normal values, of which one in ten is
     missing (``nox -s simulation``), by the number of pairs::
@@ -140,6 +140,7 @@ def compared_both_ways(
         replace(
             one,
             n=len(pairs),
+            mean=None if n else one.mean,
             equivalent=False if n and one.equivalent else one.equivalent,
             left_out=None if len(some) == len(pairs) else Known(n=len(some), shift=shift(some)),
         )

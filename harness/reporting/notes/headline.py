@@ -25,7 +25,7 @@ def parameters_saved(comparison: Comparison, only: Collection[str]) -> str:
         return "No run is complete yet."
     if without := sorted({run.seed for run in comparison.runs if learnt_nothing(run)}):
         return (
-            f"No parameters saved are stated: at {seeds_text(without)} the seed network is at "
+            f"No sentence on the parameters saved: at {seeds_text(without)} the seed network is at "
             f"chance, so that any network is as good."
         )
     if has_one_seed(comparison):

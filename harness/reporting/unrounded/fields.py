@@ -55,7 +55,8 @@ ROW = (
 """Fields that begin every row."""
 REASONS = Field(
     name="reasons", type=str,
-    meaning="why numbers are missing, or infinite, as `cost: unknown`; separated by `; `",
+    meaning="why numbers are missing, as `cost: unknown`, infinite, or of some runs alone, as "
+    "`saved: of 1 of 2 runs`; separated by `; `",
 )  # fmt: skip
 """Field that ends every row."""
 _UNIT = "unit of the measure"

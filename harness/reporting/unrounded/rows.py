@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reporting.formatting import Values, flat
+from harness.reporting.formatting import Values, flat, partly
 from harness.reporting.unrounded.fields import FIELDS
 
 
@@ -15,7 +15,8 @@ class Cells:
 
     Attributes:
         values: A value for each field of its table, None where it is missing.
-        reasons: Why numbers are missing, by the name of the field.
+        reasons: Why numbers are missing, or of how many runs they are where some have none, by the
+            name of the field.
     """
 
     values: Mapping[str, Any]
@@ -51,6 +52,8 @@ def cells_of(table: str, values: Values) -> Cells:
         if field.type is not str and isinstance(value, str):
             reasons[field.name] = value
             value = None
+        elif of_runs := known.get(partly(field.name)):
+            reasons[field.name] = of_runs
         cells[field.name] = None if value is None else field.type(value)
     return Cells(values=cells, reasons=reasons)
 

@@ -141,21 +141,24 @@ class DryRunMeter:
         return completion
 
 
-@dataclass(frozen=True, kw_only=True)
-class DrawnOutcomes:
-    """Gates and trainings of a dry run: random outcomes, drawn by name.
+class Outcomes:
+    """Gates and trainings of a dry run: every so many networks are valid, scores are random.
 
-    Attributes:
+    Args:
         seed: Seed of the run.
-        share: Chance that a gate accepts a network.
+        share: Share of networks that the gates accept. They are spread evenly, since by chance far
+            more of a few networks may be valid.
     """
 
-    seed: int
-    share: float
+    def __init__(self, *, seed: int, share: float) -> None:
+        self._seed, self._share = seed, share
+        self._accepted: dict[str, bool] = {}
 
     def gates(self, genome: Genome) -> Rejection | None:
-        """Reject a genome with the chance ``1 - share``."""
-        if stream(self.seed, "valid", genome.digest).random() < self.share:
+        """Return whether a genome is refused, the same whenever it is asked about."""
+        before = len(self._accepted)
+        accepts = int((before + 1) * self._share) > int(before * self._share)
+        if self._accepted.setdefault(genome.digest, accepts):
             return None
         return Rejection(gate="build", kind="forward", reason="RuntimeError: imagined")
 
@@ -177,7 +180,7 @@ class DrawnOutcomes:
     def _outcome(self, proposal: Proposal) -> Outcome:
         child = proposal.child
         refusal = child if isinstance(child, Rejection) else self.gates(child)
-        rng = stream(self.seed, "fate", proposal.step)
+        rng = stream(self._seed, "fate", proposal.step)
         return refusal or Evaluation(
             score=rng.random(), n_params=rng.randrange(1, 10**6), train_s=0.0
         )
@@ -212,7 +215,7 @@ def dry_run(config: Config, network: Genome, *, share: float) -> DryRun:
     answer = getattr(strategy_class(config.proposer[TARGET]), "stand_in", None) or changed_code
     metered = DryRunMeter(_stub(config.model, answer), ledger)
     parts = {"model": metered} if "model" in config.proposer else {}
-    outcomes = DrawnOutcomes(seed=config.seed, share=share)
+    outcomes = Outcomes(seed=config.seed, share=share)
     proposer = build(config.proposer, wording=wording_of(_kind(config.task)), **parts)
     seed = Evaluation(score=0.5, n_params=5 * 10**5, train_s=0.0)
     method = Method(
