@@ -194,7 +194,8 @@ COST_METRICS = (
         quantity=Quantity.SHARE,
         spec=".0f",
         note="valid %: proposals that passed every gate and trained. The others were refused by "
-        "the gates named, also in % of all proposals.",
+        "the gates named, also in % of all proposals; extract: the answer had no code that fits, "
+        "or left it as it was.",
     ),
     Metric(
         name="same_function",

@@ -221,7 +221,10 @@ def no_such_option(group: str, name: str, known: Iterable[str]) -> str:
         return f"network={name}: expected an option, found a file. Use network.path={name}."
     known = list(known)
     near = f" Did you mean {near}?" if (near := nearest(name, known)) else ""
-    return f"{group}={name}: there is no such option.{near} Expected one of {', '.join(known)}."
+    inner = f", or {inner}" if (inner := _expected(group)).startswith("settings") else ""
+    return (
+        f"{group}={name}: there is no such option.{near} Expected one of {', '.join(known)}{inner}."
+    )
 
 
 _WORDS: Mapping[Any, str] = {
