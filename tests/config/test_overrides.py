@@ -121,7 +121,10 @@ def test_a_sweep_refuses_it_in_each_job():
         ("recipe.flip=x", "recipe.flip: expected true or false, got 'x'."),
         ("runs_dir=null", "runs_dir: expected text, got null."),
         ("prices={a:{prompt:x,completion:2}}", "prices.a.prompt: expected a number, got 'x'."),
-        ("budget=3", "budget=3: there is no such option. Expected one of small."),
+        (
+            "budget=3",
+            "budget=3: there is no such option. Expected one of small, or settings by name, such as budget.NAME=VALUE.",
+        ),
         ("model=nope", "model=nope: there is no such option. Did you mean openai?"),
         ("ablation=no_eott", "ablation=no_eott: there is no such option. Did you mean no_eot?"),
         ("seed", "seed: expected SETTING=VALUE."),
