@@ -168,14 +168,15 @@ class Metric:
 
     def over(self, runs: Sequence[RunResult]) -> Value:
         """Return its aggregate over runs, None where there is no run or one lost its value."""
-        if any(map(self.is_lost, runs)):
-            return None
-        return self._aggregated([self.value(run) for run in runs], runs)
+        return self.over_counted(runs)[0]
 
-    def known_of(self, runs: Sequence[RunResult]) -> int | None:
-        """Return of how many runs its aggregate is; None where it is of all or has no value."""
-        n = sum(self.value(run) is not None for run in runs)
-        return n if self.aggregate in aggregation.LEAVING_OUT and 0 < n < len(runs) else None
+    def over_counted(self, runs: Sequence[RunResult]) -> tuple[Value, int]:
+        """Return its aggregate over runs as ``over`` does, and of how many runs it is."""
+        if any(map(self.is_lost, runs)):
+            return None, 0
+        values = [self.value(run) for run in runs]
+        leaves_out = values.count(None) if self.aggregate in aggregation.LEAVING_OUT else 0
+        return self._aggregated(values, runs), len(runs) - leaves_out
 
     def over_seed_networks(self, runs: Sequence[RunResult]) -> Value:
         """Return its aggregate over the seed networks of runs, None where it has none."""

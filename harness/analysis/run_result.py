@@ -117,7 +117,7 @@ class RunResult:
         """Models that answered, by the step of the call."""
         return {step: call.model for step, call in self.calls.items()}
 
-    @property
+    @cached_property
     def usage(self) -> Usage | None:
         """Cost of the answered calls, None where a model reports no tokens."""
         return total([call.usage for call in self.calls.values()])

@@ -276,10 +276,11 @@ def _asking(run: RunResult, model: str) -> RunResult:
 
 
 def _over(runs: Sequence[RunResult], metrics: Sequence[Metric]) -> Values:
-    values = {one.name: one.over(runs) for one in metrics}
-    known = {one.name: one.known_of(runs) for one in metrics if values[one.name] is not None}
-    return values | {
-        partly(name): f"of {n} of {len(runs)} runs" for name, n in known.items() if n is not None
+    found = {one.name: one.over_counted(runs) for one in metrics}
+    return {name: value for name, (value, _) in found.items()} | {
+        partly(name): f"of {n} of {len(runs)} runs"
+        for name, (value, n) in found.items()
+        if value is not None and n < len(runs)
     }
 
 

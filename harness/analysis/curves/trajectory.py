@@ -96,8 +96,7 @@ def progress(run: RunResult) -> Iterator[Point]:
     """
     point, effort = _START, Effort()
     usage: Usage | None = Usage()
-    front, room = pareto.Front(), _MOST_MEMBERS
-    for candidate in run.candidates:
+    for candidate, front in _fronts(run):
         calls = [run.calls[step] for step in _calls(candidate)]
         usage = total([usage, *(call.usage for call in calls)])
         effort += effort_of(run, candidate)
@@ -114,13 +113,22 @@ def progress(run: RunResult) -> Iterator[Point]:
             train_s=point.train_s + candidate.train_s,
             seconds=effort.seconds,
         )
+        if front is not None:
+            point = _with_front(point, run, front)
+        yield point
+
+
+def _fronts(run: RunResult) -> Iterator[tuple[Candidate, pareto.Front | None]]:
+    """Yield each candidate with the front after it, None where it changed nothing."""
+    front, room = pareto.Front(), _MOST_MEMBERS
+    for candidate in run.candidates:
         new = candidate.objectives
-        if new is not None and front.add(new):
+        changed = new is not None and front.add(new)
+        if changed:
             room -= len(front.members)
             if len(front.members) > _LARGEST_FRONT or room < 0:
                 raise ValueError(f"a front of {len(front.members):,} networks is too large")
-            point = _with_front(point, run, front)
-        yield point
+        yield candidate, front if changed else None
 
 
 def _with_front(point: Point, run: RunResult, front: pareto.Front) -> Point:
@@ -145,7 +153,13 @@ def anytime(run: RunResult) -> float | None:
     budget = run.horizon
     if budget is None:
         return None
-    heights = [point.hypervolume for point in trajectory(run)][:budget]
+    heights, height = [], 0.0
+    for candidate, front in _fronts(run):
+        if front is not None:
+            height = run.hypervolume_of(front.members)
+        if candidate.charged:
+            heights.append(height)
+    heights = heights[:budget]
     last = heights[-1] if heights else 0.0
     return statistics.fmean([*heights, *[last] * (budget - len(heights))])
 
