@@ -43,7 +43,8 @@ def map_in_processes(function: Callable[[T], R], values: Sequence[T]) -> Iterato
 
 
 def _run_under(parent: int, function: Callable[[T], R], value: T) -> R:
-    _end_with(parent)
+    if os.getpid() != parent:  # with one core, or no shared memory, joblib starts no process
+        _end_with(parent)
     return function(value)
 
 

@@ -57,6 +57,24 @@ def test_a_script_without_a_guard_reads_in_processes(study):
     assert (done.stdout, done.stderr) == ("11\n", "")
 
 
+def test_one_core_needs_no_process(study):
+    """The command itself reads then, and must not take its own end for its parent's."""
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from harness.analysis import loading\n"
+        "loading._SMALL_BYTES = 0\n"
+        "found = loading.all_below(Path(sys.argv[1])).runs\n"
+        "time.sleep(2)\n"
+        "print(len(found))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, study], cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {"LOKY_MAX_CPU_COUNT": "1"}, timeout=WORKERS_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "11\n", "")
+
+
 def test_a_killed_process_is_told():
     results = map_in_processes(_end_at_three, range(6))
     with pytest.raises(MachineError, match=r"one ended before .* Start the command again"):
