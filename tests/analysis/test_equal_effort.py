@@ -143,6 +143,26 @@ def arms(tmp_path, **more):
     return found
 
 
+def test_answers_of_a_proposal_that_was_not_decided_are_counted(tmp_path):
+    children = [("g0.c0", evaluated(0.98, 900)), ("g0.c1", evaluated(0.98, 400))]
+    record_run(
+        tmp_path / "run",
+        arm="full",
+        seed=0,
+        children=children,
+        price={"prompt": 1.0, "completion": 4.0},
+    )
+    whole = read_run(tmp_path / "run")
+    ended = replace(whole, candidates=whole.candidates[:1])
+    (lost,) = (call for step, call in whole.calls.items() if step.startswith("g0.c1"))
+    before, after = total_effort(whole), total_effort(ended)
+    trained = whole.candidates[1].train_s
+    assert (lost.seconds, lost.usage.cost) > (0, 0)
+    assert after.seconds == pytest.approx(before.seconds - trained)
+    assert METRICS["search_s"].value(ended) == after.seconds
+    assert after.seconds > total_effort(cut(whole, "evaluations", 1)).seconds
+
+
 def test_a_target_that_a_cut_run_had_not_reached_is_no_lost_value(tmp_path):
     children = [("g0.c0", evaluated(0.98, 900)), ("g0.c1", evaluated(0.98, 400))]
     record_run(tmp_path / "run", arm="full", seed=0, children=children)

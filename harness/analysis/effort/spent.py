@@ -2,7 +2,7 @@
 
 import itertools
 
-from harness.analysis.proposals import Candidate
+from harness.analysis.proposals import Call, Candidate
 from harness.analysis.run_result import RunResult
 from harness.errors import InputError
 from harness.evolution.budget import Effort, cost_of_training, effort_of_training
@@ -29,14 +29,23 @@ def effort_of(run: RunResult, candidate: Candidate) -> Effort:
     effort = effort_of_training(trained, training_price(run))
     for variation in candidate.variations:
         for step in variation.calls:
-            call = run.calls[step]
-            effort += Effort(seconds=call.seconds, cost=call.usage.cost if call.usage else None)
+            effort += _effort_of_call(run.calls[step])
     return effort
 
 
+def _effort_of_call(call: Call) -> Effort:
+    return Effort(seconds=call.seconds, cost=call.usage.cost if call.usage else None)
+
+
 def total_effort(run: RunResult) -> Effort:
-    """Return the seconds and the cost of all proposals; None is unknown."""
-    return sum((effort_of(run, candidate) for candidate in run.candidates), Effort())
+    """Return the seconds and the cost of all proposals and answers; None is unknown.
+
+    A proposal that the budget ended before it was decided has answers, and no candidate.
+    """
+    decided = {step for c in run.candidates for v in c.variations for step in v.calls}
+    undecided = (call for step, call in run.calls.items() if step not in decided)
+    proposals = sum((effort_of(run, candidate) for candidate in run.candidates), Effort())
+    return sum(map(_effort_of_call, undecided), proposals)
 
 
 def training_cost(run: RunResult) -> float:
