@@ -217,8 +217,9 @@ _RESULTS = (
         lower_is_better=True,
         claimable=False,
         of_whole=True,
-        note="training time: mean of the re-trainings, in multiples of the seed network's in the "
-        "same run, on a machine that may do other work. Median over runs.",
+        note="training time: mean of the re-trainings, in multiples of the seed network's, which "
+        "another run may have trained at another time, on a machine that may do other work. Median "
+        "over runs.",
     ),
 )
 _WITHOUT_A_COLUMN = (

@@ -29,6 +29,7 @@ from harness.reporting.notes.declarations import on_declarations
 from harness.reporting.notes.digests import on_digests
 from harness.reporting.notes.headline import has_one_seed, parameters_saved
 from harness.reporting.notes.note import Note, notes_on
+from harness.reporting.notes.partly_known import on_partly_known
 from harness.reporting.notes.provenance import on_answers, on_code, on_machines, provenance
 from harness.reporting.tables import Document, Table
 
@@ -174,7 +175,7 @@ def _table(
         rows=tuple(rows),
         notes=(
             *notes(shown),
-            *footnotes.on_partly_known(shown, rows),
+            *on_partly_known(shown, rows),
             *footnotes.on_left_out(columns, shown, why=why),
         ),
     )

@@ -22,7 +22,7 @@ from harness.analysis.run_result import SAW_TEST_DATA, RunResult
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.evolution.schedule import is_steady
 from harness.record.code.digests import differing_files, some_of
-from harness.reporting.formatting import Column, Values, fill, partly
+from harness.reporting.formatting import Column, fill
 from harness.reporting.notes.answers import on_answers_of
 from harness.reporting.notes.limits import on_margin, on_tolerance, points, saving_text
 from harness.reporting.notes.note import Note, notes_on
@@ -140,24 +140,6 @@ def on_score_only(comparison: Comparison, measure: Metric) -> Iterator[str]:
             f"{', '.join(names)}. An arm that selects by {wording.score} alone is compared by it "
             f"(--measure test_score), and so is any arm with such a reference."
         )
-
-
-def on_partly_known(columns: Collection[Column], rows: Sequence[Values]) -> Iterator[str]:
-    """Yield a note on the columns whose numbers are of some runs alone, and of how many.
-
-    Args:
-        columns: The columns that a table shows.
-        rows: Its rows.
-    """
-    headings: dict[str, list[str]] = {}
-    for column in columns:
-        counts = [
-            f"{row['arm']} {row[name]}" for row in rows if (name := partly(column.name)) in row
-        ]
-        if counts:
-            headings.setdefault(", ".join(counts), []).append(column.heading)
-    for those, names in headings.items():
-        yield f"Of the runs that have a value: {'; '.join(names)} ({those})."
 
 
 def on_left_out(

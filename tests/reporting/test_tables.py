@@ -20,7 +20,7 @@ from harness.reporting import footnotes
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.formatting import ARM
 from harness.reporting.notes.note import texts_of
-from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, render, render_all
+from harness.reporting.tables import STYLES, SUFFIXES, Document, Table, render
 from harness.text import one_line
 from tests.conftest import ROOT
 from tests.support.records import LINT, SLOW, evaluated, record_run
@@ -333,31 +333,6 @@ def test_no_parameters_are_saved_against_a_seed_network_that_learnt_nothing(tmp_
     assert measures.saved(run) is not None
     assert "full 50.0 % (2 of 2 runs)" in found.headline
     assert not any(told in note.text for note in found.notes)
-
-
-def test_a_number_of_some_runs_alone_says_of_how_many(tmp_path):
-    """At seed 1 the seed network is at chance, so that nothing is saved there."""
-    for arm in ("full", "other"):
-        for seed, finals in enumerate([(0.97, 0.98, 0.99), (0.1, 0.1, 0.1)]):
-            record_run(
-                tmp_path / arm / str(seed), arm=arm, seed=seed, finals=finals,
-                data={"n_test": 360}, children=[("g0.c0", evaluated(0.98, 500))],
-            )  # fmt: skip
-    found = compare(
-        read_runs([tmp_path / arm / str(k) for arm in ("full", "other") for k in (0, 1)])
-    )
-    document = describe_comparison(found)
-    (note,) = (note for note in document.tables[0].notes if note.startswith("Of the runs that"))
-    assert "saved" in note
-    assert note.endswith(" (full of 1 of 2 runs, other of 1 of 2 runs).")
-    rows = csv.DictReader(io.StringIO(render_all([document], "csv")))
-    by_arm = {row["arm"]: row["reasons"] for row in rows}
-    assert "saved: of 1 of 2 runs" in by_arm["full"]
-    assert "test_score" not in by_arm["full"]
-    (compared,) = (table for table in document.tables if table.name == "compared")
-    assert compared.rows[0]["mean_difference"] is None
-    known = compare([run for run in found.runs if run.seed == 0])
-    assert "Of the runs that" not in str(describe_comparison(known).tables)
 
 
 def test_a_headline_that_is_not_the_primary_measure_is_exploratory(tmp_path):

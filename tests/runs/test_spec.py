@@ -53,6 +53,18 @@ def test_a_folder_that_holds_another_run_is_not_continued(
             require_same_run(spec, events)
 
 
+def test_the_price_of_training_is_on_record_and_no_part_of_the_identity(digits, network, tmp_path):
+    settings = ["ablation=random_mutation", "compare=[]", f"runs_dir={tmp_path}"]
+    plain, priced = (
+        specify(compose([*settings, *more]), digits, network)
+        for more in ((), ("training_price=0.4",))
+    )
+    assert plain.folder == priced.folder
+    machine = {"device": "cpu", "torch": "2", "sandbox": "none"}
+    assert manifest_of(plain, machine).training_price is None
+    assert manifest_of(priced, machine).training_price == 0.4
+
+
 def test_two_runs_of_one_folder_that_differ_are_not_taken_for_one(digits, network, tmp_path):
     config = compose(["+ablation=random_mutation", "compare=[]", f"runs_dir={tmp_path}"])
     spec = specify(config, digits, network)

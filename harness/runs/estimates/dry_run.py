@@ -155,7 +155,7 @@ class Outcomes:
         self._accepted: dict[str, bool] = {}
 
     def gates(self, genome: Genome) -> Rejection | None:
-        """Return whether a genome is refused, the same whenever it is asked about."""
+        """Return the refusal of a genome, None where it is accepted; always the same of one."""
         before = len(self._accepted)
         accepts = int((before + 1) * self._share) > int(before * self._share)
         if self._accepted.setdefault(genome.digest, accepts):
