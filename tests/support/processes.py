@@ -1,5 +1,6 @@
 """Processes as the kernel shows them."""
 
+import os
 import time
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def command_of(pid):
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
         return []
+
+
+def named_after(seconds):
+    """Wait, and return the number of this process."""
+    time.sleep(seconds)
+    return os.getpid()
 
 
 def all_end(pids, within_s=100):
