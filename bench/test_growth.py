@@ -127,6 +127,7 @@ def test_the_table_of_three_hundred_runs(benchmark, tmp_path):
     """Six arms at fifty seeds, with two hundred proposals each, beside a tenth of them."""
     few = table_of(tmp_path, 5)
     many = benchmark.pedantic(lambda: table_of(tmp_path, 50), rounds=1)
+    assert many < 12 * few
     benchmark.extra_info |= {
         "processor time of the table of 30 runs": f"{few:.1f} s",
         "of 300 runs": f"{many:.1f} s",
@@ -191,6 +192,8 @@ def test_many_workers(benchmark, tmp_path, no_wait, schedule):
     sleeps = Sleeps()
     config = compose(numbered(tmp_path, n, *more))
     benchmark.pedantic(lambda: complete_runs([config], sleeps), rounds=1)
+    (folder,) = find_runs(tmp_path)
+    assert is_complete(folder)
     steps = [f"g{k // size}.c{k % size}" for k in range(n)]
     lengths, guesses = [*map(length_s, steps)], [*map(predicted_s, steps)]
     allowed = (
@@ -199,6 +202,7 @@ def test_many_workers(benchmark, tmp_path, no_wait, schedule):
         else steady_state_s(lengths, guesses, under_way=2 * WORKERS, workers=WORKERS)
     )
     took, trained = sleeps.ended - sleeps.began, sleeps.ended - sleeps.first
+    assert sum(lengths) / WORKERS < trained
     benchmark.extra_info |= {
         "workers, trainings, mean seconds of one": f"{WORKERS}, {n:,}, {MEAN_S:g}",
         "scheduling alone": f"{allowed:.1f} s",

@@ -129,4 +129,4 @@ def _sought(claim: Statement) -> str:
     size = claim.within.parameters or of_seed
     sought = f"a network of at most {size} parameters" if size else "any such value"
     at = max((p.within.generation or 0 for p in claim.points), default=claim.within.generation)
-    return sought if at is None else f"{sought} by generation {at}"
+    return sought if at is None else f"{sought} by generation {at}, or ended before it"

@@ -1,7 +1,7 @@
 """The events of a run, which its journal holds, as typed values.
 
-An event is stored under a key, such as ``proposal/g1.c2``: its kind, then its place within the run.
-Its content is stored as JSON. Only this module knows keys and contents; others use the fields.
+An event is stored as JSON under a key: its kind, then its place within the run (``proposal/g1.c2``).
+Only this module knows keys and contents; others use the fields.
 """
 
 from collections.abc import Mapping, Sequence
@@ -345,8 +345,7 @@ def read_event(key: str, content: Mapping[str, Any], *, version: int = JOURNAL_F
         version: That format, one of ``READABLE_FORMATS``.
 
     Raises:
-        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: The content is not a
-            valid event of that format.
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError: It is no such event.
     """
     kind, *place = key.split("/")
     return _BY_KIND[kind].parse(place, upgrade(key, content, version=version))
