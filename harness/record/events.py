@@ -1,6 +1,6 @@
 """The events of a run, which its journal holds, as typed values.
 
-An event is stored as JSON under a key: its kind, then its place within the run (``proposal/g1.c2``).
+An event is stored as JSON under a key: its kind, then its place in the run (``proposal/g1.c2``).
 Only this module knows keys and contents; others use the fields.
 """
 
@@ -15,8 +15,7 @@ from harness.record.circumstances import CodeChanged
 from harness.record.event import Event
 from harness.record.upgrade import JOURNAL_FORMAT, upgrade
 
-MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-"""Errors of ``read_event``."""
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)  # of read_event
 
 
 @dataclass(frozen=True, kw_only=True)
