@@ -1,4 +1,4 @@
-"""The values of a JSON text are counted before it is parsed, whatever its strings hold."""
+"""The values of a JSON text are counted, before it is parsed where it is long."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.record.bounded_json import MOST_DEPTH, parse_counted, parse_json
+from harness.record.bounded_json import MOST_DEPTH, MOST_VALUES, parse_counted, parse_json
 
 STRING = re.compile(r'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 plain = st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('"\\[]{},:a'))
@@ -27,13 +27,34 @@ def test_what_is_counted_is_what_is_outside_the_strings(value):
 @pytest.mark.parametrize(
     ("ending", "why"),
     [
-        ('"', "nested deeper"),
+        ('"', "more than"),
         ('\\"', "Unterminated string"),
-        ('\\\\"', "nested deeper"),
+        ('\\\\"', "more than"),
         ('\\\\\\"', "Unterminated string"),
-        ('"\\', "nested deeper"),
+        ('"\\', "more than"),
     ],
 )
 def test_what_follows_a_string_is_counted_where_it_ends(ending, why):
     with pytest.raises(ValueError, match=why):
-        parse_json(f'["a{ending}, {"[" * (MOST_DEPTH + 1)}')
+        parse_json(f'["a{ending}, {"0," * MOST_VALUES}')
+
+
+@pytest.mark.parametrize("blank", ["", " " * MOST_VALUES], ids=["short", "long"])
+def test_a_text_has_the_same_limits_whatever_its_length(blank):
+    nested = "[" * MOST_DEPTH + "]" * MOST_DEPTH
+    assert parse_counted(nested + blank)[1] == MOST_DEPTH + 1
+    for text, why in [
+        (f"[{nested}]", "nested deeper"),
+        ("[" * 10_000 + "]" * 10_000, "nested deeper"),
+        ("1" * 41, "more than 40"),
+        ("1." + "1" * 39, "more than 40"),
+    ]:
+        with pytest.raises(ValueError, match=why):
+            parse_json(text + blank)
+
+
+def test_as_many_values_are_parsed_as_the_limit_says():
+    most = f"[{'0,' * (MOST_VALUES - 2)}0]"
+    assert parse_counted(most)[1] == MOST_VALUES
+    with pytest.raises(ValueError, match="more than"):
+        parse_json(f"[0,{most[1:]}")
