@@ -1,7 +1,9 @@
 """Load run results from journals, for tables and figures."""
 
+import contextlib
+import gc
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -63,12 +65,30 @@ def all_below(folder: Path) -> Below:
     damaged: list[str] = []
     folders = find_runs(folder)
     large = sum(_size_of(path / JOURNAL_NAME) for path in folders) > _SMALL_BYTES
-    for found in (map_in_processes if large else map)(_read_or_say, folders):
-        if isinstance(found, RunResult):
-            runs.append(found)
-        elif found is not None:
-            damaged.append(found)
+    with _without_garbage_collection():
+        for found in (map_in_processes if large else map)(_read_or_say, folders):
+            if isinstance(found, RunResult):
+                runs.append(found)
+            elif found is not None:
+                damaged.append(found)
     return Below(runs=tuple(runs), damaged=tuple(damaged))
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep Python from looking for reference cycles, of which runs that are read have none.
+
+    It would look through all that was read before, again and again.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.freeze()
+            gc.unfreeze()  # both together make all objects old, which are rarely looked through
+            gc.enable()
 
 
 def _size_of(path: Path) -> int:
@@ -82,7 +102,8 @@ def _size_of(path: Path) -> int:
 def _read_or_say(folder: Path) -> RunResult | str | None:
     """Read a run as ``_read`` does; return the sentence that says why it cannot be read."""
     try:
-        return _read(folder)
+        with _without_garbage_collection():  # here, too, for the processes that read
+            return _read(folder)
     except RecordError as error:
         return str(error)
 

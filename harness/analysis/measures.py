@@ -312,13 +312,11 @@ def _by_network(
 
     Runs of one seed re-train equal networks alike, such as the seed network of each arm.
     """
-    distinct = {
-        (run.seed, sources.get(step, run.seed_source)): scores
-        for run in (one.whole for one in runs)
-        for sources in [{c.step: c.source for c in run.candidates}]
-        for step, scores in scores_of(run).items()
-        if step == "seed" or not seed_alone
-    }
+    distinct: dict[tuple[int, str], Sequence[float]] = {}
+    for run in (one.whole for one in runs):
+        scores, others = scores_of(run), () if seed_alone else run.candidates
+        networks = [("seed", run.seed_source), *((c.step, c.source) for c in others)]
+        distinct |= {(run.seed, code): scores[step] for step, code in networks if step in scores}
     return list(distinct.values())
 
 

@@ -202,7 +202,7 @@ def _read(folder: Path, after: int, tally: Tally) -> list[Entry]:
             tally.add(values=n)
         except ValueError as error:
             raise unreadable(folder / JOURNAL_NAME, error) from None
-    if len({entry.event.key for entry in entries}) < len(entries):
+    if len({key for key, _, _ in rows}) < len(rows):
         raise unreadable(folder / JOURNAL_NAME, "it has an event twice")
     return entries
 

@@ -5,10 +5,10 @@ terminal, without a hint of its file.
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
-from functools import cache, partial
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 Check = Callable[[Any], None]
 _MOST_NUMBER = 1e15
@@ -42,12 +42,12 @@ def _check_of(hint: Any, name: str) -> Check:
     if get_origin(hint) is not None:
         return _check_of_parts(get_origin(hint), get_args(hint), name)
     if is_dataclass(hint):
-        return partial(_require_fields, hint=hint, name=name)
+        return _fields_check(cast("type", hint), name)
     if hint in {int, float}:
-        return partial(_require_number, hint=hint, name=name)
+        return _number_check(hint, name)
     if hint is str and name not in _TEXTS:
-        return partial(_require_line, name=name)
-    return partial(_require_class, expected=hint, name=name)
+        return _line_check(name)
+    return _class_check(hint, name)
 
 
 def _check_of_parts(origin: Any, hints: tuple[Any, ...], name: str) -> Check:
@@ -57,50 +57,62 @@ def _check_of_parts(origin: Any, hints: tuple[Any, ...], name: str) -> Check:
         first = checks[hints[0]]
         return lambda value: checks.get(type(value), first)(value)
     if origin is tuple:
-        return partial(_require_items, check=_check_of(hints[0], name), name=name)
-    return partial(_require_values, check=_check_of(hints[1], _INNER), name=name)
+        return _parts_check(tuple, iter, _check_of(hints[0], name), name)
+    return _parts_check(dict, dict.values, _check_of(hints[1], _INNER), name)
 
 
-def _require_items(value: Any, check: Check, name: str) -> None:
-    _require_class(value, tuple, name)
-    for item in value:
-        check(item)
+def _parts_check(
+    expected: type, parts: Callable[[Any], Iterable[Any]], of: Check, name: str
+) -> Check:
+    require_class = _class_check(expected, name)
+
+    def check(value: Any) -> None:
+        require_class(value)
+        for part in parts(value):
+            of(part)
+
+    return check
 
 
-def _require_values(value: Any, check: Check, name: str) -> None:
-    _require_class(value, dict, name)
-    for item in value.values():
-        check(item)
+def _fields_check(hint: type, name: str) -> Check:
+    require_class = _class_check(hint, name)
+    hints = get_type_hints(hint)
+    checks = [(field.name, _check_of(hints[field.name], field.name)) for field in fields(hint)]
+
+    def check(value: Any) -> None:
+        require_class(value)
+        for field, check_field in checks:
+            check_field(getattr(value, field))
+
+    return check
 
 
-def _require_fields(value: Any, hint: Any, name: str) -> None:
-    _require_class(value, hint, name)
-    for field, check in _checks_of_fields(hint):
-        check(getattr(value, field))
+def _class_check(expected: type, name: str) -> Check:
+    def check(value: Any) -> None:
+        if type(value) is not expected:
+            raise ValueError(f"{name}: expected {expected.__name__}, found {type(value).__name__}")
+
+    return check
 
 
-@cache
-def _checks_of_fields(of: type) -> list[tuple[str, Check]]:
-    hints = get_type_hints(of)
-    return [(field.name, _check_of(hints[field.name], field.name)) for field in fields(of)]
-
-
-def _require_class(value: Any, expected: Any, name: str) -> None:
-    if type(value) is not expected:
-        raise ValueError(f"{name}: expected {expected.__name__}, found {type(value).__name__}")
-
-
-def _require_number(value: Any, hint: type, name: str) -> None:
-    if type(value) is not int and not (hint is float and type(value) is float):
-        raise ValueError(f"{name}: expected {hint.__name__}, found {type(value).__name__}")
-    if name == "seed":
-        return
+def _number_check(hint: type, name: str) -> Check:
     low, high = (-_MOST_NUMBER, 1.0) if name in _SCORES else (0.0, _MOST_NUMBER)
-    if not low <= value <= high:
-        raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, found {value:g}")
+
+    def check(value: Any) -> None:
+        if type(value) is not int and not (hint is float and type(value) is float):
+            raise ValueError(f"{name}: expected {hint.__name__}, found {type(value).__name__}")
+        if not low <= value <= high and name != "seed":
+            raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, found {value:g}")
+
+    return check
 
 
-def _require_line(value: Any, name: str) -> None:
-    _require_class(value, str, name)
-    if not value.isprintable() or len(value) > LONGEST_NAME:
-        raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")
+def _line_check(name: str) -> Check:
+    require_class = _class_check(str, name)
+
+    def check(value: Any) -> None:
+        require_class(value)
+        if not value.isprintable() or len(value) > LONGEST_NAME:
+            raise ValueError(f"{name}: expected one printable line, found {value[:40]!a}")
+
+    return check
