@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.effort.budgets import differing_limits, limit_text, limits_of
-from harness.analysis.run_result import FOLLOWING, HALVED, SAW_TEST_DATA, RunResult
+from harness.analysis.run_result import RunResult
 from harness.config.identity import (
     ARM_SETTINGS,
     BUDGET_SETTINGS,
@@ -20,6 +20,12 @@ from harness.config.identity import (
 )
 from harness.record.events import Manifest
 
+HALVED = " (halving)"
+"""Marks an arm in which some networks were trained for fewer epochs than the recipe has."""
+FOLLOWING = " (search recorded)"
+"""Marks an arm whose runs follow a record where others of the same name decide themselves."""
+SAW_TEST_DATA = " (selected on test data)"
+"""Marks an arm whose numbers say nothing of generalisation."""
 _FEWEST_DIGITS = 4
 """Digits of a digest in the name of an arm; more where these do not tell arms apart."""
 

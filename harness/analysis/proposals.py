@@ -1,9 +1,10 @@
 """What a run recorded of one proposal and of one LLM call."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.evolution import pareto
-from harness.evolution.budget import Usage
+from harness.evolution.budget import Effort, Usage, effort_of_training
 from harness.evolution.candidate import CHARGED, Variation
 
 
@@ -97,7 +98,39 @@ class Call:
         """Length of prompt and answer."""
         return self.prompt_characters + self.answer_characters
 
+    @property
+    def effort(self) -> Effort:
+        """Seconds and cost of its requests; None is unknown."""
+        return Effort(seconds=self.seconds, cost=self.usage.cost if self.usage else None)
+
 
 def generation_of(step: str) -> int:
     """Return the generation of a step such as ``g2.c3``."""
     return int(step.removeprefix("g").partition(".")[0])
+
+
+def effort_of(candidate: Candidate, calls: Mapping[str, Call], price: float | None) -> Effort:
+    """Return the seconds and the cost of one proposal: its training and its calls.
+
+    Args:
+        candidate: The proposal.
+        calls: Answered calls of its run, by step.
+        price: Price of an hour of training, None where it is unknown.
+    """
+    effort = effort_of_training(candidate.train_s if candidate.timed else None, price)
+    for variation in candidate.variations:
+        for step in variation.calls:
+            effort += calls[step].effort
+    return effort
+
+
+def effort_of_all(
+    candidates: Sequence[Candidate], calls: Mapping[str, Call], price: float | None
+) -> Effort:
+    """Return the seconds and the cost of all proposals and answers; None is unknown.
+
+    A proposal that the budget ended before it was decided has answers, and no candidate.
+    """
+    decided = {step for c in candidates for v in c.variations for step in v.calls}
+    undecided = (call.effort for step, call in calls.items() if step not in decided)
+    return sum(undecided, sum((effort_of(c, calls, price) for c in candidates), Effort()))

@@ -2,16 +2,16 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 
-from harness.analysis.proposals import Call, Candidate
+from harness.analysis.proposals import Call, Candidate, effort_of_all
 from harness.config.schema import FULL, is_full
 from harness.evolution import pareto
-from harness.evolution.budget import Usage, total
+from harness.evolution.budget import Effort, Usage, total
 from harness.evolution.candidate import SAME_FUNCTION
 from harness.record.circumstances import CodeChanged
 from harness.record.events import Manifest, Purpose
@@ -19,12 +19,6 @@ from harness.tasks.base import Wording, wording_of
 
 FRONT = "front"
 """Name of the folder within a run's that holds the networks of its front."""
-HALVED = " (halving)"
-"""Marks an arm in which some networks were trained for fewer epochs than the recipe has."""
-FOLLOWING = " (search recorded)"
-"""Marks an arm whose runs follow a record where others of the same name decide themselves."""
-SAW_TEST_DATA = " (selected on test data)"
-"""Marks an arm whose numbers say nothing of generalisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +115,19 @@ class RunResult:
     def usage(self) -> Usage | None:
         """Cost of the answered calls, None where a model reports no tokens."""
         return total([call.usage for call in self.calls.values()])
+
+    @property
+    def training_price(self) -> float | None:
+        """Price of an hour of training: that of the comparison, or else the recorded one."""
+        if self.cut is not None and self.cut.training_price is not None:
+            return self.cut.training_price
+        earlier: float | None = self.manifest.settings.get("training_price")
+        return self.manifest.training_price if earlier is None else earlier
+
+    @cached_property
+    def effort(self) -> Effort:
+        """Seconds and cost of all its proposals and answers; None is unknown."""
+        return effort_of_all(self.candidates, self.calls, self.training_price)
 
     @property
     def arm(self) -> str:
@@ -257,9 +264,8 @@ class RunResult:
 
     def plans_retrainings(self, candidate: Candidate) -> int:
         """Return how many re-trainings a network was given; in a shortened run, by the whole."""
-        if candidate.step == (self.whole.selected.step if self.whole.selected else None):
-            seeds: int = self.manifest.settings["final"]["seeds"]
-            return seeds
+        if self.whole.selected and candidate.step == self.whole.selected.step:
+            return int(self.manifest.settings["final"]["seeds"])
         return int(not self.shortened or candidate in self.whole.hall_of_fame)
 
     def as_good_as_the_seed(self, score: float) -> bool:
@@ -312,15 +318,11 @@ class RunResult:
         """Return the best validation score among networks of at most so many parameters.
 
         Args:
-            most_params: Largest size; the seed network's where it is not given.
+            most_params: Largest size; by default the seed network's.
         """
-        objectives = [c.objectives for c in self.evaluated if c.objectives]
-        return best_score(objectives, most_params or self.seed_objectives.n_params)
-
-    @cached_property
-    def best_within_seed_size(self) -> float | None:
-        """Best validation score among networks no larger than the seed network."""
-        return self.best_score()
+        most = most_params or self.seed_objectives.n_params
+        found = (c.objectives for c in self.evaluated if c.objectives)
+        return max((o.score for o in found if o.n_params <= most), default=None)
 
     @cached_property
     def hypervolume(self) -> float:
@@ -343,8 +345,3 @@ class RunResult:
         """Hypervolume of any points, with this run's reference point."""
         chance, seed_params = self.manifest.data.chance, self.seed_objectives.n_params
         return pareto.hypervolume(objectives, chance=chance, seed_params=seed_params)
-
-
-def best_score(objectives: Iterable[pareto.Objectives], most_params: int) -> float | None:
-    """Return the best score among networks of at most so many parameters, None without one."""
-    return max((o.score for o in objectives if o.n_params <= most_params), default=None)

@@ -4,7 +4,6 @@ from typing import Any
 
 from harness.analysis import aggregation, measures
 from harness.analysis.curves.trajectory import anytime, evaluations_to_target, founders_share
-from harness.analysis.effort.spent import total_effort
 from harness.analysis.metric import COST, COUNT, CURRENCY, SEARCH, Metric, Quantity
 
 SEARCH_METRICS = (
@@ -135,7 +134,7 @@ EFFORT_METRICS = (
         phrase="seconds of training and LLM in the search",
         number_unit="s",
         meaning="training and LLM in the search; missing where one is unknown",
-        value=lambda run: total_effort(run).seconds,
+        value=lambda run: run.effort.seconds,
         after=lambda point: point.seconds,
         aggregate=aggregation.mean_if_known,
         lower_is_better=True,
@@ -149,7 +148,7 @@ EFFORT_METRICS = (
         phrase="cost of training and LLM in the search",
         number_unit=CURRENCY,
         meaning="cost of training and LLM in the search; missing where one is unknown",
-        value=lambda run: total_effort(run).cost,
+        value=lambda run: run.effort.cost,
         aggregate=aggregation.mean_if_known,
         spec=".4g",
         lower_is_better=True,

@@ -8,7 +8,7 @@ from functools import partial
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.effort.budgets import limits_of
-from harness.analysis.effort.spent import EFFORTS, training_price
+from harness.analysis.effort.spent import EFFORTS
 from harness.analysis.measures import size_changes
 from harness.analysis.metric import COST, RESULTS, SEARCH, Metric
 from harness.analysis.metrics import METRICS, comparison_metric, metrics_of
@@ -117,7 +117,7 @@ def _effort(comparison: Comparison) -> Iterator[str]:
         f"At equal {EFFORTS[cut.by]}: each run is cut at {cut.amount:,.6g}; all reached that, or "
         f"had nothing left to propose before. Cut: {names}."
     )
-    price = training_price(comparison.runs[0])
+    price = comparison.runs[0].training_price
     if cut.by == "cost" and price is not None:
         yield f"Price of an hour of training: {price:g}."
 
@@ -218,7 +218,7 @@ def _cost_metrics(comparison: Comparison) -> list[Metric]:
     if cut is None and not limited and comparison.differing_budgets is None:
         return shown
     shown.append(METRICS["search_s"])
-    if any(training_price(run) is not None for run in runs):
+    if any(run.training_price is not None for run in runs):
         shown.append(METRICS["search_cost"])
     return shown
 

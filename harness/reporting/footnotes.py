@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import pairwise
 
-from harness.analysis.arm import Arm
+from harness.analysis.arm import SAW_TEST_DATA, Arm
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.curves.trajectory import TARGET_SIZE
 from harness.analysis.effort.budgets import limit_text, limits_of
@@ -18,7 +18,7 @@ from harness.analysis.measures import (
 )
 from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
-from harness.analysis.run_result import SAW_TEST_DATA, RunResult
+from harness.analysis.run_result import RunResult
 from harness.evolution.pareto import REFERENCE_SIZE
 from harness.evolution.schedule import is_steady
 from harness.record.code.digests import differing_files, some_of

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from harness.analysis.arm import SAW_TEST_DATA
 from harness.analysis.contribution.ancestry import ancestry, unified_diff
 from harness.analysis.proposals import Candidate
-from harness.analysis.run_result import SAW_TEST_DATA, RunResult
+from harness.analysis.run_result import RunResult
 from harness.evolution.candidate import Variation
 from harness.evolution.pareto import Objectives
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.analysis.comparison import comparisons
 from harness.analysis.curves.trajectory import trajectory
 from harness.analysis.effort.cut import at_equal, cut
-from harness.analysis.effort.spent import EFFORTS, efforts_so_far, total_effort
+from harness.analysis.effort.spent import EFFORTS, efforts_so_far
 from harness.analysis.loading import read_run, read_runs
 from harness.analysis.metric import RESULTS, SEARCH
 from harness.analysis.metrics import METRICS, comparison_metric, metrics_of
@@ -71,9 +71,7 @@ def test_a_run_cut_at_its_end_is_the_run(run, by):
     for name, one in METRICS.items():
         if name not in of_horizon | {"search_cost"}:
             assert one.value(whole) == one.value(run), name
-    assert METRICS["search_cost"].value(whole) == pytest.approx(
-        PRICE * total_effort(run).seconds / 3600
-    )
+    assert METRICS["search_cost"].value(whole) == pytest.approx(PRICE * run.effort.seconds / 3600)
 
 
 @given(st.sampled_from(sorted(EFFORTS)), st.floats(0, 1.1))
@@ -155,12 +153,12 @@ def test_answers_of_a_proposal_that_was_not_decided_are_counted(tmp_path):
     whole = read_run(tmp_path / "run")
     ended = replace(whole, candidates=whole.candidates[:1])
     (lost,) = (call for step, call in whole.calls.items() if step.startswith("g0.c1"))
-    before, after = total_effort(whole), total_effort(ended)
+    before, after = whole.effort, ended.effort
     trained = whole.candidates[1].train_s
     assert (lost.seconds, lost.usage.cost) > (0, 0)
     assert after.seconds == pytest.approx(before.seconds - trained)
     assert METRICS["search_s"].value(ended) == after.seconds
-    assert after.seconds > total_effort(cut(whole, "evaluations", 1)).seconds
+    assert after.seconds > cut(whole, "evaluations", 1).effort.seconds
 
 
 def test_a_target_that_a_cut_run_had_not_reached_is_no_lost_value(tmp_path):
@@ -208,7 +206,7 @@ def test_what_is_not_recorded_is_never_counted_as_nothing(tmp_path):
     children = [("g0.c0", SLOW), ("g0.c1", evaluated(0.9, 9))]
     record_run(tmp_path / "c", arm="nas", seed=0, children=children, tokens=0)
     run = read_run(tmp_path / "c")
-    assert total_effort(run).seconds is None
+    assert run.effort.seconds is None
     with pytest.raises(InputError, match=r"those of g0\.c0 of nas, seed 0, are not all known"):
         cut(run, "seconds", 1.0)
     refused = [("g0.c0", LINT)]

@@ -25,7 +25,7 @@ def test_claim(claim, arms):
 @pytest.mark.reproduction(comparison="mine")
 def test_of_their_own(arms):
     """Whatever a reader of records can work out."""
-    best = [{r.seed: r.best_within_seed_size for r in arms[a].finished} for a in arms]
+    best = [{r.seed: r.best_score() for r in arms[a].finished} for a in arms]
     gain = mean_interval(differences(*best))
     assert gain.low > 0, f"95 % interval of the gain includes 0: {gain}"
 

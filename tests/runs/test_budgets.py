@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.effort.spent import total_effort
 from harness.analysis.loading import read_run
 from harness.config.compose import compose
 from harness.errors import InputError, MachineError
@@ -65,7 +64,7 @@ def test_seconds_end_a_run_at_most_one_generation_late_and_a_replay_follows(tmp_
     (folder,) = completed(mutation(tmp_path / "runs", "budget.seconds=20", "sizes.offspring=3",
                                    "budget.evaluations=40"))  # fmt: skip
     run = read_run(folder)
-    spent = total_effort(run).seconds
+    spent = run.effort.seconds
     assert run.evaluations < 40
     assert 20 <= spent < 20 + 4 * 9
     last = max(c.step.partition(".")[0] for c in run.candidates)
@@ -82,9 +81,7 @@ def test_training_costs_what_an_hour_of_it_does(tmp_path):
     (folder,) = completed(mutation(tmp_path, *settings))
     in_seconds = mutation(tmp_path, "budget.evaluations=40", "budget.seconds=20")
     assert told(folder) == told(completed(in_seconds)[0])  # one a second
-    assert total_effort(read_run(folder)).cost == pytest.approx(
-        total_effort(read_run(folder)).seconds
-    )
+    assert read_run(folder).effort.cost == pytest.approx(read_run(folder).effort.seconds)
 
 
 def test_answers_count_with_the_seconds_on_record(tmp_path):
@@ -94,7 +91,7 @@ def test_answers_count_with_the_seconds_on_record(tmp_path):
     )
     assert len(fast.candidates) > len(slow.candidates) == 2  # the founders alone
     trained = sum(candidate.train_s for candidate in slow.candidates)
-    assert total_effort(slow).seconds == pytest.approx(200 + trained)
+    assert slow.effort.seconds == pytest.approx(200 + trained)
 
 
 @pytest.mark.parametrize("limit", ["seconds=450", "cost=20"])
@@ -141,7 +138,7 @@ def test_a_run_with_a_real_server_is_replayed_with_the_seconds_that_it_took(tmp_
     answers = [e.latency_s for e in read_events(folder) if isinstance(e, CallAnswered)]
     assert all(seconds >= 0.05 for seconds in answers)
     trained = sum(candidate.train_s for candidate in run.candidates)
-    assert total_effort(run).seconds == pytest.approx(trained + sum(answers))
+    assert run.effort.seconds == pytest.approx(trained + sum(answers))
     (recorded,) = load_recorded([folder])
     assert told(replay(recorded, tmp_path / "replayed").folder) == told(folder)
 

@@ -4,8 +4,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.analysis.effort.spent import effort_of
-from harness.analysis.proposals import Candidate
+from harness.analysis.proposals import Candidate, effort_of
 from harness.analysis.run_result import RunResult
 from harness.evolution import pareto
 from harness.evolution.budget import Effort, Usage, total
@@ -99,7 +98,7 @@ def progress(run: RunResult) -> Iterator[Point]:
     for candidate, front in _fronts(run):
         calls = [run.calls[step] for step in _calls(candidate)]
         usage = total([usage, *(call.usage for call in calls)])
-        effort += effort_of(run, candidate)
+        effort += effort_of(candidate, run.calls, run.training_price)
         point = replace(
             point,
             proposals=point.proposals + 1,

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from harness.analysis.comparison import Comparison, seeds_text
 from harness.analysis.effort.spent import EFFORTS, efforts_so_far, had_room
-from harness.analysis.effort.spent import training_price as recorded_price
 from harness.analysis.run_result import Cut, RunResult
 from harness.errors import InputError
 
@@ -122,7 +121,7 @@ def at_equal(comparison: Comparison, by: str, *, training_price: float | None = 
 
 
 def _require_one_price(runs: Sequence[RunResult]) -> None:
-    prices = sorted({price for run in runs if (price := recorded_price(run)) is not None})
+    prices = sorted({price for run in runs if (price := run.training_price) is not None})
     if len(prices) > 1:
         raise InputError(
             f"--equal cost: expected runs with one price of an hour of training, found "

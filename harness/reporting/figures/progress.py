@@ -6,7 +6,6 @@ from typing import Any
 from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison
 from harness.analysis.curves.series import Band, band
-from harness.analysis.effort.spent import total_effort
 from harness.analysis.metric import Quantity
 from harness.analysis.metrics import METRICS
 from harness.reporting import plot_style
@@ -66,7 +65,7 @@ def _columns(comparison: Comparison) -> list[str]:
         found = ["evaluations", "train_s"]
     else:
         knows_tokens = all(run.usage is not None for run in runs)
-        knows_seconds = all(total_effort(run).seconds is not None for run in runs)
+        knows_seconds = all(run.effort.seconds is not None for run in runs)
         found = [
             "evaluations",
             "tokens" if knows_tokens else "characters",
