@@ -4,6 +4,10 @@ The file is untrusted. It must be a regular file with exactly the schema that th
 no view, trigger or other table takes part in a query. Steps, rows and bytes are limited before
 anything is loaded.
 
+A checksum of all events lies in the file's header, as SQLite's ``application_id``, so that an event
+which is later changed or removed is noticed; earlier journals have none. It detects damage and no
+forgery: whoever edits the file can compute it.
+
 Processes on other machines read a journal while it is written. So it has a rollback journal and no
 write-ahead log, whose index is shared memory of one machine. What a killed writer leaves is rolled
 back by the next one; a reader does that in a copy.
@@ -16,8 +20,9 @@ import sqlite3
 import stat
 import tempfile
 import time
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import RecordError
@@ -42,6 +47,10 @@ MOST_OF_A_TEXT = MOST_CHARACTERS // 2 - (1 << 16)
 """Longest JSON of a prompt, and of an answer: one event has both, and what is known of them."""
 MOST_OF_AN_ANSWER = MOST_OF_A_TEXT // 12
 """Characters of an answer; JSON takes at most 12 for one."""
+ALL = "seq > ?", -1 << 63
+"""The condition that every event meets, whatever sequence number a manipulated one has."""
+_NO_CHECKSUM, _FIRST_CHECKSUM, _LARGEST_CHECKSUM = 0, 1, (1 << 31) - 1
+_EVENTS = "SELECT key, json, at FROM event WHERE {} ORDER BY seq"
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite opens next to a database."""
@@ -118,14 +127,14 @@ def open_for_writing(path: Path, *, version: int) -> Connection:
     return db
 
 
-def select(path: Path, where: str, value: object, tally: Tally) -> tuple[int, list[Row]]:
+def select(path: Path, tally: Tally, condition: tuple[str, object] = ALL) -> tuple[int, list[Row]]:
     """Read the events that meet a condition, oldest first, without writing.
 
     Args:
         path: The file.
-        where: SQL condition with one placeholder.
-        value: Value of the placeholder.
         tally: Counts the events and their characters.
+        condition: SQL with one placeholder, and its value; by default, all events are read and
+            compared with their checksum.
 
     Returns:
         The journal's format (0 if it is still being created) and the events.
@@ -133,7 +142,6 @@ def select(path: Path, where: str, value: object, tally: Tally) -> tuple[int, li
     Raises:
         RecordError: The journal cannot be read.
     """
-    condition = where, value
     for _ in range(_COPIES):
         _require_regular(path)
         try:
@@ -163,6 +171,8 @@ def append(db: Connection, path: Path, event: tuple[str, str, str, float]) -> No
     try:
         with db:
             db.execute("INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)", event)
+            key, _, text, at = event
+            db.execute(f"PRAGMA application_id={_checksum_of([(key, text, at)], _checksum(db))}")
     except sqlite3.Error as error:
         raise RecordError(
             f"{path}: expected a journal that can be written, it cannot "
@@ -195,13 +205,37 @@ def _selected(
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as db:
         _restrict(db)
         db.execute("PRAGMA query_only=ON")
+        db.execute("BEGIN")  # the events and their checksum are of one moment
         version = _version(db)
         _require_schema(path, db, may_be_empty=version == 0)
         if version == 0:  # creation is in progress, or was interrupted
             return version, []
         where, value = condition
-        query = f"SELECT key, json, at FROM event WHERE {where} ORDER BY seq"  # noqa: S608
-        return version, list(_bounded(path, db.execute(query, (value,)), tally))
+        rows = list(_bounded(path, db.execute(_EVENTS.format(where), (value,)), tally))
+        expected = _checksum(db) if condition == ALL else _NO_CHECKSUM
+        if expected != _NO_CHECKSUM and expected != _checksum_of(rows):
+            raise unreadable(path, "events were changed or removed after they were recorded")
+        return version, rows
+
+
+def _checksum_of(rows: Iterable[Row], before: int = _FIRST_CHECKSUM) -> int:
+    """Return the checksum of events that follow those of an earlier checksum."""
+    for key, text, at in rows:
+        told = f"{key}\n{float(at)!r}\n{text}".encode("utf-8", "surrogatepass")
+        before = zlib.crc32(told, before) & _LARGEST_CHECKSUM or _FIRST_CHECKSUM
+    return before
+
+
+def begin_checksum(db: Connection) -> None:
+    """Give an open journal of an earlier version, whose events have been read, its checksum."""
+    if _checksum(db) == _NO_CHECKSUM:
+        rows = db.execute(_EVENTS.format(ALL[0]), ALL[1:])
+        db.execute(f"PRAGMA application_id={_checksum_of(rows)}")
+
+
+def _checksum(db: Connection) -> int:
+    checksum: int = db.execute("PRAGMA application_id").fetchone()[0]
+    return checksum
 
 
 def _rolled_back(

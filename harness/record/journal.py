@@ -19,11 +19,13 @@ from harness.errors import RecordError
 from harness.files import LockHeldError, file_lock, lock_holder
 from harness.record.bounded_json import parse_counted
 from harness.record.database import (
+    ALL,
     MOST_CHARACTERS,
     MOST_OF_A_TEXT,
     Row,
     Tally,
     append,
+    begin_checksum,
     open_for_writing,
     other_format,
     select,
@@ -44,8 +46,6 @@ JOURNAL_NAME = "journal.sqlite"
 LOCK = "lock"
 """File in a run's folder that the process which works on the run keeps locked."""
 _LOOKS_EVERY_S = 0.5
-_BEFORE_ALL = -1 << 63
-"""Lower than any sequence number, including a manipulated one."""
 _KEPT_FREE = 0.25
 """Share of a journal that is kept for answers to requests under way, and for what follows them."""
 _SHOWN = 120
@@ -89,6 +89,7 @@ class Journal:
             )
             self._tally = Tally()
             self._entries = {entry.event.key: entry for entry in _read(folder, 0, self._tally)}
+            begin_checksum(self._db)
             self._open = stack.pop_all()
 
     def record(self, event: E, *, at: float | None = None) -> E:
@@ -193,7 +194,7 @@ def read_entries(folder: Path, *, after: int = 0) -> list[Entry]:
 
 
 def _read(folder: Path, after: int, tally: Tally) -> list[Entry]:
-    version, rows = _select(folder, "seq > ?", after or _BEFORE_ALL, tally)
+    version, rows = _select(folder, tally, ("seq > ?", after) if after else ALL)
     entries: list[Entry] = []
     for row in rows:
         entry, n = _entry(folder, row, version)
@@ -235,7 +236,7 @@ def keys_of(folder: Path, event: type[Event]) -> list[str]:
     """Return the keys of a run's events of one kind, oldest first; none where there is no run."""
     if not (folder / JOURNAL_NAME).exists():
         return []
-    _, rows = _select(folder, "kind = ?", event.KIND, Tally())
+    _, rows = _select(folder, Tally(), ("kind = ?", event.KIND))
     return [key for key, _, _ in rows]
 
 
@@ -243,7 +244,7 @@ def read_kind(folder: Path, event: type[E]) -> list[E]:
     """Return a run's events of one kind, oldest first; none where there is no run."""
     if not (folder / JOURNAL_NAME).exists():
         return []
-    version, rows = _select(folder, "kind = ?", event.KIND, Tally())
+    version, rows = _select(folder, Tally(), ("kind = ?", event.KIND))
     return [cast("E", _entry(folder, row, version)[0].event) for row in rows]
 
 
@@ -274,9 +275,11 @@ def wait_for_one(folders: Sequence[Path], *, wait_s: float | None, told: set[Pat
         time.sleep(_LOOKS_EVERY_S)
 
 
-def _select(folder: Path, where: str, value: object, tally: Tally) -> tuple[int, list[Row]]:
+def _select(
+    folder: Path, tally: Tally, condition: tuple[str, object] = ALL
+) -> tuple[int, list[Row]]:
     """Return the journal's format and the events that meet a condition."""
-    version, rows = select(folder / JOURNAL_NAME, where, value, tally)
+    version, rows = select(folder / JOURNAL_NAME, tally, condition)
     if version not in {0, *READABLE_FORMATS}:
         raise other_format(folder / JOURNAL_NAME, version, JOURNAL_FORMAT)
     return version, rows

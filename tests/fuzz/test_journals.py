@@ -26,6 +26,7 @@ from harness.reporting.lineage import describe_lineage
 from harness.reporting.tables import STYLES, render_all
 from harness.text import visible
 from harness.tidy.files import write_files
+from tests.support.damaged_runs import drop_checksum
 from tests.support.fuzzing import fuzz, mutated
 from tests.support.records import LINT, SLOW, evaluated, identify, record_run
 
@@ -69,6 +70,7 @@ def _identify(file, arm):
         (text,) = db.execute("SELECT json FROM event WHERE key='manifest'").fetchone()
         identify(stored := json.loads(text), arm=arm, ablation=arm)
         db.execute("UPDATE event SET json=? WHERE key='manifest'", [json.dumps(stored)])
+        drop_checksum(db)
 
 
 def changed_value(value, rng):
@@ -96,6 +98,7 @@ def changed_value(value, rng):
 def change_events(file, rng):
     """Change values, keys, times and numbers of one event or three."""
     with contextlib.closing(sqlite3.connect(file)) as db, db:
+        drop_checksum(db)
         rows = db.execute("SELECT seq, key, json FROM event").fetchall()
         for _ in range(int(rng.choice([1, 1, 1, 3]))):
             # The manifest is one event of many, and half of what tables are made of.

@@ -17,6 +17,7 @@ from harness.record.circumstances import CodeChanged
 from harness.record.event import Event
 from harness.record.journal import JOURNAL_NAME, Journal, read_events
 from tests.conftest import ROOT
+from tests.support.damaged_runs import drop_checksum
 from tests.support.records import manifest
 
 ARCHIVES = sorted(
@@ -153,6 +154,7 @@ def test_events_of_format_3_are_written_as_those_of_format_4_and_lose_nothing(pa
 )
 def test_a_row_that_is_no_event_of_a_run_is_named(tmp_path, key, content):
     with Journal(tmp_path, wait_s=0) as journal, journal._db:
+        drop_checksum(journal._db)
         journal._db.execute(
             "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, 0)",
             (key, key.partition("/")[0], json.dumps(content)),

@@ -1,5 +1,6 @@
 """The record: append-only, durable, one writer, refused where it does not fit."""
 
+import contextlib
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,6 +202,54 @@ def test_a_journal_has_no_file_that_only_one_machine_can_share(tmp_path):
         journal.record(RunCompleted())
         assert {file.name for file in tmp_path.iterdir()} == {JOURNAL_NAME, "lock"}
         assert is_complete(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE event SET json = replace(json, 'c0', 'c9') WHERE key = 'generation/1'",
+        "UPDATE event SET at = at + 1 WHERE key = 'generation/1'",
+        "UPDATE event SET key = 'generation/9' WHERE key = 'generation/1'",
+        "UPDATE event SET seq = 9 WHERE key = 'generation/1'",
+        "DELETE FROM event WHERE key = 'generation/1'",
+        "DELETE FROM event WHERE key = 'complete'",
+    ],
+)
+@pytest.mark.parametrize("made_earlier", [False, True])
+def test_an_event_that_was_changed_or_removed_is_noticed(tmp_path, change, made_earlier):
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record(GenerationEnded(number=0, population=("g0.c0",)))
+    file = tmp_path / JOURNAL_NAME
+    if made_earlier:
+        altered(file, "PRAGMA application_id=0")
+    with Journal(tmp_path, wait_s=0) as journal:
+        journal.record(GenerationEnded(number=1, population=("g1.c0",)))
+        assert len(read_events(tmp_path)) == 2
+        journal.record(RunCompleted())
+    before = read_events(tmp_path)
+    altered(file, change)
+    for attempt in (lambda: read_events(tmp_path), lambda: Journal(tmp_path, wait_s=0)):
+        with pytest.raises(RecordError, match="events were changed or removed after"):
+            attempt()
+    altered(file, "PRAGMA application_id=0")  # as a journal of an earlier version
+    assert read_events(tmp_path) != before or "SET at" in change
+
+
+def altered(file, change):
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute(change)
+
+
+def test_a_journal_is_read_whole_while_it_is_written(tmp_path):
+    with Journal(tmp_path, wait_s=0) as journal, ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(
+            lambda: [journal.record(GenerationEnded(number=n, population=())) for n in range(300)]
+        )
+        while not writing.done():
+            found = [event.number for event in read_events(tmp_path)]
+            assert found == list(range(len(found)))
+    writing.result()
+    assert len(read_events(tmp_path)) == 300
 
 
 def test_a_second_process_waits_then_is_told_who_holds_the_run(tmp_path, holder, capsys):

@@ -10,6 +10,7 @@ from harness.record.events import RunCompleted
 from harness.record.journal import Journal
 from harness.reporting import plot_style
 from harness.reporting.figures.catalog import FIGURES
+from tests.support.damaged_runs import drop_checksum
 from tests.support.records import LINT, child, evaluated, record_run
 
 
@@ -46,6 +47,7 @@ def record_names(folder, n):
     """Record a run of n refusals, each by a gate, of an operator and with labels of its own."""
     record_run(folder, arm="full", seed=0, tokens=0, complete=False, children=[("g0.c0", LINT)])
     with Journal(folder, wait_s=0) as journal, journal._db:
+        drop_checksum(journal._db)
         journal._db.execute("DELETE FROM event WHERE key LIKE 'proposal/%'")
         for k in range(n):
             one = {"operator": f"{'o' * 99} {k}", "segment": "A", "calls": [],

@@ -18,9 +18,15 @@ def damaged(sound, tmp_path, damage):
     db = sqlite3.connect(tmp_path / "damaged" / JOURNAL_NAME)
     damage(db)
     db.commit()
+    drop_checksum(db)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     return tmp_path / "damaged"
+
+
+def drop_checksum(db):
+    """Make a journal one of an earlier version, whose changed events are judged by what they say."""
+    db.execute("PRAGMA application_id=0")
 
 
 def half_written(folder):

@@ -10,6 +10,7 @@ from harness.evolution.candidate import is_charged, outcome_of
 from harness.llm.guided import Guided
 from harness.record.events import RunCompleted, read_event
 from harness.record.journal import Journal
+from tests.support.damaged_runs import drop_checksum
 
 LABELS = {"category": "category", "character": "character", "eot": "reflection"}
 """Those of guided variation."""
@@ -283,6 +284,7 @@ def _record_drawn(folder, arm, seed, proposals, source, words, draw):
 
 def _put(journal, key, content):
     """Record without waiting for the disk each time."""
+    drop_checksum(journal._db)
     journal._db.execute(
         "INSERT INTO event(key, kind, json, at) VALUES (?, ?, ?, ?)",
         (key, key.split("/")[0], json.dumps(content, sort_keys=True), 0.0),
