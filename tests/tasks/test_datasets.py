@@ -1,5 +1,6 @@
 """Tasks as arrays: real digits, real image files, errors that say what to do."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -129,11 +130,45 @@ def test_folder_without_images_other_classes_or_a_broken_image(folder):
         load("task=image_folder", f"task.path={folder}")
 
 
-def test_too_few_images_to_hold_any_out(folder):
-    for file in folder.glob("train/*/[2-9].*"):
+@pytest.mark.parametrize("name", ["*", "dog"])
+def test_too_few_images_of_a_class_to_hold_any_out(folder, name):
+    for file in folder.glob(f"train/{name}/[2-9].*"):
         file.unlink()
-    with pytest.raises(InputError, match=r"to hold out a share of 0\.2 for validation, got 2"):
+    of = "cat" if name == "*" else name
+    with pytest.raises(InputError, match=rf"a share of 0\.2 for validation, got 2 of {of}"):
         load("task=image_folder", f"task.path={folder}")
+
+
+def test_what_is_not_read_is_told(folder):
+    cat = folder / "train" / "cat"
+    (cat / "notes.txt").unlink()
+    for name in (".hidden.webp", "Thumbs.db", "u.PNG"):
+        (cat / name).write_bytes((cat / "0.png").read_bytes())
+    (cat / "deeper").mkdir()
+    (folder / "test" / "elk" / "e\n.webp").touch()
+    data = load("task=image_folder", f"task.path={folder}")
+    assert len(data.train) + len(data.validation) == 31
+    (note,) = data.notes
+    assert note.startswith("left out: 7 items with another suffix than .bmp, .jpeg, .jpg, .png (")
+    assert "test/cat/notes.txt, test/dog/notes.txt, test/elk/e .webp, test/elk/notes.txt, " in note
+    assert "train/cat/deeper, ...)" in note
+    for path in folder.glob("*/*/notes.txt"):
+        path.unlink()
+    (folder / "test" / "elk" / "e\n.webp").unlink()
+    (cat / "deeper").rmdir()
+    assert not load("task=image_folder", f"task.path={folder}").notes
+
+
+def test_equal_training_images_of_two_classes_are_told(folder):
+    for path in folder.glob("*/*/notes.txt"):
+        path.unlink()
+    images = sorted((folder / "train" / "cat").iterdir())
+    for image in images[:3]:
+        (folder / "train" / "dog" / f"copy of {image.name}").write_bytes(image.read_bytes())
+    (folder / "train" / "cat" / "twice.png").write_bytes(images[9].read_bytes())
+    data = load("task=image_folder", f"task.path={folder}", "task.validation_share=0.1")
+    (note,) = [note for note in data.notes if "another class" in note]
+    assert re.match(r"[2-6] of \d\d training images are identical to one of another class:", note)
 
 
 def test_cifar10_without_a_network_says_what_to_do_by_hand(tmp_path, monkeypatch):

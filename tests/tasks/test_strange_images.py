@@ -64,7 +64,7 @@ REFUSED = {
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "another format"),
     "a TIFF": (encoded(noise(), "TIFF"), "another format"),
     "a WebP": (encoded(noise(), "WEBP"), "another format"),
-    "nothing": (b"", "another format"),
+    "nothing": (b"", "it is empty"),
     "half a PNG": (encoded(noise())[:150], "truncated"),
     "half a JPEG": (encoded(noise(200, 200, 3), "JPEG")[:3000], "truncated"),
     "a bomb of pixels": (png(60_000, 60_000, (b"IDAT", zlib.compress(b"x"))), "decompression bomb"),

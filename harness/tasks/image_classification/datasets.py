@@ -1,6 +1,7 @@
 """Data sets of labelled images. A door to torchvision; scikit-learn and Pillow are read too."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from harness.tasks.image_classification.decoding import (
     resized,
     scaled,
 )
+from harness.text import counted, one_line
 from harness.typing import Array
 
 KIND = "image_classification"
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_NO_DATA = {"thumbs.db", "desktop.ini"}
+"""Files of desktops, in lower case; they are no data that somebody forgot to convert."""
 _EXAMPLES = 5
 _CIFAR10_FOLDER = "cifar-10-batches-py"
 _CIFAR10_IMAGES = 60_000
@@ -89,7 +93,7 @@ class Cifar10:
             train,
             test,
             name="cifar10",
-            n_classes=10,
+            classes=[f"class {label}" for label in range(10)],
             share=self._validation_share,
             seed=self._split_seed,
         )
@@ -143,14 +147,15 @@ class ImageFolder:
         files = [path for part in labelled.values() for path, _ in part]
         require_room(len(files), self._size)
         train, test = decoded_once(files, root, f"{self._size} px", decode, progress)
-        return _held_out(
+        found = _held_out(
             train,
             test,
             name=root.name,
-            n_classes=len(classes),
+            classes=classes,
             share=self._validation_share,
             seed=self._split_seed,
         )
+        return replace(found, notes=(*found.notes, *_left_out(root, set(files))))
 
     def _classes(self, root: Path) -> list[str]:
         found = []
@@ -189,17 +194,31 @@ class ImageFolder:
         )
 
 
+def _left_out(root: Path, read: Collection[Path]) -> Iterator[str]:
+    """Yield a warning if there is more than the images that are read in a folder of images."""
+    found = sorted(path for path in root.glob("*/*/*") if path not in read)
+    if left := [p for p in found if not p.name.startswith(".") and p.name.lower() not in _NO_DATA]:
+        examples = ", ".join(one_line(str(path.relative_to(root))) for path in left[:_EXAMPLES])
+        more = ", ..." if len(left) > _EXAMPLES else ""
+        yield (
+            f"left out: {counted(len(left), 'item')} with another suffix than "
+            f"{', '.join(sorted(_IMAGE_SUFFIXES))} ({examples}{more}). Convert what is an image, "
+            f"or remove it."
+        )
+
+
 def _held_out(
-    train: Decoded, test: Decoded, *, name: str, n_classes: int, share: float, seed: int
+    train: Decoded, test: Decoded, *, name: str, classes: Sequence[str], share: float, seed: int
 ) -> Dataset:
     images, labels = train.split.inputs, train.split.labels
     kept, validation, _ = _by_class(labels, (1 - share, share), seed)
-    if not len(kept) or not len(validation):
-        raise InputError(
-            f"{name}: expected enough training images of each class to hold out a share of "
-            f"{share:g} for validation, got {np.bincount(labels).min()}. Add images, or "
-            f"change task.validation_share."
-        )
+    for label, class_name in enumerate(classes):
+        if not all((labels[part] == label).any() for part in (kept, validation)):
+            raise InputError(
+                f"{name}: expected enough training images of each class to hold out a share of "
+                f"{share:g} for validation, got {np.sum(labels == label)} of {class_name}. Add "
+                f"images, or change task.validation_share."
+            )
     held_out = {"test": test.digests, "validation": train.digests[validation]}
     return Dataset(
         kind=KIND,
@@ -207,8 +226,11 @@ def _held_out(
         train=Split(inputs=images[kept], labels=labels[kept]),
         validation=Split(inputs=images[validation], labels=labels[validation]),
         test=test.split,
-        n_outputs=n_classes,
-        notes=tuple(_known_images(train.digests[kept], held_out)),
+        n_outputs=len(classes),
+        notes=(
+            *_known_images(train.digests[kept], held_out),
+            *_contradictions(train.digests[kept], labels[kept]),
+        ),
     )
 
 
@@ -224,6 +246,17 @@ def _known_images(train: Array, held_out: Mapping[str, Array]) -> Iterator[str]:
                 f"(indices {examples}{more} of the split, from 0): a score on them measures "
                 f"memorisation. Remove them from one of the two splits."
             )
+
+
+def _contradictions(digests: Array, labels: Array) -> Iterator[str]:
+    """Yield a warning if equal training images have different labels."""
+    pairs = np.unique(np.stack([digests, labels.astype(digests.dtype)], axis=1), axis=0)
+    images, times = np.unique(pairs[:, 0], return_counts=True)
+    if n := int(np.isin(digests, images[times > 1]).sum()):
+        yield (
+            f"{n} of {len(digests)} training images are identical to one of another class: no "
+            f"network can learn both labels. Correct the labels, or remove the images."
+        )
 
 
 def _by_class(labels: Array, shares: tuple[float, float], seed: int) -> list[Array]:

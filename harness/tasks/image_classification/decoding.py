@@ -138,7 +138,7 @@ def decoded(path: Path, size: int) -> Array:
     except Exception as error:  # noqa: BLE001 - decoders raise many types of errors
         raise InputError(
             f"{path}: expected an image in the format JPEG, PNG or BMP, but it cannot be decoded: "
-            f"{_reason(error)}. Convert it, or remove it from the data."
+            f"{_reason(error, empty=not content)}. Convert it, or remove it from the data."
         ) from None
     return np.ascontiguousarray(np.asarray(pixels).transpose(2, 0, 1))
 
@@ -185,9 +185,9 @@ def _require_small(image: "Image.Image", n_bytes: int) -> None:
         raise ValueError("it has 16 bits or more per channel, expected 8")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, *, empty: bool) -> str:
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):  # its message contains a memory address
-        return "it has another format"
+        return "it is empty" if empty else "it has another format"
     return reason_of(str(error)).rstrip(".") or type(error).__name__
