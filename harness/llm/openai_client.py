@@ -17,7 +17,13 @@ from typing import Any, ClassVar
 from harness.config.plugins import require_extra
 from harness.errors import InputError, MachineError
 from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
-from harness.llm.preflight import ONE_TOKEN, refused_key, try_model
+from harness.llm.preflight import (
+    ONE_TOKEN,
+    refused_key,
+    refused_request,
+    try_model,
+    would_answer,
+)
 from harness.llm.rate_limit import RateLimiter
 from harness.llm.replies import ReplyReader, failure, plain
 from harness.llm.transport import OPENAI_URL, NoReply, Reply, ask, list_models, load_client
@@ -120,7 +126,7 @@ class OpenAI:
             self._limiter.endpoint,
             lists=lambda: self._list(self._key if self._has_key else None),
             lists_without_key=(lambda: self._list(None)) if self._has_key else None,
-            asks=lambda: self._send(ONE_TOKEN),
+            asks=lambda: self._sent(ONE_TOKEN),
         )
         self._limiter.reached()
 
@@ -163,11 +169,21 @@ class OpenAI:
     def _raise_if_final(self, failure: Failure) -> None:
         """Raise InputError for a failure that no further request could avoid."""
         if failure.kind == "refused":
-            raise InputError(failure.told)
+            raise refused_request(self._limiter.endpoint, failure.told)
         if failure.kind == "key" and not self._limiter.answered:
             raise refused_key(self._limiter.endpoint, failure.told)
 
     def _send(self, request: Request) -> Completion | Failure:
+        """Send once; one token more tells whether a server refuses a prompt or every request."""
+        outcome = self._sent(request)
+        if isinstance(outcome, Completion) or outcome.kind != "refused":
+            return outcome
+        tried = self._sent(ONE_TOKEN)
+        if isinstance(tried, Failure) and not would_answer(tried):
+            return outcome if tried.kind == "refused" else tried
+        return self._reader.refused(outcome.told, latency_s=outcome.latency_s)
+
+    def _sent(self, request: Request) -> Completion | Failure:
         settings = {**self._settings(request), **self._extra}
         started = time.monotonic()
         reply = self._replied(

@@ -86,6 +86,20 @@ def refused_key(endpoint: str, told: str) -> InputError:
     )
 
 
+def refused_request(endpoint: str, told: str) -> InputError:
+    """Return the error of a server that refuses every request."""
+    return InputError(
+        f"model: expected a request that {endpoint} accepts, found '{told}'. Correct model.name, "
+        f"model.base_url, model.omit or model.tokens_field, and run the same command to continue."
+    )
+
+
+def would_answer(failure: Failure) -> bool:
+    """Return whether a server that fails ``ONE_TOKEN`` so would answer other requests."""
+    too_few = failure.kind == "refused" and _TOO_FEW.search(failure.told)
+    return failure.kind == "empty" or bool(too_few)
+
+
 def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> bool:
     """Raise the error of a failure, unless it says that the server would answer a longer request.
 
@@ -100,23 +114,22 @@ def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> bool:
     """
     if answer.kind == "key":
         raise refused_key(endpoint, answer.told)
-    if answer.kind == "refused" and _TOO_FEW.search(answer.told):
+    if would_answer(answer):
         return True
     if answer.kind == "refused":
         known = any(_same(name, one) for one in names)
         near = [] if known else get_close_matches(name, names, _NAMES_SHOWN)
         near = [reason_of(one, 100) for one in near]
         hint = f" Did you mean model.name={' or '.join(near)}?" if near else ""
-        raise InputError(f"{answer.told}{hint} (It refused a request for {_ASKED.format(name)}.)")
+        refused = refused_request(endpoint, answer.told)
+        raise InputError(f"{refused}{hint} (It refused a request for {_ASKED.format(name)}.)")
     if answer.kind in _BUSY:
         say(
             f"{endpoint}: key and name could not be tried, by a request for {_ASKED.format(name)} "
             f"({answer.kind}: {answer.told})."
         )
         return False
-    if answer.kind != "empty":
-        raise _no_answer(endpoint, answer, asked=_ASKED.format(name))
-    return True
+    raise _no_answer(endpoint, answer, asked=_ASKED.format(name))
 
 
 def _no_answer(endpoint: str, failure: Failure, *, asked: str) -> MachineError:

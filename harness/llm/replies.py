@@ -131,6 +131,10 @@ class ReplyReader:
             latency_s=latency_s,
         )
 
+    def refused(self, why: str, *, latency_s: float) -> Completion:
+        """Return a completion without text, of a prompt that the server refuses at no cost."""
+        return self.no_text(plain(f"{REFUSED}{why}"), latency_s=latency_s, tokens=0)
+
     def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
         """Classify a reply with an error status; some refuse this prompt only."""
         status, message = reply.status, _message(reply)
@@ -139,17 +143,11 @@ class ReplyReader:
             kind = "malformed"
         if kind in {"refused", "key"} and (found := _NO_ANSWER.search(message)):
             latency_s = time.monotonic() - started
-            return self.no_text(plain(f"{REFUSED}{found[0]}"), latency_s=latency_s, tokens=0)
+            return self.refused(found[0], latency_s=latency_s)
         if kind == "rate" and _NO_CREDIT.search(message):
             kind = "quota"
-        if kind == "refused":
-            message = (
-                f"model: expected a request that {self._endpoint} accepts, found "
-                f"'{message}'. Correct model.name, model.base_url, "
-                f"model.omit or model.tokens_field, and run the same command to continue."
-            )
         rest, date = (reply.headers.get(name) for name in ("retry-after", "date"))
-        return failure(kind, message, started, rest=rest, date=date, most=2 * _MESSAGE_CHARACTERS)
+        return failure(kind, message, started, rest=rest, date=date)
 
 
 def failure(
@@ -159,7 +157,6 @@ def failure(
     *,
     rest: str | None = None,
     date: str | None = None,
-    most: int = _MESSAGE_CHARACTERS,
 ) -> Failure:
     """Return a failure whose message is one short line without secrets.
 
@@ -169,9 +166,8 @@ def failure(
         started: Time of the request, by ``time.monotonic``.
         rest: Value of the header ``Retry-After``.
         date: Value of the header ``Date``.
-        most: Most characters of ``message`` to keep.
     """
-    message = plain(message, most)
+    message = plain(message)
     retry_after_s = None if rest is None else _seconds(rest[:_LABEL_CHARACTERS], date)
     if rest is not None and retry_after_s is None:
         message += (

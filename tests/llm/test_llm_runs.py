@@ -12,6 +12,7 @@ from harness.analysis.comparison import comparisons
 from harness.analysis.loading import read_run, read_runs
 from harness.config.compose import compose
 from harness.errors import InputError
+from harness.llm.preflight import ONE_TOKEN
 from harness.record.journal import is_complete, read_events
 from harness.reporting.comparison_tables import describe_comparison
 from harness.reporting.notes.note import texts_of
@@ -218,6 +219,29 @@ def test_a_server_that_refuses_every_prompt_stops_the_run_which_goes_on_once_it_
     assert answered[0].prompt == seen[-1].prompt  # the last one counts as never sent
     notes = " ".join(texts_of(describe_comparison(comparison).notes))
     assert "prompts that the server refused: 3 of " in notes
+
+
+def test_a_run_goes_on_where_a_server_refuses_some_prompts_in_words_of_its_own(played):
+    refused = []
+
+    def refuses_some(handler):
+        prompt = handler.request_seen.prompt
+        if prompt == ONE_TOKEN.prompt:
+            return says()(handler)
+        if len(prompt) % 2:
+            refused.append(prompt)
+            return error(400, "Content Exists Risk")(handler)
+        return thinks(handler)
+
+    result, comparison, _ = played(refuses_some, "llm_workers=1", "budget.proposals=6")
+    assert result.complete
+    assert 0 < len(refused) < len(result.calls)
+    notes = " ".join(texts_of(describe_comparison(comparison).notes))
+    assert f"prompts that the server refused: {len(refused)} of {len(result.calls)} " in notes
+    reasons = [call.finish_reason for call in result.calls.values()]
+    assert sum("status 400: told: Content Exists Risk" in reason for reason in reasons) == len(
+        refused
+    )
 
 
 def test_a_complete_run_without_an_answer_says_so_at_its_end_and_below_the_table(played, capsys):

@@ -9,6 +9,7 @@ import openai  # noqa: F401 - importing it takes seconds, which no limit below c
 import pytest
 
 from harness.errors import InputError, MachineError
+from harness.llm.preflight import ONE_TOKEN
 from tests.support.llm_client import KEY, OK, Counting, request
 from tests.support.llm_server import completion, cut, drips, error, finished, hangs, says, serving
 
@@ -80,9 +81,13 @@ TABLE = {
     "wrong model id": ([says(200, completion(model="quite-another"))], 1, (0, 9), OK, []),
     "no usage": ([says(200, completion(usage=None))], 1, (0, 9), OK, []),
     "odd usage": ([says(200, completion(usage={"prompt_tokens": "many"}))], 1, (0, 9), OK, []),
-    "no such model": ([error(404, "no such model")], 1, (0, 9), (InputError, r"'status 404: [^']*'\. Correct"), ["refused"]),
-    "a setting it does not take": ([error(400, "temperature unsupported")], 1, (0, 9),
+    "no such model": ([error(404, "no such model")] * 2, 2, (0, 9), (InputError, r"'status 404: [^']*'\. Correct"), ["refused"]),
+    "a setting it does not take": ([error(400, "temperature unsupported")] * 2, 2, (0, 9),
                                    (InputError, "model.omit"), ["refused"]),
+    "a prompt it does not take": ([error(400, "Content Exists Risk")], 2, (0, 9), "", []),
+    "a prompt that a server which wants more tokens does not take": (
+        [error(422, "odd prompt"), error(400, "max_tokens must be at least 16")], 2, (0, 9), "", []),
+    "a refusal before the server fails": ([error(400, "odd"), error(500)], 3, (0, 9), OK, ["server"]),
     "prompt too long": ([error(400, "context_length_exceeded")], 1, (0, 9), "", []),
     "a filter of contents": ([error(400, "content_filter")], 1, (0, 9), "", []),
     "429 that speaks of billing": ([error(429, "Visit example.com/account/billing")], 2, (0, 9), OK, ["rate"]),
@@ -110,7 +115,8 @@ def test_fault(fault, server, model):
         if "usage" in fault:
             assert answer.prompt_tokens is answer.completion_tokens is None or fault == "no usage"
     assert least_s <= time.monotonic() - began < most_s
-    assert len(server.seen) == len(meter.sent)
+    requests = [seen for seen in server.seen if seen.prompt != ONE_TOKEN.prompt]
+    assert len(requests) == len(meter.sent)
     if n_requests is None:  # as many as patience lets it
         assert len(server.seen) >= 3
         assert set(meter.kinds) == {failures}
