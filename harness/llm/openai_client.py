@@ -12,11 +12,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from harness.config.plugins import require_extra
 from harness.errors import InputError, MachineError
-from harness.llm.model import UNMETERED, Completion, Failure, Meter, Request
+from harness.llm.model import REFUSED, UNMETERED, Completion, Failure, Meter, Request
 from harness.llm.preflight import (
     ONE_TOKEN,
     refused_key,
@@ -151,11 +152,13 @@ class OpenAI:
                 outcome = self._limiter.attempt(lambda: self._send(request), rng, since=since)
                 unavailable = self._limiter.paused
             if isinstance(outcome, Completion):
-                return outcome
+                if not _is_empty(outcome):
+                    return outcome
+                why = f"a completion without text, finish reason {outcome.finish_reason}"
+                if perhaps_billed + 1 >= self._attempts:
+                    return replace(outcome, finish_reason=why)  # it is paid for as any other
+                outcome = Failure(kind="empty", told=why, latency_s=outcome.latency_s or 0.0)
             perhaps_billed += outcome.perhaps_billed and not unavailable
-            if outcome.kind == "empty" and perhaps_billed >= self._attempts:
-                # It is paid for as any other.
-                return self._reader.no_text(outcome.told, latency_s=outcome.latency_s)
             meter.failed(outcome)
             self._raise_if_final(outcome)
             if perhaps_billed >= self._attempts or time.monotonic() - began > self._patience_s:
@@ -271,6 +274,12 @@ def _key(key_env: str | None) -> str:
             f"{key_env}, it holds others. Copy it again."
         )
     return key
+
+
+def _is_empty(completion: Completion) -> bool:
+    """Whether an answer has no text for no reason that asking again would not change."""
+    reason = completion.finish_reason or ""
+    return not completion.text and reason != "length" and not reason.startswith(REFUSED)
 
 
 @functools.cache

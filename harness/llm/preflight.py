@@ -96,8 +96,7 @@ def refused_request(endpoint: str, told: str) -> InputError:
 
 def would_answer(failure: Failure) -> bool:
     """Return whether a server that fails ``ONE_TOKEN`` so would answer other requests."""
-    too_few = failure.kind == "refused" and _TOO_FEW.search(failure.told)
-    return failure.kind == "empty" or bool(too_few)
+    return failure.kind == "refused" and bool(_TOO_FEW.search(failure.told))
 
 
 def _judge(answer: Failure, name: str, endpoint: str, names: list[str]) -> bool:

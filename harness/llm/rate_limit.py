@@ -129,7 +129,7 @@ class RateLimiter:
         outcome = send()
         with self._changed:
             self._reached |= isinstance(outcome, Completion) or outcome.kind != "unreachable"
-            if isinstance(outcome, Completion) or outcome.kind == "empty":
+            if isinstance(outcome, Completion):
                 self._succeed()
             elif outcome.kind != "refused" and (outcome.kind != "key" or self.answered):
                 if since >= self._failed_at:  # else a concurrent call has met the same failure

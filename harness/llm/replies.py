@@ -77,9 +77,6 @@ class ReplyReader:
             prompt_tokens, completion_tokens = self._counts(content.get("usage"), prompt, answer)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return failure("malformed", f"no chat completion: {text}", started)
-        if not answer and reason != "length":
-            message = f"a completion without text, finish reason {reason}"
-            return failure("empty", message, started)
         headers = {name: reply.headers.get(name) for name in _IDENTIFYING_HEADERS}
         return Completion(
             text=beginning_without_secrets(answer, MOST_OF_AN_ANSWER),
@@ -112,28 +109,18 @@ class ReplyReader:
             )
         return counts
 
-    def no_text(self, reason: str, *, latency_s: float, tokens: int | None = None) -> Completion:
-        """Return a completion without text.
-
-        Args:
-            reason: Why the text is missing, in place of the finish reason.
-            latency_s: Duration of the request.
-            tokens: Tokens of the prompt and of the completion; None if unknown.
-        """
+    def refused(self, why: str, *, latency_s: float) -> Completion:
+        """Return a completion without text, of a prompt that the server refuses at no cost."""
         return Completion(
             text="",
             model=self._name,
             asked=self._name,
             date=today(),
-            finish_reason=reason,
-            prompt_tokens=tokens,
-            completion_tokens=tokens,
+            finish_reason=plain(f"{REFUSED}{why}"),
+            prompt_tokens=0,
+            completion_tokens=0,
             latency_s=latency_s,
         )
-
-    def refused(self, why: str, *, latency_s: float) -> Completion:
-        """Return a completion without text, of a prompt that the server refuses at no cost."""
-        return self.no_text(plain(f"{REFUSED}{why}"), latency_s=latency_s, tokens=0)
 
     def _refusal(self, reply: Reply, started: float) -> Completion | Failure:
         """Classify a reply with an error status; some refuse this prompt only."""

@@ -32,6 +32,19 @@ def test_it_asks_with_the_drawn_settings_and_keeps_what_came(server, model):
     assert answer.applied == {"temperature": 0.25, "top_p": 0.1, "max_tokens": 900}
 
 
+def test_the_last_of_several_empty_answers_is_kept_with_all_that_the_server_reports(server, model):
+    server.always = says(200, finished("stop", None), x_request_id="abc")
+    meter = Counting()
+    answer = model().complete(request(), meter)
+    assert answer.text == ""
+    assert meter.kinds == ["empty"] * (len(server.seen) - 1)
+    assert (answer.model, answer.asked) == ("served-model-2", "asked")
+    assert answer.finish_reason == "a completion without text, finish reason stop"
+    assert (answer.prompt_tokens, answer.completion_tokens) == (11, 7)
+    assert answer.headers["x-request-id"] == "abc"
+    assert answer.applied == {"temperature": 0.25, "top_p": 0.1, "max_tokens": 900}
+
+
 def test_servers_that_take_other_fields_get_them(server, model):
     odd = {"tokens_field": "max_completion_tokens", "omit": ["temperature", "top_p"]}
     answer = model(**odd, extra={"reasoning_effort": "low"}).complete(request())
