@@ -98,7 +98,7 @@ def _show_spread(
         "Standard deviation: of the arm's value less that of the reference at the same seed; runs "
         "without a value are left out. Of few seeds it is uncertain itself: of 6, the true one may "
         "be 0.6 to 2.5 times as large (95 %, normal differences). Unknown: fewer than two seeds, "
-        "or no difference at all.",
+        "or differences that are all equal.",
         "Runs that planned a study are no part of it: use other seeds.",
     ]
     if relevant is None:

@@ -57,7 +57,8 @@ def main() -> None:
     with exit_on_error():
         if price is not None and not (0 <= price < math.inf and arguments.equal == "cost"):
             raise InputError(
-                f"--training-price: expected a price of at least 0 with --equal cost, got {price}."
+                f"--training-price: expected a price of at least 0, and --equal cost, which it is "
+                f"for; got {price} and --equal {arguments.equal}."
             )
         below = runs_below(arguments.runs_dir)
         found = comparisons(below.runs, reference=arguments.reference)

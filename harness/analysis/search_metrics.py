@@ -147,14 +147,15 @@ EFFORT_METRICS = (
         heading="search cost",
         phrase="cost of training and LLM in the search",
         number_unit=CURRENCY,
-        meaning="cost of training and LLM in the search; missing where one is unknown",
+        meaning="cost of training and LLM answers in the search; missing where one is unknown",
         value=lambda run: run.effort.cost,
         aggregate=aggregation.mean_if_known,
         spec=".4g",
         lower_is_better=True,
         claimable=False,
         note="search cost: of training, by the price of an hour, and of LLM answers for the "
-        "proposals; unknown where a price or a number of tokens is.",
+        "proposals, without requests that got none; unknown where a price or a number of tokens "
+        "is.",
     ),
 )
 """Metrics of the effort by which arms of different budgets are compared."""

@@ -296,8 +296,9 @@ def _budget_events(run: RunResult) -> Iterator[str]:
     yield from on_refused_calls(run)
     if run.lost.calls:
         cost = "" if run.lost.cost is None else f" and {run.lost.cost:.4g}"
+        whole = " by the whole run" if run.shortened else ""
         yield (
-            f"requests without an answer that may have been billed: {run.lost.calls}, with "
+            f"requests{whole} without an answer that may have been billed: {run.lost.calls}, with "
             f"at most {run.lost.tokens:,} tokens{cost}; not in the table."
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.metric import CURRENCY
 from harness.analysis.proposals import Call, generation_of
 from harness.reporting.unrounded.column import Column
-from harness.tidy.run_rows import RunRow, run_of
+from harness.tidy.run_rows import RunRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def call_rows(row: RunRow) -> Iterator[CallRow]:
 
 
 CALL_COLUMNS: tuple[Column[CallRow], ...] = (
-    Column(name="run", type=str, value=lambda row: run_of(row.of), meaning="its run"),
+    Column(name="run", type=str, value=lambda row: row.of.name, meaning="its run"),
     Column(name="arm", type=str, value=lambda row: row.of.arm, meaning="arm of the run"),
     Column(
         name="seed", type=int, value=lambda row: row.of.run.seed, meaning="seed of the run"

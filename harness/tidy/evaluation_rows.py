@@ -10,7 +10,7 @@ from harness.analysis.proposals import Call, Candidate
 from harness.analysis.statistics.intervals import mean
 from harness.evolution.budget import Usage, total
 from harness.reporting.unrounded.column import Column
-from harness.tidy.run_rows import RunRow, run_of
+from harness.tidy.run_rows import RunRow
 
 EVALUATED, REFUSED, OUTPACED = "evaluated", "refused", "outpaced"
 """Outcomes of a proposal."""
@@ -94,7 +94,7 @@ def _is_selected(row: EvaluationRow) -> bool:
 
 
 EVALUATION_COLUMNS: tuple[Column[EvaluationRow], ...] = (
-    Column(name="run", type=str, value=lambda row: run_of(row.of), meaning="its run"),
+    Column(name="run", type=str, value=lambda row: row.of.name, meaning="its run"),
     Column(name="arm", type=str, value=lambda row: row.of.arm, meaning="arm of the run"),
     Column(
         name="seed", type=int, value=lambda row: row.of.run.seed, meaning="seed of the run"

@@ -1,5 +1,6 @@
 """One row for each run: what it was, and every metric of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,11 +30,15 @@ class RunRow:
         run: The run.
         arm: Name of its arm there.
         comparison: Digest of what the runs of one comparison have in common.
+        name: Name by which rows of other tables refer to it.
+        counts: Whether tables count it.
     """
 
     run: RunResult
     arm: str
     comparison: str
+    name: str
+    counts: bool
 
     def recorded(self, *path: str) -> Any:
         """Return a setting by its path, None where it is not on record."""
@@ -44,19 +49,24 @@ class RunRow:
 
 
 def run_rows(runs: Sequence[RunResult]) -> Iterator[RunRow]:
-    """Yield a row for each run, comparison by comparison, arm by arm."""
+    """Yield a row for each run, comparison by comparison, arm by arm, repeats last."""
+    rows = Counter[str]()
     found = comparisons(runs)
     names = [table_name(one.runs[0].manifest) for one in found]
     digits = next(n for n in count(_DIGITS) if len({name[:n] for name in names}) == len(names))
     for comparison, name in zip(found, names, strict=True):
         for arm in (*comparison.arms, *comparison.incomplete):
-            for run in arm.runs:
-                yield RunRow(run=run, arm=arm.name, comparison=name[:digits])
-
-
-def run_of(row: RunRow) -> str:
-    """Return the name by which rows of other tables refer to a run."""
-    return row.run.folder.name
+            counted = [(run, run.complete) for run in arm.runs]
+            for run, counts in (*counted, *((run, False) for run in arm.repeats)):
+                rows[run.folder.name] += 1
+                copies = rows[run.folder.name]
+                yield RunRow(
+                    run=run,
+                    arm=arm.name,
+                    comparison=name[:digits],
+                    name=run.folder.name + (f" ({copies})" if copies > 1 else ""),
+                    counts=counts,
+                )
 
 
 def _models(row: RunRow) -> Cell:
@@ -68,7 +78,10 @@ def _machine(name: str) -> Any:
 
 
 _FACTS: tuple[Column[RunRow], ...] = (
-    Column(name="run", type=str, value=run_of, meaning="name of its folder, the key"),
+    Column(
+        name="run", type=str, value=lambda row: row.name,
+        meaning="name of its folder, numbered where several have it; the key",
+    ),
     Column(
         name="folder", type=str, value=lambda row: str(row.run.folder),
         meaning="where its journal lies",
@@ -83,7 +96,11 @@ _FACTS: tuple[Column[RunRow], ...] = (
     Column(name="seed", type=int, value=lambda row: row.run.seed, meaning="its seed"),
     Column(
         name="complete", type=bool, value=lambda row: row.run.complete,
-        meaning="whether it has ended; tables count complete runs alone",
+        meaning="whether it has ended",
+    ),
+    Column(
+        name="counts", type=bool, value=lambda row: row.counts,
+        meaning="whether tables count it: complete runs, of each arm the first at a seed",
     ),
     Column(
         name="started", type=datetime, value=lambda row: row.run.started,

@@ -196,4 +196,4 @@ def test_runs_of_two_prices_are_not_cut_at_equal_cost_without_one(tmp_path):
 def test_a_price_that_prices_nothing_is_refused(study, options):
     done = run_main(study, *options, module="harness.table")
     assert done.returncode == 2
-    assert "--training-price: expected a price of at least 0 with --equal cost" in done.stderr
+    assert "--training-price: expected a price of at least 0, and --equal cost" in done.stderr

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from harness.record.events import NetworkTrained
 from harness.record.failure import failure_kept
 from harness.record.journal import Journal
 from harness.runs.sweeps.inventory import inventory
+from harness.runs.sweeps.progress import count_evaluations
 from tests.conftest import ROOT
 from tests.support.commands import run_main
 from tests.support.records import evaluated, record_run
@@ -41,6 +43,12 @@ def states(runs_dir):
 
 def ls(*command):
     return run_main(*command, module="harness.ls")
+
+
+def test_trainings_of_one_network_with_many_seeds_are_as_many_evaluations():
+    keys = [NetworkTrained.key_of("search", "n", seed) for seed in range(4)]
+    others = [NetworkTrained.key_of(*place) for place in (("search-2", "n", 1), ("final", "n", 9))]
+    assert count_evaluations([*keys, *others]) == 3
 
 
 def test_each_run_has_its_state(runs_dir):

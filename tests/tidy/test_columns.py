@@ -1,12 +1,13 @@
 """Tidy data keep their contract: fixed columns of fixed types, whatever the runs hold."""
 
+import shutil
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.loading import read_runs
+from harness.analysis.loading import all_below, read_runs
 from harness.analysis.metrics import METRICS
 from harness.reporting.unrounded.column import Column
 from harness.tidy.documentation import documentation
@@ -95,6 +96,23 @@ def test_a_run_has_the_numbers_of_the_table(tmp_path):
                 assert float(shown[name]) == mine[name], name
                 compared += 1
         assert compared > 15
+
+
+def test_a_run_that_repeats_a_seed_has_a_row_that_does_not_count(tmp_path):
+    own_runs(tmp_path)
+    (tmp_path / "other" / "deeper").mkdir(parents=True)
+    shutil.copytree(tmp_path / "a", tmp_path / "other" / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "other" / "deeper" / "a")
+    runs = list(all_below(tmp_path).runs)
+    found = rows(RUNS, runs)
+    assert {row["run"]: row["counts"] for row in found} == {
+        "a": True, "a (2)": False, "a (3)": False, "b": True, "c": False,
+    }  # fmt: skip
+    for table in (EVALUATIONS, CALLS):
+        known = [(row["run"], row["step"]) for row in rows(table, runs)]
+        assert len(set(known)) == len(known)
+    calls = [row["run"] for row in rows(CALLS, runs)]
+    assert calls.count("a") == calls.count("a (3)") > 0
 
 
 def test_proposals_add_up_to_their_run(tmp_path):

@@ -91,12 +91,14 @@ class Progress:
 
 
 def count_evaluations(keys: Iterable[str]) -> int:
-    """Return how many networks were trained in a search, the seed network aside.
+    """Return how many evaluations a search has made, that of the seed network aside.
+
+    Each has a network or a seed of its own; ``seed_only`` trains one network with many seeds.
 
     Args:
         keys: Keys of its events of training.
     """
-    searched = re.compile(rf"{NetworkTrained.KIND}/{_SEARCH}(-\d+)?/([^/]+)/")
+    searched = re.compile(rf"{NetworkTrained.KIND}/{_SEARCH}(-\d+)?/([^/]+/[^/]+)")
     found = map(searched.match, keys)
     return max(0, len({key[2] for key in found if key}) - 1)
 
