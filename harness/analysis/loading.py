@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def runs_below(folder: Path) -> Below:
     if not below.runs:
         raise InputError(
             f"{folder}: expected a folder with runs, found no journal in it. "
-            f"Run python -m harness runs_dir={folder} first."
+            f"Run python -m harness {shlex.quote(f'runs_dir={folder}')} first."
         )
     return below
 

@@ -82,7 +82,10 @@ def load(*paths: str | PathLike[str]) -> Runs:
     """
     found: dict[Path, RunResult] = {}
     damaged: list[str] = []
-    for path in map(Path, paths or ("runs",)):
+    for given in paths or ("runs",):
+        if not isinstance(given, str | PathLike):
+            raise InputError(f"load: expected paths, load(one, another), got {given!r}.")
+        path = Path(given)
         if path.is_file():
             loaded: Iterable[RunResult] = [_archived(path)]
         else:

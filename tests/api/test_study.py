@@ -102,6 +102,15 @@ def test_a_damaged_run_is_left_out_with_a_warning(study, tmp_path):
     assert (len(runs), len(runs.damaged)) == (1, 1)
     with warnings.catch_warnings(), pytest.raises(harness.InputError, match="found no journal"):
         harness.load(tmp_path / "nowhere")
+    with pytest.raises(
+        harness.InputError, match=r"load: expected paths, load\(one, another\), got \[\]"
+    ):
+        harness.load([])
+    (tmp_path / "no runs").mkdir()
+    with pytest.raises(
+        harness.InputError, match=r"Run python -m harness 'runs_dir=.*/no runs' first"
+    ):
+        harness.load(tmp_path / "no runs")
 
 
 @pytest.mark.parametrize("figure", ["pareto", "progress", "targets"])

@@ -248,7 +248,7 @@ def test_a_complete_run_without_an_answer_says_so_at_its_end_and_below_the_table
     _, comparison, seen = played(REFUSES, "llm_workers=1", "budget.proposals=3")
     assert len(seen) == 3
     told = (
-        "no answer to any of 3 requests had text ('refused: context_length' 3 times): the run says "
+        "no answer to any of 3 prompts had text ('refused: context_length' 3 times): the run says "
         "nothing of the LLM."
     )
     assert f"WARNING: {told}" in capsys.readouterr().out

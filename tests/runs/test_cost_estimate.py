@@ -1,5 +1,7 @@
 """What a run would cost, told before anything is spent."""
 
+import re
+
 import pytest
 
 from harness.errors import InputError
@@ -164,6 +166,18 @@ def test_a_sweep_is_estimated_job_by_job_and_shared_arms_once(monkeypatch):
 
 def cells(line):
     return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_what_is_told_of_an_arm_is_told_once_and_names_the_seeds_that_it_is_true_of(tmp_path):
+    done = run_main(
+        "-m", "ablation=random_mutation", "compare=[]", "seed=0,1,2", "training_price=3.6",
+        "budget.evaluations=4", f"runs_dir={tmp_path}", module="harness.estimate",
+    )  # fmt: skip
+    told = re.findall(
+        r"(random_mutation[^.│]*? the trainings of the search)", " ".join(done.stdout.split())
+    )
+    assert len(told) == len(set(told))
+    assert "random_mutation, 100% valid: the trainings of the search" in told
 
 
 def test_a_sweep_ends_with_a_total_that_counts_shared_runs_once(tmp_path):

@@ -38,7 +38,7 @@ def on_unanswered(run: RunResult) -> Iterator[str]:
     refused = {reason: n for reason, n in reasons.items() if reason.startswith(REFUSED)}
     if run.calls and reasons.total() == len(run.calls):
         yield (
-            f"no answer to any of {counted(len(run.calls), 'request')} had text "
+            f"no answer to any of {counted(len(run.calls), 'prompt')} had text "
             f"({_some(reasons)}): the run says nothing of the LLM. Correct the server or its "
             f"settings, and repeat the run in another runs_dir."
         )

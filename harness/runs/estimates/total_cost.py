@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.analysis.comparison import seeds_text
 from harness.config.compose import compose, compose_comparison
 from harness.evolution.budget import Usage
 from harness.evolution.genome import read_network
@@ -168,12 +169,22 @@ def _notes(dry_runs: Sequence[DryRun]) -> Iterator[str]:
             f"Not applied: {names}. Durations are not known before a run, which may end earlier "
             f"than estimated here."
         )
+    told: dict[tuple[str, str], list[int]] = {}
     for run in dry_runs:
-        if run.training:
-            yield (
-                f"{run.arm}, {run.share:.0%} valid: the trainings of the search cost at most "
-                f"{run.training:.4g} more, if each takes limits.train_s."
-            )
-        yield from (f"{run.arm}: {warning}" for warning in run.warnings if run.share == 1)
-        if run.ended_by:
-            yield f"{run.arm}, {run.share:.0%} valid: ended by budget.{run.ended_by}."
+        for text in _notes_on(run):
+            told.setdefault((run.arm, text), []).append(run.seed)
+    for (arm, text), seeds in told.items():
+        every = {run.seed for run in dry_runs if run.arm == arm} <= {*seeds}
+        yield f"{arm}{text}" if every else f"{arm}, {seeds_text(sorted(seeds))}{text}"
+
+
+def _notes_on(run: DryRun) -> Iterator[str]:
+    """Yield what is known of a run, to follow the name of its arm."""
+    if run.training:
+        yield (
+            f", {run.share:.0%} valid: the trainings of the search cost at most "
+            f"{run.training:.4g} more, if each takes limits.train_s."
+        )
+    yield from (f": {warning}" for warning in run.warnings if run.share == 1)
+    if run.ended_by:
+        yield f", {run.share:.0%} valid: ended by budget.{run.ended_by}."

@@ -24,6 +24,7 @@ from harness.runs.sweeps.ownership import Owner
 from harness.runs.sweeps.plan import complete_planned, planned, progress_of, runs_of
 from harness.runs.sweeps.submitted import submitting_to, wait_for_jobs
 from harness.terminal import say
+from harness.text import counted
 
 _LOOKS_EVERY_S = 1.0
 
@@ -67,7 +68,7 @@ class Sweep:
     def __enter__(self) -> None:
         done = len(self.overall.at_start)
         already = f", {done} of them complete already" if done else ""
-        say(f"{self.jobs.n} jobs, {len(self._runs)} runs{already}")
+        say(f"{counted(self.jobs.n, 'job')}, {counted(len(self._runs), 'run')}{already}")
         if self._scheduled:
             say(f"output of jobs: {self.jobs.folder}")
         if not self._here:
