@@ -166,7 +166,7 @@ def test_a_reply_is_an_answer_or_a_documented_failure(server, tmp_path, capsys):
         check_texts(dict.fromkeys(told.split("\n"), ""))
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
 
-    n = fuzz(attempt)
+    n = fuzz(attempt, least=40)
     print(f"{n} replies: {outcomes}")
     assert outcomes["answer"] > n // 20
 
@@ -185,6 +185,6 @@ def test_code_is_extracted_from_any_answer_in_bounded_time():
             found.append(one)
             assert len(one.note) <= 1000
 
-    n = fuzz(attempt)
+    n = fuzz(attempt, least=40)
     print(f"{n} answers, code in {len(found)}")
     assert found

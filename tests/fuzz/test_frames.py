@@ -127,7 +127,7 @@ def test_a_worker_may_send_any_bytes():
 
     tracemalloc.start()
     try:
-        fuzz(attempt)
+        fuzz(attempt, least=100)
     finally:
         tracemalloc.stop()
     assert ends == {FrameError, JobFailed, TimeoutError}

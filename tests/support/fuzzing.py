@@ -13,15 +13,19 @@ SEED = int(os.environ.get("FUZZ_SEED", "0"))
 _NUMBERS = (0, 1, 127, 128, 255, 256, 32767, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**64 - 1)
 
 
-def fuzz(attempt: Callable[[np.random.Generator], object]) -> int:
+def fuzz(attempt: Callable[[np.random.Generator], object], *, least: int = 1) -> int:
     """Call ``attempt`` with a new generator until the time is over; return how often.
+
+    Args:
+        attempt: Changes and tries something.
+        least: How often it is called at least, on a machine however slow.
 
     Raises:
         AssertionError: An attempt raised. The message names the seed and the attempt, which repeat
             it: ``np.random.default_rng([seed, attempt])``.
     """
     end, place = time.monotonic() + SECONDS, 0
-    while time.monotonic() < end:
+    while place < least or time.monotonic() < end:
         try:
             attempt(np.random.default_rng([SEED, place]))
         except Exception as error:
