@@ -27,7 +27,7 @@ def best_score(run: RunResult, most_params: int | None = None) -> float | None:
 
 
 def selected_search_score(run: RunResult) -> float | None:
-    """Return the score by which the selected network was selected."""
+    """Return the score of the selected network in the search, without what confirmed it."""
     if run.saw_test_data or run.selected is None or run.selected.objectives is None:
         return None
     return run.selected.objectives.score

@@ -33,8 +33,8 @@ SEARCH_METRICS = (
         quantity=Quantity.SCORE,
         aliases=("pick_in_search",),
         of_whole=True,
-        note="in search: the selected network's score in the one training that selected it, luck "
-        "included. Re-trained: the same network on {fresh_seeds}.",
+        note="in search: the selected network's score in {search_training}. Re-trained: the same "
+        "network on {fresh_seeds}.",
     ),
     Metric(
         name="selected_retrained_score",

@@ -172,9 +172,10 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
     marked = any(run.saw_test_data for run in runs)
     return {
         "tolerance": points(run, run.manifest.settings["final"]["tolerance"]),
-        "threshold": f"mean {wording.validation_score} of the seed network's re-trainings"
-        if run.retrainings_select
-        else f"seed network's {wording.validation_score}",
+        "threshold": _threshold(run),
+        "search_training": "its training in the search; confirmed scores selected it"
+        if _confirming(run)
+        else "the one training that selected it, luck included",
         "margin": points(run, margin_of(run)),
         "relevant_saving": saving_text(relevant_saving(run)),
         "useful": points(run, useful_of(run)),
@@ -186,6 +187,21 @@ def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
         "most_params": f"{REFERENCE_SIZE * run.seed_objectives.n_params:,}",
         "target_size": f"{TARGET_SIZE:g}",
     }
+
+
+def _confirming(run: RunResult) -> int:
+    """Return with how many fresh seeds the scores were confirmed that selected, 0 for none."""
+    return int(run.manifest.settings.get("confirm", {}).get("seeds", 0))
+
+
+def _threshold(run: RunResult) -> str:
+    """Return what the score of a selected network was held against."""
+    score = run.wording.validation_score
+    if seeds := _confirming(run):
+        return f"seed network's mean confirmed {score}, each by its own (confirm.seeds={seeds})"
+    if run.retrainings_select:
+        return f"mean {score} of the seed network's re-trainings"
+    return f"seed network's {score}"
 
 
 def on_events(arms: Sequence[Arm]) -> list[Note]:

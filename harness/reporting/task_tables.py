@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.analysis.across_tasks import Aggregate, aggregates, left_out, region_of, tasks_of
 from harness.analysis.comparison import Comparison
+from harness.analysis.measures import learnt_nothing
 from harness.analysis.metric import Metric
 from harness.analysis.metrics import comparison_metric
 from harness.reporting.difference_tables import data_of, standing_of
@@ -29,12 +30,14 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         measure: Name of the metric; by default the primary measure of the first. Labelled
             exploratory unless it is the primary measure of every task.
     """
-    tasks = tasks_of(found)
-    if not tasks:
+    every = tasks_of(found)
+    if not every:
         return None
+    able = [task for task in every if not _learnt_nothing(task)]
+    tasks = able if len(able) > 1 else every
     runs = [run for task in tasks for arm in task.arms for run in arm.finished]
     metric = comparison_metric(measure, tasks[0].primary, runs, tasks[0].wording)
-    rows = aggregates(tasks, metric)
+    rows = aggregates(tasks, metric) if tasks is able else []
     assert tasks[0].reference is not None
     reference = tasks[0].reference.name
     return Document(
@@ -44,7 +47,16 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
         if rows
         else "No table over these tasks, for the reasons below.",
-        notes=tuple(map(Note, [*_on_selection(tasks, found), *on_score_only(tasks[0], metric)])),
+        notes=tuple(
+            map(
+                Note,
+                [
+                    *_on_chance(every),
+                    *_on_selection(tasks, found),
+                    *on_score_only(tasks[0], metric),
+                ],
+            )
+        ),
         reference=reference,
         measure=metric.name,
         standing=standing_of(tasks, metric)[0],
@@ -69,6 +81,20 @@ def _table(
             *on_left_out(columns, shown, why=_why_no_posterior(tasks, metric)),
         ),
     )
+
+
+def _learnt_nothing(task: Comparison) -> bool:
+    """Whether the seed network of a task is at chance in every run that ended."""
+    return all(learnt_nothing(run) for arm in task.arms for run in arm.finished)
+
+
+def _on_chance(tasks: Sequence[Comparison]) -> Iterator[str]:
+    """Yield which tasks say nothing of any arm."""
+    if names := [data_of(task) for task in tasks if _learnt_nothing(task)]:
+        yield (
+            f"Tasks left out, since the seed network is at chance in each of their runs: "
+            f"{', '.join(names)}."
+        )
 
 
 def _on_selection(tasks: Sequence[Comparison], found: Sequence[Comparison]) -> Iterator[str]:
@@ -144,7 +170,10 @@ def _notes_of_tasks(tasks: Sequence[Comparison], metric: Metric) -> Iterator[str
 
 def _why_no_posterior(tasks: Sequence[Comparison], metric: Metric) -> str:
     if region_of(tasks, metric) is not None:
-        return "no arm has a seed in common with the reference on every task"
+        return (
+            "no arm has on every task a seed in common with the reference at which one of the two "
+            "has a value"
+        )
     regions = ", ".join(
         f"{_within(task.relevant(metric) or 0.0, metric, task)} on {data_of(task)}"
         for task in tasks

@@ -161,7 +161,9 @@ def test_an_arm_without_a_seed_in_common_is_told_from_the_reference(tmp_path):
     (full, width) = aggregates(tasks_of(comparisons(runs_below(tmp_path).runs)), metric("saved"))
     assert full.against is None
     assert (width.against.improvement.mean, width.against.posterior) == (1, None)
-    assert any("no arm has a seed in common" in note for note in across(tmp_path)[0]["notes"])
+    assert any(
+        "no arm has on every task a seed in common" in note for note in across(tmp_path)[0]["notes"]
+    )
 
 
 def test_arms_of_every_task_are_compared_over_tasks(two_tasks):
@@ -216,6 +218,28 @@ def test_failures_stand_beside_means_that_do_not_see_them(tmp_path):
                for note in table["notes"])  # fmt: skip
     told = run_main(tmp_path, module="harness.table").stdout
     assert "| 2/12 |" in " ".join(told[told.index("**Over 2 tasks") :].split())
+
+
+@pytest.mark.parametrize("able", [1, 2])
+def test_a_task_whose_seed_network_is_at_chance_is_left_out(tmp_path, able):
+    tasks = dict(zip(("one", "two", "dull"), ("c060ebd9", "ffff0000", "abcd1234"), strict=True))
+    for task in [*["one", "two"][:able], "dull"]:
+        for arm, size in (("full", 400), ("width", 200)):
+            for seed in range(3):
+                chance = {"finals": (0.05, 0.05, 0.05)} if task == "dull" else {}
+                record_run(
+                    tmp_path / f"{task}-{arm}-{seed}", arm=arm, seed=seed, comparison=task,
+                    children=[("g0.c0", evaluated(0.98, size + seed))],
+                    data={"name": task, "digest": tasks[task]}, **chance,
+                )  # fmt: skip
+    table, document = across(tmp_path)
+    left = "Tasks left out, since the seed network is at chance in each of their runs: dull."
+    assert left in document["notes"]
+    if able == 1:
+        assert table is None
+    else:
+        assert table["title"].startswith("Over 2 tasks, ")
+        assert [row["failed"] for row in table["rows"]] == [0, 0]
 
 
 def test_one_task_has_no_table_over_tasks(tmp_path):

@@ -102,10 +102,11 @@ def _bootstrapped(
     from scipy.stats import bootstrap
 
     arrays = [np.asarray(sample, dtype=float) for sample in samples]
-    found = bootstrap(
-        arrays, statistic, n_resamples=RESAMPLES, method="percentile", vectorized=True,
-        confidence_level=1 - LEVEL, rng=rng,
-    ).confidence_interval  # fmt: skip
+    with np.errstate(invalid="ignore"):  # a run without a value has minus infinity
+        found = bootstrap(
+            arrays, statistic, n_resamples=RESAMPLES, method="percentile", vectorized=True,
+            confidence_level=1 - LEVEL, rng=rng,
+        ).confidence_interval  # fmt: skip
     return Interval(mean=float(statistic(*arrays)), low=float(found.low), high=float(found.high))
 
 
