@@ -294,10 +294,15 @@ def selection_noise(runs: Sequence[RunResult], *, seed_alone: bool = False) -> N
     return pooled_noise(scores, variances=1 / one + 1 / other)
 
 
+def confirming_seeds(run: RunResult) -> int:
+    """Return on how many fresh seeds scores are confirmed before one is selected, 0 for none."""
+    return int(run.manifest.settings.get("confirm", {}).get("seeds", 0))
+
+
 def trainings_compared(run: RunResult) -> tuple[int, int]:
     """Return how many trainings the selection compares: of a network, and of the seed network."""
     settings = run.manifest.settings
-    if confirming := settings.get("confirm", {}).get("seeds", 0):
+    if confirming := confirming_seeds(run):
         return confirming, confirming
     return 1, settings["final"]["seeds"] if run.retrainings_select else 1
 

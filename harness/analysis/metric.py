@@ -76,7 +76,7 @@ class Metric:
         aliases: Other names of it that ``claims.yaml`` may use.
         of_whole: Whether only the end of a whole run may decide it: what is selected, re-trained or
             averaged over the budget. A cut run may lack such a value.
-        note: Footnote of its table; a template that may use the names in ``footnotes.facts_of``.
+        note: Footnote of its table; a template that may use the names in ``notes.facts.facts_of``.
     """
 
     name: str

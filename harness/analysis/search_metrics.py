@@ -154,8 +154,8 @@ EFFORT_METRICS = (
         lower_is_better=True,
         claimable=False,
         note="search cost: of training, by the price of an hour, and of LLM answers for the "
-        "proposals, without requests that got none; unknown where a price or a number of tokens "
-        "is.",
+        "proposals; unknown where a price or a number of tokens is. Requests without an answer are "
+        "not included.",
     ),
 )
 """Metrics of the effort by which arms of different budgets are compared."""

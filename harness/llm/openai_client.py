@@ -277,7 +277,7 @@ def _key(key_env: str | None) -> str:
 
 
 def _is_empty(completion: Completion) -> bool:
-    """Whether an answer has no text for no reason that asking again would not change."""
+    """Whether an answer has no text, and another attempt may bring some."""
     reason = completion.finish_reason or ""
     return not completion.text and reason != "length" and not reason.startswith(REFUSED)
 

@@ -4,9 +4,9 @@ The file is untrusted. It must be a regular file with exactly the schema that th
 no view, trigger or other table takes part in a query. Steps, rows and bytes are limited before
 anything is loaded.
 
-A checksum of all events lies in the file's header, as SQLite's ``application_id``, so that an event
-which is later changed or removed is noticed; earlier journals have none. It detects damage and no
-forgery: whoever edits the file can compute it.
+The header of the file holds a checksum of all events (SQLite's ``application_id``). It reveals one
+that was changed or removed later. It does not prevent forgery, since it can be computed again.
+Earlier journals have none.
 
 Processes on other machines read a journal while it is written. So it has a rollback journal and no
 write-ahead log, whose index is shared memory of one machine. What a killed writer leaves is rolled

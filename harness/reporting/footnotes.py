@@ -4,27 +4,23 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import pairwise
 
-from harness.analysis.arm import SAW_TEST_DATA, Arm
+from harness.analysis.arm import Arm
 from harness.analysis.comparison import Comparison, seeds_text
-from harness.analysis.curves.trajectory import TARGET_SIZE
 from harness.analysis.effort.budgets import limit_text, limits_of
 from harness.analysis.measures import (
     learnt_nothing,
-    margin_of,
-    relevant_saving,
     retraining_noise,
     selection_noise,
-    useful_of,
 )
 from harness.analysis.metric import RESULTS, SEARCH, Metric
 from harness.analysis.metrics import metrics_of
 from harness.analysis.run_result import RunResult
-from harness.evolution.pareto import REFERENCE_SIZE
 from harness.evolution.schedule import is_steady
 from harness.record.code.digests import differing_files, some_of
 from harness.reporting.formatting import Column, fill
 from harness.reporting.notes.answers import on_answers_of
-from harness.reporting.notes.limits import on_margin, on_tolerance, points, saving_text
+from harness.reporting.notes.facts import facts_of
+from harness.reporting.notes.limits import on_margin, on_tolerance
 from harness.reporting.notes.note import Note, notes_on
 from harness.reporting.notes.refused_calls import on_refused_calls
 from harness.text import counted
@@ -163,45 +159,6 @@ def _notes_of(
     for metric in metrics:
         if metric.note and metric.name in names:
             yield fill(metric.note, runs[0].wording, **facts)
-
-
-def facts_of(runs: Sequence[RunResult]) -> dict[str, str]:
-    """Return the values that notes of metrics may name, for runs of one comparison."""
-    run, wording = runs[0], runs[0].wording
-    chance = wording.times * run.manifest.data.chance
-    marked = any(run.saw_test_data for run in runs)
-    return {
-        "tolerance": points(run, run.manifest.settings["final"]["tolerance"]),
-        "threshold": _threshold(run),
-        "search_training": "its training in the search; confirmed scores selected it"
-        if _confirming(run)
-        else "the one training that selected it, luck included",
-        "margin": points(run, margin_of(run)),
-        "relevant_saving": saving_text(relevant_saving(run)),
-        "useful": points(run, useful_of(run)),
-        "final_times": counted(run.manifest.settings["final"]["seeds"], "time"),
-        "fresh_seeds": counted(run.manifest.settings["final"]["seeds"], "fresh seed"),
-        "test_split": "The search never saw the test split"
-        + (f", except where marked{SAW_TEST_DATA}." if marked else "."),
-        "chance": f"{chance:g} {wording.unit} {wording.score}",
-        "most_params": f"{REFERENCE_SIZE * run.seed_objectives.n_params:,}",
-        "target_size": f"{TARGET_SIZE:g}",
-    }
-
-
-def _confirming(run: RunResult) -> int:
-    """Return with how many fresh seeds the scores were confirmed that selected, 0 for none."""
-    return int(run.manifest.settings.get("confirm", {}).get("seeds", 0))
-
-
-def _threshold(run: RunResult) -> str:
-    """Return what the score of a selected network was held against."""
-    score = run.wording.validation_score
-    if seeds := _confirming(run):
-        return f"seed network's mean confirmed {score}, each by its own (confirm.seeds={seeds})"
-    if run.retrainings_select:
-        return f"mean {score} of the seed network's re-trainings"
-    return f"seed network's {score}"
 
 
 def on_events(arms: Sequence[Arm]) -> list[Note]:

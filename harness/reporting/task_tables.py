@@ -40,6 +40,7 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
     rows = aggregates(tasks, metric) if tasks is able else []
     assert tasks[0].reference is not None
     reference = tasks[0].reference.name
+    notes = [*_on_chance(every), *_on_selection(tasks, found), *on_score_only(tasks[0], metric)]
     return Document(
         title=f"{len(tasks)} tasks: {', '.join(map(data_of, tasks))}",
         headings=(),
@@ -47,16 +48,7 @@ def describe_tasks(found: Sequence[Comparison], *, measure: str | None = None) -
         headline=f"All arms with two completed runs or more in each of {len(tasks)} tasks."
         if rows
         else "No table over these tasks, for the reasons below.",
-        notes=tuple(
-            map(
-                Note,
-                [
-                    *_on_chance(every),
-                    *_on_selection(tasks, found),
-                    *on_score_only(tasks[0], metric),
-                ],
-            )
-        ),
+        notes=tuple(map(Note, notes)),
         reference=reference,
         measure=metric.name,
         standing=standing_of(tasks, metric)[0],

@@ -56,8 +56,8 @@ def run_rows(runs: Sequence[RunResult]) -> Iterator[RunRow]:
     digits = next(n for n in count(_DIGITS) if len({name[:n] for name in names}) == len(names))
     for comparison, name in zip(found, names, strict=True):
         for arm in (*comparison.arms, *comparison.incomplete):
-            counted = [(run, run.complete) for run in arm.runs]
-            for run, counts in (*counted, *((run, False) for run in arm.repeats)):
+            repeats = [(run, False) for run in arm.repeats]
+            for run, counts in [*((run, run.complete) for run in arm.runs), *repeats]:
                 rows[run.folder.name] += 1
                 copies = rows[run.folder.name]
                 yield RunRow(

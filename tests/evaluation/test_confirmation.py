@@ -17,7 +17,7 @@ from harness.llm.offline import Scripted
 from harness.record.events import Purpose
 from harness.record.journal import read_entries, read_events
 from harness.reporting.comparison_tables import describe_comparison
-from harness.reporting.footnotes import facts_of
+from harness.reporting.notes.facts import facts_of
 from harness.reporting.tables import render
 from harness.runs.recorded_run import RecordedRun
 from harness.runs.replay import replay
@@ -67,7 +67,7 @@ def test_the_front_is_re_trained_and_chosen_from_by_what_holds(confirmed):
     text = render(describe_comparison(compare([result])), "markdown")
     assert f"one was selected by these scores: {len(result.confirmed)}." in text
     assert facts_of([result])["threshold"] == (
-        "seed network's mean confirmed validation accuracy, each by its own (confirm.seeds=2)"
+        "seed network's validation accuracy, both confirmed on 2 fresh seeds"
     )
     assert "in its training in the search; confirmed scores selected it" in text
 
