@@ -12,6 +12,8 @@ from bench.loops import begun
 
 IMAGES = 1078
 ROUNDS = 9
+WORTH_A_CHANGE = 1.25
+"""Another optimizer step would be worth choosing from here on; 1.02 and 1.06 are on record."""
 
 
 def taken(flags, memory_format, mixed, images, labels):
@@ -60,11 +62,16 @@ def test_steps_on_the_cpu(benchmark):
 
     benchmark.pedantic(all_of_them, rounds=ROUNDS, warmup_rounds=1)
     ours = rates[next(iter(CHOICES))]
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(found[1:], ours[1:], strict=True))
+        for name, found in rates.items()
+    }
     for name, found in rates.items():
-        ratio = statistics.median(a / b for a, b in zip(found[1:], ours[1:], strict=True))
         benchmark.extra_info[name] = (
-            f"{statistics.median(found[1:]):.0f} images/s, {ratio:.2f} of ours"
+            f"{statistics.median(found[1:]):.0f} images/s, {ratios[name]:.2f} of ours"
         )
+    assert ratios["channels first"] < 1, "the choice of channels last gains nothing here"
+    assert max(ratios["foreach optimizer step"], ratios["fused optimizer step"]) < WORTH_A_CHANGE
 
 
 def test_compiling_on_the_cpu(benchmark, monkeypatch, tmp_path):
@@ -91,6 +98,7 @@ def test_compiling_on_the_cpu(benchmark, monkeypatch, tmp_path):
         start = time.perf_counter()
         step()
         steps.append(time.perf_counter() - start)
+    assert first > 20 * statistics.median(steps), "compiling costs little here: choose it"
     benchmark.extra_info |= {
         "first step": f"{first:.1f} s",
         "further steps of 64 images, median": f"{1e3 * statistics.median(steps):.0f} ms",

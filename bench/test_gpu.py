@@ -20,7 +20,7 @@ from bench.gpu.sizes import DRY, GPU, thinned
 from bench.loops import begun
 from bench.test_throughput import in_the_worker, loop, written_as_files
 from harness.evaluation.device_slots import fitting
-from harness.sandbox.messages import Build, Epoch
+from harness.sandbox.messages import Build, Built, Epoch
 
 MOST_FILLED = 0.9
 """Share of a GPU's memory up to which candidates are trained side by side."""
@@ -63,6 +63,7 @@ def trained(box, job, n_images, on_epoch=lambda: None):
             on_epoch()
             session.send(False)
         _, payload, _ = (session.receive_array(dtype) for dtype in ("u1", "u1", "f4"))
+    assert len(ends) == job.candidate.recipe.epochs
     rate = (len(ends) - 1) * n_images / (ends[-1] - ends[0])
     return Trained(rate, message.gpu_mib, hashlib.sha256(payload.tobytes()).hexdigest())
 
@@ -111,7 +112,7 @@ def test_context(benchmark, trains, digits, sizes):
             for name, one in zip(spent, (box, cpu_box), strict=True):
                 start = time.perf_counter()
                 with one.run(build, time_limit_s=120) as session:
-                    session.receive()
+                    assert isinstance(session.receive(), Built)
                 spent[name].append(1000 * (time.perf_counter() - start))
 
         benchmark.pedantic(both, rounds=sizes.build_rounds, warmup_rounds=1)
@@ -199,6 +200,7 @@ def test_candidates_side_by_side(benchmark, trains, images, sizes):
 
         benchmark.pedantic(all_of_them, rounds=1)
     for n, results in found.items():
+        assert len(results) == n
         rate = sum(one.rate for one in results)
         benchmark.extra_info[f"{n} at once, images/s together"] = round(rate)
     peak_mib, one = found[1][0].gpu_mib, memories[1]

@@ -222,6 +222,7 @@ def test_waiting_for_the_disk(benchmark, tmp_path):
     events = iter([read_event(f"training/search/{k:064x}/1", outcome) for k in range(200)])
     with Journal(tmp_path / "run", wait_s=0) as journal:
         benchmark.pedantic(lambda: journal.record(next(events)), rounds=200)
+    assert len(read_entries(tmp_path / "run")) == 200
     level = database.SYNCHRONOUS
     benchmark.extra_info |= {
         f"an event, synchronous={level}, median": f"{1e3 * benchmark.stats.stats.median:.1f} ms",
